@@ -1,0 +1,105 @@
+"""The bundled sample: film reviews that the project makes up itself, so that a first run needs no network.
+
+Sentences are drawn from templates with Zipf-distributed words and strung together to reviews with IMDB's distribution of
+lengths. The verdict stands in a few sentences, and most of them come long before the end: a network that forgets the
+beginning of a review cannot know it. Everything follows from one seed.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.data import sample_words as lists
+from tasks.data.imdb_npz import Reviews, write_imdb_npz
+from tasks.files import write_json
+
+TRAIN, TEST, SEED, VERSION = 3_000, 1_000, 1, 1
+MEDIAN_WORDS, SIGMA = 178.0, 0.767  # lognormal: mean = median · exp(σ²/2) = 239, as IMDB's
+SHORTEST, LONGEST = 12, 2_000
+POOL = 3_000
+VERDICTS, AGREEMENT = 5, 0.9
+REACH = 420  # Words from the end within which verdicts stand: farther ones would be cut at 500 steps.
+
+
+def write_sample(npz: Path, word_index: Path, train: int = TRAIN, test: int = TEST, seed: int = SEED) -> None:
+    """Make `train` + `test` reviews and write them as an `imdb.npz` with its word index.
+
+    The word index is written first, so that whoever sees the reviews finds the words too.
+    """
+    random = np.random.default_rng(seed)
+    pools, words = _sentences(random)
+    splits = [_reviews(random, pools, count) for count in (train, test)]
+    counts = np.bincount(np.concatenate([split.tokens for split in splits]), minlength=len(words))
+    order = np.argsort(-counts, kind="stable")
+    ranks = np.empty(len(words), np.int32)
+    ranks[order] = np.arange(1, len(words) + 1)
+    write_json(word_index, {words[place]: int(ranks[place]) for place in order})
+    write_imdb_npz(npz, *(Reviews(ranks[split.tokens], split.offsets, split.labels) for split in splits))
+
+
+class _Pool:
+    """Sentences of one kind, laid end to end as word numbers."""
+
+    def __init__(self, sentences: list[list[int]]) -> None:
+        self.sizes = np.array([len(sentence) for sentence in sentences])
+        self.starts = np.cumsum(self.sizes) - self.sizes
+        self.tokens = np.array([token for sentence in sentences for token in sentence], np.int32)
+
+
+def _sentences(random: np.random.Generator) -> tuple[list[_Pool], list[str]]:
+    """Pools of negative, positive and neutral sentences, and the words that their numbers stand for."""
+    numbers: dict[str, int] = {}
+    slots = {name: _zipf(words) for name, words in lists.SLOTS.items()}
+    slots["name"] = _zipf(_names(random))
+    pools = []
+    for templates in (lists.NEGATIVE, lists.POSITIVE, lists.NEUTRAL):
+        sentences = []
+        for template in random.choice(templates, POOL if templates is lists.NEUTRAL else POOL // 8):
+            filled = (
+                str(random.choice(slots[word[1:]][0], p=slots[word[1:]][1])) if word[0] == "$" else word
+                for word in str(template).split()
+            )
+            sentences.append([numbers.setdefault(word, len(numbers)) for word in filled])
+        pools.append(_Pool(sentences))
+    return pools, list(numbers)
+
+
+def _zipf(words: list[str]) -> tuple[list[str], NDArray[np.float64]]:
+    weights = 1.0 / np.arange(1, len(words) + 1)
+    return words, weights / weights.sum()
+
+
+def _names(random: np.random.Generator) -> list[str]:
+    """Invented surnames: the long tail of a vocabulary of reviews."""
+    parts = [random.choice(list_, 6_000) for list_ in lists.NAME_PARTS]
+    return sorted({"".join(three) for three in zip(*parts, strict=True)})
+
+
+def _reviews(random: np.random.Generator, pools: list[_Pool], count: int) -> Reviews:
+    labels = random.integers(0, 2, count).astype(np.uint8)
+    wanted = np.exp(random.normal(np.log(MEDIAN_WORDS), SIGMA, count)).clip(SHORTEST, LONGEST)
+    mean = pools[2].sizes.mean()
+    sentences = np.maximum(np.rint(wanted / mean), 1).astype(np.int64)
+    review = np.repeat(np.arange(count), sentences)
+    kind = np.full(len(review), 2)
+    first = np.cumsum(sentences) - sentences
+    reach = np.minimum(sentences, int(REACH / mean))
+    for _ in range(VERDICTS):
+        place = first + sentences - 1 - (random.random(count) * reach).astype(np.int64)
+        kind[place] = np.where(random.random(count) < AGREEMENT, labels, 1 - labels)
+    which = np.empty(len(review), np.int64)
+    sizes = np.empty(len(review), np.int64)
+    for number, pool in enumerate(pools):
+        chosen = np.flatnonzero(kind == number)
+        which[chosen] = random.integers(0, len(pool.sizes), len(chosen))
+        sizes[chosen] = pool.sizes[which[chosen]]
+    ends = np.cumsum(sizes)
+    tokens = np.empty(ends[-1], np.int32)
+    for number, pool in enumerate(pools):
+        chosen = np.flatnonzero(kind == number)
+        within = np.arange(sizes[chosen].sum()) - np.repeat(np.cumsum(sizes[chosen]) - sizes[chosen], sizes[chosen])
+        target = np.repeat(ends[chosen] - sizes[chosen], sizes[chosen]) + within
+        tokens[target] = pool.tokens[np.repeat(pool.starts[which[chosen]], sizes[chosen]) + within]
+    offsets = np.concatenate([[0], ends[first + sentences - 1]])
+    return Reviews(tokens, offsets.astype(np.int64), labels)

@@ -1,0 +1,82 @@
+"""Prepared reviews in Parquet: the schema, a writer that never holds the padded whole, and the readers."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from tasks.data.imdb_npz import Reviews
+from tasks.data.padding import lengths, padded, token_dtype
+from tasks.files import atomic_path
+
+ROW_GROUP = 5_000
+
+
+def schema(words: int, steps: int, metadata: Mapping[str, str]) -> pa.Schema:
+    """Columns of a prepared split.
+
+    review_id int32 (place in the source file), label uint8 (1 = positive), length int32 (tokens before truncation,
+    start token included), tokens fixed-size list of the smallest unsigned type.
+    """
+    return pa.schema(
+        [
+            pa.field("review_id", pa.int32(), nullable=False),
+            pa.field("label", pa.uint8(), nullable=False),
+            pa.field("length", pa.int32(), nullable=False),
+            pa.field("tokens", pa.list_(_token_field(words), steps), nullable=False),
+        ],
+        metadata=dict(metadata),
+    )
+
+
+def write_split(
+    path: Path,
+    reviews: Reviews,
+    order: NDArray[np.int64],
+    words: int,
+    steps: int,
+    metadata: Mapping[str, str],
+) -> None:
+    """Pad the reviews in the given order and write them, a row group at a time, atomically."""
+    layout = schema(words, steps, metadata)
+    all_lengths = lengths(reviews)
+    with (
+        atomic_path(path) as temporary,
+        pq.ParquetWriter(temporary, layout, compression="zstd", use_dictionary=["label"]) as writer,
+    ):
+        for start in range(0, len(order), ROW_GROUP):
+            rows = order[start : start + ROW_GROUP]
+            values = pa.array(padded(reviews, rows, words, steps).reshape(-1))
+            columns = [
+                pa.array(rows.astype(np.int32)),
+                pa.array(reviews.labels[rows]),
+                pa.array(all_lengths[rows]),
+                pa.FixedSizeListArray.from_arrays(values, type=layout.field("tokens").type),
+            ]
+            writer.write_table(pa.Table.from_arrays(columns, schema=layout))
+
+
+def read_tokens(path: Path) -> NDArray[np.unsignedinteger]:
+    """The tokens of a split, shape (reviews, steps), in the smallest unsigned type."""
+    file = pq.ParquetFile(path)
+    steps = file.schema_arrow.field("tokens").type.list_size
+    value_type = file.schema_arrow.field("tokens").type.value_type.to_pandas_dtype()
+    tokens = np.empty((file.metadata.num_rows, steps), value_type)
+    start = 0
+    for batch in file.iter_batches(ROW_GROUP, columns=["tokens"]):
+        tokens[start : start + len(batch)] = batch.column(0).flatten().to_numpy().reshape(-1, steps)
+        start += len(batch)
+    return tokens
+
+
+def read_column(path: Path, column: str) -> NDArray[np.integer]:
+    """One column of numbers (`review_id`, `label` or `length`), shape (reviews,)."""
+    values: NDArray[np.integer] = pq.read_table(path, columns=[column]).column(0).to_numpy()
+    return values
+
+
+def _token_field(words: int) -> pa.Field:
+    return pa.field("item", pa.from_numpy_dtype(token_dtype(words)), nullable=False)

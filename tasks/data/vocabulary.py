@@ -1,0 +1,41 @@
+"""The word index: from tokens back to words."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from tasks.data.padding import OFFSET, PAD, START, UNKNOWN
+from tasks.errors import DataError
+
+MAX_BYTES = 64 << 20
+MAX_WORD = 200
+
+
+def read_word_index(path: Path) -> dict[str, int]:
+    """Word -> rank (1 = most frequent), as in Keras's `imdb_word_index.json`.
+
+    Raises:
+        DataError: the file is missing, larger than 64 MiB, or not a JSON object of words and positive integers.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise DataError(f"{path}: {size} bytes; a word index of at most {MAX_BYTES} bytes is read")
+        index = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file; give the path of an imdb_word_index.json") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not JSON ({str(error)[:80]}); expected words with their ranks") from error
+    if not isinstance(index, dict) or not index:
+        raise DataError(f"{path}: found a JSON {type(index).__name__}; expected an object of words with their ranks")
+    for word, rank in index.items():
+        if isinstance(rank, bool) or not isinstance(rank, int) or rank < 1 or len(word) > MAX_WORD:
+            raise DataError(f"{path}: entry {word[:40]!r} has {str(rank)[:40]!r}; expected a rank of 1 or more")
+    return index
+
+
+def words_of(tokens: Iterable[int], word_index: Mapping[str, int]) -> list[str]:
+    """The words of a prepared review; padding and the start token left out, unknown words as "⟨unknown⟩"."""
+    by_token = {rank + OFFSET: word for word, rank in word_index.items()}
+    by_token[UNKNOWN] = "⟨unknown⟩"
+    return [by_token.get(token, f"⟨{token}⟩") for token in tokens if token not in (PAD, START)]

@@ -1,0 +1,265 @@
+"""The fast learner: Keras's SimpleRNN and LSTM trained by compiled loops that never visit padding.
+
+Same network, initial weights, loss and optimizer as the Keras model it is made from; results differ by float rounding.
+"""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from tasks.models import kernels
+from tasks.models.learner import Batch, Metrics
+from tasks.models.spec import ModelSpec
+
+GROUPS = 4  # Fixed, not the number of threads: sums in groups come out the same on one thread and on four.
+PREDICT_ROWS = 256
+RHO, EPSILON = np.float32(0.9), np.float32(1e-7)
+CLIP = np.float32(1e-7)  # Keras keeps probabilities this far from 0 and 1 before it takes the logarithm.
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Cell:
+    forward: Callable[..., None]
+    backward: Callable[..., None]
+    gates: tuple[int, ...]
+    planes: tuple[int, ...]
+
+
+_CELLS = {
+    "simple_rnn": _Cell(kernels.simple_rnn_forward, kernels.simple_rnn_backward, (), ()),
+    "lstm": _Cell(kernels.lstm_forward, kernels.lstm_backward, (4,), (2,)),
+}
+
+
+def why_not(spec: ModelSpec) -> str | None:
+    """Why the compiled loops do not cover a network, or None when they do."""
+    if spec.cell not in _CELLS:
+        return f"no compiled loop for {spec.cell}"
+    if len(spec.units) > 1:
+        return "more than one recurrent layer"
+    if spec.bidirectional:
+        return "bidirectional"
+    return "dropout" if spec.dropout else None
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Some reviews of a batch, packed (see `tasks.models.kernels`)."""
+
+    places: NDArray[np.int64]
+    words: NDArray[np.int32]
+    begin: NDArray[np.int32]
+    active: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """A group and what the forward loop left for the backward loop."""
+
+    group: _Group
+    states: Floats
+    final: Floats
+    gates: Floats
+
+
+class _Workspace:
+    """Buffers of one group, kept from batch to batch because fresh pages cost more than the arithmetic on them."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+
+    def take(self, rows: int, states: tuple[int, ...], gates: tuple[int, ...]) -> tuple[Floats, Floats]:
+        if rows > self._rows:
+            self._rows = rows + rows // 4
+            self._states = np.empty((self._rows, *states), np.float32)
+            self._gates = np.empty((self._rows, *gates), np.float32)
+        return self._states[:rows], self._gates[:rows]
+
+
+class FastLearner:
+    """Trains and predicts; `weights` has the order and shapes of Keras's `model.get_weights()`.
+
+    Args:
+        spec: a network for which `why_not` gives None.
+        weights: initial weights.
+        learning_rate: of RMSprop.
+        threads: how many threads to use; changes speed, never results.
+    """
+
+    def __init__(self, spec: ModelSpec, weights: list[Floats], learning_rate: float, threads: int) -> None:
+        self._cell = _CELLS[spec.cell]
+        self._units = spec.units[0]
+        self._rate = np.float32(learning_rate)
+        self.weights = [np.array(w, np.float32) for w in weights]
+        self._velocities = [np.zeros_like(w) for w in self.weights]
+        self._workspaces = [_Workspace() for _ in range(GROUPS)]
+        self._pool: ThreadPoolExecutor | None = None
+        self.set_threads(threads)
+
+    def set_threads(self, threads: int) -> None:
+        """Use `threads` threads from the next batch on."""
+        if self._pool:
+            self._pool.shutdown()
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything that training goes on from."""
+        arrays = [("weight", self.weights), ("velocity", self._velocities)]
+        return {f"{name}_{i}": array.copy() for name, group in arrays for i, array in enumerate(group)}
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Go back to what `state` gave."""
+        for i in range(len(self.weights)):
+            self.weights[i][...] = state[f"weight_{i}"]
+            self._velocities[i][...] = state[f"velocity_{i}"]
+
+    def fit_epoch(self, batches: Iterable[Batch]) -> Metrics:
+        """One step of the optimizer for each batch; gives the means of loss and accuracy over the reviews."""
+        metrics = Metrics()
+        with threadpool_limits(1):
+            for tokens, labels in batches:
+                probabilities, gradients = self.gradients(tokens, labels)
+                for weight, velocity, gradient in zip(self.weights, self._velocities, gradients, strict=True):
+                    kernels.rmsprop(
+                        weight.reshape(-1), velocity.reshape(-1), gradient.reshape(-1), self._rate, RHO, EPSILON
+                    )
+                metrics.add(probabilities, labels)
+        return metrics
+
+    def predict(self, tokens: NDArray[np.unsignedinteger]) -> Floats:
+        """Probabilities of "positive", float32, shape (reviews,)."""
+        if len(tokens) == 0:
+            return np.zeros(0, np.float32)
+        with threadpool_limits(1):
+            projected = self._projected(slice(None))
+            words = np.arange(len(projected), dtype=np.int32)
+            parts = (tokens[i : i + PREDICT_ROWS] for i in range(0, len(tokens), PREDICT_ROWS))
+            return np.concatenate([self._forward(part, words, projected)[0] for part in parts])
+
+    def gradients(
+        self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]
+    ) -> tuple[Floats, list[Floats]]:
+        """Probabilities of a batch, and the mean loss's gradient for each of `weights`."""
+        embedding, kernel, _, bias, dense, _ = self.weights
+        used = np.flatnonzero(np.bincount(tokens.reshape(-1), minlength=1))
+        used = used if used[0] == 0 else np.concatenate([[0], used])  # Padding's state is always needed.
+        compact = np.zeros(used[-1] + 1, np.int32)
+        compact[used] = np.arange(len(used), dtype=np.int32)
+        projected = self._projected(used)
+        probabilities, hidden, passes, lead = self._forward(tokens, compact, projected)
+
+        d_logits = (probabilities - labels.astype(np.float32)) / np.float32(len(labels))
+        d_logits[(probabilities < CLIP) | (probabilities > 1 - CLIP)] = 0.0
+        d_recurrent, d_projected = self._backward(passes, lead, d_logits[:, None] * dense[:, 0], len(used))
+
+        d_embedding = np.zeros_like(embedding)
+        d_embedding[used] = d_projected @ kernel.T
+        d_kernel = embedding[used].T @ d_projected
+        d_dense = hidden.T @ d_logits[:, None]
+        d_dense_bias = d_logits.sum(keepdims=True)
+        return probabilities, [d_embedding, d_kernel, d_recurrent, d_projected.sum(0), d_dense, d_dense_bias]
+
+    def _projected(self, words: Any) -> Floats:
+        embedding, kernel, _, bias, *_ = self.weights
+        product: Floats = embedding[words] @ kernel + bias
+        return product.reshape(len(product), *self._cell.gates, self._units)
+
+    def _map(self, function: Callable[..., Any], *arguments: Iterable[Any]) -> list[Any]:
+        return list((self._pool.map if self._pool else map)(function, *arguments))
+
+    def _run_forward(self, group: _Group, workspace: _Workspace, projected: Floats, trajectory: Floats) -> _Pass:
+        shapes = (*self._cell.planes, self._units), (*self._cell.gates, self._units)
+        states, gates = workspace.take(len(group.words), *shapes)
+        final = np.empty((len(group.places), *shapes[0]), np.float32)
+        self._cell.forward(
+            group.words, group.begin, group.active, projected, self.weights[2], trajectory, states, final, gates
+        )
+        return _Pass(group, states, final, gates)
+
+    def _forward(
+        self, tokens: NDArray[np.unsignedinteger], compact: NDArray[np.int32], projected: Floats
+    ) -> tuple[Floats, Floats, list[_Pass], _Pass | None]:
+        pads, groups = pack(tokens, compact)
+        start = np.zeros((1, *self._cell.planes, self._units), np.float32)
+        lead = self._run_forward(_padding(pads), _Workspace(), projected, start) if pads else None
+        trajectory = np.concatenate([lead.states, lead.final]) if lead else start
+        passes = self._map(
+            lambda group, workspace: self._run_forward(group, workspace, projected, trajectory),
+            groups,
+            self._workspaces[: len(groups)],
+        )
+        hidden = np.empty((len(tokens), self._units), np.float32)
+        for one in passes:
+            hidden[one.group.places] = self._hidden(one.final)
+        logits = hidden @ self.weights[4][:, 0] + self.weights[5][0]
+        return (0.5 + 0.5 * np.tanh(0.5 * logits)).astype(np.float32), hidden, passes, lead
+
+    def _hidden(self, states: Floats) -> Floats:
+        return np.ascontiguousarray(states[:, 0]) if self._cell.planes else states
+
+    def _backward(
+        self, passes: list[_Pass], lead: _Pass | None, d_hidden: Floats, words: int
+    ) -> tuple[Floats, Floats]:
+        """Gradients of the recurrent kernel and of the projected words, the shared trajectory's part included."""
+        pads = len(lead.group.words) if lead else 0
+        parts = self._map(lambda one: self._run_backward(one, self._as_state(d_hidden[one.group.places]), words, pads), passes)
+        d_recurrent, d_projected, d_trajectory = (sum(part[i] for part in parts) for i in range(3))
+        if lead:
+            d_states = np.ascontiguousarray(d_trajectory[:-1])
+            part = self._run_backward(lead, d_trajectory[-1:], words, pads, d_states)
+            d_recurrent, d_projected = d_recurrent + part[0], d_projected + part[1]
+        return d_recurrent, d_projected
+
+    def _run_backward(
+        self, one: _Pass, d_final: Floats, words: int, pads: int, d_states: Floats | None = None
+    ) -> tuple[Floats, Floats, Floats]:
+        shape = (*self._cell.planes, self._units)
+        d_trajectory = np.zeros((pads + 1, *shape), np.float32)
+        d_states = np.zeros((0, *shape), np.float32) if d_states is None else d_states
+        recurrent_t = np.ascontiguousarray(self.weights[2].T)
+        self._cell.backward(
+            one.group.begin, one.group.active, recurrent_t, one.states, one.final, d_final, one.gates,
+            d_trajectory, d_states,
+        )  # fmt: skip
+        d_gates = one.gates.reshape(len(one.gates), -1)
+        d_projected = np.zeros((words, d_gates.shape[1]), np.float32)
+        kernels.add_rows(d_projected, one.group.words, d_gates)
+        return self._hidden(one.states).T @ d_gates, d_projected, d_trajectory
+
+    def _as_state(self, hidden: Floats) -> Floats:
+        return np.stack([hidden, np.zeros_like(hidden)], axis=1) if self._cell.planes else hidden
+
+
+def pack(tokens: NDArray[np.unsignedinteger], compact: NDArray[np.int32]) -> tuple[int, list[_Group]]:
+    """The longest padding of a batch, and its reviews in groups of about equal work.
+
+    Args:
+        tokens: shape (reviews, steps), padded in front with 0.
+        compact: for each token the row of the projected words.
+    """
+    steps = tokens.shape[1]
+    begins = (tokens != 0).argmax(axis=1)
+    begins[tokens.max(axis=1) == 0] = steps - 1  # Nothing but padding: its last step serves as the one word.
+    order = np.argsort(begins, kind="stable")
+    groups = []
+    for first in range(min(GROUPS, len(tokens))):
+        places = order[first::GROUPS]
+        visible = np.arange(steps)[:, None] >= begins[places]
+        active = visible.sum(axis=1, dtype=np.int32)
+        begin = (np.cumsum(active) - active).astype(np.int32)
+        groups.append(_Group(places, compact[tokens[places].T[visible]], begin, active))
+    return int(begins.max()), groups
+
+
+def _padding(steps: int) -> _Group:
+    """One review that is nothing but padding: its states are the trajectory that all reviews share."""
+    return _Group(
+        np.zeros(1, np.int64), np.zeros(steps, np.int32), np.arange(steps, dtype=np.int32), np.ones(steps, np.int32)
+    )

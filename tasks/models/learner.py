@@ -1,0 +1,63 @@
+"""What a training loop needs of a network, whoever computes it."""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Batch = tuple[NDArray[np.unsignedinteger], NDArray[np.integer]]
+
+
+class Metrics:
+    """Running means of binary cross-entropy and accuracy over reviews, in float64."""
+
+    def __init__(self) -> None:
+        self.reviews = 0
+        self._loss = 0.0
+        self._hits = 0
+
+    def add(self, probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> None:
+        """Count a batch: probabilities of "positive" and labels of 0 or 1, shapes (batch,)."""
+        p = np.clip(probabilities.astype(np.float64), 1e-7, 1 - 1e-7)
+        self._loss -= float(np.sum(np.log(np.where(labels == 1, p, 1 - p))))
+        self._hits += int(np.sum((probabilities > 0.5) == (labels == 1)))
+        self.reviews += len(labels)
+
+    def add_means(self, loss: float, accuracy: float, reviews: int) -> None:
+        """Count a batch whose means are known already."""
+        self._loss += loss * reviews
+        self._hits += round(accuracy * reviews)
+        self.reviews += reviews
+
+    @property
+    def loss(self) -> float:
+        """Mean binary cross-entropy so far, in nats."""
+        return self._loss / max(self.reviews, 1)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of reviews on the right side of 0.5 so far."""
+        return self._hits / max(self.reviews, 1)
+
+
+class Learner(Protocol):
+    """A network that trains and predicts."""
+
+    def fit_epoch(self, batches: Iterable[Batch]) -> Metrics:
+        """One step of the optimizer for each batch."""
+
+    def predict(self, tokens: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
+        """Probabilities of "positive", shape (reviews,)."""
+
+    def set_threads(self, threads: int) -> None:
+        """Use that many threads from now on, where the learner can."""
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything that training goes on from, as arrays."""
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Go back to what `state` gave."""
+
+    def model(self) -> Any:
+        """A plain Keras model with the present weights."""
