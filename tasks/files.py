@@ -45,6 +45,23 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content`, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def point(link: Path, target: Path) -> None:
+    """Let `link` point to `target`, atomically; where the system allows no symbolic link, `<link>.txt` names it."""
+    temporary = link.with_name(f".{link.name}-{target.name}")
+    try:
+        temporary.symlink_to(os.path.relpath(target, link.parent), target_is_directory=True)
+        temporary.replace(link)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        write_text(link.with_suffix(".txt"), f"{target}\n")
+
+
 def read_json(path: Path) -> Any:
     """The value that `write_json` wrote."""
     return json.loads(path.read_text(encoding="utf-8"))

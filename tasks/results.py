@@ -1,6 +1,6 @@
 """What the steps hand to each other: small frozen records of paths, settings and figures. Big data stays in files."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -47,8 +47,14 @@ class Dataset:
     steps: int
     train: Split
     test: Split
+    imdb: bool
     example: str
     reused: bool = False
+
+    @property
+    def title(self) -> str:
+        """A few words for titles, figures and tags."""
+        return "IMDB reviews" if self.imdb else self.source.title
 
 
 @dataclass(frozen=True)
@@ -96,14 +102,13 @@ class Branch:
     machine: Machine
 
     @property
-    def label(self) -> str:
-        """Name for people, as in tables and figures."""
-        return self.name
-
-    @property
     def train_seconds(self) -> float:
         """Wall time of all epochs, validation included."""
         return sum(epoch.seconds for epoch in self.history)
+
+    def accuracy_per_cpu_minute(self, evaluation: "Evaluation") -> float:
+        """Test accuracy at the last epoch over the minutes of processor time that the branch used."""
+        return evaluation.last.accuracy / max(self.cpu_seconds / 60, 1e-9)
 
 
 @dataclass(frozen=True)
@@ -170,7 +175,7 @@ class Comparison:
     reproduction: tuple[Reproduction, ...]
     settings: dict[str, object]
     command: str
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
 
     def pairs(self) -> list[tuple[Branch, Evaluation]]:
         """Each branch with its evaluation, best test accuracy at the last epoch first."""

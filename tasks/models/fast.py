@@ -88,17 +88,18 @@ class FastLearner:
 
     Args:
         spec: a network for which `why_not` gives None.
-        weights: initial weights.
-        learning_rate: of RMSprop.
+        model: the compiled Keras model of that network: initial weights and learning rate are taken from it.
         threads: how many threads to use; changes speed, never results.
     """
 
-    def __init__(self, spec: ModelSpec, weights: list[Floats], learning_rate: float, threads: int) -> None:
+    def __init__(self, spec: ModelSpec, model: Any, threads: int) -> None:
         self._cell = _CELLS[spec.cell]
         self._units = spec.units[0]
-        self._rate = np.float32(learning_rate)
-        self.weights = [np.array(w, np.float32) for w in weights]
-        self._velocities = [np.zeros_like(w) for w in self.weights]
+        self._model = model
+        self._rate = np.float32(model.optimizer.learning_rate)
+        self.weights = [np.array(weight, np.float32) for weight in model.get_weights()]
+        self._velocities = [np.zeros_like(weight) for weight in self.weights]
+        self._steps = np.zeros(1, np.int64)
         self._workspaces = [_Workspace() for _ in range(GROUPS)]
         self._pool: ThreadPoolExecutor | None = None
         self.set_threads(threads)
@@ -111,7 +112,7 @@ class FastLearner:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that training goes on from."""
-        arrays = [("weight", self.weights), ("velocity", self._velocities)]
+        arrays = [("weight", self.weights), ("velocity", self._velocities), ("steps", [self._steps])]
         return {f"{name}_{i}": array.copy() for name, group in arrays for i, array in enumerate(group)}
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
@@ -119,6 +120,17 @@ class FastLearner:
         for i in range(len(self.weights)):
             self.weights[i][...] = state[f"weight_{i}"]
             self._velocities[i][...] = state[f"velocity_{i}"]
+        self._steps[...] = state["steps_0"]
+
+    def model(self) -> Any:
+        """The Keras model, with the present weights and state of the optimizer."""
+        self._model.set_weights(self.weights)
+        self._model.optimizer.build(self._model.trainable_variables)
+        iterations, _, *velocities = self._model.optimizer.variables
+        iterations.assign(int(self._steps[0]))
+        for variable, velocity in zip(velocities, self._velocities, strict=True):
+            variable.assign(velocity)
+        return self._model
 
     def fit_epoch(self, batches: Iterable[Batch]) -> Metrics:
         """One step of the optimizer for each batch; gives the means of loss and accuracy over the reviews."""
@@ -130,6 +142,7 @@ class FastLearner:
                     kernels.rmsprop(
                         weight.reshape(-1), velocity.reshape(-1), gradient.reshape(-1), self._rate, RHO, EPSILON
                     )
+                self._steps += 1
                 metrics.add(probabilities, labels)
         return metrics
 

@@ -1,5 +1,6 @@
 """What a network is, in plain words: the specification and the named presets. Builds nothing, imports no framework."""
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -28,6 +29,20 @@ class ModelSpec(BaseModel):
     dropout: float = Field(
         0.0, ge=0.0, lt=1.0, description="Share of each recurrent layer's inputs that training drops (0 to 1)."
     )
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How to train: what decides the result, apart from data, network and seed.
+
+    `epochs` passes in batches of `batch_size` reviews with RMSprop's `learning_rate`; `validation` is the share of the
+    training reviews, the last ones, that is held out.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    validation: float
 
 
 def preset(name: PresetName, units: int, embedding: int, dropout: float) -> ModelSpec:

@@ -1,0 +1,160 @@
+"""The report's figures. Each function draws on a figure of its own and returns it; nothing is shown or saved here."""
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import Literal
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from tasks.results import Comparison, Epoch
+
+# Okabe & Ito (2008): told apart with every common kind of colour vision; the yellow is left out, too pale on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+LINES = ("-", "--", "-.", ":")
+Curve = Literal["accuracy", "loss"]
+DPI = 100
+
+
+def all_figures(comparison: Comparison) -> dict[str, Figure]:
+    """Every figure of the report by the stem of its file."""
+    figures = {"curves": shared_curves(comparison), "roc": roc(comparison), "confusion": confusion(comparison)}
+    for branch in comparison.branches:
+        for curve in ("accuracy", "loss"):
+            figures[f"{branch.name}-{curve}"] = tutorial_curve(branch.name, branch.history, curve, comparison.dataset.title)
+    return figures
+
+
+def tutorial_curve(name: str, history: Sequence[Epoch], curve: Curve, data: str) -> Figure:
+    """The tutorial's figure: dots for training, a line for validation, over the epochs."""
+    figure, axes = _figure(5.2, 3.6)
+    _draw_tutorial_curve(axes, history, curve)
+    axes.set_title(f"{name}: training and validation {curve}\n{data}", fontsize=10)
+    return figure
+
+
+def learning_curve(name: str, history: Sequence[Epoch], data: str) -> Figure:
+    """Accuracy and loss side by side: what grows in the UI while a branch trains."""
+    figure = Figure(figsize=(9.0, 3.4), dpi=DPI, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    _draw_tutorial_curve(left, history, "accuracy")
+    _draw_tutorial_curve(right, history, "loss")
+    figure.suptitle(f"{name} · {data}", fontsize=11)
+    return figure
+
+
+def shared_curves(comparison: Comparison) -> Figure:
+    """Validation accuracy and loss of all models on shared axes."""
+    figure = Figure(figsize=(9.0, 3.8), dpi=DPI, layout="constrained")
+    for axes, curve in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
+        for place, branch in enumerate(comparison.branches):
+            epochs = [epoch.epoch for epoch in branch.history]
+            values = [getattr(epoch, f"val_{curve}") for epoch in branch.history]
+            axes.plot(epochs, values, label=branch.name, **_style(place))
+        _finish(axes, curve, f"Validation {curve}")
+        axes.legend(frameon=False, fontsize=9)
+    figure.suptitle(f"All models on the {comparison.dataset.title}", fontsize=11)
+    return figure
+
+
+def roc(comparison: Comparison) -> Figure:
+    """ROC curves on the test reviews, last epoch."""
+    figure, axes = _figure(5.2, 4.6)
+    axes.plot([0, 1], [0, 1], color="#767676", linewidth=1, linestyle=":")
+    for place, branch in enumerate(comparison.branches):
+        scores = next(e for e in comparison.evaluations if (e.name, e.seed) == (branch.name, branch.seed)).last
+        axes.plot(*scores.roc, label=f"{branch.name} (AUC {scores.auc:.3f})", **(_style(place) | {"marker": ""}))
+    axes.set(xlabel="False positive rate", ylabel="True positive rate", xlim=(0, 1), ylim=(0, 1.01), aspect="equal")
+    axes.set_title(f"ROC on the test reviews, last epoch\n{comparison.dataset.title}", fontsize=10)
+    axes.legend(frameon=False, fontsize=9, loc="lower right")
+    return figure
+
+
+def confusion(comparison: Comparison) -> Figure:
+    """Confusion matrices on the test reviews, last epoch: counts and shares of the row."""
+    columns = min(3, len(comparison.evaluations))
+    rows = -(-len(comparison.evaluations) // columns)
+    figure = Figure(figsize=(max(4.6, 3.1 * columns), 3.2 * rows + 0.3), dpi=DPI, layout="constrained")
+    places = figure.subplots(rows, columns, squeeze=False).flat
+    for axes, evaluation in zip(places, comparison.evaluations, strict=False):
+        _draw_confusion(axes, evaluation.name, evaluation.last.confusion)
+    for axes in list(figure.axes)[len(comparison.evaluations) :]:
+        axes.set_visible(False)
+    figure.suptitle(f"Test reviews, last epoch · {comparison.dataset.title}", fontsize=11)
+    return figure
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as PNG."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def svg(figure: Figure) -> str:
+    """The figure as SVG, the same text for the same figure."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def data_uri(figure: Figure) -> str:
+    """The figure as a `data:` address for markdown that must carry its pictures."""
+    return "data:image/png;base64," + base64.b64encode(png(figure)).decode()
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    return figure, figure.subplots()
+
+
+def _style(place: int) -> dict[str, object]:
+    return {
+        "color": COLOURS[place % len(COLOURS)],
+        "marker": MARKERS[place % len(MARKERS)],
+        "linestyle": LINES[place % len(LINES)],
+        "linewidth": 1.8,
+        "markersize": 4.5,
+    }
+
+
+def _draw_tutorial_curve(axes: Axes, history: Sequence[Epoch], curve: Curve) -> None:
+    epochs = [epoch.epoch for epoch in history]
+    training = [getattr(epoch, curve) for epoch in history]
+    validation = [getattr(epoch, f"val_{curve}") for epoch in history]
+    axes.plot(epochs, training, "o", color=COLOURS[0], markersize=5.5, label="training")
+    axes.plot(epochs, validation, "-", color=COLOURS[1], linewidth=2, label="validation")
+    if len(history) == 1:
+        axes.plot(epochs, validation, "_", color=COLOURS[1], markersize=14, markeredgewidth=2)
+    _finish(axes, curve, curve.capitalize())
+    axes.legend(frameon=False, fontsize=9)
+
+
+def _finish(axes: Axes, curve: Curve, label: str) -> None:
+    axes.set_xlabel("Epoch")
+    axes.set_ylabel(label + (" (nats)" if curve == "loss" else ""))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+    if curve == "accuracy":
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def _draw_confusion(axes: Axes, name: str, counts: Sequence[Sequence[int]]) -> None:
+    shares = [[value / max(sum(row), 1) for value in row] for row in counts]
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for i, row in enumerate(counts):
+        for j, value in enumerate(row):
+            colour = "white" if shares[i][j] > 0.5 else "black"
+            axes.text(j, i, f"{value:,}\n{shares[i][j]:.1%}", ha="center", va="center", color=colour, fontsize=10)
+    axes.set_xticks([0, 1], ["negative", "positive"])
+    axes.set_yticks([0, 1], ["negative", "positive"], rotation=90, va="center")
+    axes.set(xlabel="Predicted", ylabel="True")
+    axes.set_title(name, fontsize=10)
+

@@ -1,0 +1,57 @@
+"""The machine, the versions and what a process used of them."""
+
+import importlib.metadata
+import os
+import platform
+import sys
+import threading
+import time
+
+import psutil
+
+from tasks.results import Machine
+
+PACKAGES = ("prefect", "tensorflow", "keras", "numba", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "matplotlib")
+
+
+def describe() -> Machine:
+    """This machine and the versions of the packages that results depend on."""
+    versions = {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
+    memory = round(psutil.virtual_memory().total / 2**30, 1)
+    return Machine(platform.platform(), _processor(), available_cores(), memory, versions)
+
+
+def available_cores() -> int:
+    """Processors that this process may use (containers and `taskset` allow fewer than there are)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def peak_memory_mb() -> float:
+    """The most memory this process has held so far, in MiB; NaN where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return float("nan")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def end_with_parent(seconds: float = 1.0) -> None:
+    """End this process soon after its parent is gone, so that a killed run leaves nothing behind."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(seconds)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="end-with-parent").start()
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123
+            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+        return names[0]
+    except (OSError, IndexError):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,232 @@
+"""Step 3: train one network. A branch is one network with one seed; branches run side by side."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from prefect import get_run_logger, task
+
+from tasks import machine
+from tasks.data.tokens import read_column, read_tokens
+from tasks.files import atomic_path, fingerprint, write_json
+from tasks.journal import Journal
+from tasks.models.learner import Batch, Learner, Metrics
+from tasks.models.spec import ModelSpec, TrainingPlan
+from tasks.results import Branch, Dataset, Epoch
+
+
+@dataclass(frozen=True)
+class Job:
+    """One branch to train."""
+
+    spec: ModelSpec
+    plan: TrainingPlan
+    dataset: Dataset
+    seed: int
+    root: Path
+    threads: int
+
+    @property
+    def key(self) -> str:
+        """Fingerprint of everything that decides the result."""
+        return fingerprint(self.spec.model_dump(), asdict(self.plan), self.dataset.fingerprint, self.seed)
+
+    @property
+    def label(self) -> str:
+        """Name of the branch for people."""
+        return f"{self.spec.name} seed {self.seed}"
+
+    @property
+    def folder(self) -> Path:
+        """Where the branch's files lie."""
+        return self.root / f"{self.spec.name}-seed{self.seed}-{self.key}"
+
+
+def train_branch(job: Job) -> Branch:
+    """Train to the last epoch; leave history, both models and a record in the branch's folder.
+
+    Files: `history.parquet` (after each epoch), `last.keras` and `best.keras` (plain Keras models at the last epoch and
+    at the epoch with the best validation accuracy, the earliest of equals), `record.json`, `progress.jsonl`.
+    """
+    started, cpu_started = time.time(), time.process_time()
+    job.folder.mkdir(parents=True, exist_ok=True)
+    journal = Journal(job.folder / "progress.jsonl")
+    journal.write(event="begin", epochs=job.plan.epochs)
+    learner, engine = make_learner(job)
+    data = _Data.read(job)
+    history, best = _fit(job, learner, data, journal)
+    _save_models(job, learner, best)
+    branch = Branch(
+        name=job.spec.name, seed=job.seed, key=job.key, folder=job.folder, spec=job.spec.model_dump(mode="json"),
+        engine=engine, threads=job.threads, parameters=int(learner.model().count_params()), history=history,
+        best_epoch=best, started=started, ended=time.time(), cpu_seconds=time.process_time() - cpu_started,
+        peak_memory_mb=machine.peak_memory_mb(),
+        tokens_per_second=data.words_per_epoch * len(history) / sum(epoch.seconds for epoch in history),
+        machine=machine.describe(),
+    )  # fmt: skip
+    write_json(job.folder / "record.json", _record(job, branch))
+    journal.write(event="end")
+    return branch
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Tokens and labels in memory, cut into the part to fit and the part to validate on."""
+
+    tokens: NDArray[np.unsignedinteger]
+    labels: NDArray[np.integer]
+    fit: int
+    words_per_epoch: int
+
+    @classmethod
+    def read(cls, job: Job) -> "_Data":
+        path = job.dataset.train.path
+        tokens, labels = read_tokens(path), read_column(path, "label")
+        fit = int(len(labels) * (1 - job.plan.validation))
+        return cls(tokens, labels, fit, int(np.count_nonzero(tokens[:fit])))
+
+    def batches(self, job: Job, epoch: int) -> Iterator[Batch]:
+        """The epoch's batches, in an order that seed and epoch alone decide, so that a resumed run repeats it."""
+        order = np.random.default_rng([job.seed, epoch]).permutation(self.fit)
+        for start in range(0, self.fit, job.plan.batch_size):
+            rows = order[start : start + job.plan.batch_size]
+            yield self.tokens[rows], self.labels[rows]
+
+
+def make_learner(job: Job) -> tuple[Learner, str]:
+    """An untrained learner, and a word on which path it takes and why."""
+    _start_tensorflow(job.threads)
+    from tasks.models.keras_model import build
+
+    return _learner(job.spec, build(job.spec, job.dataset.words, job.plan.learning_rate, job.seed), job.threads)
+
+
+def open_learner(spec: ModelSpec, path: Path, threads: int) -> Learner:
+    """The learner of a saved Keras model.
+
+    Raises:
+        ValueError: Keras cannot read the file.
+    """
+    _start_tensorflow(threads)
+    import keras
+
+    return _learner(spec, keras.models.load_model(path, safe_mode=True), threads)[0]
+
+
+def _learner(spec: ModelSpec, model: Any, threads: int) -> tuple[Learner, str]:
+    import tensorflow
+
+    from tasks.models.fast import FastLearner, why_not
+    from tasks.models.stock import StockLearner
+
+    reason = "a graphics card is present" if tensorflow.config.list_physical_devices("GPU") else why_not(spec)
+    if reason:
+        return StockLearner(model), f"Keras ({reason})"
+    return FastLearner(spec, model, threads), "compiled loops"
+
+
+def _start_tensorflow(threads: int) -> None:
+    """TensorFlow with its share of the processors, quiet, and the same sums on every run."""
+    with _silenced():
+        import tensorflow
+
+    try:
+        tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+        tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:
+        pass  # A second branch in the same process: TensorFlow has fixed its threads already.
+    tensorflow.config.experimental.enable_op_determinism()
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """TensorFlow's start writes notes to the terminal that no setting stops; faults still come as exceptions."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _fit(job: Job, learner: Learner, data: _Data, journal: Journal) -> tuple[tuple[Epoch, ...], int]:
+    history: list[Epoch] = []
+    best = 0
+    for number in range(1, job.plan.epochs + 1):
+        began = time.perf_counter()
+        fitted = learner.fit_epoch(_told(data, job, number, journal))
+        validated = Metrics()
+        validated.add(learner.predict(data.tokens[data.fit :]), data.labels[data.fit :])
+        seconds = time.perf_counter() - began
+        epoch = Epoch(number, fitted.loss, fitted.accuracy, validated.loss, validated.accuracy, seconds)
+        history.append(epoch)
+        if not best or epoch.val_accuracy > history[best - 1].val_accuracy:
+            best = number
+            _save_state(job.folder / "best.npz", learner)
+        _save_history(job.folder / "history.parquet", history)
+        journal.write(event="epoch", **asdict(epoch))
+    return tuple(history), best
+
+
+def _told(data: _Data, job: Job, epoch: int, journal: Journal) -> Iterator[Batch]:
+    total = -(-data.fit // job.plan.batch_size)
+    for number, batch in enumerate(data.batches(job, epoch)):
+        journal.write_seldom(event="batch", epoch=epoch, batch=number, batches=total)
+        yield batch
+
+
+def _save_state(path: Path, learner: Learner) -> None:
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **learner.state())
+
+
+def _load_state(path: Path, learner: Learner) -> None:
+    with np.load(path, allow_pickle=False) as state:
+        learner.restore(dict(state))
+
+
+def _save_history(path: Path, history: list[Epoch]) -> None:
+    with atomic_path(path) as temporary:
+        pd.DataFrame([asdict(epoch) for epoch in history]).to_parquet(temporary, index=False)
+
+
+def _save_models(job: Job, learner: Learner, best: int) -> None:
+    """Save the last epoch's model, then the best epoch's, and leave the learner as it was."""
+    last = learner.state()
+    with atomic_path(job.folder / "last.keras") as temporary:
+        learner.model().save(temporary)
+    if best != job.plan.epochs:
+        _load_state(job.folder / "best.npz", learner)
+    with atomic_path(job.folder / "best.keras") as temporary:
+        learner.model().save(temporary)
+    learner.restore(last)
+    (job.folder / "best.npz").unlink()
+
+
+def _record(job: Job, branch: Branch) -> dict[str, Any]:
+    record = asdict(branch) | {"plan": asdict(job.plan), "dataset": job.dataset.fingerprint}
+    record["folder"] = str(branch.folder)
+    return record
+
+
+@task(name="train", task_run_name="train {job.label}")
+def train(job: Job) -> Branch:
+    """`train_branch`, and lines in the log that say which learner runs and how it went."""
+    logger = get_run_logger()
+    branch = train_branch(job)
+    logger.info(
+        "%s: %s, %d epochs in %.1f s, validation accuracy %.4f (best %.4f at epoch %d)",
+        job.label, branch.engine, len(branch.history), branch.train_seconds, branch.history[-1].val_accuracy,
+        branch.history[branch.best_epoch - 1].val_accuracy, branch.best_epoch,
+    )  # fmt: skip
+    return branch
