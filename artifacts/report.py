@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from artifacts import figures
 from tasks.results import Comparison
 
-_MARKDOWN_SIGNS = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>&~:])")
+_MARKDOWN_SIGNS = re.compile(r"[\\`*_\[\]#|~:]|(?<=www)\.")
+_HTML_SIGNS = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 def files(comparison: Comparison, drawn: dict[str, Figure]) -> dict[str, bytes]:
@@ -86,7 +87,8 @@ def table(comparison: Comparison) -> list[dict[str, Any]]:
 
 def escape_markdown(text: object) -> str:
     """Text that markdown shows as it is: no markup, no HTML, no table cell, on one line."""
-    return _MARKDOWN_SIGNS.sub(lambda sign: f"&#{ord(sign.group())};", " ".join(str(text).split()))
+    line = "".join(_HTML_SIGNS.get(sign, sign) for sign in " ".join(str(text).split()))
+    return _MARKDOWN_SIGNS.sub(r"\\\g<0>", line)
 
 
 def _plain(value: Any) -> Any:

@@ -55,7 +55,7 @@ class TrainingSettings(Section):
     )
     learning_rate: float = Field(0.001, gt=0, le=1, description="Learning rate of RMSprop.")
     validation: float = Field(0.2, gt=0, lt=1, description="Share of the training reviews, the last ones, to validate on (0 to 1).")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of initial weights, batch order and dropout.")
+    seed: int = Field(1, ge=0, le=2**31 - 1, description="Seed of initial weights, batch order and dropout.")
 
 
 class RunSettings(Section):

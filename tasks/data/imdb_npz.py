@@ -94,8 +94,10 @@ def _check_members(path: Path, archive: zipfile.ZipFile) -> None:
 
 
 def _read_split(path: Path, archive: zipfile.ZipFile, split: str) -> Reviews:
-    labels = _read_labels(f"{path}: y_{split}", archive.open(f"y_{split}.npy"))
-    tokens, offsets = _read_lists(f"{path}: x_{split}", archive.open(f"x_{split}.npy"))
+    with archive.open(f"y_{split}.npy") as member:
+        labels = _read_labels(f"{path}: y_{split}", member)
+    with archive.open(f"x_{split}.npy") as member:
+        tokens, offsets = _read_lists(f"{path}: x_{split}", member)
     if len(labels) != len(offsets) - 1:
         raise DataError(
             f"{path}: y_{split} holds {len(labels)} labels for {len(offsets) - 1} reviews; expected one each"

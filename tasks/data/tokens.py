@@ -79,4 +79,4 @@ def read_column(path: Path, column: str) -> NDArray[np.integer]:
 
 
 def _token_field(words: int) -> pa.Field:
-    return pa.field("item", pa.from_numpy_dtype(token_dtype(words)), nullable=False)
+    return pa.field("element", pa.from_numpy_dtype(token_dtype(words)), nullable=False)

@@ -1,0 +1,79 @@
+"""What tests share: made-up data, the real data where they are, one Prefect server for the session."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tasks.data.imdb_npz import Reviews, write_imdb_npz
+from tasks.results import Dataset, Source
+
+
+def make_reviews(lists: list[list[int]], labels: list[int]) -> Reviews:
+    """Reviews from plain lists."""
+    offsets = np.cumsum([0, *map(len, lists)])
+    flat = [token for one in lists for token in one]
+    return Reviews(np.array(flat, np.int32), offsets.astype(np.int64), np.array(labels, np.uint8))
+
+
+def random_reviews(count: int, seed: int = 0, words: int = 60, longest: int = 40) -> Reviews:
+    """Reviews of random ranks whose label depends on their words."""
+    random = np.random.default_rng(seed)
+    labels = (np.arange(count) % 2).tolist()
+    lists = [(random.integers(1, words, random.integers(1, longest)) + label).tolist() for label in labels]
+    return make_reviews(lists, labels)
+
+
+@pytest.fixture
+def npz(tmp_path: Path) -> Path:
+    """A small imdb.npz."""
+    path = tmp_path / "source" / "imdb.npz"
+    write_imdb_npz(path, random_reviews(120), random_reviews(60, seed=1))
+    return path
+
+
+@pytest.fixture
+def source(npz: Path) -> Source:
+    """The small imdb.npz as a source."""
+    return Source("file", npz, "0" * 64, str(npz))
+
+
+@pytest.fixture
+def dataset(source: Source, tmp_path: Path) -> Dataset:
+    """The small imdb.npz prepared: 50 words, 30 steps."""
+    from tasks.prepare import prepare_dataset
+
+    return prepare_dataset(source, 50, 30, None, tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def imdb() -> Path:
+    """The real data, named by IMDB_NPZ."""
+    path = os.environ.get("IMDB_NPZ")
+    if not path:
+        pytest.skip("the real IMDB data are not here: set IMDB_NPZ to the path of imdb.npz")
+    return Path(path)
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """A Prefect server with a home of its own, for the whole session."""
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=90):
+        yield
+
+
+def ragged_tokens(lengths: list[int], steps: int, words: int, seed: int = 0) -> NDArray[np.uint16]:
+    """Pre-padded tokens of reviews with the given lengths."""
+    random = np.random.default_rng(seed)
+    tokens = np.zeros((len(lengths), steps), np.uint16)
+    for row, length in zip(tokens, lengths, strict=True):
+        row[steps - length :] = random.integers(1, words, length)
+    return tokens

@@ -1,0 +1,39 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tasks.data import vocabulary
+from tasks.data.vocabulary import read_word_index, words_of
+from tasks.errors import DataError
+
+
+def test_tokens_become_words() -> None:
+    assert words_of([0, 0, 1, 4, 2, 5, 99], {"the": 1, "film": 2}) == ["the", "⟨unknown⟩", "film", "⟨99⟩"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[]", "found a JSON list"),
+        ("{}", "found a JSON dict"),
+        ("not json", "not JSON"),
+        ('{"a": "x"}', "entry 'a' has 'x'"),
+        ('{"a": 0}', "entry 'a' has '0'"),
+        ('{"a": true}', "entry 'a' has 'True'"),
+        (json.dumps({"a" * 500: 1}), "expected a rank"),
+        ("[" * 100_000, "not JSON"),
+    ],
+)
+def test_a_faulty_index_is_named_with_what_was_found(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "index.json"
+    path.write_text(content)
+    with pytest.raises(DataError, match=message):
+        read_word_index(path)
+
+
+def test_a_large_index_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vocabulary, "MAX_BYTES", 3)
+    (tmp_path / "index.json").write_text('{"a": 1}')
+    with pytest.raises(DataError, match="at most 3"):
+        read_word_index(tmp_path / "index.json")

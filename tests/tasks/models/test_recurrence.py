@@ -1,0 +1,65 @@
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.models.keras_model import build
+from tasks.models.recurrence import CELLS, forward, simple_rnn
+from tasks.models.spec import Cell, ModelSpec, preset
+from tests.conftest import ragged_tokens
+
+LAYERS = {"simple_rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    cell=st.sampled_from(sorted(CELLS)), sequences=st.booleans(), batch=st.integers(1, 5), steps=st.integers(1, 12),
+    features=st.integers(1, 6), units=st.integers(1, 7), seed=st.integers(0, 99),
+)  # fmt: skip
+def test_equals_the_keras_layer(cell: Cell, sequences: bool, batch: int, steps: int, features: int, units: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    inputs = random.standard_normal((batch, steps, features)).astype(np.float32)
+    layer = LAYERS[cell](units, return_sequences=sequences)
+    layer.build(inputs.shape)
+    weights = [random.standard_normal(weight.shape).astype(np.float32) for weight in layer.get_weights()]
+    layer.set_weights(weights)
+    ours = CELLS[cell](inputs, *weights, return_sequences=sequences)
+    np.testing.assert_allclose(ours, np.array(layer(inputs)), atol=1e-5)
+
+
+def test_simple_rnn_with_literal_numbers() -> None:
+    inputs = np.array([[[1.0], [0.5]]])
+    outputs = simple_rnn(inputs, np.array([[0.5]]), np.array([[2.0]]), np.array([0.1]), return_sequences=True)
+    first = np.tanh(0.6)
+    np.testing.assert_allclose(outputs[0, :, 0], [first, np.tanh(0.35 + 2 * first)], rtol=1e-12)
+
+
+SPECS = [
+    preset("simple_rnn", 6, 5, 0.0),
+    preset("lstm", 6, 5, 0.0),
+    preset("gru", 6, 5, 0.0),
+    preset("stacked_simple_rnn", 4, 5, 0.0),
+    preset("bidirectional_lstm", 4, 5, 0.0),
+    ModelSpec(name="deep", cell="gru", units=(5, 3), bidirectional=True, embedding=4),
+]
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_the_whole_network_equals_keras(spec: ModelSpec) -> None:
+    model = build(spec, words=40, learning_rate=0.01, seed=3)
+    tokens = ragged_tokens([1, 9, 20, 4], steps=20, words=40)
+    ours = forward(spec, model.get_weights(), tokens)
+    np.testing.assert_allclose(ours, model.predict(tokens, verbose=0)[:, 0], atol=1e-5)
+
+
+def test_the_stacked_preset_has_the_tutorials_four_layers() -> None:
+    model = build(preset("stacked_simple_rnn", 32, 32, 0.0), words=10_000, learning_rate=0.001, seed=0)
+    assert [type(layer).__name__ for layer in model.layers] == ["Embedding", *["SimpleRNN"] * 4, "Dense"]
+    assert [layer.return_sequences for layer in model.layers[1:5]] == [True, True, True, False]
+
+
+def test_the_same_seed_gives_the_same_initial_weights() -> None:
+    first, second, other = (build(preset("lstm", 4, 4, 0.0), 20, 0.01, seed).get_weights() for seed in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    assert not np.array_equal(first[0], other[0])

@@ -1,0 +1,89 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.data.tokens import read_column, read_tokens
+from tasks.errors import DataError
+from tasks.prepare import check, prepare_dataset
+from tasks.results import Dataset, Source
+
+
+def test_the_schema_is_as_documented(dataset: Dataset) -> None:
+    schema = pq.read_schema(dataset.train.path)
+    assert [f"{field.name}: {field.type}" for field in schema] == [
+        "review_id: int32",
+        "label: uint8",
+        "length: int32",
+        "tokens: fixed_size_list<element: uint8 not null>[30]",
+    ]
+    assert schema.metadata[b"source_sha256"] == dataset.source.sha256.encode()
+    assert schema.metadata[b"fingerprint"] == dataset.fingerprint.encode()
+    assert pq.ParquetFile(dataset.train.path).metadata.row_group(0).column(3).compression == "ZSTD"
+
+
+def test_dataset_json_describes_both_splits(dataset: Dataset) -> None:
+    record = json.loads((dataset.folder / "dataset.json").read_text())
+    assert record["train"]["reviews"] == 120
+    assert record["test"]["positive"] == 30
+    assert record["train"]["length_quantiles"]["100%"] == read_column(dataset.train.path, "length").max()
+    assert record["source_sha256"] == dataset.source.sha256
+    assert 0 < record["train"]["unknown_rate"] < 1
+
+
+def test_review_ids_are_places_in_the_source(dataset: Dataset) -> None:
+    assert sorted(read_column(dataset.train.path, "review_id").tolist()) == list(range(120))
+
+
+def test_a_second_run_reuses_the_files(dataset: Dataset, source: Source, tmp_path: Path) -> None:
+    before = dataset.train.path.stat().st_mtime_ns
+    again = prepare_dataset(source, 50, 30, None, tmp_path / "data")
+    assert (dataset.reused, again.reused) == (False, True)
+    assert again.train.path.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("change", [{"words": 40}, {"steps": 20}, {"reviews": 20}, {"sha256": "1" * 64}])
+def test_every_parameter_gives_another_fingerprint(dataset: Dataset, source: Source, tmp_path: Path, change: dict) -> None:
+    words, steps, reviews = change.get("words", 50), change.get("steps", 30), change.get("reviews")
+    other = Source(source.kind, source.path, change.get("sha256", source.sha256), source.origin)
+    assert prepare_dataset(other, words, steps, reviews, tmp_path / "data").fingerprint != dataset.fingerprint
+
+
+def test_a_damaged_file_is_made_again(dataset: Dataset, source: Source, tmp_path: Path) -> None:
+    dataset.train.path.write_bytes(b"broken")
+    again = prepare_dataset(source, 50, 30, None, tmp_path / "data")
+    assert not again.reused
+    assert read_tokens(again.train.path).shape == (120, 30)
+
+
+def test_a_failure_leaves_nothing_half_written(source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise DataError("made to fail")
+
+    monkeypatch.setattr("tasks.prepare.check", fail)
+    with pytest.raises(DataError):
+        prepare_dataset(source, 50, 30, None, tmp_path / "data")
+    assert [path.suffix for path in (tmp_path / "data").iterdir()] == [".lock"]
+
+
+def test_one_label_only_is_reported_with_all_faults(dataset: Dataset) -> None:
+    for split in (dataset.train, dataset.test):
+        table = pq.read_table(split.path)
+        ones = np.ones(len(table), np.uint8)
+        table = table.set_column(1, table.schema.field("label"), [ones])
+        pq.write_table(table, split.path)
+    with pytest.raises(DataError) as caught:
+        check(dataset.folder, 50, 30)
+    assert str(caught.value).count("labels [1], expected 0 and 1") == 2
+
+
+def test_a_wrong_schema_is_reported(dataset: Dataset) -> None:
+    with pytest.raises(DataError, match=r"train.parquet: schema"):
+        check(dataset.folder, 50, 31)
+
+
+def test_the_first_reviews_only(source: Source, tmp_path: Path, dataset: Dataset) -> None:
+    few = prepare_dataset(source, 50, 30, 20, tmp_path / "data")
+    np.testing.assert_array_equal(read_tokens(few.train.path), read_tokens(dataset.train.path)[:20])
