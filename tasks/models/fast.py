@@ -28,13 +28,16 @@ Floats = NDArray[np.float32]
 class _Cell:
     forward: Callable[..., None]
     backward: Callable[..., None]
+    padding_backward: Callable[..., None]
     gates: tuple[int, ...]
     planes: tuple[int, ...]
 
 
 _CELLS = {
-    "simple_rnn": _Cell(kernels.simple_rnn_forward, kernels.simple_rnn_backward, (), ()),
-    "lstm": _Cell(kernels.lstm_forward, kernels.lstm_backward, (4,), (2,)),
+    "simple_rnn": _Cell(
+        kernels.simple_rnn_forward, kernels.simple_rnn_backward, kernels.simple_rnn_padding_backward, (), ()
+    ),
+    "lstm": _Cell(kernels.lstm_forward, kernels.lstm_backward, kernels.lstm_padding_backward, (4,), (2,)),
 }
 
 
@@ -67,6 +70,15 @@ class _Pass:
     states: Floats
     final: Floats
     gates: Floats
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a batch gives: probabilities, the gradients of `weights`, and the sums of squares of the embedding's."""
+
+    probabilities: Floats
+    gradients: list[Floats]
+    embedding_squares: Floats
 
 
 class _Workspace:
@@ -137,13 +149,12 @@ class FastLearner:
         metrics = Metrics()
         with threadpool_limits(1):
             for tokens, labels in batches:
-                probabilities, gradients = self.gradients(tokens, labels)
-                for weight, velocity, gradient in zip(self.weights, self._velocities, gradients, strict=True):
-                    kernels.rmsprop(
-                        weight.reshape(-1), velocity.reshape(-1), gradient.reshape(-1), self._rate, RHO, EPSILON
-                    )
+                step = self.gradients(tokens, labels)
+                squares = [step.embedding_squares, *(gradient**2 for gradient in step.gradients[1:])]
+                for arrays in zip(self.weights, self._velocities, step.gradients, squares, strict=True):
+                    kernels.rmsprop(*(array.reshape(-1) for array in arrays), self._rate, RHO, EPSILON)
                 self._steps += 1
-                metrics.add(probabilities, labels)
+                metrics.add(step.probabilities, labels)
         return metrics
 
     def predict(self, tokens: NDArray[np.unsignedinteger]) -> Floats:
@@ -156,28 +167,30 @@ class FastLearner:
             parts = (tokens[i : i + PREDICT_ROWS] for i in range(0, len(tokens), PREDICT_ROWS))
             return np.concatenate([self._forward(part, words, projected)[0] for part in parts])
 
-    def gradients(
-        self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]
-    ) -> tuple[Floats, list[Floats]]:
-        """Probabilities of a batch, and the mean loss's gradient for each of `weights`."""
-        embedding, kernel, _, bias, dense, _ = self.weights
+    def gradients(self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> "Step":
+        """Probabilities of a batch, and the mean loss's gradients."""
+        embedding, kernel, _, _, dense, _ = self.weights
         used = np.flatnonzero(np.bincount(tokens.reshape(-1), minlength=1))
         used = used if used[0] == 0 else np.concatenate([[0], used])  # Padding's state is always needed.
         compact = np.zeros(used[-1] + 1, np.int32)
         compact[used] = np.arange(len(used), dtype=np.int32)
-        projected = self._projected(used)
-        probabilities, hidden, passes, lead = self._forward(tokens, compact, projected)
+        probabilities, hidden, passes, lead = self._forward(tokens, compact, self._projected(used))
 
         d_logits = (probabilities - labels.astype(np.float32)) / np.float32(len(labels))
         d_logits[(probabilities < CLIP) | (probabilities > 1 - CLIP)] = 0.0
-        d_recurrent, d_projected = self._backward(passes, lead, d_logits[:, None] * dense[:, 0], len(used))
+        d_hidden = d_logits[:, None] * dense[:, 0]
+        parts = self._map(lambda one: self._backward(one, lead, d_hidden[one.group.places], len(used)), passes)
+        d_recurrent, d_projected, squares, d_padding = (sum(part[i] for part in parts) for i in range(4))
+        if lead:
+            d_recurrent += self._hidden(lead.states).T @ d_padding
+            d_projected[0] += d_padding.sum(0)
 
-        d_embedding = np.zeros_like(embedding)
-        d_embedding[used] = d_projected @ kernel.T
+        d_embedding, embedding_squares = np.zeros_like(embedding), np.zeros_like(embedding)
+        d_embedding[used], embedding_squares[used] = d_projected @ kernel.T, squares
         d_kernel = embedding[used].T @ d_projected
-        d_dense = hidden.T @ d_logits[:, None]
-        d_dense_bias = d_logits.sum(keepdims=True)
-        return probabilities, [d_embedding, d_kernel, d_recurrent, d_projected.sum(0), d_dense, d_dense_bias]
+        d_dense, d_dense_bias = hidden.T @ d_logits[:, None], d_logits.sum(keepdims=True)
+        gradients = [d_embedding, d_kernel, d_recurrent, d_projected.sum(0), d_dense, d_dense_bias]
+        return Step(probabilities, gradients, embedding_squares)
 
     def _projected(self, words: Any) -> Floats:
         embedding, kernel, _, bias, *_ = self.weights
@@ -218,33 +231,26 @@ class FastLearner:
         return np.ascontiguousarray(states[:, 0]) if self._cell.planes else states
 
     def _backward(
-        self, passes: list[_Pass], lead: _Pass | None, d_hidden: Floats, words: int
-    ) -> tuple[Floats, Floats]:
-        """Gradients of the recurrent kernel and of the projected words, the shared trajectory's part included."""
-        pads = len(lead.group.words) if lead else 0
-        parts = self._map(lambda one: self._run_backward(one, self._as_state(d_hidden[one.group.places]), words, pads), passes)
-        d_recurrent, d_projected, d_trajectory = (sum(part[i] for part in parts) for i in range(3))
-        if lead:
-            d_states = np.ascontiguousarray(d_trajectory[:-1])
-            part = self._run_backward(lead, d_trajectory[-1:], words, pads, d_states)
-            d_recurrent, d_projected = d_recurrent + part[0], d_projected + part[1]
-        return d_recurrent, d_projected
-
-    def _run_backward(
-        self, one: _Pass, d_final: Floats, words: int, pads: int, d_states: Floats | None = None
-    ) -> tuple[Floats, Floats, Floats]:
-        shape = (*self._cell.planes, self._units)
-        d_trajectory = np.zeros((pads + 1, *shape), np.float32)
-        d_states = np.zeros((0, *shape), np.float32) if d_states is None else d_states
-        recurrent_t = np.ascontiguousarray(self.weights[2].T)
+        self, one: _Pass, lead: _Pass | None, d_hidden: Floats, words: int
+    ) -> tuple[Floats, Floats, Floats, Floats]:
+        """A group's gradients of recurrent kernel and projected words, its squares of the embedding, its padding's part."""
+        recurrent_t, kernel_t = (np.ascontiguousarray(self.weights[i].T) for i in (2, 1))
+        group, d_begin = one.group, np.empty_like(one.final)
         self._cell.backward(
-            one.group.begin, one.group.active, recurrent_t, one.states, one.final, d_final, one.gates,
-            d_trajectory, d_states,
-        )  # fmt: skip
+            group.begin, group.active, recurrent_t, one.states, one.final, self._as_state(d_hidden), one.gates, d_begin
+        )
         d_gates = one.gates.reshape(len(one.gates), -1)
         d_projected = np.zeros((words, d_gates.shape[1]), np.float32)
-        kernels.add_rows(d_projected, one.group.words, d_gates)
-        return self._hidden(one.states).T @ d_gates, d_projected, d_trajectory
+        kernels.add_rows(d_projected, group.words, d_gates)
+        squares = np.zeros((words, kernel_t.shape[1]), np.float32)
+        kernels.add_squared_rows(squares, group.words, d_gates @ kernel_t)
+        d_padding = np.zeros_like(lead.gates if lead else one.gates[:0])
+        if lead:
+            trajectory = np.concatenate([lead.states, lead.final])
+            self._cell.padding_backward(
+                group.active, recurrent_t, kernel_t, trajectory, lead.gates, d_begin, d_padding, squares[0]
+            )
+        return self._hidden(one.states).T @ d_gates, d_projected, squares, d_padding.reshape(-1, d_gates.shape[1])
 
     def _as_state(self, hidden: Floats) -> Floats:
         return np.stack([hidden, np.zeros_like(hidden)], axis=1) if self._cell.planes else hidden

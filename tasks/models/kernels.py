@@ -20,6 +20,8 @@ Ints = NDArray[np.int32]
 # on Chebyshev nodes. Written as arithmetic because the compiler turns that into vector instructions.
 _FAST = {"contract", "arcp", "nsz", "reassoc", "nnan", "ninf"}
 _TINY = np.float32(1e-30)
+# Gradients this small are lost in the rounding of the sums that they would be added to.
+_VANISHED = np.float32(1e-15)
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy", inline="always")  # type: ignore[untyped-decorator]
@@ -52,12 +54,37 @@ def _flushed(x: float) -> float:
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
+def _alive(gradients: Floats, first: int, last: int) -> int:
+    """Where the rows from `first` on end that still matter: the tail whose gradients have vanished is left out."""
+    while last > first and np.max(np.abs(gradients[last - 1])) < _VANISHED:
+        last -= 1
+    return last
+
+
+@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
+def _add_squares(squares: Floats, values: Floats) -> None:
+    for i in range(len(values)):
+        row = values[i]
+        for j in range(len(squares)):
+            squares[j] += row[j] * row[j]
+
+
+@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
 def add_rows(target: Floats, rows: Ints, values: Floats) -> None:
     """Add `values[r]` to `target[rows[r]]`, one after the other."""
     for r in range(len(values)):
         total, value = target[rows[r]], values[r]
         for j in range(values.shape[1]):
             total[j] += value[j]
+
+
+@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
+def add_squared_rows(target: Floats, rows: Ints, values: Floats) -> None:
+    """Add the squares of `values[r]` to `target[rows[r]]`, one after the other."""
+    for r in range(len(values)):
+        total, value = target[rows[r]], values[r]
+        for j in range(values.shape[1]):
+            total[j] += value[j] * value[j]
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
@@ -96,19 +123,20 @@ def simple_rnn_forward(
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
 def simple_rnn_backward(
     begin: Ints, active: Ints, recurrent_t: Floats, states: Floats, final: Floats, d_final: Floats, gates: Floats,
-    d_trajectory: Floats, d_states: Floats,
+    d_begin: Floats,
 ) -> None:
-    """Gradients before the activation, written to `gates`, and of the trajectory, added to `d_trajectory`.
+    """Gradients before the activation, written to `gates`, and of the state that each review began with.
 
     Args:
         begin, active, states, final: as `simple_rnn_forward` took and left them.
         recurrent_t: the transposed recurrent kernel.
         d_final: gradient of the last state, shape of `final`.
-        d_states: gradient that reaches review 0's state before step t from elsewhere, shape (steps, units) or (0, units).
+        d_begin: result, shape of `final`.
     """
     steps = len(active)
     units = recurrent_t.shape[0]
-    dh = d_final.copy()
+    dh = d_begin
+    dh[:] = d_final
     for t in range(steps - 1, -1, -1):
         n, b = active[t], begin[t]
         if n == 0:
@@ -119,12 +147,40 @@ def simple_rnn_backward(
             for j in range(units):
                 dzi[j] = _flushed(dhi[j] * (np.float32(1.0) - h[j] * h[j]))
         np.dot(gates[b : b + n], recurrent_t, dh[:n])
-        for i in range(active[t - 1] if t else 0, n):
+
+
+@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
+def simple_rnn_padding_backward(
+    active: Ints, recurrent_t: Floats, kernel_t: Floats, trajectory: Floats, gates: Floats, d_begin: Floats,
+    d_padding: Floats, squares: Floats,
+) -> None:
+    """Gradients through the padding, review by review.
+
+    Args:
+        active, recurrent_t, d_begin: as in `simple_rnn_backward`; d_begin is overwritten.
+        kernel_t: the transposed kernel, shape (units, embedding).
+        trajectory: the state after t steps of padding, shape (padding + 1, units).
+        gates: of the trajectory, unused here.
+        d_padding: result, the sum over reviews of the gradients before the activation, shape (padding, units).
+        squares: result, the sum over reviews and steps of the squared gradients of padding's embedding, (embedding,).
+    """
+    units = recurrent_t.shape[0]
+    live = len(d_begin)
+    dz = np.empty((live, units), np.float32)
+    dx = np.empty((live, len(squares)), np.float32)
+    for t in range(len(d_padding) - 1, -1, -1):
+        n = active[t]
+        live = _alive(d_begin, n, live)
+        h, total = trajectory[t + 1], d_padding[t]
+        for i in range(n, live):
+            dhi, dzi = d_begin[i], dz[i]
             for j in range(units):
-                d_trajectory[t, j] += dh[i, j]
-        if len(d_states):
+                dzi[j] = _flushed(dhi[j] * (np.float32(1.0) - h[j] * h[j]))
             for j in range(units):
-                dh[0, j] += d_states[t, j]
+                total[j] += dzi[j]
+        np.dot(dz[n:live], recurrent_t, d_begin[n:live])
+        np.dot(dz[n:live], kernel_t, dx[n:live])
+        _add_squares(squares, dx[n:live])
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
@@ -171,7 +227,7 @@ def lstm_forward(
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
 def lstm_backward(
     begin: Ints, active: Ints, recurrent_t: Floats, states: Floats, final: Floats, d_final: Floats, gates: Floats,
-    d_trajectory: Floats, d_states: Floats,
+    d_begin: Floats,
 ) -> None:
     """As `simple_rnn_backward`; `gates` is overwritten with the gradients before the activations."""
     steps = len(active)
@@ -201,21 +257,66 @@ def lstm_backward(
                 gate[1, j] = _flushed(dci[j] * c[j] * forget * (one - forget))
                 dci[j] = _flushed(dci[j] * forget)
         np.dot(flat_gates[b : b + n], recurrent_t, dh[:n])
-        for i in range(active[t - 1] if t else 0, n):
-            for j in range(units):
-                d_trajectory[t, 0, j] += dh[i, j]
-                d_trajectory[t, 1, j] += dc[i, j]
-        if len(d_states):
-            for j in range(units):
-                dh[0, j] += d_states[t, 0, j]
-                dc[0, j] += d_states[t, 1, j]
+    d_begin[:, 0] = dh
+    d_begin[:, 1] = dc
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
-def rmsprop(weights: Floats, velocities: Floats, gradients: Floats, rate: float, rho: float, epsilon: float) -> None:
-    """One step of RMSprop (Tieleman & Hinton 2012) as Keras takes it, in place, over flat arrays."""
+def lstm_padding_backward(
+    active: Ints, recurrent_t: Floats, kernel_t: Floats, trajectory: Floats, gates: Floats, d_begin: Floats,
+    d_padding: Floats, squares: Floats,
+) -> None:
+    """As `simple_rnn_padding_backward`; `gates` are the activated gates along the trajectory."""
+    units = recurrent_t.shape[1]
+    one = np.float32(1.0)
+    live = len(d_begin)
+    dh, dc = d_begin[:, 0].copy(), d_begin[:, 1].copy()
+    dz = np.empty((live, 4, units), np.float32)
+    flat_dz = dz.reshape(live, 4 * units)
+    dx = np.empty((live, len(squares)), np.float32)
+    # How the gradients of h and c scale the four gates' gradients is the same for every review at a step.
+    by_h, by_c, through = np.empty(units, np.float32), np.empty((3, units), np.float32), np.empty(units, np.float32)
+    for t in range(len(d_padding) - 1, -1, -1):
+        n = active[t]
+        live = max(_alive(dh, n, live), _alive(dc, n, live))
+        gate, c, new_c, total = gates[t], trajectory[t, 1], trajectory[t + 1, 1], d_padding[t]
+        for j in range(units):
+            i, f, g, o = gate[0, j], gate[1, j], gate[2, j], gate[3, j]
+            tanh_c = _tanh(new_c[j])
+            by_h[j] = tanh_c * o * (one - o)
+            through[j] = o * (one - tanh_c * tanh_c)
+            by_c[0, j] = g * i * (one - i)
+            by_c[1, j] = c[j] * f * (one - f)
+            by_c[2, j] = i * (one - g * g)
+        for i in range(n, live):
+            dzi, dhi, dci = dz[i], dh[i], dc[i]
+            for j in range(units):
+                dci[j] += dhi[j] * through[j]
+                dzi[3, j] = _flushed(dhi[j] * by_h[j])
+            for j in range(units):
+                dzi[0, j] = _flushed(dci[j] * by_c[0, j])
+                dzi[1, j] = _flushed(dci[j] * by_c[1, j])
+                dzi[2, j] = _flushed(dci[j] * by_c[2, j])
+            for j in range(units):
+                dci[j] = _flushed(dci[j] * gate[1, j])
+            for k in range(4):
+                for j in range(units):
+                    total[k, j] += dzi[k, j]
+        np.dot(flat_dz[n:live], recurrent_t, dh[n:live])
+        np.dot(flat_dz[n:live], kernel_t, dx[n:live])
+        _add_squares(squares, dx[n:live])
+
+
+@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
+def rmsprop(
+    weights: Floats, velocities: Floats, gradients: Floats, squares: Floats, rate: float, rho: float, epsilon: float
+) -> None:
+    """One step of RMSprop (Tieleman & Hinton 2012) as Keras takes it, in place, over flat arrays.
+
+    `squares` are the squared gradients. For an embedding Keras adds up the squares of each occurrence of a word, which
+    is not the square of the sum.
+    """
     for i in range(len(weights)):
-        g = gradients[i]
-        v = _flushed(rho * velocities[i] + (np.float32(1.0) - rho) * g * g)
+        v = _flushed(rho * velocities[i] + (np.float32(1.0) - rho) * squares[i])
         velocities[i] = v
-        weights[i] -= rate * g / np.sqrt(v + epsilon)
+        weights[i] -= rate * gradients[i] / np.sqrt(v + epsilon)
