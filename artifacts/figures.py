@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -24,7 +24,9 @@ def all_figures(comparison: Comparison) -> dict[str, Figure]:
     figures = {"curves": shared_curves(comparison), "roc": roc(comparison), "confusion": confusion(comparison)}
     for branch in comparison.branches:
         for curve in ("accuracy", "loss"):
-            figures[f"{branch.name}-{curve}"] = tutorial_curve(branch.name, branch.history, curve, comparison.dataset.title)
+            figures[f"{branch.name}-{curve}"] = tutorial_curve(
+                branch.name, branch.history, curve, comparison.dataset.title
+            )
     return figures
 
 
@@ -49,7 +51,8 @@ def learning_curve(name: str, history: Sequence[Epoch], data: str) -> Figure:
 def shared_curves(comparison: Comparison) -> Figure:
     """Validation accuracy and loss of all models on shared axes."""
     figure = Figure(figsize=(9.0, 3.8), dpi=DPI, layout="constrained")
-    for axes, curve in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
+    curves: tuple[Curve, Curve] = ("accuracy", "loss")
+    for axes, curve in zip(figure.subplots(1, 2), curves, strict=True):
         for place, branch in enumerate(comparison.branches):
             epochs = [epoch.epoch for epoch in branch.history]
             values = [getattr(epoch, f"val_{curve}") for epoch in branch.history]
@@ -112,7 +115,7 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def _style(place: int) -> dict[str, object]:
+def _style(place: int) -> dict[str, Any]:
     return {
         "color": COLOURS[place % len(COLOURS)],
         "marker": MARKERS[place % len(MARKERS)],
@@ -157,4 +160,3 @@ def _draw_confusion(axes: Axes, name: str, counts: Sequence[Sequence[int]]) -> N
     axes.set_yticks([0, 1], ["negative", "positive"], rotation=90, va="center")
     axes.set(xlabel="Predicted", ylabel="True")
     axes.set_title(name, fontsize=10)
-

@@ -41,7 +41,9 @@ def markdown(comparison: Comparison, address: Callable[[str], str]) -> str:
 
 def html(comparison: Comparison, drawn: dict[str, Figure]) -> str:
     """The report as one HTML file with its figures inside."""
-    environment = Environment(loader=PackageLoader("artifacts"), undefined=StrictUndefined, autoescape=True, trim_blocks=True)
+    environment = Environment(
+        loader=PackageLoader("artifacts"), undefined=StrictUndefined, autoescape=True, trim_blocks=True
+    )
 
     def image(stem: str, alt: str) -> Markup:
         # Ids are made unique: all figures share one document.

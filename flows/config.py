@@ -28,21 +28,29 @@ class DataSettings(Section):
         description="auto: IMDB from the cache, Kaggle's folders or a download, without network the bundled sample; "
         "imdb: fail rather than use the sample; sample: the bundled sample.",
     )
-    words: int = Field(10_000, ge=4, le=1_000_000, description="Size of the vocabulary (words, three special tokens included).")
-    steps: int = Field(500, ge=2, le=5_000, description="Length of every review after padding and cutting in front (words).")
-    reviews: int | None = Field(None, ge=10, description="Use only the first N training and the first N test reviews (all if not given).")
+    words: int = Field(
+        10_000, ge=4, le=1_000_000, description="Size of the vocabulary (words, three special tokens included)."
+    )
+    steps: int = Field(
+        500, ge=2, le=5_000, description="Length of every review after padding and cutting in front (words)."
+    )
+    reviews: int | None = Field(
+        None, ge=10, description="Use only the first N training and the first N test reviews (all if not given)."
+    )
 
 
 class ModelSettings(Section):
     """Which networks."""
 
     models: list[PresetName] = Field(["simple_rnn", "lstm"], description="Named networks to train side by side.")
-    spec: list[ModelSpec] = Field(
+    spec: Annotated[list[ModelSpec], Parameter(n_tokens=1)] = Field(
         [], description='Networks of your own, each as JSON: \'{"name": "deep", "cell": "gru", "units": [64, 32]}\'.'
     )
     units: int = Field(32, ge=1, le=1024, description="Hidden units of each recurrent layer of the named networks.")
     embedding: int = Field(32, ge=1, le=1024, description="Dimensions of the word embedding of the named networks.")
-    dropout: float = Field(0.0, ge=0, lt=1, description="Share of inputs that the named networks drop in training (0 to 1).")
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="Share of inputs that the named networks drop in training (0 to 1)."
+    )
 
 
 class TrainingSettings(Section):
@@ -50,11 +58,16 @@ class TrainingSettings(Section):
 
     epochs: int = Field(10, ge=1, le=1_000, description="Passes over the training reviews (epochs).")
     batch_size: int | None = Field(
-        None, ge=1, le=10_000,
-        description=f"Reviews a training step; if not given {BATCH}, and {SAMPLE_BATCH} on the bundled sample, which is much smaller.",
+        None,
+        ge=1,
+        le=10_000,
+        description=f"Reviews a training step; if not given {BATCH}, and {SAMPLE_BATCH} on the bundled sample, "
+        "which is much smaller.",
     )
     learning_rate: float = Field(0.001, gt=0, le=1, description="Learning rate of RMSprop.")
-    validation: float = Field(0.2, gt=0, lt=1, description="Share of the training reviews, the last ones, to validate on (0 to 1).")
+    validation: float = Field(
+        0.2, gt=0, lt=1, description="Share of the training reviews, the last ones, to validate on (0 to 1)."
+    )
     seed: int = Field(1, ge=0, le=2**31 - 1, description="Seed of initial weights, batch order and dropout.")
 
 
@@ -64,8 +77,8 @@ class RunSettings(Section):
     outputs: Path = Field(Path("outputs"), description="Folder for data, models and reports.")
     smoke: bool = Field(
         False,
-        description=f"A first look in seconds: {SMOKE_REVIEWS} reviews of {SMOKE_STEPS} words, one epoch, the bundled sample unless --data or "
-        "--source says otherwise.",
+        description=f"A first look in seconds: {SMOKE_REVIEWS} reviews of {SMOKE_STEPS} words, one epoch, the bundled "
+        "sample unless --data or --source says otherwise.",
     )
 
 

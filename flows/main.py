@@ -52,7 +52,7 @@ def train_and_evaluate(wanted: list[Job], dataset: Dataset) -> tuple[list[Branch
     """Train all branches side by side; each is evaluated as soon as it is trained."""
     with watched(wanted):
         trained = [train.submit(job) for job in wanted]
-        evaluated = [evaluate.submit(branch, dataset) for branch in trained]
+        evaluated = [evaluate.submit(branch, dataset) for branch in trained]  # type: ignore[call-overload] # a future stands for its result
         return [future.result() for future in trained], [future.result() for future in evaluated]
 
 

@@ -5,7 +5,7 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from uuid import UUID
 
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
@@ -136,7 +136,8 @@ class _Ui:
         key = f"{job.spec.name}-seed{job.seed}".replace("_", "-")
         if event["event"] == "begin":
             self._histories[key] = []
-            self._progress[key] = create_progress_artifact(0.0, key=f"progress-{key}", description=f"Training {job.label}")
+            made = create_progress_artifact(0.0, key=f"progress-{key}", description=f"Training {job.label}")
+            self._progress[key] = cast(UUID, made)
         elif event["event"] == "epoch":
             history = self._histories.setdefault(key, [])
             history.append(Epoch(**{name: event[name] for name in Epoch.__dataclass_fields__}))
@@ -148,9 +149,10 @@ class _Ui:
         drawn = figures.learning_curve(job.spec.name, history, job.dataset.title)
         text = f"![Learning curve of {job.spec.name}]({figures.data_uri(drawn)})"
         if key not in self._curves:
-            self._curves[key] = create_markdown_artifact(
+            made = create_markdown_artifact(
                 text, key=f"learning-curve-{key}", description=f"Learning curve of {job.label}"
             )
+            self._curves[key] = cast(UUID, made)
             return
         with get_client(sync_client=True) as client:
             client.update_artifact(self._curves[key], ArtifactUpdate(data=text))

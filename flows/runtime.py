@@ -9,14 +9,16 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, cast
 
 import httpx
 from prefect.context import refresh_global_settings_context
 from prefect.events.worker import EventsWorker
+from prefect.futures import PrefectFuture
 from prefect.logging.configuration import setup_logging
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL
-from prefect.task_runners import ProcessPoolTaskRunner
+from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 
 from tasks.errors import PipelineError
 from tasks.machine import available_cores, end_with_parent
@@ -28,7 +30,8 @@ _SERVER = """
 import os, sys, threading
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
 import uvicorn
-uvicorn.run("prefect.server.api.server:create_app", factory=True, host="127.0.0.1", port=int(sys.argv[1]), log_level="error")
+app, port = "prefect.server.api.server:create_app", int(sys.argv[1])
+uvicorn.run(app, factory=True, host="127.0.0.1", port=port, log_level="error")
 """
 
 
@@ -110,7 +113,9 @@ def wait_until_up(server: Server) -> None:
                 return
         except httpx.TransportError:
             time.sleep(0.05)
-    raise PipelineError(f"The Prefect server did not answer within {START_SECONDS:.0f} s; run `prefect server start` to see why")
+    raise PipelineError(
+        f"The Prefect server did not answer within {START_SECONDS:.0f} s; run `prefect server start` to see why"
+    )
 
 
 def _check(url: str) -> None:
@@ -118,14 +123,14 @@ def _check(url: str) -> None:
         httpx.get(f"{url}/health", timeout=10).raise_for_status()
     except httpx.HTTPError as error:
         raise PipelineError(
-            f"PREFECT_API_URL {url}: no Prefect server answers there ({error}); start it with `prefect server start`, or "
+            f"PREFECT_API_URL {url}: no Prefect server answers there ({error}); run `prefect server start`, or "
             "unset PREFECT_API_URL to let the run start its own"
         ) from error
 
 
 @contextmanager
 def _environment(**values: str) -> Iterator[None]:
-    """Set environment variables for this process and its children; Prefect has read its settings already, so it reads again."""
+    """Set environment variables for this process and its children, and let Prefect read its settings again."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     refresh_global_settings_context()
@@ -140,9 +145,10 @@ def _environment(**values: str) -> Iterator[None]:
         refresh_global_settings_context()
 
 
-def branch_runner() -> ProcessPoolTaskRunner:
+def branch_runner() -> TaskRunner[PrefectFuture[Any]]:
     """Processes for the branches, one for each processor at most."""
-    return ProcessPoolTaskRunner(max_workers=available_cores(), initializer=_start_branch_process)
+    runner: Any = ProcessPoolTaskRunner(max_workers=available_cores(), initializer=_start_branch_process)
+    return cast(TaskRunner[PrefectFuture[Any]], runner)
 
 
 def threads_for(branches: int) -> int:

@@ -25,7 +25,9 @@ ATTEMPTS = 4
 MAX_BYTES = 200 << 20
 
 
-def find_source(data: Path | None, source: Literal["auto", "imdb", "sample"], cache: Path, base: str = OFFICIAL) -> Source:
+def find_source(
+    data: Path | None, source: Literal["auto", "imdb", "sample"], cache: Path, base: str = OFFICIAL
+) -> Source:
     """The reviews to use: `data`, else the cache, else Kaggle's folders, else a download, else the sample.
 
     Args:
@@ -104,7 +106,13 @@ def _stream(url: str, part: Path) -> None:
         resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
         have = have if resumed else 0
         total = int(response.headers.get("Content-Length", 0)) + have or None
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+        )
         with part.open("ab" if resumed else "wb") as file, Progress(*columns, transient=True) as progress:
             bar = progress.add_task(part.stem, total=total, completed=have)
             for chunk in response.iter_bytes(1 << 16):
@@ -122,7 +130,9 @@ def _official(cache: Path, base: str) -> Source:
     places = [cache / "imdb.npz", *(Path(found) for pattern in KAGGLE for found in sorted(_glob(pattern)))]
     found = next((place for place in places if place.is_file()), None)
     if found:
-        return Source("imdb", found.resolve(), sha256_of_file(found), str(found), _index_beside(found) or _index(cache, base))
+        return Source(
+            "imdb", found.resolve(), sha256_of_file(found), str(found), _index_beside(found) or _index(cache, base)
+        )
     url = f"{base}imdb.npz"
     path = download(url, cache / "imdb.npz", NPZ_SHA256)
     return Source("imdb", path.resolve(), NPZ_SHA256, url, _index(cache, base))

@@ -11,7 +11,18 @@ import psutil
 
 from tasks.results import Machine
 
-PACKAGES = ("prefect", "tensorflow", "keras", "numba", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "matplotlib")
+PACKAGES = (
+    "prefect",
+    "tensorflow",
+    "keras",
+    "numba",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scikit-learn",
+    "scipy",
+    "matplotlib",
+)
 
 
 def describe() -> Machine:

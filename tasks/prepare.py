@@ -1,7 +1,6 @@
 """Step 2: from `imdb.npz` to padded reviews in Parquet, described and checked."""
 
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -55,7 +54,7 @@ def prepare_dataset(source: Source, words: int, steps: int, reviews: int | None,
             if folder.exists():
                 shutil.rmtree(folder)
             Path(temporary).chmod(0o755)
-            os.replace(temporary, folder)
+            Path(temporary).replace(folder)
             Path(temporary).mkdir()  # TemporaryDirectory wants something to remove.
     found = _found(folder, source)
     if found is None:
@@ -67,9 +66,7 @@ def _found(folder: Path, source: Source) -> Dataset | None:
     """The dataset in `folder`, if its files are whole."""
     try:
         record = read_json(folder / "dataset.json")
-        splits = {
-            name: Split(**{**record[name], "path": folder / f"{name}.parquet"}) for name in ("train", "test")
-        }
+        splits = {name: Split(**{**record[name], "path": folder / f"{name}.parquet"}) for name in ("train", "test")}
     except (OSError, ValueError, KeyError, TypeError):
         return None
     if any(not split.path.is_file() or sha256_of_file(split.path) != split.sha256 for split in splits.values()):
@@ -80,9 +77,7 @@ def _found(folder: Path, source: Source) -> Dataset | None:
     )  # fmt: skip
 
 
-def _make(
-    place: Path, folder: Path, source: Source, words: int, steps: int, limit: int | None, name: str
-) -> None:
+def _make(place: Path, folder: Path, source: Source, words: int, steps: int, limit: int | None, name: str) -> None:
     train, test = read_imdb_npz(source.path)
     metadata = {
         "words": str(words), "steps": str(steps), "reviews": str(limit or "all"), "source_sha256": source.sha256,
@@ -158,7 +153,9 @@ def _range_faults(
 def _example(path: Path, source: Source) -> str:
     """The last words of the first test review, as the network sees them."""
     tokens = read_tokens(path)[0].tolist()
-    words = words_of(tokens, read_word_index(source.word_index)) if source.word_index else map(str, filter(None, tokens))
+    words = (
+        words_of(tokens, read_word_index(source.word_index)) if source.word_index else map(str, filter(None, tokens))
+    )
     return " ".join(list(words)[-EXAMPLE_WORDS:])
 
 

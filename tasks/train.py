@@ -187,7 +187,7 @@ def _told(data: _Data, job: Job, epoch: int, journal: Journal) -> Iterator[Batch
 
 def _save_state(path: Path, learner: Learner) -> None:
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **learner.state())
+        np.savez(file, allow_pickle=False, **learner.state())
 
 
 def _load_state(path: Path, learner: Learner) -> None:

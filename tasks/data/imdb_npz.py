@@ -27,8 +27,9 @@ _CHUNK_BYTES = 8 << 20
 _PROLOGUE_BYTES = 4096
 _HEADER_BYTES = 4096
 # Every name and constant in the pickle of an object array, by protocols 0 to 5 and NumPy 1 and 2.
-_ARRAY_WORDS = set("numpy.core.multiarray numpy._core.multiarray _reconstruct numpy ndarray dtype _codecs encode".split())
-_ARRAY_WORDS |= set("b latin1 O8 O | |O".split())
+_ARRAY_WORDS = set(
+    "numpy.core.multiarray numpy._core.multiarray _reconstruct numpy ndarray dtype _codecs encode b latin1 O8 O | |O".split()
+)
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,7 @@ def _check_members(path: Path, archive: zipfile.ZipFile) -> None:
     missing = [name for name in MEMBERS if f"{name}.npy" not in found]
     if missing:
         raise DataError(
-            f"{path}: expected the arrays {', '.join(MEMBERS)}; "
-            f"missing {', '.join(missing)}, found {sorted(found)[:8]}"
+            f"{path}: expected the arrays {', '.join(MEMBERS)}; missing {', '.join(missing)}, found {sorted(found)[:8]}"
         )
     for name in MEMBERS:
         if found[f"{name}.npy"] > MAX_MEMBER_BYTES:
@@ -109,9 +109,9 @@ def _read_split(path: Path, archive: zipfile.ZipFile, split: str) -> Reviews:
 
 def _read_header(where: str, member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
     try:
-        version = npy.read_magic(member)  # type: ignore[no-untyped-call]
+        version = npy.read_magic(member)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, dtype = read(member, max_header_size=_HEADER_BYTES)  # type: ignore[no-untyped-call]
+        shape, _, dtype = read(member, max_header_size=_HEADER_BYTES)
     except ValueError as error:
         raise DataError(f"{where}: not a NumPy array ({str(error).splitlines()[0]})") from error
     if len(shape) != 1 or shape[0] > MAX_REVIEWS:
@@ -167,7 +167,7 @@ def _decode_pickle(where: str, member: IO[bytes]) -> Iterator[tuple[NDArray[np.i
         used, found, lists, status = _decode_chunk(buffer, state, values, begins)
         if status == _REFUSED and (chunk or used < len(rest)):
             raise DataError(
-                f"{where}: the pickle holds opcode {bytes([buffer[used]])!r} where only lists of integers are admitted; "
+                f"{where}: the pickle holds opcode {chr(buffer[used])!r} where only lists of integers are admitted; "
                 "nothing from it was run. If you made this file: store each review as a list of ints"
             )
         if status == _TOO_LARGE:
@@ -190,8 +190,8 @@ def _end_of_prologue(where: str, start: bytes) -> int:
             unknown = set(argument.split()) - _ARRAY_WORDS if isinstance(argument, str) else set()
             if unknown:
                 raise DataError(
-                    f"{where}: the pickle names {argument!r}; refused, because only arrays of lists of integers are read. "
-                    "Nothing from the file was run"
+                    f"{where}: the pickle names {argument!r}; refused, since only arrays of lists of integers are read; "
+                    "nothing from the file was run"
                 )
     except ValueError as error:
         raise DataError(f"{where}: the pickle cannot be read ({str(error).splitlines()[0]})") from error

@@ -21,7 +21,7 @@ def keras_shuffles(train: int, test: int) -> tuple[NDArray[np.int64], NDArray[np
 
 def token_dtype(words: int) -> np.dtype[np.unsignedinteger]:
     """The smallest unsigned type that holds every token of a vocabulary of `words`: 0 to words - 1."""
-    return np.min_scalar_type(max(words - 1, UNKNOWN))  # type: ignore[return-value]
+    return np.min_scalar_type(max(words - 1, UNKNOWN))
 
 
 def padded(reviews: Reviews, rows: NDArray[np.int64], words: int, steps: int) -> NDArray[np.unsignedinteger]:

@@ -1,7 +1,7 @@
 """The bundled sample: film reviews that the project makes up itself, so that a first run needs no network.
 
-Sentences are drawn from templates with Zipf-distributed words and strung together to reviews with IMDB's distribution of
-lengths. The verdict stands in a few sentences, and most of them come long before the end: a network that forgets the
+Sentences are drawn from templates with Zipf-distributed words and strung together to reviews with IMDB's distribution
+of lengths. The verdict stands in a few sentences, and most of them come long before the end: a network that forgets the
 beginning of a review cannot know it. Everything follows from one seed.
 """
 

@@ -124,7 +124,11 @@ class FastLearner:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that training goes on from."""
-        arrays = [("weight", self.weights), ("velocity", self._velocities), ("steps", [self._steps])]
+        arrays: list[tuple[str, list[NDArray[Any]]]] = [
+            ("weight", self.weights),
+            ("velocity", self._velocities),
+            ("steps", [self._steps]),
+        ]
         return {f"{name}_{i}": array.copy() for name, group in arrays for i, array in enumerate(group)}
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
@@ -233,7 +237,7 @@ class FastLearner:
     def _backward(
         self, one: _Pass, lead: _Pass | None, d_hidden: Floats, words: int
     ) -> tuple[Floats, Floats, Floats, Floats]:
-        """A group's gradients of recurrent kernel and projected words, its squares of the embedding, its padding's part."""
+        """A group's gradients of recurrent kernel and projected words, the embedding's squares, its padding's part."""
         recurrent_t, kernel_t = (np.ascontiguousarray(self.weights[i].T) for i in (2, 1))
         group, d_begin = one.group, np.empty_like(one.final)
         self._cell.backward(

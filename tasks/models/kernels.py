@@ -25,7 +25,7 @@ _VANISHED = np.float32(1e-15)
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy", inline="always")  # type: ignore[untyped-decorator]
-def _tanh(x: float) -> float:
+def _tanh(x: np.float32) -> np.float32:
     x = min(max(x, np.float32(-9.0)), np.float32(9.0))
     s = x * x
     p = np.float32(1.3353410e-08)
@@ -42,13 +42,14 @@ def _tanh(x: float) -> float:
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy", inline="always")  # type: ignore[untyped-decorator]
-def _sigmoid(x: float) -> float:
+def _sigmoid(x: np.float32) -> np.float32:
     half = np.float32(0.5)
-    return half * _tanh(half * x) + half
+    result: np.float32 = half * _tanh(half * x) + half
+    return result
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy", inline="always")  # type: ignore[untyped-decorator]
-def _flushed(x: float) -> float:
+def _flushed(x: np.float32) -> np.float32:
     """Vanishing gradients become denormal numbers, each of which costs the processor about a hundred cycles."""
     return x if abs(x) > _TINY else np.float32(0.0)
 
@@ -89,8 +90,15 @@ def add_squared_rows(target: Floats, rows: Ints, values: Floats) -> None:
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
 def simple_rnn_forward(
-    words: Ints, begin: Ints, active: Ints, projected: Floats, recurrent: Floats, trajectory: Floats, states: Floats,
-    final: Floats, gates: Floats,
+    words: Ints,
+    begin: Ints,
+    active: Ints,
+    projected: Floats,
+    recurrent: Floats,
+    trajectory: Floats,
+    states: Floats,
+    final: Floats,
+    gates: Floats,
 ) -> None:
     """Hidden states of packed reviews: `states[r]` before row r's word, `final[i]` after review i's last word.
 
@@ -122,7 +130,13 @@ def simple_rnn_forward(
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
 def simple_rnn_backward(
-    begin: Ints, active: Ints, recurrent_t: Floats, states: Floats, final: Floats, d_final: Floats, gates: Floats,
+    begin: Ints,
+    active: Ints,
+    recurrent_t: Floats,
+    states: Floats,
+    final: Floats,
+    d_final: Floats,
+    gates: Floats,
     d_begin: Floats,
 ) -> None:
     """Gradients before the activation, written to `gates`, and of the state that each review began with.
@@ -151,8 +165,14 @@ def simple_rnn_backward(
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
 def simple_rnn_padding_backward(
-    active: Ints, recurrent_t: Floats, kernel_t: Floats, trajectory: Floats, gates: Floats, d_begin: Floats,
-    d_padding: Floats, squares: Floats,
+    active: Ints,
+    recurrent_t: Floats,
+    kernel_t: Floats,
+    trajectory: Floats,
+    gates: Floats,  # noqa: ARG001 -- one signature for all cells
+    d_begin: Floats,
+    d_padding: Floats,
+    squares: Floats,
 ) -> None:
     """Gradients through the padding, review by review.
 
@@ -185,8 +205,15 @@ def simple_rnn_padding_backward(
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
 def lstm_forward(
-    words: Ints, begin: Ints, active: Ints, projected: Floats, recurrent: Floats, trajectory: Floats, states: Floats,
-    final: Floats, gates: Floats,
+    words: Ints,
+    begin: Ints,
+    active: Ints,
+    projected: Floats,
+    recurrent: Floats,
+    trajectory: Floats,
+    states: Floats,
+    final: Floats,
+    gates: Floats,
 ) -> None:
     """As `simple_rnn_forward`; a state is (h, c), `gates[r]` are the activated gates in Keras's order i, f, c, o.
 
@@ -226,7 +253,13 @@ def lstm_forward(
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
 def lstm_backward(
-    begin: Ints, active: Ints, recurrent_t: Floats, states: Floats, final: Floats, d_final: Floats, gates: Floats,
+    begin: Ints,
+    active: Ints,
+    recurrent_t: Floats,
+    states: Floats,
+    final: Floats,
+    d_final: Floats,
+    gates: Floats,
     d_begin: Floats,
 ) -> None:
     """As `simple_rnn_backward`; `gates` is overwritten with the gradients before the activations."""
@@ -263,8 +296,14 @@ def lstm_backward(
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
 def lstm_padding_backward(
-    active: Ints, recurrent_t: Floats, kernel_t: Floats, trajectory: Floats, gates: Floats, d_begin: Floats,
-    d_padding: Floats, squares: Floats,
+    active: Ints,
+    recurrent_t: Floats,
+    kernel_t: Floats,
+    trajectory: Floats,
+    gates: Floats,
+    d_begin: Floats,
+    d_padding: Floats,
+    squares: Floats,
 ) -> None:
     """As `simple_rnn_padding_backward`; `gates` are the activated gates along the trajectory."""
     units = recurrent_t.shape[1]

@@ -3,7 +3,7 @@
 These are for understanding and for checking; training uses Keras or the compiled loops of `tasks.models.kernels`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,13 @@ Array = NDArray[np.floating]
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)), written with tanh so that no exponential overflows."""
-    return 0.5 * (1.0 + np.tanh(0.5 * x))
+    result: Array = 0.5 * (1.0 + np.tanh(0.5 * x))
+    return result
 
 
-def simple_rnn(inputs: Array, kernel: Array, recurrent_kernel: Array, bias: Array, return_sequences: bool = False) -> Array:
+def simple_rnn(
+    inputs: Array, kernel: Array, recurrent_kernel: Array, bias: Array, return_sequences: bool = False
+) -> Array:
     """output_t = tanh(W·input_t + U·state_t + b), state_0 = 0 and state_{t+1} = output_t (Elman 1990).
 
     Args:
@@ -58,7 +61,7 @@ def lstm(inputs: Array, kernel: Array, recurrent_kernel: Array, bias: Array, ret
 
 
 def gru(inputs: Array, kernel: Array, recurrent_kernel: Array, bias: Array, return_sequences: bool = False) -> Array:
-    """Gated recurrent unit (Cho et al. 2014) in the variant that Keras and cuDNN use, with the reset gate after the product.
+    """Gated recurrent unit (Cho et al. 2014) in Keras's and cuDNN's variant, with the reset gate after the product.
 
     z, r = sigmoid(…), g = tanh(x_g + r·(h·U_g + b_g)); h = z·h + (1 - z)·g. Blocks stand in the order z, r, g: kernel
     (features, 3·units), recurrent kernel (units, 3·units), bias (2, 3·units), its rows for input and state.
@@ -76,7 +79,7 @@ def gru(inputs: Array, kernel: Array, recurrent_kernel: Array, bias: Array, retu
     return np.stack(outputs, axis=1) if return_sequences else h
 
 
-CELLS = {"simple_rnn": simple_rnn, "lstm": lstm, "gru": gru}
+CELLS: dict[Cell, Callable[..., Array]] = {"simple_rnn": simple_rnn, "lstm": lstm, "gru": gru}
 
 
 def forward(spec: ModelSpec, weights: Sequence[Array], tokens: NDArray[np.integer]) -> Array:
@@ -103,8 +106,8 @@ def _layer(
     cell: Cell, bidirectional: bool, x: Array, weights: list[Array], sequences: bool
 ) -> tuple[Array, list[Array]]:
     run = CELLS[cell]
-    ahead = run(x, *weights[:3], return_sequences=sequences)
+    ahead = run(x, *weights[:3], sequences)
     if not bidirectional:
         return ahead, weights[3:]
-    back = run(x[:, ::-1], *weights[3:6], return_sequences=sequences)
+    back = run(x[:, ::-1], *weights[3:6], sequences)
     return np.concatenate([ahead, back[:, ::-1] if sequences else back], axis=-1), weights[6:]

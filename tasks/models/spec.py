@@ -21,7 +21,9 @@ class ModelSpec(BaseModel):
     )
     cell: Cell = Field(description="Kind of recurrent cell.")
     units: tuple[Units, ...] = Field(
-        (32,), min_length=1, max_length=8,
+        (32,),
+        min_length=1,
+        max_length=8,
         description="Hidden units of each recurrent layer; all layers but the last return sequences.",
     )
     embedding: int = Field(32, ge=1, le=1024, description="Dimensions of the word embedding.")

@@ -114,7 +114,8 @@ def test_too_much_is_refused(server: Server, tmp_path: Path, monkeypatch: pytest
 
 def test_two_at_once_download_once(server: Server, tmp_path: Path) -> None:
     threads = [
-        threading.Thread(target=download, args=(f"{server.base}imdb.npz", tmp_path / "imdb.npz", SHA256)) for _ in range(2)
+        threading.Thread(target=download, args=(f"{server.base}imdb.npz", tmp_path / "imdb.npz", SHA256))
+        for _ in range(2)
     ]
     for thread in threads:
         thread.start()
@@ -170,7 +171,9 @@ def test_the_cache_comes_before_kaggle_and_kaggle_before_the_network(
     assert find_source(None, "imdb", tmp_path / "cache", UNREACHABLE).path == cached
 
 
-def test_the_official_file_is_downloaded_into_the_cache(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_official_file_is_downloaded_into_the_cache(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(fetch, "NPZ_SHA256", SHA256)
     source = find_source(None, "imdb", tmp_path, server.base)
     assert (source.kind, source.path, source.word_index) == ("imdb", tmp_path / "imdb.npz", None)

@@ -45,7 +45,9 @@ def test_a_second_run_reuses_the_files(dataset: Dataset, source: Source, tmp_pat
 
 
 @pytest.mark.parametrize("change", [{"words": 40}, {"steps": 20}, {"reviews": 20}, {"sha256": "1" * 64}])
-def test_every_parameter_gives_another_fingerprint(dataset: Dataset, source: Source, tmp_path: Path, change: dict) -> None:
+def test_every_parameter_gives_another_fingerprint(
+    dataset: Dataset, source: Source, tmp_path: Path, change: dict
+) -> None:
     words, steps, reviews = change.get("words", 50), change.get("steps", 30), change.get("reviews")
     other = Source(source.kind, source.path, change.get("sha256", source.sha256), source.origin)
     assert prepare_dataset(other, words, steps, reviews, tmp_path / "data").fingerprint != dataset.fingerprint

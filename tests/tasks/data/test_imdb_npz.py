@@ -84,7 +84,11 @@ class Attack:
 @pytest.mark.parametrize("place", ["whole array", "review", "token"])
 def test_code_in_the_pickle_is_refused_and_not_run(tmp_path: Path, place: str) -> None:
     target = tmp_path / "created"
-    attack = {"whole array": objects(Attack(target)), "review": objects([1], Attack(target)), "token": objects([1, Attack(target)])}
+    attack = {
+        "whole array": objects(Attack(target)),
+        "review": objects([1], Attack(target)),
+        "token": objects([1, Attack(target)]),
+    }
     path = save(tmp_path / "imdb.npz", x_train=attack[place])
     with pytest.raises(DataError, match="refused|admitted"):
         read_imdb_npz(path)
@@ -138,7 +142,7 @@ def test_a_cut_pickle_in_a_whole_archive_is_refused(tmp_path: Path, keep: int) -
         read_imdb_npz(path)
 
 
-def test_a_member_that_unpacks_to_too_much_is_refused(tmp_path: Path, npz: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_member_that_unpacks_to_too_much_is_refused(npz: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.data.imdb_npz.MAX_MEMBER_BYTES", 1_000)
     with pytest.raises(DataError, match="at most 1000"):
         read_imdb_npz(npz)

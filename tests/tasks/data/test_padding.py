@@ -13,7 +13,9 @@ from tasks.data.padding import keras_shuffles, lengths, padded, token_dtype, unk
 from tests.conftest import make_reviews
 
 
-def by_keras(path: Path, words: int, steps: int, monkeypatch: pytest.MonkeyPatch) -> list[tuple[np.ndarray, np.ndarray]]:
+def by_keras(
+    path: Path, words: int, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """What Keras's own functions make of the file."""
     monkeypatch.setattr(keras_imdb, "get_file", lambda **_: str(path))
     splits = keras.datasets.imdb.load_data(num_words=words)
@@ -60,6 +62,8 @@ def test_unknown_rate_is_the_share_of_words_outside_the_vocabulary() -> None:
     assert unknown_rate(make_reviews([[]], [0]), 10) == 0.0
 
 
-@pytest.mark.parametrize(("words", "dtype"), [(4, "uint8"), (256, "uint8"), (257, "uint16"), (65_536, "uint16"), (65_537, "uint32")])
+@pytest.mark.parametrize(
+    ("words", "dtype"), [(4, "uint8"), (256, "uint8"), (257, "uint16"), (65_536, "uint16"), (65_537, "uint32")]
+)
 def test_tokens_take_the_smallest_type(words: int, dtype: str) -> None:
     assert token_dtype(words) == dtype

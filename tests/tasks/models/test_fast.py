@@ -33,7 +33,9 @@ def assert_gradients_equal(spec: ModelSpec, tokens: NDArray, labels: NDArray, wo
     expected, gradients = keras_gradients(model, tokens, labels)
     step = FastLearner(spec, model, 1).gradients(tokens, labels)
     np.testing.assert_allclose(step.probabilities, expected, atol=1e-5)
-    for name, a, b in zip(("embedding", "kernel", "recurrent", "bias", "dense", "dense bias"), step.gradients, gradients, strict=True):
+    for name, a, b in zip(
+        ("embedding", "kernel", "recurrent", "bias", "dense", "dense bias"), step.gradients, gradients, strict=True
+    ):
         assert np.linalg.norm(a - b) <= 1e-4 * np.linalg.norm(b) + 1e-9, name
 
 
@@ -49,7 +51,9 @@ def test_outputs_and_gradients_equal_keras_on_ragged_reviews(name: str) -> None:
     name=st.sampled_from(COVERED), units=st.integers(1, 20), embedding=st.integers(1, 20), steps=st.integers(1, 30),
     shares=st.lists(st.floats(0, 1), min_size=1, max_size=9), seed=st.integers(0, 99),
 )  # fmt: skip
-def test_gradients_equal_keras_for_any_size(name: str, units: int, embedding: int, steps: int, shares: list[float], seed: int) -> None:
+def test_gradients_equal_keras_for_any_size(
+    name: str, units: int, embedding: int, steps: int, shares: list[float], seed: int
+) -> None:
     tokens = ragged_tokens([max(1, round(share * steps)) for share in shares], steps, words=30, seed=seed)
     labels = np.random.default_rng(seed).integers(0, 2, len(tokens))
     assert_gradients_equal(preset(name, units, embedding, 0.0), tokens, labels, 30, seed)

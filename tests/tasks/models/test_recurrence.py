@@ -17,7 +17,9 @@ LAYERS = {"simple_rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru"
     cell=st.sampled_from(sorted(CELLS)), sequences=st.booleans(), batch=st.integers(1, 5), steps=st.integers(1, 12),
     features=st.integers(1, 6), units=st.integers(1, 7), seed=st.integers(0, 99),
 )  # fmt: skip
-def test_equals_the_keras_layer(cell: Cell, sequences: bool, batch: int, steps: int, features: int, units: int, seed: int) -> None:
+def test_equals_the_keras_layer(
+    cell: Cell, sequences: bool, batch: int, steps: int, features: int, units: int, seed: int
+) -> None:
     random = np.random.default_rng(seed)
     inputs = random.standard_normal((batch, steps, features)).astype(np.float32)
     layer = LAYERS[cell](units, return_sequences=sequences)

@@ -1,0 +1,137 @@
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from artifacts import figures, report
+from tasks.compare import compare
+from tasks.evaluate import evaluate_branch
+from tasks.models.spec import TrainingPlan, preset
+from tasks.results import Comparison, Dataset
+from tasks.train import Job, train_branch
+
+NASTY = '<script>alert(1)</script> | `code` ![x](http://e) [l](javascript:1) **b** & "q"'
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+    from tasks.data.imdb_npz import write_imdb_npz
+    from tasks.prepare import prepare_dataset
+    from tasks.results import Source
+    from tests.conftest import random_reviews
+
+    folder = tmp_path_factory.mktemp("report")
+    write_imdb_npz(folder / "imdb.npz", random_reviews(120), random_reviews(60, seed=1))
+    dataset = prepare_dataset(Source("sample", folder / "imdb.npz", "0" * 64, NASTY), 50, 30, None, folder / "data")
+    plan = TrainingPlan(2, 16, 0.01, 0.25)
+    branches = [
+        train_branch(Job(preset(n, 4, 4, 0.0), plan, dataset, 1, folder / "models", 1)) for n in ("simple_rnn", "lstm")
+    ]
+    evaluations = [evaluate_branch(branch, dataset) for branch in branches]
+    made = compare(
+        "20260101-000000-abc",
+        dataset,
+        branches,
+        evaluations,
+        {"training": {"validation": 0.25}},
+        "python flows/main.py",
+    )
+    return replace(made, dataset=replace(dataset, example=NASTY, imdb=False))
+
+
+@pytest.fixture(scope="module")
+def files(comparison: Comparison) -> dict[str, bytes]:
+    return report.files(comparison, figures.all_figures(comparison))
+
+
+def test_holds_every_file(files: dict[str, bytes]) -> None:
+    stems = [
+        "confusion",
+        "curves",
+        "roc",
+        *(f"{name}-{curve}" for name in ("lstm", "simple_rnn") for curve in ("accuracy", "loss")),
+    ]
+    expected = {f"{stem}.{kind}" for stem in stems for kind in ("png", "svg")} | {
+        "report.md",
+        "report.html",
+        "metrics.json",
+    }
+    assert set(files) == expected
+    assert all(files[f"{stem}.png"].startswith(b"\x89PNG") for stem in stems)
+
+
+def test_numbers_are_those_of_the_evaluation(files: dict[str, bytes], comparison: Comparison) -> None:
+    metrics = json.loads(files["metrics.json"])
+    for found, evaluation in zip(metrics["evaluations"], comparison.evaluations, strict=True):
+        assert found["last"]["accuracy"] == evaluation.last.accuracy
+        assert f"{evaluation.last.accuracy:.4f}" in files["report.md"].decode()
+        assert f"{evaluation.last.accuracy:.4f}" in files["report.html"].decode()
+
+
+def test_the_sample_is_named_in_title_warning_and_figures(files: dict[str, bytes], comparison: Comparison) -> None:
+    markdown = files["report.md"].decode()
+    assert "bundled sample" in markdown.splitlines()[0]
+    assert "made-up reviews" in markdown
+    for figure in figures.all_figures(comparison).values():
+        texts = [text.get_text() for text in figure.findobj(match=lambda artist: hasattr(artist, "get_text"))]
+        assert any("bundled sample" in text for text in texts)
+
+
+def test_text_from_data_is_no_markup_in_html(files: dict[str, bytes]) -> None:
+    page = files["report.html"].decode()
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_text_from_data_is_no_markup_in_markdown(files: dict[str, bytes]) -> None:
+    markdown = files["report.md"].decode()
+    assert "<script" not in markdown
+    assert len(re.findall(r"!\[", markdown)) == 7
+    assert "javascript:" not in markdown
+    assert r"\`code\`" in markdown
+
+
+def test_markdown_tables_have_a_blank_line_before_them(files: dict[str, bytes]) -> None:
+    lines = files["report.md"].decode().splitlines()
+    for place, line in enumerate(lines):
+        if line.startswith("|---"):
+            assert lines[place - 2] == "", lines[place - 2 : place + 1]
+        if line.startswith("#") and place:
+            assert lines[place - 1] == "", line
+
+
+def test_the_html_needs_nothing_from_elsewhere(files: dict[str, bytes]) -> None:
+    page = files["report.html"].decode()
+    assert not re.findall(r'(?:src|href)="(?!#|data:)[^"]*"', page)
+    assert page.count("<svg") == 7
+    assert len(re.findall(r'\bid="([^"]+)"', page)) == len(set(re.findall(r'\bid="([^"]+)"', page)))
+
+
+def test_the_published_markdown_is_small_enough(comparison: Comparison) -> None:
+    drawn = figures.all_figures(comparison)
+    assert len(report.markdown(comparison, lambda stem: figures.data_uri(drawn[stem]))) < 2_000_000
+    assert all(len(figures.data_uri(figure)) < 200_000 for figure in drawn.values())
+
+
+def test_the_reproduction_card_stands_for_imdb_only(comparison: Comparison) -> None:
+    from tasks.compare import reproduction
+
+    assert comparison.reproduction == ()
+    card = reproduction(comparison.branches)
+    assert [(line.name, line.tutorial) for line in card] == [("simple_rnn", 0.816), ("lstm", 0.884)]
+    assert not replace(card[0], ours=0.785).reproduced
+    assert replace(card[0], ours=0.787).reproduced
+    page = report.html(replace(comparison, reproduction=card), figures.all_figures(comparison))
+    assert "Does it reproduce the tutorial?" in page
+
+
+def test_the_table_holds_plain_values(comparison: Comparison) -> None:
+    rows = report.table(comparison)
+    assert [type(value) for value in rows[0].values()] == [
+        type(value) for value in json.loads(json.dumps(rows))[0].values()
+    ]
+
+
+def test_dataset_title_prefers_imdb(dataset: Dataset) -> None:
+    assert replace(dataset, imdb=True).title == "IMDB reviews"

@@ -1,0 +1,136 @@
+"""`python flows/main.py` as a user runs it, with a Prefect server of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks.data.imdb_npz import write_imdb_npz
+from tests.conftest import random_reviews
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Prefect home of the session's own."""
+    return tmp_path_factory.mktemp("prefect")
+
+
+def run(home: Path, *arguments: str | Path, timeout: float = 240) -> "subprocess.CompletedProcess[str]":
+    """Run the command line in a process of its own."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "RNN_"))}
+    return subprocess.run(
+        [sys.executable, ROOT / "flows" / "main.py", *arguments],
+        env=environment | {"PREFECT_HOME": str(home)}, capture_output=True, text=True, timeout=timeout, cwd=ROOT,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def smoke(home: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, "subprocess.CompletedProcess[str]"]:
+    """The outputs of a smoke run, and the run."""
+    outputs = tmp_path_factory.mktemp("outputs")
+    return outputs, run(home, "--smoke", "--models", "simple_rnn", "lstm", "gru", "--outputs", outputs)
+
+
+def test_a_smoke_run_leaves_the_report(smoke: tuple) -> None:
+    outputs, done = smoke
+    assert done.returncode == 0, done.stderr
+    latest = outputs / "latest"
+    assert latest.resolve().parent == outputs / "runs"
+    assert str(latest.resolve() / "report.html") in done.stdout
+    names = {path.name for path in latest.iterdir()}
+    assert {"report.md", "report.html", "metrics.json", "curves.png", "gru-loss.svg"} <= names
+
+
+def test_the_first_log_line_of_the_data_names_the_sample(smoke: tuple) -> None:
+    lines = [line for line in smoke[1].stderr.splitlines() if "Task run" in line]
+    assert "BUNDLED SAMPLE" in lines[0]
+
+
+def test_output_that_is_no_terminal_gets_one_plain_line_an_epoch(smoke: tuple) -> None:
+    lines = [line for line in smoke[1].stderr.splitlines() if "epoch 1/1" in line]
+    assert sorted(line.split(" - ")[1].split(" seed")[0] for line in lines) == ["gru", "lstm", "simple_rnn"]
+    assert "\x1b" not in smoke[1].stderr
+
+
+def test_branches_overlap_in_time(smoke: tuple) -> None:
+    branches = json.loads((smoke[0] / "latest" / "metrics.json").read_text())["branches"][:2]
+    assert max(branch["started"] for branch in branches) < min(branch["ended"] for branch in branches)
+
+
+def test_the_models_open_without_our_code(smoke: tuple) -> None:
+    for path in sorted(smoke[0].glob("models/*/*.keras")):
+        assert keras.models.load_model(path).predict(np.zeros((1, 9)), verbose=0).shape == (1, 1)
+
+
+def test_predictions_are_there_for_every_test_review(smoke: tuple) -> None:
+    for path in smoke[0].glob("models/*/predictions.parquet"):
+        assert len(pd.read_parquet(path)) == 256
+
+
+@pytest.mark.usefixtures("smoke")
+def test_the_artifacts_are_in_the_database_with_their_figures(home: Path) -> None:
+    script = """
+import asyncio, json
+from prefect.client.orchestration import get_client
+async def main():
+    async with get_client() as client:
+        artifacts = await client.read_artifacts()
+        runs = await client.read_flow_runs()
+    print(json.dumps({"artifacts": {a.key: [a.type, str(a.data)] for a in artifacts}, "tags": runs[0].tags}))
+asyncio.run(main())
+"""
+    environment = os.environ | {"PREFECT_HOME": str(home), "PREFECT_LOGGING_LEVEL": "ERROR"}
+    text = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120
+    ).stdout
+    found = json.loads(text.splitlines()[-1])
+    artifacts = found["artifacts"]
+    assert artifacts["report"][0] == "markdown"
+    assert artifacts["report"][1].count("data:image/png;base64,") == 9
+    assert [row["model"] for row in json.loads(artifacts["comparison"][1].replace("'", '"'))].sort() is None
+    for name in ("gru", "lstm", "simple-rnn"):
+        assert float(artifacts[f"progress-{name}-seed1"][1]) == 100.0
+        assert "data:image/png" in artifacts[f"learning-curve-{name}-seed1"][1]
+    assert "data:bundled sample" in found["tags"]
+
+
+def test_a_wrong_setting_is_named_and_gives_status_2(home: Path, tmp_path: Path) -> None:
+    done = run(home, "--words", "3", "--outputs", tmp_path)
+    assert (done.returncode, done.stderr) == (2, "Error: --words '3' found; should be greater than or equal to 4\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_data_give_one_line_and_status_1(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "imdb.npz"
+    write_imdb_npz(path, random_reviews(20), random_reviews(20))
+    path.write_bytes(path.read_bytes()[:500])
+    done = run(home, "--data", path, "--outputs", tmp_path / "outputs")
+    errors = [line for line in done.stderr.splitlines() if " INFO " not in line]
+    assert done.returncode == 1
+    assert len(errors) == 1, done.stderr
+    assert errors[0].startswith(f"Error: {path}: not a readable .npz archive")
+    assert not [path for path in (tmp_path / "outputs").rglob("*") if path.suffix not in {".lock", ""}]
+
+
+def test_help_shows_every_setting(home: Path) -> None:
+    shown = run(home, "--help").stdout
+    for option in (
+        "--data",
+        "--words",
+        "--models",
+        "--units",
+        "--epochs",
+        "--batch-size",
+        "--seed",
+        "--smoke",
+        "--outputs",
+    ):
+        assert option in shown
