@@ -115,7 +115,7 @@ def _stream(url: str, part: Path) -> None:
         )
         with part.open("ab" if resumed else "wb") as file, Progress(*columns, transient=True) as progress:
             bar = progress.add_task(part.stem, total=total, completed=have)
-            for chunk in response.iter_bytes(1 << 16):
+            for chunk in response.iter_bytes():
                 have += len(chunk)
                 if have > MAX_BYTES:
                     part.unlink()

@@ -28,8 +28,8 @@ _PROLOGUE_BYTES = 4096
 _HEADER_BYTES = 4096
 # Every name and constant in the pickle of an object array, by protocols 0 to 5 and NumPy 1 and 2.
 _ARRAY_WORDS = set(
-    "numpy.core.multiarray numpy._core.multiarray _reconstruct numpy ndarray dtype _codecs encode b latin1 O8 O | |O".split()
-)
+    "numpy.core.multiarray numpy._core.multiarray _reconstruct numpy ndarray dtype _codecs encode b latin1".split()
+) | {"O8", "O", "|", "|O"}
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def _end_of_prologue(where: str, start: bytes) -> int:
             unknown = set(argument.split()) - _ARRAY_WORDS if isinstance(argument, str) else set()
             if unknown:
                 raise DataError(
-                    f"{where}: the pickle names {argument!r}; refused, since only arrays of lists of integers are read; "
+                    f"{where}: the pickle names {argument!r}; refused: only arrays of lists of integers are read; "
                     "nothing from the file was run"
                 )
     except ValueError as error:
