@@ -16,7 +16,7 @@ from tasks.models import kernels
 from tasks.models.learner import Batch, Metrics
 from tasks.models.spec import ModelSpec
 
-GROUPS = 4  # Fixed, not the number of threads: sums in groups come out the same on one thread and on four.
+GROUPS = 2  # Fixed, not the number of threads: sums in groups come out the same on one thread and on two.
 PREDICT_ROWS = 256
 RHO, EPSILON = np.float32(0.9), np.float32(1e-7)
 CLIP = np.float32(1e-7)  # Keras keeps probabilities this far from 0 and 1 before it takes the logarithm.
@@ -67,6 +67,7 @@ class _Pass:
     """A group and what the forward loop left for the backward loop."""
 
     group: _Group
+    workspace: "_Workspace"
     states: Floats
     final: Floats
     gates: Floats
@@ -74,25 +75,43 @@ class _Pass:
 
 @dataclass(frozen=True)
 class Step:
-    """What a batch gives: probabilities, the gradients of `weights`, and the sums of squares of the embedding's."""
+    """What a batch gives.
+
+    Probabilities; the words that occur, in rising order, with their rows of the embedding's gradient and the sums of the
+    squares of each occurrence's gradient; the gradients of all other weights.
+    """
 
     probabilities: Floats
-    gradients: list[Floats]
-    embedding_squares: Floats
+    words: NDArray[np.int64]
+    embedding: Floats
+    squares: Floats
+    others: list[Floats]
+
+    def gradients(self, words: int) -> list[Floats]:
+        """The gradient of each weight, the embedding's with a row for each of `words`."""
+        embedding = np.zeros((words, self.embedding.shape[1]), np.float32)
+        embedding[self.words] = self.embedding
+        return [embedding, *self.others]
 
 
 class _Workspace:
     """Buffers of one group, kept from batch to batch because fresh pages cost more than the arithmetic on them."""
 
     def __init__(self) -> None:
-        self._rows = 0
+        self._buffers: dict[str, Floats] = {}
 
-    def take(self, rows: int, states: tuple[int, ...], gates: tuple[int, ...]) -> tuple[Floats, Floats]:
-        if rows > self._rows:
-            self._rows = rows + rows // 4
-            self._states = np.empty((self._rows, *states), np.float32)
-            self._gates = np.empty((self._rows, *gates), np.float32)
-        return self._states[:rows], self._gates[:rows]
+    def take(self, name: str, rows: int, shape: tuple[int, ...]) -> Floats:
+        """Room for `rows` of the given shape, with whatever an earlier batch left there."""
+        buffer = self._buffers.get(name)
+        if buffer is None or len(buffer) < rows:
+            buffer = self._buffers[name] = np.empty((rows + rows // 4, *shape), np.float32)
+        return buffer[:rows]
+
+    def take_zeros(self, name: str, rows: int, shape: tuple[int, ...]) -> Floats:
+        """As `take`, filled with zeros."""
+        buffer = self.take(name, rows, shape)
+        buffer.fill(0.0)
+        return buffer
 
 
 class FastLearner:
@@ -113,6 +132,7 @@ class FastLearner:
         self._velocities = [np.zeros_like(weight) for weight in self.weights]
         self._steps = np.zeros(1, np.int64)
         self._workspaces = [_Workspace() for _ in range(GROUPS)]
+        self._lead = _Workspace()
         self._pool: ThreadPoolExecutor | None = None
         self.set_threads(threads)
 
@@ -154,12 +174,18 @@ class FastLearner:
         with threadpool_limits(1):
             for tokens, labels in batches:
                 step = self.gradients(tokens, labels)
-                squares = [step.embedding_squares, *(gradient**2 for gradient in step.gradients[1:])]
-                for arrays in zip(self.weights, self._velocities, step.gradients, squares, strict=True):
-                    kernels.rmsprop(*(array.reshape(-1) for array in arrays), self._rate, RHO, EPSILON)
+                self._update(step)
                 self._steps += 1
                 metrics.add(step.probabilities, labels)
         return metrics
+
+    def _update(self, step: Step) -> None:
+        """RMSprop: the embedding by the words that occur, everything else whole."""
+        constants = self._rate, RHO, EPSILON
+        kernels.rmsprop_rows(self.weights[0], self._velocities[0], step.words, step.embedding, step.squares, *constants)
+        for weight, velocity, gradient in zip(self.weights[1:], self._velocities[1:], step.others, strict=True):
+            flat = gradient.reshape(-1)
+            kernels.rmsprop(weight.reshape(-1), velocity.reshape(-1), flat, flat * flat, *constants)
 
     def predict(self, tokens: NDArray[np.unsignedinteger]) -> Floats:
         """Probabilities of "positive", float32, shape (reviews,)."""
@@ -171,7 +197,7 @@ class FastLearner:
             parts = (tokens[i : i + PREDICT_ROWS] for i in range(0, len(tokens), PREDICT_ROWS))
             return np.concatenate([self._forward(part, words, projected)[0] for part in parts])
 
-    def gradients(self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> "Step":
+    def gradients(self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> Step:
         """Probabilities of a batch, and the mean loss's gradients."""
         embedding, kernel, _, _, dense, _ = self.weights
         used = np.flatnonzero(np.bincount(tokens.reshape(-1), minlength=1))
@@ -189,12 +215,10 @@ class FastLearner:
             d_recurrent += self._hidden(lead.states).T @ d_padding
             d_projected[0] += d_padding.sum(0)
 
-        d_embedding, embedding_squares = np.zeros_like(embedding), np.zeros_like(embedding)
-        d_embedding[used], embedding_squares[used] = d_projected @ kernel.T, squares
         d_kernel = embedding[used].T @ d_projected
         d_dense, d_dense_bias = hidden.T @ d_logits[:, None], d_logits.sum(keepdims=True)
-        gradients = [d_embedding, d_kernel, d_recurrent, d_projected.sum(0), d_dense, d_dense_bias]
-        return Step(probabilities, gradients, embedding_squares)
+        others = [d_kernel, d_recurrent, d_projected.sum(0), d_dense, d_dense_bias]
+        return Step(probabilities, used, d_projected @ kernel.T, squares, others)
 
     def _projected(self, words: Any) -> Floats:
         embedding, kernel, _, bias, *_ = self.weights
@@ -206,19 +230,20 @@ class FastLearner:
 
     def _run_forward(self, group: _Group, workspace: _Workspace, projected: Floats, trajectory: Floats) -> _Pass:
         shapes = (*self._cell.planes, self._units), (*self._cell.gates, self._units)
-        states, gates = workspace.take(len(group.words), *shapes)
+        rows = len(group.words)
+        states, gates = workspace.take("states", rows, shapes[0]), workspace.take("gates", rows, shapes[1])
         final = np.empty((len(group.places), *shapes[0]), np.float32)
         self._cell.forward(
             group.words, group.begin, group.active, projected, self.weights[2], trajectory, states, final, gates
         )
-        return _Pass(group, states, final, gates)
+        return _Pass(group, workspace, states, final, gates)
 
     def _forward(
         self, tokens: NDArray[np.unsignedinteger], compact: NDArray[np.int32], projected: Floats
     ) -> tuple[Floats, Floats, list[_Pass], _Pass | None]:
         pads, groups = pack(tokens, compact)
         start = np.zeros((1, *self._cell.planes, self._units), np.float32)
-        lead = self._run_forward(_padding(pads), _Workspace(), projected, start) if pads else None
+        lead = self._run_forward(_padding(pads), self._lead, projected, start) if pads else None
         trajectory = np.concatenate([lead.states, lead.final]) if lead else start
         passes = self._map(
             lambda group, workspace: self._run_forward(group, workspace, projected, trajectory),
@@ -244,17 +269,23 @@ class FastLearner:
             group.begin, group.active, recurrent_t, one.states, one.final, self._as_state(d_hidden), one.gates, d_begin
         )
         d_gates = one.gates.reshape(len(one.gates), -1)
-        d_projected = np.zeros((words, d_gates.shape[1]), np.float32)
+        d_projected = one.workspace.take_zeros("d_projected", words, d_gates.shape[1:])
         kernels.add_rows(d_projected, group.words, d_gates)
-        squares = np.zeros((words, kernel_t.shape[1]), np.float32)
-        kernels.add_squared_rows(squares, group.words, d_gates @ kernel_t)
+        squares = one.workspace.take_zeros("squares", words, kernel_t.shape[1:])
+        d_inputs = one.workspace.take("d_inputs", len(d_gates), kernel_t.shape[1:])
+        kernels.add_squared_rows(squares, group.words, np.matmul(d_gates, kernel_t, out=d_inputs))
         d_padding = np.zeros_like(lead.gates if lead else one.gates[:0])
         if lead:
             trajectory = np.concatenate([lead.states, lead.final])
             self._cell.padding_backward(
                 group.active, recurrent_t, kernel_t, trajectory, lead.gates, d_begin, d_padding, squares[0]
             )
-        return self._hidden(one.states).T @ d_gates, d_projected, squares, d_padding.reshape(-1, d_gates.shape[1])
+        return (
+            (one.states[:, 0] if self._cell.planes else one.states).T @ d_gates,
+            d_projected,
+            squares,
+            d_padding.reshape(-1, d_gates.shape[1]),
+        )
 
     def _as_state(self, hidden: Floats) -> Floats:
         return np.stack([hidden, np.zeros_like(hidden)], axis=1) if self._cell.planes else hidden

@@ -359,3 +359,26 @@ def rmsprop(
         v = _flushed(rho * velocities[i] + (np.float32(1.0) - rho) * squares[i])
         velocities[i] = v
         weights[i] -= rate * gradients[i] / np.sqrt(v + epsilon)
+
+
+@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
+def rmsprop_rows(
+    weights: Floats,
+    velocities: Floats,
+    rows: NDArray[np.int64],
+    gradients: Floats,
+    squares: Floats,
+    rate: float,
+    rho: float,
+    epsilon: float,
+) -> None:
+    """`rmsprop` of a table of which only some rows, given in rising order, have a gradient; the others' velocities decay."""
+    used = 0
+    for row in range(len(weights)):
+        if used < len(rows) and rows[used] == row:
+            rmsprop(weights[row], velocities[row], gradients[used], squares[used], rate, rho, epsilon)
+            used += 1
+        else:
+            velocity = velocities[row]
+            for j in range(len(velocity)):
+                velocity[j] = _flushed(rho * velocity[j])

@@ -34,7 +34,10 @@ def assert_gradients_equal(spec: ModelSpec, tokens: NDArray, labels: NDArray, wo
     step = FastLearner(spec, model, 1).gradients(tokens, labels)
     np.testing.assert_allclose(step.probabilities, expected, atol=1e-5)
     for name, a, b in zip(
-        ("embedding", "kernel", "recurrent", "bias", "dense", "dense bias"), step.gradients, gradients, strict=True
+        ("embedding", "kernel", "recurrent", "bias", "dense", "dense bias"),
+        step.gradients(words),
+        gradients,
+        strict=True,
     ):
         assert np.linalg.norm(a - b) <= 1e-4 * np.linalg.norm(b) + 1e-9, name
 
@@ -76,7 +79,7 @@ def test_gradients_equal_central_differences_in_float64(name: str) -> None:
         p = forward(spec, weights, tokens)
         return float(-np.mean(np.log(np.where(labels == 1, p, 1 - p))))
 
-    gradients = FastLearner(spec, model, 1).gradients(tokens, labels).gradients
+    gradients = FastLearner(spec, model, 1).gradients(tokens, labels).gradients(8)
     for weight, gradient in zip(weights, gradients, strict=True):
         for place in np.ndindex(weight.shape):
             kept = weight[place]
