@@ -1,6 +1,7 @@
 """The training flow, and the command line: `python flows/main.py --help`."""
 
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,7 @@ from artifacts import figures, report
 from artifacts.publish import publish
 from flows.config import Settings, setting_fault
 from flows.progress import watched
-from flows.runtime import api_server, branch_runner, say_errors_once, threads_for
+from flows.runtime import api_server, branch_runner, say_errors_once
 from tasks.compare import compare
 from tasks.errors import PipelineError
 from tasks.evaluate import evaluate
@@ -44,8 +45,8 @@ def jobs(settings: Settings, dataset: Dataset, outputs: Path) -> list[Job]:
     """One job for each network."""
     specs = settings.specs()
     plan = settings.plan(sample=dataset.source.kind == "sample")
-    threads = threads_for(len(specs))
-    return [Job(spec, plan, dataset, settings.training.seed, outputs / "models", threads) for spec in specs]
+    alone = [Job(spec, plan, dataset, settings.training.seed, outputs / "models") for spec in specs]
+    return [replace(job, siblings=tuple(other.folder for other in alone)) for job in alone]
 
 
 def train_and_evaluate(wanted: list[Job], dataset: Dataset) -> tuple[list[Branch], list[Evaluation]]:

@@ -151,11 +151,6 @@ def branch_runner() -> TaskRunner[PrefectFuture[Any]]:
     return cast(TaskRunner[PrefectFuture[Any]], runner)
 
 
-def threads_for(branches: int) -> int:
-    """Each branch's fair share of the processors, at least one."""
-    return max(1, available_cores() // branches)
-
-
 def say_errors_once() -> None:
     """Leave faults that the user can mend to the command line's one line; the UI's log keeps them all."""
     setup_logging()

@@ -21,6 +21,8 @@ from tasks.models.learner import Batch, Learner, Metrics
 from tasks.models.spec import ModelSpec, TrainingPlan
 from tasks.results import Branch, Dataset, Epoch
 
+RECORD = "record.json"  # Written last: where it lies, the branch is complete.
+
 
 @dataclass(frozen=True)
 class Job:
@@ -31,7 +33,7 @@ class Job:
     dataset: Dataset
     seed: int
     root: Path
-    threads: int
+    siblings: tuple[Path, ...] = ()
 
     @property
     def key(self) -> str:
@@ -48,6 +50,12 @@ class Job:
         """Where the branch's files lie."""
         return self.root / f"{self.spec.name}-seed{self.seed}-{self.key}"
 
+    def threads(self) -> int:
+        """This branch's fair share of the processors at the moment: those of siblings that have ended are free again."""
+        running = sum(not (folder / RECORD).exists() for folder in self.siblings)
+        cores = machine.available_cores()
+        return max(1, cores // min(max(running, 1), cores))
+
 
 def train_branch(job: Job) -> Branch:
     """Train to the last epoch; leave history, both models and a record in the branch's folder.
@@ -58,20 +66,22 @@ def train_branch(job: Job) -> Branch:
     started, cpu_started = time.time(), time.process_time()
     job.folder.mkdir(parents=True, exist_ok=True)
     journal = Journal(job.folder / "progress.jsonl")
+    (job.folder / RECORD).unlink(missing_ok=True)
     journal.write(event="begin", epochs=job.plan.epochs)
-    learner, engine = make_learner(job)
+    threads = job.threads()
+    learner, engine = make_learner(job, threads)
     data = _Data.read(job)
     history, best = _fit(job, learner, data, journal)
     _save_models(job, learner, best)
     branch = Branch(
         name=job.spec.name, seed=job.seed, key=job.key, folder=job.folder, spec=job.spec.model_dump(mode="json"),
-        engine=engine, threads=job.threads, parameters=int(learner.model().count_params()), history=history,
+        engine=engine, threads=threads, parameters=int(learner.model().count_params()), history=history,
         best_epoch=best, started=started, ended=time.time(), cpu_seconds=time.process_time() - cpu_started,
         peak_memory_mb=machine.peak_memory_mb(),
         tokens_per_second=data.words_per_epoch * len(history) / sum(epoch.seconds for epoch in history),
         machine=machine.describe(),
     )  # fmt: skip
-    write_json(job.folder / "record.json", _record(job, branch))
+    write_json(job.folder / RECORD, _record(job, branch))
     journal.write(event="end")
     return branch
 
@@ -100,12 +110,12 @@ class _Data:
             yield self.tokens[rows], self.labels[rows]
 
 
-def make_learner(job: Job) -> tuple[Learner, str]:
+def make_learner(job: Job, threads: int) -> tuple[Learner, str]:
     """An untrained learner, and a word on which path it takes and why."""
-    _start_tensorflow(job.threads)
+    _start_tensorflow(threads)
     from tasks.models.keras_model import build
 
-    return _learner(job.spec, build(job.spec, job.dataset.words, job.plan.learning_rate, job.seed), job.threads)
+    return _learner(job.spec, build(job.spec, job.dataset.words, job.plan.learning_rate, job.seed), threads)
 
 
 def open_learner(spec: ModelSpec, path: Path, threads: int) -> Learner:
@@ -164,6 +174,7 @@ def _fit(job: Job, learner: Learner, data: _Data, journal: Journal) -> tuple[tup
     best = 0
     for number in range(1, job.plan.epochs + 1):
         began = time.perf_counter()
+        learner.set_threads(job.threads())
         fitted = learner.fit_epoch(_told(data, job, number, journal))
         validated = Metrics()
         validated.add(learner.predict(data.tokens[data.fit :]), data.labels[data.fit :])

@@ -30,14 +30,14 @@ class _Cell:
     backward: Callable[..., None]
     padding_backward: Callable[..., None]
     gates: tuple[int, ...]
-    planes: tuple[int, ...]
+    states: int  # Hidden state alone, or hidden and cell state.
 
 
 _CELLS = {
     "simple_rnn": _Cell(
-        kernels.simple_rnn_forward, kernels.simple_rnn_backward, kernels.simple_rnn_padding_backward, (), ()
+        kernels.simple_rnn_forward, kernels.simple_rnn_backward, kernels.simple_rnn_padding_backward, (), 1
     ),
-    "lstm": _Cell(kernels.lstm_forward, kernels.lstm_backward, kernels.lstm_padding_backward, (4,), (2,)),
+    "lstm": _Cell(kernels.lstm_forward, kernels.lstm_backward, kernels.lstm_padding_backward, (4,), 2),
 }
 
 
@@ -134,12 +134,16 @@ class FastLearner:
         self._workspaces = [_Workspace() for _ in range(GROUPS)]
         self._lead = _Workspace()
         self._pool: ThreadPoolExecutor | None = None
+        self._threads = 1
         self.set_threads(threads)
 
     def set_threads(self, threads: int) -> None:
         """Use `threads` threads from the next batch on."""
+        if threads == self._threads:
+            return
         if self._pool:
             self._pool.shutdown()
+        self._threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -212,7 +216,7 @@ class FastLearner:
         parts = self._map(lambda one: self._backward(one, lead, d_hidden[one.group.places], len(used)), passes)
         d_recurrent, d_projected, squares, d_padding = (sum(part[i] for part in parts) for i in range(4))
         if lead:
-            d_recurrent += self._hidden(lead.states).T @ d_padding
+            d_recurrent += lead.states[0].T @ d_padding
             d_projected[0] += d_padding.sum(0)
 
         d_kernel = embedding[used].T @ d_projected
@@ -228,13 +232,13 @@ class FastLearner:
     def _map(self, function: Callable[..., Any], *arguments: Iterable[Any]) -> list[Any]:
         return list((self._pool.map if self._pool else map)(function, *arguments))
 
-    def _run_forward(self, group: _Group, workspace: _Workspace, projected: Floats, trajectory: Floats) -> _Pass:
-        shapes = (*self._cell.planes, self._units), (*self._cell.gates, self._units)
-        rows = len(group.words)
-        states, gates = workspace.take("states", rows, shapes[0]), workspace.take("gates", rows, shapes[1])
-        final = np.empty((len(group.places), *shapes[0]), np.float32)
+    def _run_forward(self, group: _Group, workspace: _Workspace, projected: Floats, trajectory: list[Floats]) -> _Pass:
+        rows, units = len(group.words), (self._units,)
+        states = [workspace.take(f"states {i}", rows, units) for i in range(self._cell.states)]
+        gates = workspace.take("gates", rows, self._cell.gates + units)
+        final = [np.empty((len(group.places), self._units), np.float32) for _ in states]
         self._cell.forward(
-            group.words, group.begin, group.active, projected, self.weights[2], trajectory, states, final, gates
+            group.words, group.begin, group.active, projected, self.weights[2], *trajectory, *states, *final, gates
         )
         return _Pass(group, workspace, states, final, gates)
 
@@ -242,9 +246,9 @@ class FastLearner:
         self, tokens: NDArray[np.unsignedinteger], compact: NDArray[np.int32], projected: Floats
     ) -> tuple[Floats, Floats, list[_Pass], _Pass | None]:
         pads, groups = pack(tokens, compact)
-        start = np.zeros((1, *self._cell.planes, self._units), np.float32)
+        start = [np.zeros((1, self._units), np.float32) for _ in range(self._cell.states)]
         lead = self._run_forward(_padding(pads), self._lead, projected, start) if pads else None
-        trajectory = np.concatenate([lead.states, lead.final]) if lead else start
+        trajectory = _trajectory(lead) if lead else start
         passes = self._map(
             lambda group, workspace: self._run_forward(group, workspace, projected, trajectory),
             groups,
@@ -252,43 +256,38 @@ class FastLearner:
         )
         hidden = np.empty((len(tokens), self._units), np.float32)
         for one in passes:
-            hidden[one.group.places] = self._hidden(one.final)
+            hidden[one.group.places] = one.final[0]
         logits = hidden @ self.weights[4][:, 0] + self.weights[5][0]
         return (0.5 + 0.5 * np.tanh(0.5 * logits)).astype(np.float32), hidden, passes, lead
-
-    def _hidden(self, states: Floats) -> Floats:
-        return np.ascontiguousarray(states[:, 0]) if self._cell.planes else states
 
     def _backward(
         self, one: _Pass, lead: _Pass | None, d_hidden: Floats, words: int
     ) -> tuple[Floats, Floats, Floats, Floats]:
         """A group's gradients of recurrent kernel and projected words, the embedding's squares, its padding's part."""
-        recurrent_t, kernel_t = (np.ascontiguousarray(self.weights[i].T) for i in (2, 1))
-        group, d_begin = one.group, np.empty_like(one.final)
+        _, kernel, recurrent, *_ = self.weights
+        group, width = one.group, kernel.shape[1]
+        both = np.zeros((len(d_hidden), self._units + len(kernel)), np.float32)
+        both[:, : self._units] = d_hidden
+        d_states = [both, *(np.zeros_like(d_hidden) for _ in one.states[1:])]
+        d_recurrent = np.zeros_like(recurrent)
+        d_projected = one.workspace.take_zeros("d_projected", words, (width,))
+        squares = one.workspace.take_zeros("squares", words, (len(kernel),))
+        kernels_t = np.ascontiguousarray(np.concatenate([recurrent, kernel]).T)
         self._cell.backward(
-            group.begin, group.active, recurrent_t, one.states, one.final, self._as_state(d_hidden), one.gates, d_begin
-        )
-        d_gates = one.gates.reshape(len(one.gates), -1)
-        d_projected = one.workspace.take_zeros("d_projected", words, d_gates.shape[1:])
-        kernels.add_rows(d_projected, group.words, d_gates)
-        squares = one.workspace.take_zeros("squares", words, kernel_t.shape[1:])
-        d_inputs = one.workspace.take("d_inputs", len(d_gates), kernel_t.shape[1:])
-        kernels.add_squared_rows(squares, group.words, np.matmul(d_gates, kernel_t, out=d_inputs))
+            group.words, group.begin, group.active, kernels_t, *one.states, *one.final, *d_states, one.gates,
+            d_recurrent, d_projected, squares,
+        )  # fmt: skip
         d_padding = np.zeros_like(lead.gates if lead else one.gates[:0])
         if lead:
-            trajectory = np.concatenate([lead.states, lead.final])
             self._cell.padding_backward(
-                group.active, recurrent_t, kernel_t, trajectory, lead.gates, d_begin, d_padding, squares[0]
+                group.active, kernels_t, *_trajectory(lead), lead.gates, *d_states, d_padding, squares[0]
             )
-        return (
-            (one.states[:, 0] if self._cell.planes else one.states).T @ d_gates,
-            d_projected,
-            squares,
-            d_padding.reshape(-1, d_gates.shape[1]),
-        )
+        return d_recurrent, d_projected, squares, d_padding.reshape(-1, width)
 
-    def _as_state(self, hidden: Floats) -> Floats:
-        return np.stack([hidden, np.zeros_like(hidden)], axis=1) if self._cell.planes else hidden
+
+def _trajectory(lead: _Pass) -> list[Floats]:
+    """The states after 0, 1, 2, … steps of padding."""
+    return [np.concatenate(pair) for pair in zip(lead.states, lead.final, strict=True)]
 
 
 def pack(tokens: NDArray[np.unsignedinteger], compact: NDArray[np.int32]) -> tuple[int, list[_Group]]:

@@ -20,6 +20,8 @@ Ints = NDArray[np.int32]
 # on Chebyshev nodes. Written as arithmetic because the compiler turns that into vector instructions.
 _FAST = {"contract", "arcp", "nsz", "reassoc", "nnan", "ninf"}
 _TINY = np.float32(1e-30)
+# Rows of packed arrays that are multiplied at once while they are in the cache.
+_BLOCK = 256
 # Gradients this small are lost in the rounding of the sums that they would be added to.
 _VANISHED = np.float32(1e-15)
 
@@ -55,37 +57,33 @@ def _flushed(x: np.float32) -> np.float32:
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
-def _alive(gradients: Floats, first: int, last: int) -> int:
+def _alive(gradients: Floats, units: int, first: int, last: int) -> int:
     """Where the rows from `first` on end that still matter: the tail whose gradients have vanished is left out."""
-    while last > first and np.max(np.abs(gradients[last - 1])) < _VANISHED:
+    while last > first and np.max(np.abs(gradients[last - 1, :units])) < _VANISHED:
         last -= 1
     return last
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
-def _add_squares(squares: Floats, values: Floats) -> None:
-    for i in range(len(values)):
-        row = values[i]
-        for j in range(len(squares)):
-            squares[j] += row[j] * row[j]
+def _add_outer(target: Floats, left: Floats, right: Floats) -> None:
+    """Add the sum over rows of the outer products of `left` and `right`, while both are still in the cache."""
+    product = np.dot(left.T, right)
+    for i in range(len(target)):
+        row, part = target[i], product[i]
+        for j in range(len(part)):
+            row[j] += part[j]
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
-def add_rows(target: Floats, rows: Ints, values: Floats) -> None:
-    """Add `values[r]` to `target[rows[r]]`, one after the other."""
-    for r in range(len(values)):
-        total, value = target[rows[r]], values[r]
-        for j in range(values.shape[1]):
-            total[j] += value[j]
-
-
-@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
-def add_squared_rows(target: Floats, rows: Ints, values: Floats) -> None:
-    """Add the squares of `values[r]` to `target[rows[r]]`, one after the other."""
-    for r in range(len(values)):
-        total, value = target[rows[r]], values[r]
-        for j in range(values.shape[1]):
-            total[j] += value[j] * value[j]
+def _scatter(words: Ints, dz: Floats, both: Floats, units: int, d_projected: Floats, squares: Floats) -> None:
+    """Add each row's gradient to its word, and the squares of its input's gradient to the word's squares."""
+    for i in range(len(dz)):
+        total, row = d_projected[words[i]], dz[i]
+        for j in range(len(row)):
+            total[j] += row[j]
+        square, dx = squares[words[i]], both[i, units:]
+        for j in range(len(square)):
+            square[j] += dx[j] * dx[j]
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
@@ -96,11 +94,11 @@ def simple_rnn_forward(
     projected: Floats,
     recurrent: Floats,
     trajectory: Floats,
-    states: Floats,
+    hidden: Floats,
     final: Floats,
     gates: Floats,
 ) -> None:
-    """Hidden states of packed reviews: `states[r]` before row r's word, `final[i]` after review i's last word.
+    """Hidden states of packed reviews: `hidden[r]` before row r's word, `final[i]` after review i's last word.
 
     Args:
         words: which row of `projected` each packed row reads, int32, shape (rows,).
@@ -109,7 +107,7 @@ def simple_rnn_forward(
         projected: each word's embedding times the kernel plus the bias, shape (words, units).
         recurrent: the recurrent kernel, shape (units, units).
         trajectory: the state after t steps of padding, shape (steps or more, units).
-        states, final, gates: results, shapes (rows, units), (reviews, units), (rows, units).
+        hidden, final, gates: results, shapes (rows, units), (reviews, units), (rows, units).
     """
     steps = len(active)
     units = recurrent.shape[0]
@@ -118,89 +116,97 @@ def simple_rnn_forward(
         if n == 0:
             continue
         for i in range(active[t - 1] if t else 0, n):
-            states[b + i] = trajectory[t]
+            hidden[b + i] = trajectory[t]
         z = gates[b : b + n]
-        np.dot(states[b : b + n], recurrent, z)
-        target = final if t == steps - 1 else states[begin[t + 1] :]
+        np.dot(hidden[b : b + n], recurrent, z)
+        after = final if t == steps - 1 else hidden[begin[t + 1] :]
         for i in range(n):
-            row, new, product = projected[words[b + i]], target[i], z[i]
+            row, new, product = projected[words[b + i]], after[i], z[i]
             for j in range(units):
                 new[j] = _tanh(product[j] + row[j])
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
 def simple_rnn_backward(
+    words: Ints,
     begin: Ints,
     active: Ints,
-    recurrent_t: Floats,
-    states: Floats,
+    kernels_t: Floats,
+    hidden: Floats,
     final: Floats,
-    d_final: Floats,
+    both: Floats,
     gates: Floats,
-    d_begin: Floats,
+    d_recurrent: Floats,
+    d_projected: Floats,
+    squares: Floats,
 ) -> None:
-    """Gradients before the activation, written to `gates`, and of the state that each review began with.
+    """Gradients of packed reviews, back to the state that each began with.
 
     Args:
-        begin, active, states, final: as `simple_rnn_forward` took and left them.
-        recurrent_t: the transposed recurrent kernel.
-        d_final: gradient of the last state, shape of `final`.
-        d_begin: result, shape of `final`.
+        words, begin, active, hidden, final: as `simple_rnn_forward` took and left them.
+        kernels_t: the transposed recurrent kernel and, beside it, the transposed kernel, shape (units, units + embedding).
+        both: before, the gradient of the last hidden state in the first `units` columns; after, that of the state each
+            review began with. The other columns are scratch.
+        gates: overwritten with the gradients before the activation.
+        d_recurrent, d_projected: the gradients are added, shapes of the recurrent kernel and of `projected`.
+        squares: for each word the squares of its inputs' gradients are added, shape (words, embedding).
     """
     steps = len(active)
-    units = recurrent_t.shape[0]
-    dh = d_begin
-    dh[:] = d_final
+    units = kernels_t.shape[0]
+    end = len(gates)
     for t in range(steps - 1, -1, -1):
         n, b = active[t], begin[t]
         if n == 0:
             break
-        after = final if t == steps - 1 else states[begin[t + 1] :]
+        after = final if t == steps - 1 else hidden[begin[t + 1] :]
         for i in range(n):
-            h, dhi, dzi = after[i], dh[i], gates[b + i]
+            h, dh, dz = after[i], both[i], gates[b + i]
             for j in range(units):
-                dzi[j] = _flushed(dhi[j] * (np.float32(1.0) - h[j] * h[j]))
-        np.dot(gates[b : b + n], recurrent_t, dh[:n])
+                dz[j] = _flushed(dh[j] * (np.float32(1.0) - h[j] * h[j]))
+        np.dot(gates[b : b + n], kernels_t, both[:n])
+        _scatter(words[b : b + n], gates[b : b + n], both, units, d_projected, squares)
+        if end - b >= _BLOCK or b == 0:
+            _add_outer(d_recurrent, hidden[b:end], gates[b:end])
+            end = b
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
 def simple_rnn_padding_backward(
     active: Ints,
-    recurrent_t: Floats,
-    kernel_t: Floats,
+    kernels_t: Floats,
     trajectory: Floats,
     gates: Floats,  # noqa: ARG001 -- one signature for all cells
-    d_begin: Floats,
+    both: Floats,
     d_padding: Floats,
     squares: Floats,
 ) -> None:
     """Gradients through the padding, review by review.
 
     Args:
-        active, recurrent_t, d_begin: as in `simple_rnn_backward`; d_begin is overwritten.
-        kernel_t: the transposed kernel, shape (units, embedding).
+        active, kernels_t: as in `simple_rnn_backward`; both as it left it, overwritten here.
         trajectory: the state after t steps of padding, shape (padding + 1, units).
         gates: of the trajectory, unused here.
-        d_padding: result, the sum over reviews of the gradients before the activation, shape (padding, units).
-        squares: result, the sum over reviews and steps of the squared gradients of padding's embedding, (embedding,).
+        d_padding: the sum over reviews of the gradients before the activation is added, shape (padding, units).
+        squares: the sum over reviews and steps of the squared gradients of padding's embedding is added, (embedding,).
     """
-    units = recurrent_t.shape[0]
-    live = len(d_begin)
+    units = kernels_t.shape[0]
+    live = len(both)
     dz = np.empty((live, units), np.float32)
-    dx = np.empty((live, len(squares)), np.float32)
     for t in range(len(d_padding) - 1, -1, -1):
         n = active[t]
-        live = _alive(d_begin, n, live)
+        live = _alive(both, units, n, live)
         h, total = trajectory[t + 1], d_padding[t]
         for i in range(n, live):
-            dhi, dzi = d_begin[i], dz[i]
+            dh, row = both[i], dz[i]
             for j in range(units):
-                dzi[j] = _flushed(dhi[j] * (np.float32(1.0) - h[j] * h[j]))
+                row[j] = _flushed(dh[j] * (np.float32(1.0) - h[j] * h[j]))
             for j in range(units):
-                total[j] += dzi[j]
-        np.dot(dz[n:live], recurrent_t, d_begin[n:live])
-        np.dot(dz[n:live], kernel_t, dx[n:live])
-        _add_squares(squares, dx[n:live])
+                total[j] += row[j]
+        np.dot(dz[n:live], kernels_t, both[n:live])
+        for i in range(n, live):
+            dx = both[i, units:]
+            for j in range(len(squares)):
+                squares[j] += dx[j] * dx[j]
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
@@ -211,30 +217,33 @@ def lstm_forward(
     projected: Floats,
     recurrent: Floats,
     trajectory: Floats,
-    states: Floats,
+    cell_trajectory: Floats,
+    hidden: Floats,
+    cells: Floats,
     final: Floats,
+    final_cells: Floats,
     gates: Floats,
 ) -> None:
-    """As `simple_rnn_forward`; a state is (h, c), `gates[r]` are the activated gates in Keras's order i, f, c, o.
+    """As `simple_rnn_forward`, with a cell state beside each hidden state.
 
-    Shapes: projected (words, 4, units), states, trajectory and final (…, 2, units), gates (rows, 4, units).
+    `gates[r]` are the activated gates in Keras's order i, f, c, o, shape (rows, 4, units), like those of `projected`.
     """
     steps = len(active)
     units = recurrent.shape[0]
-    h = np.zeros((active[-1], units), np.float32)
     flat_gates = gates.reshape(len(gates), 4 * units)
     for t in range(steps):
         n, b = active[t], begin[t]
         if n == 0:
             continue
         for i in range(active[t - 1] if t else 0, n):
-            states[b + i] = trajectory[t]
-            h[i] = trajectory[t, 0]
-        np.dot(h[:n], recurrent, flat_gates[b : b + n])
-        z, before = gates[b : b + n], states[b : b + n]
-        after = final if t == steps - 1 else states[begin[t + 1] :]
+            hidden[b + i] = trajectory[t]
+            cells[b + i] = cell_trajectory[t]
+        np.dot(hidden[b : b + n], recurrent, flat_gates[b : b + n])
+        last = t == steps - 1
+        after, after_cells = final if last else hidden[begin[t + 1] :], final_cells if last else cells[begin[t + 1] :]
         for i in range(n):
-            gate, row, c, new = z[i], projected[words[b + i]], before[i, 1], after[i]
+            gate, row, c = gates[b + i], projected[words[b + i]], cells[b + i]
+            new, new_c = after[i], after_cells[i]
             for j in range(units):
                 gate[0, j] = _sigmoid(gate[0, j] + row[0, j])
             for j in range(units):
@@ -244,81 +253,85 @@ def lstm_forward(
             for j in range(units):
                 gate[3, j] = _sigmoid(gate[3, j] + row[3, j])
             for j in range(units):
-                new[1, j] = gate[1, j] * c[j] + gate[0, j] * gate[2, j]
+                new_c[j] = gate[1, j] * c[j] + gate[0, j] * gate[2, j]
             for j in range(units):
-                h[i, j] = gate[3, j] * _tanh(new[1, j])
-            for j in range(units):
-                new[0, j] = h[i, j]
+                new[j] = gate[3, j] * _tanh(new_c[j])
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
 def lstm_backward(
+    words: Ints,
     begin: Ints,
     active: Ints,
-    recurrent_t: Floats,
-    states: Floats,
-    final: Floats,
-    d_final: Floats,
+    kernels_t: Floats,
+    hidden: Floats,
+    cells: Floats,
+    final: Floats,  # noqa: ARG001 -- one signature for all cells
+    final_cells: Floats,
+    both: Floats,
+    d_cells: Floats,
     gates: Floats,
-    d_begin: Floats,
+    d_recurrent: Floats,
+    d_projected: Floats,
+    squares: Floats,
 ) -> None:
-    """As `simple_rnn_backward`; `gates` is overwritten with the gradients before the activations."""
+    """As `simple_rnn_backward`; `d_cells` is to the cell state what `both` is to the hidden state."""
     steps = len(active)
-    units = recurrent_t.shape[1]
+    units = hidden.shape[1]
     one = np.float32(1.0)
-    dh, dc = d_final[:, 0].copy(), d_final[:, 1].copy()
     flat_gates = gates.reshape(len(gates), 4 * units)
+    end = len(gates)
     for t in range(steps - 1, -1, -1):
         n, b = active[t], begin[t]
         if n == 0:
             break
-        z, before = gates[b : b + n], states[b : b + n]
-        after = final if t == steps - 1 else states[begin[t + 1] :]
+        after_cells = final_cells if t == steps - 1 else cells[begin[t + 1] :]
         for i in range(n):
-            gate, c, new_c, dhi, dci = z[i], before[i, 1], after[i, 1], dh[i], dc[i]
+            gate, c, new_c, dh, dc = gates[b + i], cells[b + i], after_cells[i], both[i], d_cells[i]
             for j in range(units):
                 tanh_c = _tanh(new_c[j])
                 output = gate[3, j]
-                dci[j] += dhi[j] * output * (one - tanh_c * tanh_c)
-                gate[3, j] = _flushed(dhi[j] * tanh_c * output * (one - output))
+                dc[j] += dh[j] * output * (one - tanh_c * tanh_c)
+                gate[3, j] = _flushed(dh[j] * tanh_c * output * (one - output))
             for j in range(units):
                 input_gate, candidate = gate[0, j], gate[2, j]
-                gate[0, j] = _flushed(dci[j] * candidate * input_gate * (one - input_gate))
-                gate[2, j] = _flushed(dci[j] * input_gate * (one - candidate * candidate))
+                gate[0, j] = _flushed(dc[j] * candidate * input_gate * (one - input_gate))
+                gate[2, j] = _flushed(dc[j] * input_gate * (one - candidate * candidate))
             for j in range(units):
                 forget = gate[1, j]
-                gate[1, j] = _flushed(dci[j] * c[j] * forget * (one - forget))
-                dci[j] = _flushed(dci[j] * forget)
-        np.dot(flat_gates[b : b + n], recurrent_t, dh[:n])
-    d_begin[:, 0] = dh
-    d_begin[:, 1] = dc
+                gate[1, j] = _flushed(dc[j] * c[j] * forget * (one - forget))
+                dc[j] = _flushed(dc[j] * forget)
+        np.dot(flat_gates[b : b + n], kernels_t, both[:n])
+        _scatter(words[b : b + n], flat_gates[b : b + n], both, units, d_projected, squares)
+        if end - b >= _BLOCK or b == 0:
+            _add_outer(d_recurrent, hidden[b:end], flat_gates[b:end])
+            end = b
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
 def lstm_padding_backward(
     active: Ints,
-    recurrent_t: Floats,
-    kernel_t: Floats,
+    kernels_t: Floats,
     trajectory: Floats,
+    cell_trajectory: Floats,
     gates: Floats,
-    d_begin: Floats,
+    both: Floats,
+    d_cells: Floats,
     d_padding: Floats,
     squares: Floats,
 ) -> None:
     """As `simple_rnn_padding_backward`; `gates` are the activated gates along the trajectory."""
-    units = recurrent_t.shape[1]
+    units = trajectory.shape[1]
     one = np.float32(1.0)
-    live = len(d_begin)
-    dh, dc = d_begin[:, 0].copy(), d_begin[:, 1].copy()
+    live = len(both)
     dz = np.empty((live, 4, units), np.float32)
     flat_dz = dz.reshape(live, 4 * units)
-    dx = np.empty((live, len(squares)), np.float32)
     # How the gradients of h and c scale the four gates' gradients is the same for every review at a step.
     by_h, by_c, through = np.empty(units, np.float32), np.empty((3, units), np.float32), np.empty(units, np.float32)
     for t in range(len(d_padding) - 1, -1, -1):
         n = active[t]
-        live = max(_alive(dh, n, live), _alive(dc, n, live))
-        gate, c, new_c, total = gates[t], trajectory[t, 1], trajectory[t + 1, 1], d_padding[t]
+        live = max(_alive(both, units, n, live), _alive(d_cells, units, n, live))
+        gate, c, new_c, total = gates[t], cell_trajectory[t], cell_trajectory[t + 1], d_padding[t]
         for j in range(units):
             i, f, g, o = gate[0, j], gate[1, j], gate[2, j], gate[3, j]
             tanh_c = _tanh(new_c[j])
@@ -327,23 +340,25 @@ def lstm_padding_backward(
             by_c[0, j] = g * i * (one - i)
             by_c[1, j] = c[j] * f * (one - f)
             by_c[2, j] = i * (one - g * g)
-        for i in range(n, live):
-            dzi, dhi, dci = dz[i], dh[i], dc[i]
+        for r in range(n, live):
+            row, dh, dc = dz[r], both[r], d_cells[r]
             for j in range(units):
-                dci[j] += dhi[j] * through[j]
-                dzi[3, j] = _flushed(dhi[j] * by_h[j])
+                dc[j] += dh[j] * through[j]
+                row[3, j] = _flushed(dh[j] * by_h[j])
             for j in range(units):
-                dzi[0, j] = _flushed(dci[j] * by_c[0, j])
-                dzi[1, j] = _flushed(dci[j] * by_c[1, j])
-                dzi[2, j] = _flushed(dci[j] * by_c[2, j])
+                row[0, j] = _flushed(dc[j] * by_c[0, j])
+                row[1, j] = _flushed(dc[j] * by_c[1, j])
+                row[2, j] = _flushed(dc[j] * by_c[2, j])
             for j in range(units):
-                dci[j] = _flushed(dci[j] * gate[1, j])
+                dc[j] = _flushed(dc[j] * gate[1, j])
             for k in range(4):
                 for j in range(units):
-                    total[k, j] += dzi[k, j]
-        np.dot(flat_dz[n:live], recurrent_t, dh[n:live])
-        np.dot(flat_dz[n:live], kernel_t, dx[n:live])
-        _add_squares(squares, dx[n:live])
+                    total[k, j] += row[k, j]
+        np.dot(flat_dz[n:live], kernels_t, both[n:live])
+        for r in range(n, live):
+            dx = both[r, units:]
+            for j in range(len(squares)):
+                squares[j] += dx[j] * dx[j]
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
@@ -372,7 +387,7 @@ def rmsprop_rows(
     rho: float,
     epsilon: float,
 ) -> None:
-    """`rmsprop` of a table of which only some rows, given in rising order, have a gradient; the others' velocities decay."""
+    """`rmsprop` of a table: only the given rows, in rising order, have a gradient; the other velocities decay."""
     used = 0
     for row in range(len(weights)):
         if used < len(rows) and rows[used] == row:

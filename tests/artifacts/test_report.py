@@ -26,7 +26,7 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     dataset = prepare_dataset(Source("sample", folder / "imdb.npz", "0" * 64, NASTY), 50, 30, None, folder / "data")
     plan = TrainingPlan(2, 16, 0.01, 0.25)
     branches = [
-        train_branch(Job(preset(n, 4, 4, 0.0), plan, dataset, 1, folder / "models", 1)) for n in ("simple_rnn", "lstm")
+        train_branch(Job(preset(n, 4, 4, 0.0), plan, dataset, 1, folder / "models")) for n in ("simple_rnn", "lstm")
     ]
     evaluations = [evaluate_branch(branch, dataset) for branch in branches]
     made = compare(

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -18,7 +19,7 @@ PLAN = TrainingPlan(epochs=3, batch_size=16, learning_rate=0.01, validation=0.25
 
 def job(dataset: Dataset, root: Path, spec: ModelSpec | None = None, seed: int = 1) -> Job:
     """A small branch to train."""
-    return Job(spec or preset("lstm", 6, 5, 0.0), PLAN, dataset, seed, root, threads=1)
+    return Job(spec or preset("lstm", 6, 5, 0.0), PLAN, dataset, seed, root)
 
 
 def test_leaves_history_models_and_record(dataset: Dataset, tmp_path: Path) -> None:
@@ -107,3 +108,16 @@ def test_scores_with_literal_numbers() -> None:
     assert scores.loss == pytest.approx(-np.mean(np.log([0.9, 0.4, 0.4, 0.9])))
     assert scores.low == pytest.approx(0.15004, abs=1e-5)
     assert scores.high == pytest.approx(0.84996, abs=1e-5)
+
+
+def test_threads_are_shared_fairly_and_passed_on(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.machine.available_cores", lambda: 8)
+    alone = [job(dataset, tmp_path, seed=seed) for seed in (1, 2)]
+    jobs = [replace(one, siblings=tuple(other.folder for other in alone)) for one in alone]
+    assert [one.threads() for one in jobs] == [4, 4]
+    train_branch(jobs[0])
+    assert jobs[1].threads() == 8
+    many = replace(alone[0], siblings=tuple(tmp_path / str(number) for number in range(20)))
+    assert many.threads() == 1
