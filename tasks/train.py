@@ -51,7 +51,7 @@ class Job:
         return self.root / f"{self.spec.name}-seed{self.seed}-{self.key}"
 
     def threads(self) -> int:
-        """This branch's fair share of the processors at the moment: those of siblings that have ended are free again."""
+        """This branch's fair share of the processors now: those of siblings that have ended are free again."""
         running = sum(not (folder / RECORD).exists() for folder in self.siblings)
         cores = machine.available_cores()
         return max(1, cores // min(max(running, 1), cores))

@@ -77,8 +77,8 @@ class _Pass:
 class Step:
     """What a batch gives.
 
-    Probabilities; the words that occur, in rising order, with their rows of the embedding's gradient and the sums of the
-    squares of each occurrence's gradient; the gradients of all other weights.
+    Probabilities; the words that occur, in rising order, with their rows of the embedding's gradient and the sums of
+    the squares of each occurrence's gradient; the gradients of all other weights.
     """
 
     probabilities: Floats

@@ -59,7 +59,13 @@ def _flushed(x: np.float32) -> np.float32:
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
 def _alive(gradients: Floats, units: int, first: int, last: int) -> int:
     """Where the rows from `first` on end that still matter: the tail whose gradients have vanished is left out."""
-    while last > first and np.max(np.abs(gradients[last - 1, :units])) < _VANISHED:
+    while last > first:
+        row = gradients[last - 1]
+        largest = np.float32(0.0)
+        for j in range(units):
+            largest = max(largest, abs(row[j]))
+        if largest >= _VANISHED:
+            break
         last -= 1
     return last
 
@@ -144,7 +150,7 @@ def simple_rnn_backward(
 
     Args:
         words, begin, active, hidden, final: as `simple_rnn_forward` took and left them.
-        kernels_t: the transposed recurrent kernel and, beside it, the transposed kernel, shape (units, units + embedding).
+        kernels_t: the transposed recurrent kernel and, beside it, the transposed kernel, (units, units + embedding).
         both: before, the gradient of the last hidden state in the first `units` columns; after, that of the state each
             review began with. The other columns are scratch.
         gates: overwritten with the gradients before the activation.
