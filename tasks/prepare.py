@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ FORMAT = 1
 IMDB_CONTENT = "f9976ff6f40c34a11b02b76978f63393c643363191f41b4decca8711ff9db16a"
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
 EXAMPLE_WORDS = 60
+SPLITS = ("train", "test")
 
 
 def prepare_dataset(source: Source, words: int, steps: int, reviews: int | None, root: Path) -> Dataset:
@@ -66,7 +68,7 @@ def _found(folder: Path, source: Source) -> Dataset | None:
     """The dataset in `folder`, if its files are whole."""
     try:
         record = read_json(folder / "dataset.json")
-        splits = {name: Split(**{**record[name], "path": folder / f"{name}.parquet"}) for name in ("train", "test")}
+        splits = {name: Split(**{**record[name], "path": folder / f"{name}.parquet"}) for name in SPLITS}
     except (OSError, ValueError, KeyError, TypeError):
         return None
     if any(not split.path.is_file() or sha256_of_file(split.path) != split.sha256 for split in splits.values()):
@@ -89,15 +91,18 @@ def _make(place: Path, folder: Path, source: Source, words: int, steps: int, lim
         "schema": {field.name: str(field.type) for field in schema(words, steps, {})},
     }  # fmt: skip
     record["imdb"] = content_digest(train, test) == IMDB_CONTENT
-    orders = keras_shuffles(len(train), len(test))
-    for split, reviews, order in zip(("train", "test"), (train, test), orders, strict=True):
-        path = place / f"{split}.parquet"
-        write_split(path, reviews, order[:limit], words, steps, metadata)
-        record[split] = asdict(_describe(path, reviews, order[:limit], words))
+    orders = dict(zip(SPLITS, keras_shuffles(len(train), len(test)), strict=True))
+    splits = {"train": train, "test": test}
+
+    def make(split: str) -> dict[str, Any]:
+        path, order = place / f"{split}.parquet", orders[split][:limit]
+        write_split(path, splits[split], order, words, steps, metadata)
+        return asdict(_describe(path, splits[split], order, words)) | {"path": str(folder / path.name)}
+
+    with ThreadPoolExecutor(len(SPLITS)) as pool:
+        record |= zip(SPLITS, pool.map(make, SPLITS), strict=True)
     check(place, words, steps)
     record["example"] = _example(place / "test.parquet", source)
-    for split in ("train", "test"):
-        record[split]["path"] = str(folder / f"{split}.parquet")
     write_json(place / "dataset.json", record)
 
 
@@ -120,7 +125,9 @@ def check(folder: Path, words: int, steps: int) -> None:
     Raises:
         DataError: one line a fault: wrong column, no reviews, a value out of its range, one label only.
     """
-    faults = [fault for split in ("train", "test") for fault in _faults(folder / f"{split}.parquet", words, steps)]
+    with ThreadPoolExecutor(len(SPLITS)) as pool:
+        found = pool.map(lambda split: _faults(folder / f"{split}.parquet", words, steps), SPLITS)
+        faults = [fault for faults in found for fault in faults]
     if faults:
         raise DataError(f"{folder}: the prepared data are not as expected:\n" + "\n".join(f"  - {f}" for f in faults))
 
@@ -152,7 +159,7 @@ def _range_faults(
 
 def _example(path: Path, source: Source) -> str:
     """The last words of the first test review, as the network sees them."""
-    tokens = read_tokens(path)[0].tolist()
+    tokens = pq.ParquetFile(path).read_row_group(0, columns=["tokens"]).column(0)[0].as_py()
     words = (
         words_of(tokens, read_word_index(source.word_index)) if source.word_index else map(str, filter(None, tokens))
     )

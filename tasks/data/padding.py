@@ -45,7 +45,7 @@ def padded(reviews: Reviews, rows: NDArray[np.int64], words: int, steps: int) ->
     return tokens
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _fill(
     ranks: NDArray[np.int32],
     offsets: NDArray[np.int64],
