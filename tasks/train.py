@@ -1,15 +1,18 @@
 """Step 3: train one network. A branch is one network with one seed; branches run side by side."""
 
+import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 from numpy.typing import NDArray
 from prefect import get_run_logger, task
 
@@ -22,6 +25,7 @@ from tasks.models.spec import ModelSpec, TrainingPlan
 from tasks.results import Branch, Dataset, Epoch
 
 RECORD = "record.json"  # Written last: where it lies, the branch is complete.
+CHECKPOINT, BEST = "checkpoint.npz", "best.npz"  # While it trains.
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,8 @@ class Job:
     @property
     def key(self) -> str:
         """Fingerprint of everything that decides the result."""
-        return fingerprint(self.spec.model_dump(), asdict(self.plan), self.dataset.fingerprint, self.seed)
+        decides = self.spec.model_dump(), asdict(self.plan), self.dataset.fingerprint, self.seed
+        return fingerprint(*decides, _code_version())
 
     @property
     def label(self) -> str:
@@ -57,31 +62,56 @@ class Job:
         return max(1, cores // min(max(running, 1), cores))
 
 
-def train_branch(job: Job) -> Branch:
+@cache
+def _code_version() -> str:
+    """SHA-256 of the source that decides what training computes."""
+    here = Path(__file__)
+    sources = [here, *sorted((here.parent / "models").glob("*.py"))]
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+
+
+def train_branch(job: Job, tell: Callable[[str], None] = lambda _: None) -> Branch:
     """Train to the last epoch; leave history, both models and a record in the branch's folder.
+
+    `tell` gets a line on which learner runs, and why, before training starts.
+
+    A branch that was killed goes on after its last whole epoch, and ends with the same bits as one that was not. Two
+    processes that are given the same branch train one after the other.
 
     Files: `history.parquet` (after each epoch), `last.keras` and `best.keras` (plain Keras models at the last epoch and
     at the epoch with the best validation accuracy, the earliest of equals), `record.json`, `progress.jsonl`.
     """
-    started, cpu_started = time.time(), time.process_time()
     job.folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(job.folder.with_suffix(".lock")):
+        return _train_alone(job, tell)
+
+
+def _train_alone(job: Job, tell: Callable[[str], None]) -> Branch:
+    started, cpu_started = time.time(), time.process_time()
     journal = Journal(job.folder / "progress.jsonl")
     (job.folder / RECORD).unlink(missing_ok=True)
     journal.write(event="begin", epochs=job.plan.epochs)
     threads = job.threads()
     learner, engine = make_learner(job, threads)
+    tell(f"{job.label}: trained by {engine}, {threads} thread{'' if threads == 1 else 's'} to begin with")
     data = _Data.read(job)
-    history, best = _fit(job, learner, data, journal)
+    history = _resume(job, learner, journal)
+    if history:
+        tell(f"{job.label}: goes on after epoch {len(history)}")
+    _fit(job, learner, data, journal, history)
+    best = _best(history)
     _save_models(job, learner, best)
     branch = Branch(
         name=job.spec.name, seed=job.seed, key=job.key, folder=job.folder, spec=job.spec.model_dump(mode="json"),
-        engine=engine, threads=threads, parameters=int(learner.model().count_params()), history=history,
+        engine=engine, threads=threads, parameters=int(learner.model().count_params()), history=tuple(history),
         best_epoch=best, started=started, ended=time.time(), cpu_seconds=time.process_time() - cpu_started,
         peak_memory_mb=machine.peak_memory_mb(),
         tokens_per_second=data.words_per_epoch * len(history) / sum(epoch.seconds for epoch in history),
         machine=machine.describe(),
     )  # fmt: skip
     write_json(job.folder / RECORD, _record(job, branch))
+    for leftover in (CHECKPOINT, BEST):
+        (job.folder / leftover).unlink()
     journal.write(event="end")
     return branch
 
@@ -169,10 +199,9 @@ def _silenced() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _fit(job: Job, learner: Learner, data: _Data, journal: Journal) -> tuple[tuple[Epoch, ...], int]:
-    history: list[Epoch] = []
-    best = 0
-    for number in range(1, job.plan.epochs + 1):
+def _fit(job: Job, learner: Learner, data: _Data, journal: Journal, history: list[Epoch]) -> None:
+    """Train from the end of `history` to the last epoch; each epoch leaves everything that a resumed run needs."""
+    for number in range(len(history) + 1, job.plan.epochs + 1):
         began = time.perf_counter()
         learner.set_threads(job.threads())
         fitted = learner.fit_epoch(_told(data, job, number, journal))
@@ -181,12 +210,27 @@ def _fit(job: Job, learner: Learner, data: _Data, journal: Journal) -> tuple[tup
         seconds = time.perf_counter() - began
         epoch = Epoch(number, fitted.loss, fitted.accuracy, validated.loss, validated.accuracy, seconds)
         history.append(epoch)
-        if not best or epoch.val_accuracy > history[best - 1].val_accuracy:
-            best = number
-            _save_state(job.folder / "best.npz", learner)
+        if _best(history) == number:
+            _save_state(job.folder / BEST, learner, history)
+        _save_state(job.folder / CHECKPOINT, learner, history)
         _save_history(job.folder / "history.parquet", history)
         journal.write(event="epoch", **asdict(epoch))
-    return tuple(history), best
+
+
+def _best(history: list[Epoch]) -> int:
+    """The epoch with the best validation accuracy, the earliest of equals."""
+    return max(history, key=lambda epoch: (epoch.val_accuracy, -epoch.epoch)).epoch
+
+
+def _resume(job: Job, learner: Learner, journal: Journal) -> list[Epoch]:
+    """The epochs that an interrupted run left, with the learner as it was after them; none if there are none."""
+    if not (job.folder / CHECKPOINT).exists():
+        return []
+    rows = _load_state(job.folder / CHECKPOINT, learner)
+    history = [Epoch(int(row[0]), *map(float, row[1:])) for row in rows]
+    for epoch in history:
+        journal.write(event="epoch", **asdict(epoch))
+    return history
 
 
 def _told(data: _Data, job: Job, epoch: int, journal: Journal) -> Iterator[Batch]:
@@ -196,14 +240,18 @@ def _told(data: _Data, job: Job, epoch: int, journal: Journal) -> Iterator[Batch
         yield batch
 
 
-def _save_state(path: Path, learner: Learner) -> None:
+def _save_state(path: Path, learner: Learner, history: list[Epoch]) -> None:
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **learner.state())
+        np.savez(file, allow_pickle=False, history=np.array([astuple(epoch) for epoch in history]), **learner.state())
 
 
-def _load_state(path: Path, learner: Learner) -> None:
+def _load_state(path: Path, learner: Learner) -> NDArray[np.float64]:
+    """Restore the learner; gives the history that was saved with it, a row an epoch."""
     with np.load(path, allow_pickle=False) as state:
-        learner.restore(dict(state))
+        arrays = dict(state)
+    history: NDArray[np.float64] = arrays.pop("history")
+    learner.restore(arrays)
+    return history
 
 
 def _save_history(path: Path, history: list[Epoch]) -> None:
@@ -217,11 +265,10 @@ def _save_models(job: Job, learner: Learner, best: int) -> None:
     with atomic_path(job.folder / "last.keras") as temporary:
         learner.model().save(temporary)
     if best != job.plan.epochs:
-        _load_state(job.folder / "best.npz", learner)
+        _load_state(job.folder / BEST, learner)
     with atomic_path(job.folder / "best.keras") as temporary:
         learner.model().save(temporary)
     learner.restore(last)
-    (job.folder / "best.npz").unlink()
 
 
 def _record(job: Job, branch: Branch) -> dict[str, Any]:
@@ -234,10 +281,10 @@ def _record(job: Job, branch: Branch) -> dict[str, Any]:
 def train(job: Job) -> Branch:
     """`train_branch`, and lines in the log that say which learner runs and how it went."""
     logger = get_run_logger()
-    branch = train_branch(job)
+    branch = train_branch(job, logger.info)
     logger.info(
-        "%s: %s, %d epochs in %.1f s, validation accuracy %.4f (best %.4f at epoch %d)",
-        job.label, branch.engine, len(branch.history), branch.train_seconds, branch.history[-1].val_accuracy,
+        "%s: %d epochs in %.1f s, validation accuracy %.4f (best %.4f at epoch %d)",
+        job.label, len(branch.history), branch.train_seconds, branch.history[-1].val_accuracy,
         branch.history[branch.best_epoch - 1].val_accuracy, branch.best_epoch,
     )  # fmt: skip
     return branch

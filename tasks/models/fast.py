@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from tasks.models import kernels
 from tasks.models.learner import Batch, Metrics
+from tasks.models.rmsprop import rmsprop, rmsprop_rows
 from tasks.models.spec import ModelSpec
 
 GROUPS = 2  # Fixed, not the number of threads: sums in groups come out the same on one thread and on two.
@@ -68,8 +69,8 @@ class _Pass:
 
     group: _Group
     workspace: "_Workspace"
-    states: Floats
-    final: Floats
+    states: list[Floats]
+    final: list[Floats]
     gates: Floats
 
 
@@ -186,10 +187,10 @@ class FastLearner:
     def _update(self, step: Step) -> None:
         """RMSprop: the embedding by the words that occur, everything else whole."""
         constants = self._rate, RHO, EPSILON
-        kernels.rmsprop_rows(self.weights[0], self._velocities[0], step.words, step.embedding, step.squares, *constants)
+        rmsprop_rows(self.weights[0], self._velocities[0], step.words, step.embedding, step.squares, *constants)
         for weight, velocity, gradient in zip(self.weights[1:], self._velocities[1:], step.others, strict=True):
             flat = gradient.reshape(-1)
-            kernels.rmsprop(weight.reshape(-1), velocity.reshape(-1), flat, flat * flat, *constants)
+            rmsprop(weight.reshape(-1), velocity.reshape(-1), flat, flat * flat, *constants)
 
     def predict(self, tokens: NDArray[np.unsignedinteger]) -> Floats:
         """Probabilities of "positive", float32, shape (reviews,)."""

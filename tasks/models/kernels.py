@@ -18,7 +18,7 @@ Ints = NDArray[np.int32]
 
 # tanh(x) = x * P(x²) / Q(x²) on [-9, 9], relative error 2.1e-8: coefficients by iteratively reweighted least squares
 # on Chebyshev nodes. Written as arithmetic because the compiler turns that into vector instructions.
-_FAST = {"contract", "arcp", "nsz", "reassoc", "nnan", "ninf"}
+FAST = {"contract", "arcp", "nsz", "reassoc", "nnan", "ninf"}
 _TINY = np.float32(1e-30)
 # Rows of packed arrays that are multiplied at once while they are in the cache.
 _BLOCK = 256
@@ -26,7 +26,7 @@ _BLOCK = 256
 _VANISHED = np.float32(1e-15)
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy", inline="always")  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy", inline="always")  # type: ignore[untyped-decorator]
 def _tanh(x: np.float32) -> np.float32:
     x = min(max(x, np.float32(-9.0)), np.float32(9.0))
     s = x * x
@@ -43,20 +43,20 @@ def _tanh(x: np.float32) -> np.float32:
     return x * p / q
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy", inline="always")  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy", inline="always")  # type: ignore[untyped-decorator]
 def _sigmoid(x: np.float32) -> np.float32:
     half = np.float32(0.5)
     result: np.float32 = half * _tanh(half * x) + half
     return result
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy", inline="always")  # type: ignore[untyped-decorator]
-def _flushed(x: np.float32) -> np.float32:
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy", inline="always")  # type: ignore[untyped-decorator]
+def flushed(x: np.float32) -> np.float32:
     """Vanishing gradients become denormal numbers, each of which costs the processor about a hundred cycles."""
     return x if abs(x) > _TINY else np.float32(0.0)
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")  # type: ignore[untyped-decorator]
 def _alive(gradients: Floats, units: int, first: int, last: int) -> int:
     """Where the rows from `first` on end that still matter: the tail whose gradients have vanished is left out."""
     while last > first:
@@ -70,7 +70,7 @@ def _alive(gradients: Floats, units: int, first: int, last: int) -> int:
     return last
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")  # type: ignore[untyped-decorator]
 def _add_outer(target: Floats, left: Floats, right: Floats) -> None:
     """Add the sum over rows of the outer products of `left` and `right`, while both are still in the cache."""
     product = np.dot(left.T, right)
@@ -80,7 +80,7 @@ def _add_outer(target: Floats, left: Floats, right: Floats) -> None:
             row[j] += part[j]
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")  # type: ignore[untyped-decorator]
 def _scatter(words: Ints, dz: Floats, both: Floats, units: int, d_projected: Floats, squares: Floats) -> None:
     """Add each row's gradient to its word, and the squares of its input's gradient to the word's squares."""
     for i in range(len(dz)):
@@ -92,7 +92,7 @@ def _scatter(words: Ints, dz: Floats, both: Floats, units: int, d_projected: Flo
             square[j] += dx[j] * dx[j]
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")  # type: ignore[untyped-decorator]
 def simple_rnn_forward(
     words: Ints,
     begin: Ints,
@@ -132,7 +132,7 @@ def simple_rnn_forward(
                 new[j] = _tanh(product[j] + row[j])
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")  # type: ignore[untyped-decorator]
 def simple_rnn_backward(
     words: Ints,
     begin: Ints,
@@ -168,7 +168,7 @@ def simple_rnn_backward(
         for i in range(n):
             h, dh, dz = after[i], both[i], gates[b + i]
             for j in range(units):
-                dz[j] = _flushed(dh[j] * (np.float32(1.0) - h[j] * h[j]))
+                dz[j] = flushed(dh[j] * (np.float32(1.0) - h[j] * h[j]))
         np.dot(gates[b : b + n], kernels_t, both[:n])
         _scatter(words[b : b + n], gates[b : b + n], both, units, d_projected, squares)
         if end - b >= _BLOCK or b == 0:
@@ -176,7 +176,7 @@ def simple_rnn_backward(
             end = b
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")  # type: ignore[untyped-decorator]
 def simple_rnn_padding_backward(
     active: Ints,
     kernels_t: Floats,
@@ -205,7 +205,7 @@ def simple_rnn_padding_backward(
         for i in range(n, live):
             dh, row = both[i], dz[i]
             for j in range(units):
-                row[j] = _flushed(dh[j] * (np.float32(1.0) - h[j] * h[j]))
+                row[j] = flushed(dh[j] * (np.float32(1.0) - h[j] * h[j]))
             for j in range(units):
                 total[j] += row[j]
         np.dot(dz[n:live], kernels_t, both[n:live])
@@ -215,7 +215,7 @@ def simple_rnn_padding_backward(
                 squares[j] += dx[j] * dx[j]
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")  # type: ignore[untyped-decorator]
 def lstm_forward(
     words: Ints,
     begin: Ints,
@@ -264,7 +264,7 @@ def lstm_forward(
                 new[j] = gate[3, j] * _tanh(new_c[j])
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")  # type: ignore[untyped-decorator]
 def lstm_backward(
     words: Ints,
     begin: Ints,
@@ -298,15 +298,15 @@ def lstm_backward(
                 tanh_c = _tanh(new_c[j])
                 output = gate[3, j]
                 dc[j] += dh[j] * output * (one - tanh_c * tanh_c)
-                gate[3, j] = _flushed(dh[j] * tanh_c * output * (one - output))
+                gate[3, j] = flushed(dh[j] * tanh_c * output * (one - output))
             for j in range(units):
                 input_gate, candidate = gate[0, j], gate[2, j]
-                gate[0, j] = _flushed(dc[j] * candidate * input_gate * (one - input_gate))
-                gate[2, j] = _flushed(dc[j] * input_gate * (one - candidate * candidate))
+                gate[0, j] = flushed(dc[j] * candidate * input_gate * (one - input_gate))
+                gate[2, j] = flushed(dc[j] * input_gate * (one - candidate * candidate))
             for j in range(units):
                 forget = gate[1, j]
-                gate[1, j] = _flushed(dc[j] * c[j] * forget * (one - forget))
-                dc[j] = _flushed(dc[j] * forget)
+                gate[1, j] = flushed(dc[j] * c[j] * forget * (one - forget))
+                dc[j] = flushed(dc[j] * forget)
         np.dot(flat_gates[b : b + n], kernels_t, both[:n])
         _scatter(words[b : b + n], flat_gates[b : b + n], both, units, d_projected, squares)
         if end - b >= _BLOCK or b == 0:
@@ -314,7 +314,7 @@ def lstm_backward(
             end = b
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")  # type: ignore[untyped-decorator]
 def lstm_padding_backward(
     active: Ints,
     kernels_t: Floats,
@@ -350,13 +350,13 @@ def lstm_padding_backward(
             row, dh, dc = dz[r], both[r], d_cells[r]
             for j in range(units):
                 dc[j] += dh[j] * through[j]
-                row[3, j] = _flushed(dh[j] * by_h[j])
+                row[3, j] = flushed(dh[j] * by_h[j])
             for j in range(units):
-                row[0, j] = _flushed(dc[j] * by_c[0, j])
-                row[1, j] = _flushed(dc[j] * by_c[1, j])
-                row[2, j] = _flushed(dc[j] * by_c[2, j])
+                row[0, j] = flushed(dc[j] * by_c[0, j])
+                row[1, j] = flushed(dc[j] * by_c[1, j])
+                row[2, j] = flushed(dc[j] * by_c[2, j])
             for j in range(units):
-                dc[j] = _flushed(dc[j] * gate[1, j])
+                dc[j] = flushed(dc[j] * gate[1, j])
             for k in range(4):
                 for j in range(units):
                     total[k, j] += row[k, j]
@@ -365,41 +365,3 @@ def lstm_padding_backward(
             dx = both[r, units:]
             for j in range(len(squares)):
                 squares[j] += dx[j] * dx[j]
-
-
-@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
-def rmsprop(
-    weights: Floats, velocities: Floats, gradients: Floats, squares: Floats, rate: float, rho: float, epsilon: float
-) -> None:
-    """One step of RMSprop (Tieleman & Hinton 2012) as Keras takes it, in place, over flat arrays.
-
-    `squares` are the squared gradients. For an embedding Keras adds up the squares of each occurrence of a word, which
-    is not the square of the sum.
-    """
-    for i in range(len(weights)):
-        v = _flushed(rho * velocities[i] + (np.float32(1.0) - rho) * squares[i])
-        velocities[i] = v
-        weights[i] -= rate * gradients[i] / np.sqrt(v + epsilon)
-
-
-@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")  # type: ignore[untyped-decorator]
-def rmsprop_rows(
-    weights: Floats,
-    velocities: Floats,
-    rows: NDArray[np.int64],
-    gradients: Floats,
-    squares: Floats,
-    rate: float,
-    rho: float,
-    epsilon: float,
-) -> None:
-    """`rmsprop` of a table: only the given rows, in rising order, have a gradient; the other velocities decay."""
-    used = 0
-    for row in range(len(weights)):
-        if used < len(rows) and rows[used] == row:
-            rmsprop(weights[row], velocities[row], gradients[used], squares[used], rate, rho, epsilon)
-            used += 1
-        else:
-            velocity = velocities[row]
-            for j in range(len(velocity)):
-                velocity[j] = _flushed(rho * velocity[j])

@@ -2,9 +2,9 @@
 `python tests/benchmarks/preparation.py imdb.npz`.
 
 Ours ends with Parquet on disk, Keras's with arrays in memory. Each side runs in a process of its own. Two times are
-given: the work alone, without imports (to which the loading of compiled loops belongs), and the whole process. Peak memory
-is the process's. `--large` makes ten times as many reviews with the sample's generator, prepares
-them and reads them for training.
+given: the work alone, without imports (to which the loading of compiled loops belongs), and the whole process. Peak
+memory is the process's. `--large` makes ten times as many reviews with the sample's generator, prepares them and trains
+a step on them.
 """
 
 import argparse

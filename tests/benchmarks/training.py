@@ -1,10 +1,10 @@
-"""One epoch of training, stock Keras against the compiled loops, in turn A B A B: `python tests/benchmarks/training.py`.
+"""One epoch of training, stock Keras against the compiled loops, in turn: `python tests/benchmarks/training.py`.
 
-Reads a prepared dataset (the newest under `outputs/data` unless `--data` names a folder), times blocks of training steps
-with the same threads and the same batches, and prints each side's median extrapolated to an epoch of 20,000 reviews, the
-ratio of the medians with its spread over the rounds, and how near the loops come to the machine's peak: the floating-point
-operations that the maths needs over the measured time, against a measured matrix product. PyTorch and Keras on JAX are
-timed too where they are installed.
+Reads a prepared dataset (the newest under `outputs/data` unless `--data` names a folder), times blocks of training
+steps with the same threads and the same batches, and prints each side's median extrapolated to an epoch of 20,000
+reviews, the ratio of the medians with its spread over the rounds, and how near the loops come to the machine's peak:
+the floating-point operations that the maths needs over the measured time, against a measured matrix product. PyTorch
+and Keras on JAX are timed too where they are installed.
 """
 
 import argparse
@@ -36,9 +36,7 @@ def main() -> None:
     if arguments.one:
         measure(arguments)
         return
-    print(
-        f"{'model':12} {'threads':>7} {'side':8} {'s/epoch':>8} {'min':>7} {'max':>7} {'ratio':>6} {'spread':>13} {'peak':>6}"
-    )
+    print(f"{'model':12} threads {'side':8} {'s/epoch':>8} {'min':>7} {'max':>7}  ratio {'spread':>13}   peak")
     for threads in arguments.threads:
         limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
         command = [sys.executable, *sys.argv, "--one", str(threads), "--data", str(arguments.data)]
@@ -69,17 +67,15 @@ def measure(arguments: argparse.Namespace) -> None:
         share = flops(name, tokens[:EPOCH]) / (np.median(times["ours"]) * peak(arguments.one))
         for side, seconds in times.items():
             ratios = np.array(times["keras"]) / np.array(seconds)
-            print(
-                f"{name:12} {arguments.one:7} {side:8} {np.median(seconds):8.2f} {min(seconds):7.2f} {max(seconds):7.2f} "
-                f"{np.median(ratios):6.1f} {min(ratios):6.1f}-{max(ratios):6.1f} {share if side == 'ours' else 0:6.1%}",
-                flush=True,
-            )
+            line = f"{name:12} {arguments.one:7} {side:8} {np.median(seconds):8.2f} {min(seconds):7.2f}"
+            line += f" {max(seconds):7.2f} {np.median(ratios):6.1f} {min(ratios):6.1f}-{max(ratios):6.1f}"
+            print(line, f"{share:6.1%}" if side == "ours" else "", flush=True)
 
 
 def run(
     sides: dict[str, Callable[[Batches], object]], tokens: np.ndarray, labels: np.ndarray, rounds: int, steps: int
 ) -> dict[str, list[float]]:
-    """Seconds an epoch for each round and side; the sides take turns on the same batches, the first round is not counted."""
+    """Seconds an epoch for each round and side; sides take turns on the same batches, a first round is not counted."""
     random = np.random.default_rng(0)
     times: dict[str, list[float]] = {side: [] for side in sides}
     for number in range(rounds + 1):
@@ -147,14 +143,15 @@ def torch_side(name: str, threads: int) -> Callable[[Batches], object]:
 
 def jax_side(name: str) -> Callable[[Batches], object]:
     """Keras on JAX, in a process of its own: a process has one backend. It is told the batches by their number."""
-    script = (
-        "import sys, numpy as np, time\n"
-        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        f"from training import model_of\nmodel = model_of({name!r})\n"
-        "for line in sys.stdin:\n"
-        "    data = np.load(line.strip()); model.fit(data['x'].astype('int32'), data['y'], batch_size=128, shuffle=False, verbose=0)\n"
-        "    print('done', flush=True)\n"
-    )
+    script = f"""import sys, numpy
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from training import model_of
+model = model_of({name!r})
+for line in sys.stdin:
+    data = numpy.load(line.strip())
+    model.fit(data["x"].astype("int32"), data["y"], batch_size={BATCH}, shuffle=False, verbose=0)
+    print("done", flush=True)
+"""
     environment = os.environ | {"KERAS_BACKEND": "jax"}
     process = subprocess.Popen(
         [sys.executable, "-c", script], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -167,7 +164,8 @@ def jax_side(name: str) -> Callable[[Batches], object]:
         with tempfile.NamedTemporaryFile(suffix=".npz") as file:
             np.savez(file, x=x, y=y)
             file.flush()
-            assert process.stdin and process.stdout
+            assert process.stdin
+            assert process.stdout
             process.stdin.write(file.name + "\n")
             process.stdin.flush()
             process.stdout.readline()

@@ -121,3 +121,48 @@ def test_threads_are_shared_fairly_and_passed_on(
     assert jobs[1].threads() == 8
     many = replace(alone[0], siblings=tuple(tmp_path / str(number) for number in range(20)))
     assert many.threads() == 1
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing catches it."""
+
+
+@pytest.mark.parametrize("spec", [preset("lstm", 6, 5, 0.0), preset("gru", 4, 5, 0.3)], ids=lambda spec: spec.name)
+@pytest.mark.parametrize("moment", ["in the epoch", "before the checkpoint", "after the last epoch"])
+def test_a_killed_branch_ends_with_the_same_bits(
+    dataset: Dataset, tmp_path: Path, spec: ModelSpec, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train_branch(job(dataset, tmp_path / "whole", spec))
+    with monkeypatch.context() as patch:
+        kill(patch, moment)
+        with pytest.raises(Killed):
+            train_branch(job(dataset, tmp_path / "killed", spec))
+    told: list[str] = []
+    resumed = train_branch(job(dataset, tmp_path / "killed", spec), told.append)
+    assert any("goes on after epoch" in line for line in told)
+    curves = [[replace(epoch, seconds=0.0) for epoch in branch.history] for branch in (whole, resumed)]
+    assert curves[0] == curves[1]
+    for file in ("last.keras", "best.keras"):
+        weights = [keras.models.load_model(branch.folder / file).get_weights() for branch in (whole, resumed)]
+        assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True)), file
+    assert not list(resumed.folder.glob("*.npz"))
+
+
+def kill(patch: pytest.MonkeyPatch, moment: str) -> None:
+    """Let the process die at a moment of its third epoch, or after it."""
+    import tasks.train
+
+    if moment == "in the epoch":
+        target, deadly = "_told", lambda arguments: arguments[2] == 3
+    elif moment == "before the checkpoint":
+        target, deadly = "_save_state", lambda arguments: len(arguments[2]) == 3
+    else:
+        target, deadly = "_save_models", lambda _: True
+    real = getattr(tasks.train, target)
+
+    def maybe(*arguments: object) -> object:
+        if deadly(arguments):
+            raise Killed
+        return real(*arguments)
+
+    patch.setattr(tasks.train, target, maybe)

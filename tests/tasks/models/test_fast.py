@@ -12,6 +12,7 @@ from tasks.models import kernels
 from tasks.models.fast import FastLearner, why_not
 from tasks.models.keras_model import build
 from tasks.models.recurrence import forward
+from tasks.models.rmsprop import rmsprop
 from tasks.models.spec import ModelSpec, preset
 from tasks.models.stock import StockLearner
 from tests.conftest import ragged_tokens
@@ -185,5 +186,5 @@ def test_rmsprop_equals_keras() -> None:
     for _ in range(5):
         gradient = random.standard_normal(50).astype(np.float32)
         optimizer.apply([tf.constant(gradient)], [variable])
-        kernels.rmsprop(weights, velocities, gradient, gradient**2, np.float32(0.01), np.float32(0.9), np.float32(1e-7))
+        rmsprop(weights, velocities, gradient, gradient**2, np.float32(0.01), np.float32(0.9), np.float32(1e-7))
     np.testing.assert_allclose(weights, variable.numpy(), rtol=1e-5)
