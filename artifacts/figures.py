@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from matplotlib.axes import Axes
@@ -90,6 +91,27 @@ def confusion(comparison: Comparison) -> Figure:
     return figure
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A figure as PNG and as SVG, the same bytes for the same figure."""
+
+    png: bytes
+    svg: str
+
+    @property
+    def data_uri(self) -> str:
+        """A `data:` address for markdown that must carry its pictures."""
+        return data_uri(self.png)
+
+
+def picture(figure: Figure) -> Picture:
+    """The figure drawn once in both formats."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    return Picture(png(figure), text[text.index("<svg") :])
+
+
 def png(figure: Figure) -> bytes:
     """The figure as PNG."""
     buffer = io.BytesIO()
@@ -97,17 +119,9 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def svg(figure: Figure) -> str:
-    """The figure as SVG, the same text for the same figure."""
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
-
-
-def data_uri(figure: Figure) -> str:
-    """The figure as a `data:` address for markdown that must carry its pictures."""
-    return "data:image/png;base64," + base64.b64encode(png(figure)).decode()
+def data_uri(image: bytes) -> str:
+    """A PNG as a `data:` address."""
+    return "data:image/png;base64," + base64.b64encode(image).decode()
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:

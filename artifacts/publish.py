@@ -1,21 +1,23 @@
 """The report in the Prefect UI: one markdown artifact with its figures inside, one table, one link."""
 
-from matplotlib.figure import Figure
+from collections.abc import Mapping
+
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
-from artifacts import figures, report
+from artifacts import report
+from artifacts.figures import Picture
 from tasks.results import Comparison
 
 MAX_BYTES = 2_000_000
 
 
-def publish(comparison: Comparison, drawn: dict[str, Figure], page: str) -> None:
+def publish(comparison: Comparison, drawn: Mapping[str, Picture], page: str) -> None:
     """Publish the report to the current run.
 
     Raises:
         ValueError: the markdown would exceed 2 MB, which the UI loads too slowly.
     """
-    text = report.markdown(comparison, lambda stem: figures.data_uri(drawn[stem]))
+    text = report.markdown(comparison, lambda stem: drawn[stem].data_uri)
     if len(text) > MAX_BYTES:
         raise ValueError(f"the report's markdown has {len(text)} bytes; at most {MAX_BYTES} are published")
     create_markdown_artifact(text, key="report", description=comparison.title)

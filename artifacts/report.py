@@ -2,26 +2,25 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
-from matplotlib.figure import Figure
 
-from artifacts import figures
+from artifacts.figures import Picture
 from tasks.results import Comparison
 
 _MARKDOWN_SIGNS = re.compile(r"[\\`*_\[\]#|~:]|(?<=www)\.")
 _HTML_SIGNS = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
-def files(comparison: Comparison, drawn: dict[str, Figure]) -> dict[str, bytes]:
+def files(comparison: Comparison, drawn: Mapping[str, Picture]) -> dict[str, bytes]:
     """The whole report: for each file of the run's folder its content."""
-    content = {f"{stem}.png": figures.png(figure) for stem, figure in drawn.items()}
-    content |= {f"{stem}.svg": figures.svg(figure).encode() for stem, figure in drawn.items()}
+    content = {f"{stem}.png": picture.png for stem, picture in drawn.items()}
+    content |= {f"{stem}.svg": picture.svg.encode() for stem, picture in drawn.items()}
     content["report.md"] = markdown(comparison, lambda stem: f"{stem}.png").encode()
     content["report.html"] = html(comparison, drawn).encode()
     numbers = json.dumps(metrics(comparison), indent=2, ensure_ascii=False, allow_nan=False)
@@ -39,7 +38,7 @@ def markdown(comparison: Comparison, address: Callable[[str], str]) -> str:
     return template.render(c=comparison, image=lambda stem, alt: f"![{escape_markdown(alt)}]({address(stem)})")
 
 
-def html(comparison: Comparison, drawn: dict[str, Figure]) -> str:
+def html(comparison: Comparison, drawn: Mapping[str, Picture]) -> str:
     """The report as one HTML file with its figures inside."""
     environment = Environment(
         loader=PackageLoader("artifacts"), undefined=StrictUndefined, autoescape=True, trim_blocks=True
@@ -47,7 +46,7 @@ def html(comparison: Comparison, drawn: dict[str, Figure]) -> str:
 
     def image(stem: str, alt: str) -> Markup:
         # Ids are made unique: all figures share one document.
-        text = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{stem}-", figures.svg(drawn[stem]))
+        text = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{stem}-", drawn[stem].svg)
         return Markup(text.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1))  # noqa: S704 -- made by matplotlib, which escapes text
 
     return environment.get_template("report.html.j2").render(c=comparison, image=image)

@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from tasks.models.spec import ModelSpec, PresetName, TrainingPlan, preset
 
+RunnerName = Literal["process", "thread", "dask", "ray"]
 SMOKE_REVIEWS, SMOKE_STEPS = 256, 100
-BATCH, SAMPLE_BATCH = 128, 32
+BATCH, SAMPLE_BATCH = 128, 64
 
 
 class Section(BaseModel):
@@ -75,6 +76,17 @@ class RunSettings(Section):
     """Where and how to run."""
 
     outputs: Path = Field(Path("outputs"), description="Folder for data, models and reports.")
+    runner: RunnerName = Field(
+        "process",
+        description="What branches run on: processes or threads of this machine, or a Dask or Ray cluster.",
+    )
+    address: str | None = Field(
+        None, description="Address of a Dask or Ray cluster that is up; without it one is started for the run."
+    )
+    fresh: bool = Field(
+        False,
+        description="Make everything again, whatever is stored; a download whose SHA-256 is right is kept.",
+    )
     smoke: bool = Field(
         False,
         description=f"A first look in seconds: {SMOKE_REVIEWS} reviews of {SMOKE_STEPS} words, one epoch, the bundled "

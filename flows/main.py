@@ -3,20 +3,22 @@
 import sys
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Env
-from prefect import flow, runtime
+from prefect import Task, flow, runtime
 from prefect.client.orchestration import get_client
 from prefect.logging import get_run_logger
 
 from artifacts import figures, report
 from artifacts.publish import publish
 from flows.config import Settings, setting_fault
+from flows.dead_runs import claim, mark_dead_runs
 from flows.progress import watched
-from flows.runtime import api_server, branch_runner, say_errors_once
+from flows.runtime import api_server, branches_on, ended_by_ctrl_c, say_errors_once
 from tasks.compare import compare
 from tasks.errors import PipelineError
 from tasks.evaluate import evaluate
@@ -24,43 +26,60 @@ from tasks.fetch import fetch
 from tasks.files import point, write_bytes
 from tasks.prepare import prepare
 from tasks.results import Branch, Comparison, Dataset, Evaluation
+from tasks.reuse import result_of, run, start, storing
 from tasks.train import Job, train
 
 
-@flow(name="train", flow_run_name="{settings.title}", task_runner=branch_runner())
+@flow(name="train", flow_run_name="{settings.title}")
 def train_flow(settings: Settings = Settings()) -> Path:  # noqa: B008 -- frozen
     """Fetch and prepare the reviews, train the networks side by side, evaluate, compare, report."""
+    begin()
     settings = settings.effective()
-    outputs = settings.run.outputs.resolve()
-    source = fetch(settings.data.data, settings.data.source, outputs / "cache")
-    dataset = prepare(source, settings.data.words, settings.data.steps, settings.data.reviews, outputs / "data")
+    outputs, data, fresh = settings.run.outputs.resolve(), settings.data, settings.run.fresh
+    stored = partial(storing, folder=outputs / "cache" / "results", fresh=fresh)
+    source = run(stored(fetch), data=data.data, source=data.source, cache=outputs / "cache")
+    cut = {"words": data.words, "steps": data.steps, "reviews": data.reviews}
+    dataset = run(stored(prepare), source=source, **cut, root=outputs / "data", fresh=fresh)
     tag_run(settings, dataset)
-    branches, evaluations = train_and_evaluate(jobs(settings, dataset, outputs), dataset)
-    run = run_name()
-    comparison = compare(run, dataset, branches, evaluations, settings.model_dump(mode="json"), settings.command())
+    with branches_on(settings.run.runner, settings.run.address):
+        branches, evaluations = train_and_evaluate(jobs(settings, dataset, outputs), stored(train), stored(evaluate))
+    name = run_name()
+    comparison = compare(name, dataset, branches, evaluations, settings.model_dump(mode="json"), settings.command())
     return write_report(comparison, outputs)
+
+
+def begin() -> None:
+    """Say which process this run is, and mark runs that died before it."""
+    claim(str(runtime.flow_run.id))
+    for name in mark_dead_runs("train"):
+        get_run_logger().warning("Run %s was left by a dead process: marked as crashed", name)
 
 
 def jobs(settings: Settings, dataset: Dataset, outputs: Path) -> list[Job]:
     """One job for each network."""
-    specs = settings.specs()
+    specs, fresh = settings.specs(), settings.run.fresh
     plan = settings.plan(sample=dataset.source.kind == "sample")
-    alone = [Job(spec, plan, dataset, settings.training.seed, outputs / "models") for spec in specs]
+    alone = [Job(spec, plan, dataset, settings.training.seed, outputs / "models", fresh=fresh) for spec in specs]
     return [replace(job, siblings=tuple(other.folder for other in alone)) for job in alone]
 
 
-def train_and_evaluate(wanted: list[Job], dataset: Dataset) -> tuple[list[Branch], list[Evaluation]]:
+def train_and_evaluate(
+    wanted: list[Job], train: Task[..., Any], evaluate: Task[..., Any]
+) -> tuple[list[Branch], list[Evaluation]]:
     """Train all branches side by side; each is evaluated as soon as it is trained."""
     with watched(wanted):
-        trained = [train.submit(job) for job in wanted]
-        evaluated = [evaluate.submit(branch, dataset) for branch in trained]  # type: ignore[call-overload] # a future stands for its result
-        return [future.result() for future in trained], [future.result() for future in evaluated]
+        trained = [start(train, job=job) for job in wanted]
+        evaluated = [
+            start(evaluate, branch=branch, dataset=job.dataset, fresh=job.fresh)
+            for job, branch in zip(wanted, trained, strict=True)
+        ]
+        return [result_of(branch) for branch in trained], [result_of(evaluation) for evaluation in evaluated]
 
 
 def write_report(comparison: Comparison, outputs: Path) -> Path:
     """Draw, write and publish the report; `outputs/latest` points to it from then on."""
     folder = outputs / "runs" / comparison.run
-    drawn = figures.all_figures(comparison)
+    drawn = {stem: figures.picture(figure) for stem, figure in figures.all_figures(comparison).items()}
     for name, content in report.files(comparison, drawn).items():
         write_bytes(folder / name, content)
     publish(comparison, drawn, (folder / "report.html").as_uri())
@@ -100,13 +119,13 @@ app = App(
 def main(*, settings: Annotated[Settings, Parameter(name="*")] = Settings()) -> int:  # noqa: B008 -- frozen
     """Run the pipeline."""
     say_errors_once()
-    with api_server():
+    with api_server(), ended_by_ctrl_c():
         folder = train_flow(settings)
     print(f"Report: {folder / 'report.html'}")
     return 0
 
 
-def run() -> int:
+def run_command_line() -> int:
     """The command line, with its exit status."""
     try:
         return int(app(exit_on_error=False, print_error=False, result_action="return_value") or 0)
@@ -117,9 +136,9 @@ def run() -> int:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
+        print("Stopped. The same command goes on after the last whole epoch of each network.", file=sys.stderr)
         return 130
 
 
 if __name__ == "__main__":
-    sys.exit(run())
+    sys.exit(run_command_line())

@@ -147,7 +147,7 @@ class _Ui:
 
     def _show_curve(self, key: str, job: Job, history: list[Epoch]) -> None:
         drawn = figures.learning_curve(job.spec.name, history, job.dataset.title)
-        text = f"![Learning curve of {job.spec.name}]({figures.data_uri(drawn)})"
+        text = f"![Learning curve of {job.spec.name}]({figures.data_uri(figures.png(drawn))})"
         if key not in self._curves:
             made = create_markdown_artifact(
                 text, key=f"learning-curve-{key}", description=f"Learning curve of {job.label}"

@@ -1,38 +1,26 @@
 """Where a run runs: which Prefect server it talks to, and the processes that its branches run in."""
 
 import logging
+import multiprocessing
 import os
 import signal
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
 import httpx
-from prefect.context import refresh_global_settings_context
+from prefect.context import FlowRunContext, refresh_global_settings_context
 from prefect.events.worker import EventsWorker
-from prefect.futures import PrefectFuture
 from prefect.logging.configuration import setup_logging
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL
-from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
+from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
+from flows.config import RunnerName
+from flows.server import kept_up, start_server, wait_until_up
 from tasks.errors import PipelineError
 from tasks.machine import available_cores, end_with_parent
-
-START_SECONDS = 90.0
-
-# The server ends when this end of its input closes, however its parent ends.
-_SERVER = """
-import os, sys, threading
-threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
-import uvicorn
-app, port = "prefect.server.api.server:create_app", int(sys.argv[1])
-uvicorn.run(app, factory=True, host="127.0.0.1", port=port, log_level="error")
-"""
 
 
 @contextmanager
@@ -52,70 +40,13 @@ def api_server() -> Iterator[str]:
         return
     with start_server() as server:
         wait_until_up(server)
-        with _environment(PREFECT_API_URL=server.url):
+        with _environment(PREFECT_API_URL=server.url), kept_up(server):
             try:
                 yield server.url
             finally:
                 # What is still on its way to the server must arrive before the server ends.
                 APILogWorker.drain_all(timeout=10)
                 EventsWorker.drain_all(timeout=10)
-
-
-class Server:
-    """A Prefect server of ours: its address and its process."""
-
-    def __init__(self, url: str, process: "subprocess.Popen[bytes]") -> None:
-        self.url = url
-        self.process = process
-
-
-@contextmanager
-def start_server() -> Iterator[Server]:
-    """Start a Prefect server on a free port, and end it after the block. It may take seconds until it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/api"
-    environment = os.environ | {
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_API_PORT": str(port),
-        "PREFECT_UI_API_URL": url,
-        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port}",
-    }
-    process = subprocess.Popen(  # noqa: S603 -- our own text and a number
-        [sys.executable, "-c", _SERVER, str(port)],
-        env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C is for the run, which ends the server last.
-    )  # fmt: skip
-    try:
-        yield Server(url, process)
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def wait_until_up(server: Server) -> None:
-    """Return when the server answers.
-
-    Raises:
-        PipelineError: it ended, or did not answer in time.
-    """
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if server.process.poll() is not None:
-            raise PipelineError("The Prefect server ended at once; run `prefect server start` to see why")
-        try:
-            if httpx.get(f"{server.url}/health", timeout=5).is_success:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
-    raise PipelineError(
-        f"The Prefect server did not answer within {START_SECONDS:.0f} s; run `prefect server start` to see why"
-    )
 
 
 def _check(url: str) -> None:
@@ -145,10 +76,58 @@ def _environment(**values: str) -> Iterator[None]:
         refresh_global_settings_context()
 
 
-def branch_runner() -> TaskRunner[PrefectFuture[Any]]:
-    """Processes for the branches, one for each processor at most."""
-    runner: Any = ProcessPoolTaskRunner(max_workers=available_cores(), initializer=_start_branch_process)
-    return cast(TaskRunner[PrefectFuture[Any]], runner)
+@contextmanager
+def branches_on(runner: RunnerName, address: str | None) -> Iterator[None]:
+    """Inside the block tasks are submitted to the chosen runner.
+
+    Args:
+        runner: "process": a process for each branch at a time, "thread", or a Dask or Ray cluster.
+        address: of a cluster that is up; without it, a cluster on this machine that lives as long as the block.
+
+    Raises:
+        PipelineError: the runner's package is not installed.
+    """
+    context = FlowRunContext.get()
+    if context is None:
+        raise RuntimeError("branches run inside a flow")
+    with _runner(runner, address) as entered, context.model_copy(update={"task_runner": entered}):
+        yield
+
+
+def _runner(name: RunnerName, address: str | None) -> TaskRunner[Any]:
+    cores = available_cores()
+    if name == "thread":
+        return cast(TaskRunner[Any], ThreadPoolTaskRunner(max_workers=cores))
+    if name == "process":
+        pool: Any = ProcessPoolTaskRunner(max_workers=cores, initializer=_start_branch_process)
+        return cast(TaskRunner[Any], pool)
+    try:
+        if name == "dask":
+            from prefect_dask import DaskTaskRunner
+
+            local = {"n_workers": cores, "threads_per_worker": 1}
+            return cast(TaskRunner[Any], DaskTaskRunner(address=address, cluster_kwargs=None if address else local))
+        from prefect_ray import RayTaskRunner
+
+        return cast(TaskRunner[Any], RayTaskRunner(address=address))
+    except ImportError as error:
+        raise PipelineError(f"--runner {name}: {error.name} is not installed; run `uv sync --extra {name}`") from error
+
+
+@contextmanager
+def ended_by_ctrl_c() -> Iterator[None]:
+    """Ctrl-C inside the block ends the branch processes, which ignore it themselves, and raises KeyboardInterrupt."""
+
+    def end(*_: object) -> None:
+        for child in multiprocessing.active_children():
+            child.kill()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def say_errors_once() -> None:

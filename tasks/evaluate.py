@@ -5,31 +5,58 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 from numpy.typing import NDArray
 from prefect import get_run_logger, task
-from scipy.stats import binomtest
-from sklearn.metrics import (
-    accuracy_score,
-    confusion_matrix,
-    log_loss,
-    precision_recall_fscore_support,
-    roc_auc_score,
-    roc_curve,
-)
+from pydantic import TypeAdapter
+from pydantic_core import to_jsonable_python
 
 from tasks.data.tokens import read_column, read_tokens
-from tasks.files import atomic_path
+from tasks.files import atomic_path, fingerprint, read_json, sha256_of_file, source_version, write_json
 from tasks.models.recurrence import forward
 from tasks.models.spec import ModelSpec
 from tasks.results import Branch, Dataset, Evaluation, Point, Scores
+from tasks.reuse import is_whole, keyed
 from tasks.train import open_learner
 
+SOURCES = Path(__file__), Path(__file__).parent / "models"
+RECORD = "evaluation.json"
 NUMPY_REVIEWS = 32
 ROC_POINTS = 101
 
 
-def evaluate_branch(branch: Branch, dataset: Dataset) -> Evaluation:
-    """Scores of `last.keras` and `best.keras`; predictions by `review_id` in `predictions.parquet`."""
+def evaluation_key(branch: Branch, dataset: Dataset) -> str:
+    """Fingerprint of everything that decides the scores."""
+    return fingerprint(branch.key, branch.digests, dataset.fingerprint, source_version(*SOURCES))
+
+
+def evaluate_branch(branch: Branch, dataset: Dataset, fresh: bool = False) -> Evaluation:
+    """Scores of `last.keras` and `best.keras`; predictions by `review_id` in `predictions.parquet`.
+
+    Of two processes that are given the same branch one computes and the other waits for the result, which is kept in
+    `evaluation.json`; `fresh` computes it even if it is there.
+    """
+    record, key = branch.folder / RECORD, evaluation_key(branch, dataset)
+    with FileLock(branch.folder.with_suffix(".lock")):
+        made = None if fresh else _made(record, key)
+        if made:
+            return made
+        evaluation = _evaluate_alone(branch, dataset)
+        write_json(record, {"key": key, "evaluation": to_jsonable_python(evaluation)})
+    return evaluation
+
+
+def _made(record: Path, key: str) -> Evaluation | None:
+    """The evaluation, if it was made before and its predictions are whole."""
+    try:
+        found = read_json(record)
+        evaluation = TypeAdapter(Evaluation).validate_python(found["evaluation"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return evaluation if found["key"] == key and is_whole(evaluation) else None
+
+
+def _evaluate_alone(branch: Branch, dataset: Dataset) -> Evaluation:
     started = time.perf_counter()
     spec = ModelSpec.model_validate(branch.spec)
     tokens, labels = read_tokens(dataset.test.path), read_column(dataset.test.path, "label")
@@ -47,7 +74,7 @@ def evaluate_branch(branch: Branch, dataset: Dataset) -> Evaluation:
     path = branch.folder / "predictions.parquet"
     _save_predictions(path, dataset, labels, probabilities)
     return Evaluation(
-        branch.name, branch.seed, path,
+        branch.name, branch.seed, path, sha256_of_file(path),
         last=score(labels, probabilities["last"], "last", len(branch.history)),
         best=score(labels, probabilities["best"], "best", branch.best_epoch),
         numpy_reviews=len(few), numpy_difference=difference, seconds=time.perf_counter() - started,
@@ -62,17 +89,23 @@ def score(labels: NDArray[np.integer], probabilities: NDArray[np.floating], poin
         probabilities: of "positive", shape (reviews,).
         point, epoch: what the predictions are of.
     """
+    # Imported here because a run whose results are stored needs neither, and they take a second.
+    from scipy.stats import binomtest
+    from sklearn import metrics
+
     p = probabilities.astype(np.float64)
     predicted = (p > 0.5).astype(int)
-    precision, recall, f1, _ = precision_recall_fscore_support(labels, predicted, average="binary", zero_division=0.0)
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+        labels, predicted, average="binary", zero_division=0.0
+    )
     interval = binomtest(int((predicted == labels).sum()), len(labels)).proportion_ci(0.95, method="wilson")
-    (tn, fp), (fn, tp) = confusion_matrix(labels, predicted, labels=[0, 1]).tolist()
+    (tn, fp), (fn, tp) = metrics.confusion_matrix(labels, predicted, labels=[0, 1]).tolist()
     grid = np.linspace(0, 1, ROC_POINTS)
-    false_rate, true_rate, _ = roc_curve(labels, p)
+    false_rate, true_rate, _ = metrics.roc_curve(labels, p)
     return Scores(
-        point=point, epoch=epoch, reviews=len(labels), loss=float(log_loss(labels, p, labels=[0, 1])),
-        accuracy=float(accuracy_score(labels, predicted)), low=float(interval.low), high=float(interval.high),
-        precision=float(precision), recall=float(recall), f1=float(f1), auc=float(roc_auc_score(labels, p)),
+        point=point, epoch=epoch, reviews=len(labels), loss=float(metrics.log_loss(labels, p, labels=[0, 1])),
+        accuracy=float(metrics.accuracy_score(labels, predicted)), low=float(interval.low), high=float(interval.high),
+        precision=float(precision), recall=float(recall), f1=float(f1), auc=float(metrics.roc_auc_score(labels, p)),
         confusion=((tn, fp), (fn, tp)),
         roc=(tuple(grid.tolist()), tuple(np.interp(grid, false_rate, true_rate).tolist())),
     )  # fmt: skip
@@ -94,10 +127,14 @@ def _save_predictions(
         frame.to_parquet(temporary, index=False)
 
 
-@task(name="evaluate", task_run_name="evaluate {branch.name} seed {branch.seed}")
-def evaluate(branch: Branch, dataset: Dataset) -> Evaluation:
+@task(
+    name="evaluate",
+    task_run_name="evaluate {branch.name} seed {branch.seed}",
+    cache_key_fn=keyed(lambda branch, dataset, **_: f"evaluate-{branch.name}-{evaluation_key(branch, dataset)}"),
+)
+def evaluate(branch: Branch, dataset: Dataset, fresh: bool = False) -> Evaluation:
     """`evaluate_branch`, and a line in the log."""
-    evaluation = evaluate_branch(branch, dataset)
+    evaluation = evaluate_branch(branch, dataset, fresh)
     get_run_logger().info(
         "%s seed %d: test accuracy %.4f at the last epoch, %.4f at the best; NumPy differs by %.1e at most",
         branch.name, branch.seed, evaluation.last.accuracy, evaluation.best.accuracy, evaluation.numpy_difference,

@@ -10,10 +10,11 @@ from prefect import get_run_logger, task
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from tasks.data import sample
+from tasks.data import sample, sample_words
 from tasks.errors import DataError, NetworkError
-from tasks.files import sha256_of_file
+from tasks.files import fingerprint, sha256_of_file, source_version
 from tasks.results import Source
+from tasks.reuse import keyed
 
 OFFICIAL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 NPZ_SHA256 = "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f"
@@ -126,9 +127,25 @@ def _stream(url: str, part: Path) -> None:
             raise httpx.ReadError(f"{have} of {total} bytes came")
 
 
-def _official(cache: Path, base: str) -> Source:
-    places = [cache / "imdb.npz", *(Path(found) for pattern in KAGGLE for found in sorted(_glob(pattern)))]
+def fetch_key(data: Path | None, source: Literal["auto", "imdb", "sample"], cache: Path) -> str | None:
+    """Fingerprint of the file that would be used and is already here; None if it must be fetched first."""
+    if data is None and source == "sample":
+        made_by = source_version(Path(__file__), Path(sample.__file__), Path(sample_words.__file__))
+        return f"fetch-sample-{fingerprint(str(cache), made_by)}"
+    places = [data] if data else _places(cache)
     found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        return None
+    indices = [str(index) for index in (found.resolve().parent / INDEX, cache / INDEX) if index.is_file()]
+    return f"fetch-{fingerprint(str(found.resolve()), sha256_of_file(found), indices, source_version(Path(__file__)))}"
+
+
+def _places(cache: Path) -> list[Path]:
+    return [cache / "imdb.npz", *(Path(found) for pattern in KAGGLE for found in sorted(_glob(pattern)))]
+
+
+def _official(cache: Path, base: str) -> Source:
+    found = next((place for place in _places(cache) if place.is_file()), None)
     if found:
         return Source(
             "imdb", found.resolve(), sha256_of_file(found), str(found), _index_beside(found) or _index(cache, base)
@@ -156,8 +173,12 @@ def _index_beside(data: Path) -> Path | None:
     return place if place.is_file() else None
 
 
+def _sample_files(cache: Path) -> list[Path]:
+    return [cache / f"sample-{sample.VERSION}{ending}" for ending in (".npz", "-word-index.json")]
+
+
 def _sample(cache: Path) -> Source:
-    path, index = (cache / f"sample-{sample.VERSION}{ending}" for ending in (".npz", "-word-index.json"))
+    path, index = _sample_files(cache)
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(cache / "sample.lock"):
         if not path.is_file() or not index.is_file():
@@ -165,7 +186,7 @@ def _sample(cache: Path) -> Source:
     return Source("sample", path.resolve(), sha256_of_file(path), "made by this project", index.resolve())
 
 
-@task(name="fetch", task_run_name="fetch {source}")
+@task(name="fetch", task_run_name="fetch {source}", cache_key_fn=keyed(fetch_key))
 def fetch(data: Path | None, source: Literal["auto", "imdb", "sample"], cache: Path) -> Source:
     """`find_source`, and a line in the log that says what was found."""
     found = find_source(data, source, cache)

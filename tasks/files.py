@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,13 @@ def sha256_of_file(path: Path) -> str:
     """SHA-256 of the file's bytes, as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def source_version(*modules: Path) -> str:
+    """SHA-256 of the source of modules; a folder stands for the modules in it."""
+    sources = [path for module in modules for path in (sorted(module.glob("*.py")) if module.is_dir() else [module])]
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 
 def fingerprint(*parts: Any) -> str:

@@ -20,10 +20,11 @@ from tasks.data.padding import keras_shuffles, lengths, unknown_rate
 from tasks.data.tokens import read_column, read_tokens, schema, write_split
 from tasks.data.vocabulary import read_word_index, words_of
 from tasks.errors import DataError
-from tasks.files import fingerprint, read_json, sha256_of_file, write_json
+from tasks.files import fingerprint, read_json, sha256_of_file, source_version, write_json
 from tasks.results import Dataset, Source, Split
+from tasks.reuse import is_whole, keyed
 
-FORMAT = 1
+SOURCES = Path(__file__), Path(__file__).parent / "data"
 # `content_digest` of the IMDB reviews: the official file and a file rebuilt with the same word ranks share it.
 IMDB_CONTENT = "f9976ff6f40c34a11b02b76978f63393c643363191f41b4decca8711ff9db16a"
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -31,7 +32,14 @@ EXAMPLE_WORDS = 60
 SPLITS = ("train", "test")
 
 
-def prepare_dataset(source: Source, words: int, steps: int, reviews: int | None, root: Path) -> Dataset:
+def dataset_key(source: Source, words: int, steps: int, reviews: int | None, **_: object) -> str:
+    """Fingerprint of everything that decides the prepared data."""
+    return fingerprint(source.sha256, words, steps, reviews, source_version(*SOURCES))
+
+
+def prepare_dataset(
+    source: Source, words: int, steps: int, reviews: int | None, root: Path, fresh: bool = False
+) -> Dataset:
     """`train.parquet`, `test.parquet` and `dataset.json` under `root/<fingerprint>`, made or found there.
 
     Args:
@@ -40,15 +48,16 @@ def prepare_dataset(source: Source, words: int, steps: int, reviews: int | None,
         steps: length of every prepared review.
         reviews: use only that many of each split (the first in Keras's order), or all.
         root: folder that holds one folder for each fingerprint.
+        fresh: make them even if they are there.
 
     Raises:
         DataError: the source cannot be read, or what came out is not as expected (the text lists every fault).
     """
-    name = fingerprint(FORMAT, source.sha256, words, steps, reviews)
+    name = dataset_key(source, words, steps, reviews)
     folder = root / name
     root.mkdir(parents=True, exist_ok=True)
     with FileLock(root / f"{name}.lock"):
-        found = _found(folder, source)
+        found = None if fresh else _found(folder, source)
         if found:
             return found
         with tempfile.TemporaryDirectory(dir=root, prefix=f".{name}-") as temporary:
@@ -71,12 +80,11 @@ def _found(folder: Path, source: Source) -> Dataset | None:
         splits = {name: Split(**{**record[name], "path": folder / f"{name}.parquet"}) for name in SPLITS}
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if any(not split.path.is_file() or sha256_of_file(split.path) != split.sha256 for split in splits.values()):
-        return None
-    return Dataset(
+    dataset = Dataset(
         folder, folder.name, source, record["words"], record["steps"], splits["train"], splits["test"],
         record["imdb"], record["example"], reused=True,
     )  # fmt: skip
+    return dataset if is_whole(dataset) else None
 
 
 def _make(place: Path, folder: Path, source: Source, words: int, steps: int, limit: int | None, name: str) -> None:
@@ -175,10 +183,14 @@ def content_digest(train: Reviews, test: Reviews) -> str:
     return digest.hexdigest()
 
 
-@task(name="prepare", task_run_name="prepare {words} words, {steps} steps")
-def prepare(source: Source, words: int, steps: int, reviews: int | None, root: Path) -> Dataset:
+@task(
+    name="prepare",
+    task_run_name="prepare {words} words, {steps} steps",
+    cache_key_fn=keyed(lambda **parameters: f"prepare-{dataset_key(**parameters)}"),
+)
+def prepare(source: Source, words: int, steps: int, reviews: int | None, root: Path, fresh: bool = False) -> Dataset:
     """`prepare_dataset`, and a line in the log that says whether it was reused."""
-    dataset = prepare_dataset(source, words, steps, reviews, root)
+    dataset = prepare_dataset(source, words, steps, reviews, root, fresh)
     get_run_logger().info(
         "Dataset %s: %s, %d training and %d test reviews",
         dataset.fingerprint, "reused" if dataset.reused else "made", dataset.train.reviews, dataset.test.reviews,

@@ -18,6 +18,10 @@ class Source:
     origin: str
     word_index: Path | None = None
 
+    def files(self) -> dict[Path, str]:
+        """Each file with its SHA-256."""
+        return {self.path: self.sha256}
+
     @property
     def title(self) -> str:
         """A few words for titles, figures and tags."""
@@ -50,6 +54,10 @@ class Dataset:
     imdb: bool
     example: str
     reused: bool = False
+
+    def files(self) -> dict[Path, str]:
+        """Each file with its SHA-256."""
+        return {split.path: split.sha256 for split in (self.train, self.test)}
 
     @property
     def title(self) -> str:
@@ -100,6 +108,16 @@ class Branch:
     peak_memory_mb: float
     tokens_per_second: float
     machine: Machine
+    digests: dict[str, str]
+
+    def files(self) -> dict[Path, str]:
+        """Each file with its SHA-256."""
+        return {self.folder / name: digest for name, digest in self.digests.items()}
+
+    @property
+    def title(self) -> str:
+        """A few words for people."""
+        return f"{len(self.history)} epochs, validation accuracy {self.history[-1].val_accuracy:.4f}"
 
     @property
     def train_seconds(self) -> float:
@@ -137,11 +155,21 @@ class Evaluation:
     name: str
     seed: int
     predictions: Path
+    sha256: str
     last: Scores
     best: Scores
     numpy_reviews: int
     numpy_difference: float
     seconds: float
+
+    def files(self) -> dict[Path, str]:
+        """Each file with its SHA-256."""
+        return {self.predictions: self.sha256}
+
+    @property
+    def title(self) -> str:
+        """A few words for people."""
+        return f"test accuracy {self.last.accuracy:.4f}"
 
     def at(self, point: Point) -> Scores:
         """The scores at the last or the best epoch."""

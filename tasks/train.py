@@ -1,12 +1,11 @@
 """Step 3: train one network. A branch is one network with one seed; branches run side by side."""
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass
-from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,23 @@ import pandas as pd
 from filelock import FileLock
 from numpy.typing import NDArray
 from prefect import get_run_logger, task
+from pydantic import TypeAdapter
+from pydantic_core import to_jsonable_python
 
 from tasks import machine
 from tasks.data.tokens import read_column, read_tokens
-from tasks.files import atomic_path, fingerprint, write_json
+from tasks.files import atomic_path, fingerprint, read_json, sha256_of_file, source_version, write_json
 from tasks.journal import Journal
 from tasks.models.learner import Batch, Learner, Metrics
 from tasks.models.spec import ModelSpec, TrainingPlan
 from tasks.results import Branch, Dataset, Epoch
+from tasks.reuse import is_whole, keyed
 
+SOURCES = Path(__file__), Path(__file__).parent / "models"
+ARITHMETIC = ("keras", "tensorflow", "numpy", "numba")
 RECORD = "record.json"  # Written last: where it lies, the branch is complete.
 CHECKPOINT, BEST = "checkpoint.npz", "best.npz"  # While it trains.
+FILES = ("history.parquet", "last.keras", "best.keras")
 
 
 @dataclass(frozen=True)
@@ -38,12 +43,13 @@ class Job:
     seed: int
     root: Path
     siblings: tuple[Path, ...] = ()
+    fresh: bool = False
 
     @property
     def key(self) -> str:
-        """Fingerprint of everything that decides the result."""
+        """Fingerprint of everything that decides the result, the arithmetic of the installed libraries included."""
         decides = self.spec.model_dump(), asdict(self.plan), self.dataset.fingerprint, self.seed
-        return fingerprint(*decides, _code_version())
+        return fingerprint(*decides, source_version(*SOURCES), [version(library) for library in ARITHMETIC])
 
     @property
     def label(self) -> str:
@@ -62,28 +68,32 @@ class Job:
         return max(1, cores // min(max(running, 1), cores))
 
 
-@cache
-def _code_version() -> str:
-    """SHA-256 of the source that decides what training computes."""
-    here = Path(__file__)
-    sources = [here, *sorted((here.parent / "models").glob("*.py"))]
-    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
-
-
 def train_branch(job: Job, tell: Callable[[str], None] = lambda _: None) -> Branch:
     """Train to the last epoch; leave history, both models and a record in the branch's folder.
 
     `tell` gets a line on which learner runs, and why, before training starts.
 
-    A branch that was killed goes on after its last whole epoch, and ends with the same bits as one that was not. Two
-    processes that are given the same branch train one after the other.
+    A branch that was killed goes on after its last whole epoch, and ends with the same bits as one that was not. Of two
+    processes that are given the same branch one trains, and the other waits for the result.
 
     Files: `history.parquet` (after each epoch), `last.keras` and `best.keras` (plain Keras models at the last epoch and
     at the epoch with the best validation accuracy, the earliest of equals), `record.json`, `progress.jsonl`.
     """
     job.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(job.folder.with_suffix(".lock")):
-        return _train_alone(job, tell)
+        made = None if job.fresh else _made(job)
+        if made:
+            tell(f"{job.label}: another run has trained it")
+        return made or _train_alone(job, tell)
+
+
+def _made(job: Job) -> Branch | None:
+    """The branch, if it was trained before and its files are whole."""
+    try:
+        branch = TypeAdapter(Branch).validate_python(read_json(job.folder / RECORD)["branch"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return branch if is_whole(branch) else None
 
 
 def _train_alone(job: Job, tell: Callable[[str], None]) -> Branch:
@@ -108,8 +118,10 @@ def _train_alone(job: Job, tell: Callable[[str], None]) -> Branch:
         peak_memory_mb=machine.peak_memory_mb(),
         tokens_per_second=data.words_per_epoch * len(history) / sum(epoch.seconds for epoch in history),
         machine=machine.describe(),
+        digests={name: sha256_of_file(job.folder / name) for name in FILES},
     )  # fmt: skip
-    write_json(job.folder / RECORD, _record(job, branch))
+    plan, dataset = asdict(job.plan), job.dataset.fingerprint
+    write_json(job.folder / RECORD, {"branch": to_jsonable_python(branch), "plan": plan, "dataset": dataset})
     for leftover in (CHECKPOINT, BEST):
         (job.folder / leftover).unlink()
     journal.write(event="end")
@@ -224,7 +236,7 @@ def _best(history: list[Epoch]) -> int:
 
 def _resume(job: Job, learner: Learner, journal: Journal) -> list[Epoch]:
     """The epochs that an interrupted run left, with the learner as it was after them; none if there are none."""
-    if not (job.folder / CHECKPOINT).exists():
+    if job.fresh or not (job.folder / CHECKPOINT).exists():
         return []
     rows = _load_state(job.folder / CHECKPOINT, learner)
     history = [Epoch(int(row[0]), *map(float, row[1:])) for row in rows]
@@ -271,13 +283,11 @@ def _save_models(job: Job, learner: Learner, best: int) -> None:
     learner.restore(last)
 
 
-def _record(job: Job, branch: Branch) -> dict[str, Any]:
-    record = asdict(branch) | {"plan": asdict(job.plan), "dataset": job.dataset.fingerprint}
-    record["folder"] = str(branch.folder)
-    return record
-
-
-@task(name="train", task_run_name="train {job.label}")
+@task(
+    name="train",
+    task_run_name="train {job.label}",
+    cache_key_fn=keyed(lambda job: f"train-{job.spec.name}-seed{job.seed}-{job.key}"),
+)
 def train(job: Job) -> Branch:
     """`train_branch`, and lines in the log that say which learner runs and how it went."""
     logger = get_run_logger()

@@ -42,7 +42,12 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
 
 @pytest.fixture(scope="module")
 def files(comparison: Comparison) -> dict[str, bytes]:
-    return report.files(comparison, figures.all_figures(comparison))
+    return report.files(comparison, pictures(comparison))
+
+
+def pictures(comparison: Comparison) -> dict[str, figures.Picture]:
+    """Every figure, drawn."""
+    return {stem: figures.picture(figure) for stem, figure in figures.all_figures(comparison).items()}
 
 
 def test_holds_every_file(files: dict[str, bytes]) -> None:
@@ -109,9 +114,9 @@ def test_the_html_needs_nothing_from_elsewhere(files: dict[str, bytes]) -> None:
 
 
 def test_the_published_markdown_is_small_enough(comparison: Comparison) -> None:
-    drawn = figures.all_figures(comparison)
-    assert len(report.markdown(comparison, lambda stem: figures.data_uri(drawn[stem]))) < 2_000_000
-    assert all(len(figures.data_uri(figure)) < 200_000 for figure in drawn.values())
+    drawn = pictures(comparison)
+    assert len(report.markdown(comparison, lambda stem: drawn[stem].data_uri)) < 2_000_000
+    assert all(len(picture.data_uri) < 200_000 for picture in drawn.values())
 
 
 def test_the_reproduction_card_stands_for_imdb_only(comparison: Comparison) -> None:
@@ -122,7 +127,7 @@ def test_the_reproduction_card_stands_for_imdb_only(comparison: Comparison) -> N
     assert [(line.name, line.tutorial) for line in card] == [("simple_rnn", 0.816), ("lstm", 0.884)]
     assert not replace(card[0], ours=0.785).reproduced
     assert replace(card[0], ours=0.787).reproduced
-    page = report.html(replace(comparison, reproduction=card), figures.all_figures(comparison))
+    page = report.html(replace(comparison, reproduction=card), pictures(comparison))
     assert "Does it reproduce the tutorial?" in page
 
 

@@ -4,7 +4,7 @@
 Ours ends with Parquet on disk, Keras's with arrays in memory. Each side runs in a process of its own. Two times are
 given: the work alone, without imports (to which the loading of compiled loops belongs), and the whole process. Peak
 memory is the process's. `--large` makes ten times as many reviews with the sample's generator, prepares them and trains
-a step on them.
+a SimpleRNN on them for one epoch.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 SIDES = ("keras", "ours")
+TRAINING = "training"
 
 
 def main() -> None:
@@ -26,11 +27,11 @@ def main() -> None:
     parser.add_argument("data", type=Path, nargs="?", help="imdb.npz")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--large", action="store_true", help="500,000 reviews of the sample's generator, ours alone")
-    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
+    parser.add_argument("--side", choices=[*SIDES, TRAINING], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.side:
         began = time.perf_counter()
-        {"keras": by_keras, "ours": by_ours}[arguments.side](arguments.data)
+        {"keras": by_keras, "ours": by_ours, TRAINING: by_training}[arguments.side](arguments.data)
         return print(time.perf_counter() - began - WAITED, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     if arguments.large:
         return large()
@@ -95,6 +96,19 @@ def by_ours(data: Path) -> None:
         prepare_dataset(source, 10_000, 500, None, Path(folder))
 
 
+def by_training(data: Path) -> None:
+    """Prepare, and train a SimpleRNN for one epoch."""
+    from tasks.fetch import find_source
+    from tasks.models.spec import TrainingPlan, preset
+    from tasks.prepare import prepare_dataset
+    from tasks.train import Job, train_branch
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        dataset = prepare_dataset(find_source(data, "auto", folder), 10_000, 500, None, folder)
+        train_branch(Job(preset("simple_rnn", 32, 32, 0.0), TrainingPlan(1, 128, 0.001, 0.2), dataset, 1, folder))
+
+
 def large() -> None:
     """Ten times IMDB: preparation against IMDB's size, and what reading for training holds."""
     from tasks.data.sample import write_sample
@@ -110,6 +124,8 @@ def large() -> None:
             results[name] = measured(npz, "ours")
             print(f"{name:8} prepared in {results[name][0]:6.2f} s, peak {results[name][1]:6.0f} MB", flush=True)
         print(f"ratio    {results['500,000'][0] / results['50,000'][0]:6.2f}")
+        seconds, memory, _ = measured(npz, TRAINING)
+        print(f"500,000  prepared and trained on for an epoch in {seconds:6.2f} s, peak {memory:6.0f} MB")
 
 
 if __name__ == "__main__":

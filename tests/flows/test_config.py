@@ -22,7 +22,7 @@ def test_the_defaults_are_the_tutorials() -> None:
         ("lstm", (32,), 32),
     ]
     assert (plan.epochs, plan.batch_size, plan.learning_rate, plan.validation) == (10, 128, 0.001, 0.2)
-    assert settings.plan(sample=True).batch_size == 32
+    assert settings.plan(sample=True).batch_size == 64
 
 
 def test_the_command_line_names_any_set_of_networks() -> None:

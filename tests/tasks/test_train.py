@@ -29,7 +29,7 @@ def test_leaves_history_models_and_record(dataset: Dataset, tmp_path: Path) -> N
     assert history["val_accuracy"].tolist() == [epoch.val_accuracy for epoch in branch.history]
     record = read_json(branch.folder / "record.json")
     assert record["plan"] == {"epochs": 3, "batch_size": 16, "learning_rate": 0.01, "validation": 0.25}
-    assert record["machine"]["versions"]["keras"] == keras.__version__
+    assert record["branch"]["machine"]["versions"]["keras"] == keras.__version__
     assert sorted(path.name for path in branch.folder.iterdir()) == [
         "best.keras", "history.parquet", "last.keras", "progress.jsonl", "record.json",
     ]  # fmt: skip
@@ -43,6 +43,24 @@ def test_the_same_seed_gives_the_same_metrics_to_the_last_digit(dataset: Dataset
         for place, seed in (("a", 1), ("b", 1), ("c", 2))
     ]
     assert curves[0] == curves[1] != curves[2]
+
+
+def test_a_trained_branch_is_not_trained_again_unless_asked(dataset: Dataset, tmp_path: Path) -> None:
+    first = train_branch(job(dataset, tmp_path))
+    told: list[str] = []
+    assert train_branch(job(dataset, tmp_path), told.append) == first
+    assert told == ["lstm seed 1: another run has trained it"]
+    fresh = train_branch(replace(job(dataset, tmp_path), fresh=True))
+    assert fresh.started > first.started
+    assert fresh.digests["history.parquet"] != first.digests["history.parquet"]  # It holds the seconds of each epoch.
+
+
+def test_a_branch_whose_model_was_damaged_is_trained_again(dataset: Dataset, tmp_path: Path) -> None:
+    first = train_branch(job(dataset, tmp_path))
+    (first.folder / "last.keras").write_bytes(b"broken")
+    again = train_branch(job(dataset, tmp_path))
+    assert again.started > first.started
+    assert [epoch.loss for epoch in again.history] == [epoch.loss for epoch in first.history]
 
 
 def test_it_learns(dataset: Dataset, tmp_path: Path) -> None:

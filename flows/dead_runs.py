@@ -1,0 +1,90 @@
+"""Runs whose process ended without a word are marked Crashed, so that the UI does not show them as running for ever.
+
+A process that is killed cannot report its end. So each run leaves its host and process in its labels, and the next run
+looks for those that are gone. Runs of other hosts are judged by the heartbeats that Prefect emits from each flow run.
+"""
+
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import psutil
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    TaskRunFilter,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
+from prefect.states import Crashed
+
+HOST, PROCESS, BEGAN = "rnn.host", "rnn.process", "rnn.process-began"
+HEARTBEAT = "prefect.flow-run.heartbeat"
+SILENCE = timedelta(minutes=10)  # Three missed heartbeats of the default 180 s.
+
+
+def claim(run: str) -> None:
+    """Leave in the run's labels which process it is."""
+    process = psutil.Process()
+    labels: dict[str, bool | int | float | str] = {
+        HOST: socket.gethostname(), PROCESS: process.pid, BEGAN: process.create_time(),
+    }  # fmt: skip
+    with get_client(sync_client=True) as client:
+        client.update_flow_run_labels(UUID(run), labels)
+
+
+def mark_dead_runs(flow: str) -> list[str]:
+    """Mark each running run of the flow whose process is gone as Crashed, with its tasks; give their names."""
+    with get_client(sync_client=True) as client:
+        dead = list(_dead_runs(client, flow))
+        for run in dead:
+            _mark(client, run)
+    return [run.name for run in dead]
+
+
+def _dead_runs(client: SyncPrefectClient, flow: str) -> Iterator[FlowRun]:
+    running = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))
+    flows = FlowFilter(name=FlowFilterName(any_=[flow]))
+    for run in client.read_flow_runs(flow_filter=flows, flow_run_filter=FlowRunFilter(state=running)):
+        here = run.labels.get(HOST) == socket.gethostname()
+        if _process_is_gone(run) if here else _is_silent(client, run):
+            yield run
+
+
+def _process_is_gone(run: FlowRun) -> bool:
+    try:
+        began = psutil.Process(int(str(run.labels[PROCESS]))).create_time()
+    except psutil.NoSuchProcess:
+        return True
+    return abs(began - float(str(run.labels[BEGAN]))) > 1  # The number was given to another process since.
+
+
+def _is_silent(client: SyncPrefectClient, run: FlowRun) -> bool:
+    since = datetime.now(UTC) - SILENCE
+    if run.start_time is None or run.start_time > since:
+        return False
+    events = EventFilter(
+        occurred=EventOccurredFilter(since=since),
+        event=EventNameFilter(name=[HEARTBEAT]),
+        resource=EventResourceFilter(id=[f"prefect.flow-run.{run.id}"]),
+    )
+    return not client.read_events(events, limit=1).events
+
+
+def _mark(client: SyncPrefectClient, run: FlowRun) -> None:
+    running = TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.RUNNING]))
+    tasks = client.read_task_runs(
+        flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id])), task_run_filter=TaskRunFilter(state=running)
+    )
+    for task in tasks:
+        client.set_task_run_state(task.id, Crashed(message="The run's process is gone"), force=True)
+    message = "Its process is gone; the same command again goes on after the last whole epoch"
+    client.set_flow_run_state(run.id, Crashed(message=message), force=True)
