@@ -3,7 +3,8 @@
 import contextvars
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, cast
 from uuid import UUID
@@ -21,11 +22,11 @@ from tasks.journal import JournalReader
 from tasks.results import Epoch
 from tasks.train import Job
 
-POLL_SECONDS = 0.25
+POLL_SECONDS, DRAW_SECONDS = 0.25, 3.0
 
 
 class View(Protocol):
-    """Something that shows a branch's events."""
+    """Something in the terminal that shows a branch's events."""
 
     def show(self, job: Job, event: dict[str, Any]) -> None:
         """Show one event of the journal."""
@@ -37,7 +38,7 @@ def watched(jobs: Sequence[Job]) -> Iterator[None]:
     done = threading.Event()
     console = _console()
     with _bars(console, jobs) if console.is_terminal else _lines() as terminal:
-        follower = _Follower(jobs, [terminal, _Ui()])
+        follower = _Follower(jobs, terminal)
         context = contextvars.copy_context()
         thread = threading.Thread(target=context.run, args=(follower.follow, done), daemon=True, name="progress")
         thread.start()
@@ -49,9 +50,9 @@ def watched(jobs: Sequence[Job]) -> Iterator[None]:
 
 
 class _Follower:
-    def __init__(self, jobs: Sequence[Job], views: Sequence[View]) -> None:
+    def __init__(self, jobs: Sequence[Job], terminal: View) -> None:
         self._journals = [(job, JournalReader(job.folder / "progress.jsonl")) for job in jobs]
-        self._views = views
+        self._terminal, self._ui = terminal, _Ui()
         self._logger = get_run_logger()
         self._told = False
 
@@ -61,12 +62,13 @@ class _Follower:
             last = done.wait(POLL_SECONDS)
             for job, journal in self._journals:
                 for event in journal.new_events():
-                    for view in self._views:
-                        self._show(view, job, event)
+                    self._guarded(self._terminal.show, job, event)
+                    self._guarded(self._ui.show, job, event)
+            self._guarded(self._ui.catch_up, last)
 
-    def _show(self, view: View, job: Job, event: dict[str, Any]) -> None:
+    def _guarded(self, show: Callable[..., None], *arguments: Any) -> None:
         try:
-            view.show(job, event)
+            show(*arguments)
         except Exception as error:
             if not self._told:
                 self._told = True
@@ -131,6 +133,8 @@ class _Ui:
         self._progress: dict[str, UUID] = {}
         self._curves: dict[str, UUID] = {}
         self._histories: dict[str, list[Epoch]] = {}
+        self._behind: dict[str, Job] = {}
+        self._drawn = 0.0
 
     def show(self, job: Job, event: dict[str, Any]) -> None:
         key = f"{job.spec.name}-seed{job.seed}".replace("_", "-")
@@ -139,11 +143,21 @@ class _Ui:
             made = create_progress_artifact(0.0, key=f"progress-{key}", description=f"Training {job.label}")
             self._progress[key] = cast(UUID, made)
         elif event["event"] == "epoch":
-            history = self._histories.setdefault(key, [])
-            history.append(Epoch(**{name: event[name] for name in Epoch.__dataclass_fields__}))
+            epoch = Epoch(**{name: event[name] for name in Epoch.__dataclass_fields__})
+            self._histories.setdefault(key, []).append(epoch)
+            self._behind[key] = job
+
+    def catch_up(self, last: bool) -> None:
+        """Publish what is new, but not all the time: drawing takes processor time from the training."""
+        if not last and time.monotonic() < self._drawn + DRAW_SECONDS:
+            return
+        while self._behind:
+            key, job = self._behind.popitem()
+            history = self._histories[key]
             self._show_curve(key, job, history)
             if key in self._progress:
-                update_progress_artifact(self._progress[key], 100.0 * event["epoch"] / job.plan.epochs)
+                update_progress_artifact(self._progress[key], 100.0 * history[-1].epoch / job.plan.epochs)
+            self._drawn = time.monotonic()
 
     def _show_curve(self, key: str, job: Job, history: list[Epoch]) -> None:
         drawn = figures.learning_curve(job.spec.name, history, job.dataset.title)

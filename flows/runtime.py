@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -18,14 +18,14 @@ from prefect.settings import PREFECT_API_URL
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
 from flows.config import RunnerName
-from flows.server import kept_up, start_server, wait_until_up
+from flows.server import Server
 from tasks.errors import PipelineError
 from tasks.machine import available_cores, end_with_parent
 
 
 @contextmanager
-def api_server() -> Iterator[str]:
-    """The address of the Prefect server to use: the configured one, or one that lives as long as the block.
+def api_server() -> Iterator[Callable[[], None]]:
+    """Use the configured Prefect server, or one that lives as long as the block; call what it gives to wait for it.
 
     One server serves the run and all its processes; left alone, Prefect would start one in each process. What a
     temporary server records is in the database of `prefect server start`, which shows it later.
@@ -36,17 +36,15 @@ def api_server() -> Iterator[str]:
     configured = PREFECT_API_URL.value()
     if configured:
         _check(configured)
-        yield configured
+        yield lambda: None
         return
-    with start_server() as server:
-        wait_until_up(server)
-        with _environment(PREFECT_API_URL=server.url), kept_up(server):
-            try:
-                yield server.url
-            finally:
-                # What is still on its way to the server must arrive before the server ends.
-                APILogWorker.drain_all(timeout=10)
-                EventsWorker.drain_all(timeout=10)
+    with Server() as server, _environment(PREFECT_API_URL=server.url):
+        try:
+            yield server.wait_until_up
+        finally:
+            # What is still on its way to the server must arrive before the server ends.
+            APILogWorker.drain_all(timeout=10)
+            EventsWorker.drain_all(timeout=10)
 
 
 def _check(url: str) -> None:
