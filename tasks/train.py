@@ -1,6 +1,9 @@
 """Step 3: train one network. A branch is one network with one seed; branches run side by side."""
 
 import os
+import re
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +33,7 @@ SOURCES = Path(__file__), Path(__file__).parent / "models"
 ARITHMETIC = ("keras", "tensorflow", "numpy", "numba")
 RECORD = "record.json"  # Written last: where it lies, the branch is complete.
 CHECKPOINT, BEST = "checkpoint.npz", "best.npz"  # While it trains.
+_TERMINAL, _NOTE = threading.Lock(), re.compile(rb"[IW]\d{4} |WARNING: All log messages before")
 FILES = ("history.parquet", "last.keras", "best.keras")
 
 
@@ -186,7 +190,7 @@ def _learner(spec: ModelSpec, model: Any, threads: int) -> tuple[Learner, str]:
 
 def _start_tensorflow(threads: int) -> None:
     """TensorFlow with its share of the processors, quiet, and the same sums on every run."""
-    with _silenced():
+    with _without_notes():
         import tensorflow
 
     try:
@@ -198,17 +202,24 @@ def _start_tensorflow(threads: int) -> None:
 
 
 @contextmanager
-def _silenced() -> Iterator[None]:
-    """TensorFlow's start writes notes to the terminal that no setting stops; faults still come as exceptions."""
+def _without_notes() -> Iterator[None]:
+    """TensorFlow's start writes notes to the terminal that no setting stops; everything else is passed on after it.
+
+    The terminal belongs to the whole process, so one thread at a time takes it.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+    with _TERMINAL, tempfile.TemporaryFile() as caught:
+        kept = os.dup(2)
+        try:
+            os.dup2(caught.fileno(), 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            caught.seek(0)
+            for line in caught:
+                if not _NOTE.match(line):
+                    os.write(2, line)
 
 
 def _fit(job: Job, learner: Learner, data: _Data, journal: Journal, history: list[Epoch]) -> None:

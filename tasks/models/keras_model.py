@@ -1,8 +1,11 @@
 """From a specification to a plain Keras model."""
 
+import threading
 from typing import Any
 
 from tasks.models.spec import ModelSpec
+
+_GENERATOR = threading.Lock()
 
 
 def build(spec: ModelSpec, words: int, learning_rate: float, seed: int) -> Any:
@@ -13,12 +16,16 @@ def build(spec: ModelSpec, words: int, learning_rate: float, seed: int) -> Any:
     """
     import keras
 
-    keras.utils.set_random_seed(seed)
-    model = keras.Sequential(
-        [keras.Input((None,), dtype="int32"), keras.layers.Embedding(words, spec.embedding), *_recurrent_layers(spec)],
-        name=spec.name,
-    )
-    model.add(keras.layers.Dense(1, activation="sigmoid"))
+    # Keras draws initial weights and seeds of dropout from one generator of the whole process.
+    with _GENERATOR:
+        keras.utils.set_random_seed(seed)
+        model = keras.Sequential(
+            [
+                keras.Input((None,), dtype="int32"), keras.layers.Embedding(words, spec.embedding),
+                *_recurrent_layers(spec), keras.layers.Dense(1, activation="sigmoid"),
+            ],
+            name=spec.name,
+        )  # fmt: skip
     model.compile(optimizer=keras.optimizers.RMSprop(learning_rate), loss="binary_crossentropy", metrics=["accuracy"])
     return model
 
