@@ -29,6 +29,7 @@ from prefect.states import Crashed
 HOST, PROCESS, BEGAN = "rnn.host", "rnn.process", "rnn.process-began"
 HEARTBEAT = "prefect.flow-run.heartbeat"
 SILENCE = timedelta(minutes=10)  # Three missed heartbeats of the default 180 s.
+UNCLAIMED = timedelta(minutes=1)  # A run claims itself in its first second.
 
 
 def claim(run: str) -> None:
@@ -54,8 +55,14 @@ def _dead_runs(client: SyncPrefectClient, flow: str) -> Iterator[FlowRun]:
     running = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))
     flows = FlowFilter(name=FlowFilterName(any_=[flow]))
     for run in client.read_flow_runs(flow_filter=flows, flow_run_filter=FlowRunFilter(state=running)):
-        here = run.labels.get(HOST) == socket.gethostname()
-        if _process_is_gone(run) if here else _is_silent(client, run):
+        host = run.labels.get(HOST)
+        if host == socket.gethostname():
+            dead = _process_is_gone(run)
+        elif host:
+            dead = _began_before(run, SILENCE) and not _beats(client, run)
+        else:
+            dead = _began_before(run, UNCLAIMED)
+        if dead:
             yield run
 
 
@@ -67,24 +74,35 @@ def _process_is_gone(run: FlowRun) -> bool:
     return abs(began - float(str(run.labels[BEGAN]))) > 1  # The number was given to another process since.
 
 
-def _is_silent(client: SyncPrefectClient, run: FlowRun) -> bool:
-    since = datetime.now(UTC) - SILENCE
-    if run.start_time is None or run.start_time > since:
-        return False
+def _began_before(run: FlowRun, age: timedelta) -> bool:
+    return run.start_time is not None and run.start_time < datetime.now(UTC) - age
+
+
+def _beats(client: SyncPrefectClient, run: FlowRun) -> bool:
     events = EventFilter(
-        occurred=EventOccurredFilter(since=since),
+        occurred=EventOccurredFilter(since=datetime.now(UTC) - SILENCE),
         event=EventNameFilter(name=[HEARTBEAT]),
         resource=EventResourceFilter(id=[f"prefect.flow-run.{run.id}"]),
     )
-    return not client.read_events(events, limit=1).events
+    return bool(client.read_events(events, limit=1).events)
+
+
+def mark_dead_tasks(run: str) -> None:
+    """Mark the running tasks of a run, whose processes are gone, as Crashed."""
+    with get_client(sync_client=True) as client:
+        _mark_tasks(client, UUID(run))
+
+
+def _mark_tasks(client: SyncPrefectClient, run: UUID) -> None:
+    running = TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.RUNNING]))
+    tasks = client.read_task_runs(
+        flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run])), task_run_filter=TaskRunFilter(state=running)
+    )
+    for task in tasks:
+        client.set_task_run_state(task.id, Crashed(message="Its process is gone"), force=True)
 
 
 def _mark(client: SyncPrefectClient, run: FlowRun) -> None:
-    running = TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.RUNNING]))
-    tasks = client.read_task_runs(
-        flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id])), task_run_filter=TaskRunFilter(state=running)
-    )
-    for task in tasks:
-        client.set_task_run_state(task.id, Crashed(message="The run's process is gone"), force=True)
+    _mark_tasks(client, run.id)
     message = "Its process is gone; the same command again goes on after the last whole epoch"
     client.set_flow_run_state(run.id, Crashed(message=message), force=True)
