@@ -60,11 +60,6 @@ def test_output_that_is_no_terminal_gets_one_plain_line_an_epoch(smoke: tuple) -
     assert "\x1b" not in smoke[1].stderr
 
 
-def test_branches_overlap_in_time(smoke: tuple) -> None:
-    branches = json.loads((smoke[0] / "latest" / "metrics.json").read_text())["branches"][:2]
-    assert max(branch["started"] for branch in branches) < min(branch["ended"] for branch in branches)
-
-
 def test_the_models_open_without_our_code(smoke: tuple) -> None:
     for path in sorted(smoke[0].glob("models/*/*.keras")):
         assert keras.models.load_model(path).predict(np.zeros((1, 9)), verbose=0).shape == (1, 1)

@@ -1,0 +1,155 @@
+"""What the end-to-end tests share: the command line in a process of its own, watched and killed."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Self
+
+import psutil
+
+ROOT = Path(__file__).parent.parent.parent
+SMALL = ("--source", "sample", "--reviews", "600", "--steps", "120", "--epochs", "6")
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """The surroundings of a user who set nothing, with a Prefect home of the test's own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "RNN_"))}
+    quiet = {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PYTHONUNBUFFERED": "1"}
+    return kept | quiet | more
+
+
+class Process:
+    """A command in a process of its own, whose output can be waited for."""
+
+    def __init__(self, home: Path, command: "list[str | Path]", **more: str) -> None:
+        self._popen = subprocess.Popen(
+            command, env=environment(home, **more), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, start_new_session=True,
+        )  # fmt: skip
+        self.pid, self.lines = self._popen.pid, list[str]()
+        self._news = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @classmethod
+    def main(cls, home: Path, *arguments: "str | Path", **more: str) -> Self:
+        """`python flows/main.py` with the given arguments."""
+        return cls(home, [sys.executable, ROOT / "flows" / "main.py", *arguments], **more)
+
+    def _read(self) -> None:
+        assert self._popen.stdout
+        with self._popen.stdout:
+            for line in self._popen.stdout:
+                with self._news:
+                    self.lines.append(line)
+                    self._news.notify_all()
+        with self._news:
+            self._news.notify_all()
+
+    @property
+    def output(self) -> str:
+        """Everything that it wrote so far."""
+        return "".join(self.lines)
+
+    def wait_for(self, text: str, seconds: float = 120) -> None:
+        """Return when a line with `text` was written; fail if it ended or the time is over without one."""
+        with self._news:
+            self._news.wait_for(lambda: text in self.output or not self._reader.is_alive(), seconds)
+        assert text in self.output, f"{text!r} expected in:\n{self.output}"
+
+    def wait(self, seconds: float = 240) -> int:
+        """Its exit status."""
+        status = self._popen.wait(seconds)
+        self._reader.join(10)
+        return status
+
+    def interrupt(self) -> None:
+        """What Ctrl-C does in a terminal: SIGINT to the whole group."""
+        os.killpg(self.pid, signal.SIGINT)
+
+    def children(self) -> list[psutil.Process]:
+        """All processes below it."""
+        try:
+            return psutil.Process(self.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+
+    def server(self) -> psutil.Process:
+        """The Prefect server that it started."""
+        return next(child for child in self.children() if "create_app" in " ".join(child.cmdline()))
+
+    def branches(self) -> list[psutil.Process]:
+        """The processes that its branches run in."""
+        return [child for child in self.children() if "spawn_main" in " ".join(child.cmdline())]
+
+    def kill(self) -> None:
+        """`kill -9` of this process alone; its children have to notice by themselves."""
+        self._popen.kill()
+        self._popen.wait(30)
+
+    def end(self) -> None:
+        """End it and everything below it."""
+        below = self.children()
+        self._popen.terminate()
+        try:
+            self._popen.wait(20)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+        for child in psutil.wait_procs(below, 5)[1]:
+            child.kill()
+        self._reader.join(10)
+
+
+def wait_until_gone(processes: list[psutil.Process], seconds: float = 10) -> list[psutil.Process]:
+    """Those that still run after `seconds`. An ended one may wait for ever to be reaped, in a container say."""
+
+    def runs(process: psutil.Process) -> bool:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return False
+
+    deadline = time.monotonic() + seconds
+    while (alive := [process for process in processes if runs(process)]) and time.monotonic() < deadline:
+        psutil.wait_procs(alive, 0.1)
+    return alive
+
+
+def metrics(outputs: Path) -> dict[str, Any]:
+    """`metrics.json` of the newest run."""
+    found: dict[str, Any] = json.loads((outputs / "latest" / "metrics.json").read_text())
+    return found
+
+
+def outcome(outputs: Path) -> dict[str, Any]:
+    """What of the newest run must not depend on how often it was interrupted: curves, scores, predictions."""
+    found = metrics(outputs)
+    curves = {
+        f"{branch['name']} {branch['seed']}": [
+            [epoch[name] for name in ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")]
+            for epoch in branch["history"]
+        ]
+        for branch in found["branches"]
+    }
+    scores = {f"{e['name']} {e['seed']}": [e["last"], e["best"], e["sha256"]] for e in found["evaluations"]}
+    return {"curves": curves, "scores": scores}
+
+
+def ask(home: Path, script: str, **more: str) -> Any:
+    """What a script prints as JSON in its last line, run with a synchronous Prefect client called `client`."""
+    text = f"""
+import json
+from prefect.client.orchestration import get_client
+with get_client(sync_client=True) as client:
+{chr(10).join("    " + line for line in script.strip().splitlines())}
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", text], env=environment(home, PREFECT_LOGGING_LEVEL="ERROR", **more), check=True,
+        stdout=subprocess.PIPE, text=True, timeout=120,
+    )  # fmt: skip
+    return json.loads(done.stdout.splitlines()[-1])
