@@ -69,7 +69,10 @@ class TrainingSettings(Section):
     validation: float = Field(
         0.2, gt=0, lt=1, description="Share of the training reviews, the last ones, to validate on (0 to 1)."
     )
-    seed: int = Field(1, ge=0, le=2**31 - 1, description="Seed of initial weights, batch order and dropout.")
+    seed: int = Field(1, ge=0, le=2**31 - 1001, description="Seed of initial weights, batch order and dropout.")
+    replicates: int = Field(
+        1, ge=1, le=1_000, description="Train every network with that many seeds, from --seed on (seeds)."
+    )
 
 
 class RunSettings(Section):
@@ -82,6 +85,18 @@ class RunSettings(Section):
     )
     address: str | None = Field(
         None, description="Address of a Dask or Ray cluster that is up; without it one is started for the run."
+    )
+    share: str | None = Field(
+        None,
+        description="Folder or address (fsspec URL, such as s3://bucket/rnn) through which machines that do not share "
+        "--outputs exchange data and trained networks.",
+    )
+    timeout: float = Field(1_440, gt=0, description="Give up on a branch that trains longer (minutes).")
+    keep: int | None = Field(
+        None,
+        ge=1,
+        description="After the run remove all but the newest N runs and the networks that only they used; never the "
+        "latest or a promoted one (all are kept if not given).",
     )
     fresh: bool = Field(
         False,
@@ -124,6 +139,10 @@ class Settings(Section):
         """The networks to train, named ones first."""
         m = self.models
         return [*(preset(name, m.units, m.embedding, m.dropout) for name in m.models), *m.spec]
+
+    def seeds(self) -> list[int]:
+        """The seeds that every network is trained with."""
+        return [self.training.seed + replicate for replicate in range(self.training.replicates)]
 
     def effective(self) -> "Settings":
         """The settings with `--smoke` spelled out."""

@@ -4,6 +4,7 @@ What takes long to import is imported where it is needed: a wrong setting is nam
 server starts, and branch processes, which import this module again, start sooner.
 """
 
+import os
 import sys
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Env
 
 from flows.config import Settings, setting_fault
-from tasks.errors import PipelineError
+from tasks.errors import one_line
 
 HELP = """Train and compare recurrent networks on the IMDB reviews: data, training, evaluation, report.
 
@@ -29,18 +30,29 @@ app = App(
 )
 
 
-@app.default
-def main(*, settings: Annotated[Settings, Parameter(name="*")] = Settings()) -> int:  # noqa: B008 -- frozen
-    """Run the pipeline."""
-    from flows.runtime import api_server, ended_by_ctrl_c, say_errors_once
+WEBHOOK = "Address that gets a line of JSON when the run ends; it stands in no record (URL)."
 
+
+@app.default
+def main(
+    *,
+    settings: Annotated[Settings, Parameter(name="*")] = Settings(),  # noqa: B008 -- frozen
+    webhook: Annotated[str | None, Parameter(help=WEBHOOK)] = None,
+) -> int:
+    """Run the pipeline."""
+    from flows.runtime import api_server, ended_by_ctrl_c, run_page, say_errors_once
+
+    if webhook:
+        os.environ["RNN_WEBHOOK"] = webhook
     with api_server() as wait_for_server, ended_by_ctrl_c():
         from flows.train import train_flow
 
         say_errors_once()
         wait_for_server()
-        folder = train_flow(settings)
+        state = train_flow(settings, return_state=True)
+        folder = state.result()
     print(f"Report: {folder / 'report.html'}")
+    print(f"In the UI: {run_page(state.state_details.flow_run_id)}")
     return 0
 
 
@@ -51,8 +63,11 @@ def run_command_line() -> int:
     except CycloptsError as error:
         print(f"Error: {setting_fault(error)}", file=sys.stderr)
         return 2
-    except PipelineError as error:
-        print(f"Error: {error}", file=sys.stderr)
+    except Exception as error:
+        line = one_line(error)
+        if line is None:
+            raise
+        print(f"Error: {line}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped. The same command goes on after the last whole epoch of each network.", file=sys.stderr)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
+from uuid import UUID
 
 import httpx
 from prefect.context import FlowRunContext, refresh_global_settings_context
@@ -16,10 +17,11 @@ from prefect.logging.configuration import setup_logging
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
+from prefect.utilities.urls import url_for
 
 from flows.config import RunnerName
 from flows.server import Server
-from tasks.errors import PipelineError
+from tasks.errors import PipelineError, one_line
 from tasks.machine import available_cores, end_with_parent
 
 
@@ -45,6 +47,13 @@ def api_server() -> Iterator[Callable[[], None]]:
             # What is still on its way to the server must arrive before the server ends.
             APILogWorker.drain_all(timeout=10)
             EventsWorker.drain_all(timeout=10)
+
+
+def run_page(run: UUID | None) -> str:
+    """Where the UI shows a run, after `api_server` has ended."""
+    if PREFECT_API_URL.value():
+        return url_for("flow-run", obj_id=run) or str(run)
+    return f"`prefect server start`, then http://127.0.0.1:4200/runs/flow-run/{run}"
 
 
 def _check(url: str) -> None:
@@ -137,7 +146,7 @@ def say_errors_once() -> None:
 
 def _not_said_elsewhere(record: logging.LogRecord) -> bool:
     fault = record.exc_info[1] if record.exc_info else None
-    return not isinstance(fault, PipelineError) and not record.getMessage().startswith("Finished in state Failed")
+    return one_line(fault) is None and not record.getMessage().startswith("Finished in state Failed")
 
 
 def _start_branch_process() -> None:

@@ -1,5 +1,6 @@
 """The training flow: fetch, prepare, train side by side, evaluate, compare, report."""
 
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -13,20 +14,27 @@ from prefect.logging import get_run_logger
 from artifacts import figures, report
 from artifacts.publish import publish
 from flows.config import Settings
-from flows.dead_runs import claim, mark_dead_runs
+from flows.dead_runs import claim, mark_dead_runs, mark_dead_tasks
+from flows.notify import post_end, post_line, webhook_is_set
 from flows.progress import watched
 from flows.runtime import branches_on
 from tasks.compare import compare
+from tasks.errors import PipelineError
 from tasks.evaluate import evaluate
 from tasks.fetch import fetch
 from tasks.files import point, write_bytes
 from tasks.prepare import prepare
 from tasks.results import Branch, Comparison, Dataset, Evaluation
+from tasks.retention import keep_last
 from tasks.reuse import result_of, run, start, storing
 from tasks.train import Job, train
 
+KILLED = "A branch's process was killed twice, perhaps for want of memory; free some, or use --runner thread"
+ENDS = ("on_completion", "on_failure", "on_crashed", "on_cancellation")
+HOOKS: dict[str, Any] = {end: [post_end] for end in ENDS} if webhook_is_set() else {}  # Prefect logs each, even idle.
 
-@flow(name="train", flow_run_name="{settings.title}")
+
+@flow(name="train", flow_run_name="{settings.title}", **HOOKS)
 def train_flow(settings: Settings = Settings()) -> Path:  # noqa: B008 -- frozen
     """Fetch and prepare the reviews, train the networks side by side, evaluate, compare, report."""
     begin()
@@ -37,11 +45,13 @@ def train_flow(settings: Settings = Settings()) -> Path:  # noqa: B008 -- frozen
     cut = {"words": data.words, "steps": data.steps, "reviews": data.reviews}
     dataset = run(stored(prepare), source=source, **cut, root=outputs / "data", fresh=fresh)
     tag_run(settings, dataset)
-    with branches_on(settings.run.runner, settings.run.address):
-        branches, evaluations = train_and_evaluate(jobs(settings, dataset, outputs), stored(train), stored(evaluate))
+    timed_train = stored(train).with_options(timeout_seconds=60 * settings.run.timeout)
+    branches, evaluations = train_all(settings, jobs(settings, dataset, outputs), timed_train, stored(evaluate))
     name = run_name()
     comparison = compare(name, dataset, branches, evaluations, settings.model_dump(mode="json"), settings.command())
-    return write_report(comparison, outputs)
+    folder = write_report(comparison, outputs)
+    remove_old_runs(outputs, settings.run.keep)
+    return folder
 
 
 def begin() -> None:
@@ -49,14 +59,36 @@ def begin() -> None:
     claim(str(runtime.flow_run.id))
     for name in mark_dead_runs("train"):
         get_run_logger().warning("Run %s was left by a dead process: marked as crashed", name)
+        post_line(f"train {name}: Crashed. Its process is gone")
 
 
 def jobs(settings: Settings, dataset: Dataset, outputs: Path) -> list[Job]:
-    """One job for each network."""
-    specs, fresh = settings.specs(), settings.run.fresh
+    """One job for each network and seed; networks with the same seed stand side by side."""
     plan = settings.plan(sample=dataset.source.kind == "sample")
-    alone = [Job(spec, plan, dataset, settings.training.seed, outputs / "models", fresh=fresh) for spec in specs]
+    alone = [
+        Job(spec, plan, dataset, seed, outputs / "models", fresh=settings.run.fresh, share=settings.run.share)
+        for seed in settings.seeds()
+        for spec in settings.specs()
+    ]
     return [replace(job, siblings=tuple(other.folder for other in alone)) for job in alone]
+
+
+def train_all(
+    settings: Settings, wanted: list[Job], train: Task[..., Any], evaluate: Task[..., Any]
+) -> tuple[list[Branch], list[Evaluation]]:
+    """Train and evaluate all branches; if a branch's process is killed, all go on from their last epochs, once."""
+    wanted[0].exchange().push(wanted[0].dataset)
+    for last_try in (False, True):
+        try:
+            with branches_on(settings.run.runner, settings.run.address):
+                return train_and_evaluate(wanted, train, evaluate)
+        except BrokenProcessPool:
+            mark_dead_tasks(runtime.flow_run.id)
+            if last_try:
+                raise PipelineError(KILLED) from None
+            get_run_logger().warning("A branch's process was killed; all branches go on after their last whole epochs")
+            wanted = [replace(job, fresh=False) for job in wanted]
+    raise AssertionError
 
 
 def train_and_evaluate(
@@ -65,11 +97,12 @@ def train_and_evaluate(
     """Train all branches side by side; each is evaluated as soon as it is trained."""
     with watched(wanted):
         trained = [start(train, job=job) for job in wanted]
-        evaluated = [
-            start(evaluate, branch=branch, dataset=job.dataset, fresh=job.fresh)
-            for job, branch in zip(wanted, trained, strict=True)
-        ]
-        return [result_of(branch) for branch in trained], [result_of(evaluation) for evaluation in evaluated]
+        evaluated = [start(evaluate, branch=branch, job=job) for job, branch in zip(wanted, trained, strict=True)]
+        branches = [result_of(branch) for branch in trained]
+        evaluations = [result_of(evaluation) for evaluation in evaluated]
+    for made in (*branches, *evaluations):
+        wanted[0].exchange().pull(made)
+    return branches, evaluations
 
 
 def write_report(comparison: Comparison, outputs: Path) -> Path:
@@ -82,6 +115,12 @@ def write_report(comparison: Comparison, outputs: Path) -> Path:
     point(outputs / "latest", folder)
     get_run_logger().info("Report: %s", folder / "report.html")
     return folder
+
+
+def remove_old_runs(outputs: Path, keep: int | None) -> None:
+    """`--keep`: what `tasks.retention` says, and a line in the log."""
+    if keep is not None and (removed := keep_last(outputs, keep)):
+        get_run_logger().info("Removed older runs: %s", ", ".join(removed))
 
 
 def run_name() -> str:

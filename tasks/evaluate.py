@@ -12,12 +12,13 @@ from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from tasks.data.tokens import read_column, read_tokens
+from tasks.errors import may_pass
 from tasks.files import atomic_path, fingerprint, read_json, sha256_of_file, source_version, write_json
 from tasks.models.recurrence import forward
 from tasks.models.spec import ModelSpec
 from tasks.results import Branch, Dataset, Evaluation, Point, Scores
 from tasks.reuse import is_whole, keyed
-from tasks.train import open_learner
+from tasks.train import Job, open_learner
 
 SOURCES = Path(__file__), Path(__file__).parent / "models"
 RECORD = "evaluation.json"
@@ -130,11 +131,18 @@ def _save_predictions(
 @task(
     name="evaluate",
     task_run_name="evaluate {branch.name} seed {branch.seed}",
-    cache_key_fn=keyed(lambda branch, dataset, **_: f"evaluate-{branch.name}-{evaluation_key(branch, dataset)}"),
+    cache_key_fn=keyed(lambda branch, job: f"evaluate-{branch.name}-{evaluation_key(branch, job.dataset)}"),
+    retries=1,
+    retry_delay_seconds=5,
+    retry_condition_fn=may_pass,
 )
-def evaluate(branch: Branch, dataset: Dataset, fresh: bool = False) -> Evaluation:
+def evaluate(branch: Branch, job: Job) -> Evaluation:
     """`evaluate_branch`, and a line in the log."""
-    evaluation = evaluate_branch(branch, dataset, fresh)
+    share = job.exchange()
+    for needed in (branch, job.dataset):
+        share.pull(needed)
+    evaluation = evaluate_branch(branch, job.dataset, job.fresh)
+    share.push(evaluation)
     get_run_logger().info(
         "%s seed %d: test accuracy %.4f at the last epoch, %.4f at the best; NumPy differs by %.1e at most",
         branch.name, branch.seed, evaluation.last.accuracy, evaluation.best.accuracy, evaluation.numpy_difference,

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from tasks.data import sample, sample_words
-from tasks.errors import DataError, NetworkError
+from tasks.errors import DataError, NetworkError, may_pass
 from tasks.files import fingerprint, sha256_of_file, source_version
 from tasks.results import Source
 from tasks.reuse import keyed
@@ -186,7 +186,14 @@ def _sample(cache: Path) -> Source:
     return Source("sample", path.resolve(), sha256_of_file(path), "made by this project", index.resolve())
 
 
-@task(name="fetch", task_run_name="fetch {source}", cache_key_fn=keyed(fetch_key))
+@task(
+    name="fetch",
+    task_run_name="fetch {source}",
+    cache_key_fn=keyed(fetch_key),
+    retries=1,
+    retry_delay_seconds=10,
+    retry_condition_fn=may_pass,
+)
 def fetch(data: Path | None, source: Literal["auto", "imdb", "sample"], cache: Path) -> Source:
     """`find_source`, and a line in the log that says what was found."""
     found = find_source(data, source, cache)

@@ -19,7 +19,7 @@ from tasks.data.imdb_npz import Reviews, read_imdb_npz
 from tasks.data.padding import keras_shuffles, lengths, unknown_rate
 from tasks.data.tokens import read_column, read_tokens, schema, write_split
 from tasks.data.vocabulary import read_word_index, words_of
-from tasks.errors import DataError
+from tasks.errors import DataError, may_pass
 from tasks.files import fingerprint, read_json, sha256_of_file, source_version, write_json
 from tasks.results import Dataset, Source, Split
 from tasks.reuse import is_whole, keyed
@@ -187,6 +187,9 @@ def content_digest(train: Reviews, test: Reviews) -> str:
     name="prepare",
     task_run_name="prepare {words} words, {steps} steps",
     cache_key_fn=keyed(lambda **parameters: f"prepare-{dataset_key(**parameters)}"),
+    retries=1,
+    retry_delay_seconds=5,
+    retry_condition_fn=may_pass,
 )
 def prepare(source: Source, words: int, steps: int, reviews: int | None, root: Path, fresh: bool = False) -> Dataset:
     """`prepare_dataset`, and a line in the log that says whether it was reused."""

@@ -2,10 +2,21 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 SourceKind = Literal["imdb", "file", "sample"]
 Point = Literal["last", "best"]
+
+
+class Made(Protocol):
+    """A step's result, which points to files."""
+
+    @property
+    def title(self) -> str:
+        """A few words for people."""
+
+    def files(self) -> dict[Path, str]:
+        """Each file with its SHA-256."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +129,16 @@ class Branch:
     def title(self) -> str:
         """A few words for people."""
         return f"{len(self.history)} epochs, validation accuracy {self.history[-1].val_accuracy:.4f}"
+
+    @property
+    def label(self) -> str:
+        """Name of the branch for people."""
+        return f"{self.name} seed {self.seed}"
+
+    @property
+    def stem(self) -> str:
+        """Start of the names of its figures."""
+        return f"{self.name}-seed{self.seed}"
 
     @property
     def train_seconds(self) -> float:

@@ -7,7 +7,7 @@ only while the files that it points to have the SHA-256 that it recorded.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from prefect import Task
 from prefect.context import TaskRunContext
@@ -17,19 +17,9 @@ from prefect.logging import get_run_logger
 from prefect.results import ResultStore
 
 from tasks.files import sha256_of_file
+from tasks.results import Made
 
 CacheKey = Callable[[TaskRunContext, dict[str, Any]], str | None]
-
-
-class Made(Protocol):
-    """A step's result, which points to files."""
-
-    @property
-    def title(self) -> str:
-        """A few words for people."""
-
-    def files(self) -> dict[Path, str]:
-        """Each file with its SHA-256."""
 
 
 def is_whole(made: Made) -> bool:

@@ -22,12 +22,14 @@ from pydantic_core import to_jsonable_python
 
 from tasks import machine
 from tasks.data.tokens import read_column, read_tokens
+from tasks.errors import may_pass
 from tasks.files import atomic_path, fingerprint, read_json, sha256_of_file, source_version, write_json
 from tasks.journal import Journal
 from tasks.models.learner import Batch, Learner, Metrics
 from tasks.models.spec import ModelSpec, TrainingPlan
 from tasks.results import Branch, Dataset, Epoch
 from tasks.reuse import is_whole, keyed
+from tasks.share import Share
 
 SOURCES = Path(__file__), Path(__file__).parent / "models"
 ARITHMETIC = ("keras", "tensorflow", "numpy", "numba")
@@ -48,6 +50,7 @@ class Job:
     root: Path
     siblings: tuple[Path, ...] = ()
     fresh: bool = False
+    share: str | None = None
 
     @property
     def key(self) -> str:
@@ -64,6 +67,10 @@ class Job:
     def folder(self) -> Path:
         """Where the branch's files lie."""
         return self.root / f"{self.spec.name}-seed{self.seed}-{self.key}"
+
+    def exchange(self) -> Share:
+        """What this branch exchanges with other machines."""
+        return Share(self.share, self.root.parent)
 
     def threads(self) -> int:
         """This branch's fair share of the processors now: those of siblings that have ended are free again."""
@@ -298,11 +305,17 @@ def _save_models(job: Job, learner: Learner, best: int) -> None:
     name="train",
     task_run_name="train {job.label}",
     cache_key_fn=keyed(lambda job: f"train-{job.spec.name}-seed{job.seed}-{job.key}"),
+    retries=1,
+    retry_delay_seconds=5,
+    retry_condition_fn=may_pass,
 )
 def train(job: Job) -> Branch:
     """`train_branch`, and lines in the log that say which learner runs and how it went."""
-    logger = get_run_logger()
+    logger, share = get_run_logger(), job.exchange()
+    share.pull(job.dataset)
+    share.pull_if_there(job.folder / name for name in (RECORD, *FILES) if not (job.folder / name).exists())
     branch = train_branch(job, logger.info)
+    share.push(branch, job.folder / RECORD)
     logger.info(
         "%s: %d epochs in %.1f s, validation accuracy %.4f (best %.4f at epoch %d)",
         job.label, len(branch.history), branch.train_seconds, branch.history[-1].val_accuracy,
