@@ -56,6 +56,14 @@ def main(
     return 0
 
 
+@app.command
+def doctor(*, settings: Annotated[Settings, Parameter(name="*")] = Settings()) -> int:  # noqa: B008 -- frozen
+    """Check server, versions, output folder, cache and data, mark dead runs, and say what to mend (exit status 1)."""
+    from flows.doctor import doctor as examine
+
+    return examine(settings)
+
+
 def run_command_line() -> int:
     """The command line, with its exit status."""
     try:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from httpx import TransportError
 from prefect import Task, flow, runtime
 from prefect.client.orchestration import get_client
 from prefect.logging import get_run_logger
@@ -111,9 +112,12 @@ def write_report(comparison: Comparison, outputs: Path) -> Path:
     drawn = {stem: figures.picture(figure) for stem, figure in figures.all_figures(comparison).items()}
     for name, content in report.files(comparison, drawn).items():
         write_bytes(folder / name, content)
-    publish(comparison, drawn, (folder / "report.html").as_uri())
     point(outputs / "latest", folder)
     get_run_logger().info("Report: %s", folder / "report.html")
+    try:
+        publish(comparison, drawn, (folder / "report.html").as_uri())
+    except TransportError as error:
+        get_run_logger().warning("The report is written, but could not be published (%s)", error)
     return folder
 
 

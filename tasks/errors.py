@@ -3,6 +3,8 @@
 import errno
 from typing import Any
 
+import httpx
+
 
 class PipelineError(Exception):
     """A fault of the run's inputs or surroundings. The command line prints its text and exits with status 1."""
@@ -31,6 +33,11 @@ def one_line(error: BaseException | None) -> str | None:
     """What to tell the user of a fault that they can mend, or None for any other fault."""
     if isinstance(error, PipelineError):
         return str(error)
+    if isinstance(error, httpx.TransportError):  # Downloads raise NetworkError: this one is Prefect's.
+        return (
+            f"The Prefect server no longer answers ({error}). What was finished is kept: with a server up, the same "
+            "command goes on from there and reports it"
+        )
     if isinstance(error, OSError) and error.errno in DISK:
         place = f"{error.filename}: " if error.filename else ""
         what = error.strerror if error.filename else str(error)

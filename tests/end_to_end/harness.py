@@ -4,15 +4,20 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
+import httpx
 import psutil
+import tenacity
 
+PREFECT = Path(sys.executable).parent / "prefect"
 ROOT = Path(__file__).parent.parent.parent
 SMALL = ("--source", "sample", "--reviews", "600", "--steps", "120", "--epochs", "6")
 
@@ -57,11 +62,15 @@ class Process:
         """Everything that it wrote so far."""
         return "".join(self.lines)
 
-    def wait_for(self, text: str, seconds: float = 120) -> None:
-        """Return when a line with `text` was written; fail if it ended or the time is over without one."""
+    def wait_for(self, text: str, seconds: float = 120, after: int = 0) -> None:
+        """Return when `text` was written below line `after`; fail if it ended or the time is over without it."""
+
+        def written() -> bool:
+            return any(text in line for line in self.lines[after:])
+
         with self._news:
-            self._news.wait_for(lambda: text in self.output or not self._reader.is_alive(), seconds)
-        assert text in self.output, f"{text!r} expected in:\n{self.output}"
+            self._news.wait_for(lambda: written() or not self._reader.is_alive(), seconds)
+        assert written(), f"{text!r} expected in:\n{self.output}"
 
     def wait(self, seconds: float = 240) -> int:
         """Its exit status."""
@@ -153,3 +162,22 @@ with get_client(sync_client=True) as client:
         stdout=subprocess.PIPE, text=True, timeout=120,
     )  # fmt: skip
     return json.loads(done.stdout.splitlines()[-1])
+
+
+@contextlib.contextmanager
+def serving(home: Path, **more: str) -> Iterator[tuple[Process, dict[str, str]]]:
+    """A server of its own, and the environment of everything that talks to it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    page = f"http://127.0.0.1:{port}"
+    path = f"{PREFECT.parent}{os.pathsep}{os.environ['PATH']}"
+    settings = {"PREFECT_API_URL": f"{page}/api", "PREFECT_SERVER_API_PORT": str(port), "PATH": path}
+    origin = {"PREFECT_SERVER_CORS_ALLOWED_ORIGINS": page}
+    process = Process(home, [PREFECT, "server", "start"], **settings, **origin, **more)
+    patient = tenacity.retry(stop=tenacity.stop_after_delay(90), wait=tenacity.wait_fixed(0.2))
+    patient(httpx.get)(f"{page}/api/health")
+    try:
+        yield process, settings
+    finally:
+        process.end()

@@ -1,0 +1,58 @@
+"""A real Prefect server with a work pool, the project's deployments and a worker: one for all tests that need it."""
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.harness import PREFECT, ROOT, Process, environment, serving
+
+
+@dataclass
+class Served:
+    """The server and what runs beside it."""
+
+    home: Path
+    settings: dict[str, str]
+    worker: Process | None = None
+
+    @property
+    def page(self) -> str:
+        """Address of the UI."""
+        return self.settings["PREFECT_API_URL"].removesuffix("/api")
+
+    def prefect(self, *arguments: str, seconds: float = 240) -> "subprocess.CompletedProcess[str]":
+        """The outcome of a `prefect` command."""
+        return subprocess.run(
+            [PREFECT, "--no-prompt", *arguments], env=environment(self.home, **self.settings), cwd=ROOT,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds,
+        )  # fmt: skip
+
+    def start_worker(self) -> Process:
+        """A worker for the deployments' pool, when it has said that it is up."""
+        command = [PREFECT, "worker", "start", "--pool", "rnn", "--name", "tests"]
+        self.worker = Process(self.home, command, **self.settings)
+        self.worker.wait_for("Worker 'tests' started!")
+        return self.worker
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A Prefect server on a fresh home."""
+    home = tmp_path_factory.mktemp("prefect")
+    with serving(home) as (_, settings):
+        yield Served(home, settings)
+
+
+@pytest.fixture(scope="session")
+def deployed(server: Served) -> Iterator[Served]:
+    """The server with pool, deployments and a worker, as the README sets them up."""
+    for command in (["work-pool", "create", "--type", "process", "rnn"], ["deploy", "--all"]):
+        done = server.prefect(*command)
+        assert done.returncode == 0, done.stdout
+    server.start_worker()
+    yield server
+    assert server.worker
+    server.worker.end()

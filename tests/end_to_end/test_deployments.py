@@ -1,0 +1,128 @@
+"""Deployments on a real server with a real worker."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.end_to_end.conftest import Served
+from tests.end_to_end.harness import SMALL, Process, ask, metrics, outcome
+
+
+def smoke(outputs: Path) -> dict[str, Any]:
+    """The form's value for a smoke run."""
+    return {"run": {"smoke": True, "outputs": str(outputs)}}
+
+
+def test_a_deployment_runs_through_a_worker_twice_in_a_row(deployed: Served, tmp_path: Path) -> None:
+    for models in (["simple_rnn"], ["lstm"]):
+        settings = smoke(tmp_path) | {"models": {"models": models}}
+        done = deployed.prefect(
+            "deployment", "run", "train/train", "--param", f"settings={json.dumps(settings)}", "--watch"
+        )
+        assert done.returncode == 0, done.stdout
+        assert "Completed" in done.stdout
+        assert [branch["name"] for branch in metrics(tmp_path)["branches"]] == models
+
+
+@pytest.mark.parametrize(("value", "named"), [(0, "greater than or equal to 1"), ("many", "integer")])
+def test_a_wrong_value_is_refused_when_the_run_is_asked_for(deployed: Served, value: Any, named: str) -> None:
+    settings = {"training": {"epochs": value}}
+    done = deployed.prefect("deployment", "run", "train/train", "--param", f"settings={json.dumps(settings)}")
+    assert done.returncode == 1
+    assert "epochs" in done.stdout or named in done.stdout, done.stdout
+
+
+def test_the_form_has_a_description_for_every_setting(deployed: Served) -> None:
+    schema = ask(
+        deployed.home,
+        "print(json.dumps(client.read_deployment_by_name('train/train').parameter_openapi_schema))",
+        **deployed.settings,
+    )
+    sections = [
+        part for name, part in schema["definitions"].items() if name.endswith("Settings") and name != "Settings"
+    ]
+    for section in sections:
+        for name, field in section["properties"].items():
+            assert field.get("description"), name
+    bounds = schema["definitions"]["TrainingSettings"]["properties"]
+    assert bounds["epochs"]["minimum"] == 1
+    assert bounds["epochs"]["maximum"] == 1000
+    choices = schema["definitions"]["DataSettings"]["properties"]["source"]["enum"]
+    assert choices == ["auto", "imdb", "sample"]
+
+
+def test_the_nightly_deployment_refuses_the_sample_and_has_a_time_zone(deployed: Served) -> None:
+    nightly = """
+found = client.read_deployment_by_name('train/train-nightly')
+schedule = found.schedules[0].schedule
+print(json.dumps([found.parameters, schedule.cron, schedule.timezone, found.concurrency_options.collision_strategy]))
+"""
+    parameters, cron, zone, strategy = ask(deployed.home, nightly, **deployed.settings)
+    assert parameters["settings"]["data"]["source"] == "imdb"
+    assert (cron, zone, strategy) == ("0 2 * * *", "Europe/Berlin", "CANCEL_NEW")
+
+
+def test_a_schedule_of_every_minute_fires(deployed: Served, tmp_path: Path) -> None:
+    settings = json.dumps({"settings": smoke(tmp_path) | {"models": {"models": ["simple_rnn"]}}})
+    schedule = f"""
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.schedules import CronSchedule
+deployment = client.read_deployment_by_name('train/train')
+made = client._client.post(f'/deployments/{{deployment.id}}/schedules', json=[DeploymentScheduleCreate(
+    schedule=CronSchedule(cron='* * * * *', timezone='Europe/Berlin'), active=True, parameters=json.loads({settings!r}),
+).model_dump(mode='json')]).json()
+print(json.dumps([str(deployment.id), made[0]['id']]))
+"""
+    assert deployed.worker
+    already = len(deployed.worker.lines)
+    deployment, made = ask(deployed.home, schedule, **deployed.settings)
+    try:
+        deployed.worker.wait_for("Finished in state Completed()", 180, after=already)
+    finally:
+        httpx.delete(f"{deployed.page}/api/deployments/{deployment}/schedules/{made}").raise_for_status()
+    runs = httpx.post(
+        f"{deployed.page}/api/flow_runs/filter",
+        json={"flow_runs": {"deployment_id": {"any_": [deployment]}, "state": {"type": {"any_": ["COMPLETED"]}}}},
+    ).json()
+    assert [run for run in runs if run["auto_scheduled"]]
+    assert (tmp_path / "latest" / "report.html").exists()
+
+
+def test_a_worker_that_is_killed_loses_nothing(deployed: Served, tmp_path: Path) -> None:
+    settings = {"data": {"source": "sample", "reviews": 600, "steps": 120}, "training": {"epochs": 6}}
+    text = json.dumps(settings | {"run": {"outputs": str(tmp_path)}})
+    assert deployed.worker
+    already = len(deployed.worker.lines)
+    assert deployed.prefect("deployment", "run", "train/train", "--param", f"settings={text}").returncode == 0
+    deployed.worker.wait_for("lstm seed 1: epoch 2/6", after=already)
+    below = deployed.worker.children()
+    deployed.worker.kill()
+    for process in below:
+        if process.is_running():
+            process.kill()
+    deployed.start_worker()
+    again = Process.main(deployed.home, *SMALL, "--outputs", tmp_path, **deployed.settings)
+    assert again.wait() == 0, again.output
+    line = next(line for line in again.lines if re.search("lstm seed 1: (goes on after epoch|reused)", line))
+    assert "reused" in line or int(line.split("after epoch ")[1]) >= 2
+    assert len(outcome(tmp_path)["curves"]["lstm 1"]) == 6
+
+
+def test_another_origin_is_refused(server: Served) -> None:
+    wanted = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+    address = f"{server.page}/api/flow_runs/filter"
+    foreign = httpx.options(address, headers={"Origin": "http://evil.example"} | wanted)
+    assert foreign.status_code == 400
+    assert "access-control-allow-origin" not in foreign.headers
+    own = httpx.options(address, headers={"Origin": server.page} | wanted)
+    assert own.status_code == 200
+    assert own.headers["access-control-allow-origin"] == server.page
+    # A form of a foreign page can post without asking first, but only as text, which the API does not read.
+    as_text = {"Origin": "http://evil.example", "Content-Type": "text/plain"}
+    assert httpx.post(f"{server.page}/api/flows/", content='{"name": "evil"}', headers=as_text).status_code == 422
+    as_json = {"Origin": server.page, "Content-Type": "application/json"}
+    assert httpx.post(f"{server.page}/api/flows/", content='{"name": "good"}', headers=as_json).is_success

@@ -1,0 +1,46 @@
+import errno
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+
+from tasks.errors import DataError, NetworkError, may_pass, one_line
+
+
+def failed(error: Exception) -> Any:
+    """A state whose result raises."""
+
+    def result() -> None:
+        raise error
+
+    return SimpleNamespace(result=result)
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (NetworkError("no download"), True),
+        (OSError(errno.EIO, "Input/output error"), True),
+        (DataError("wrong"), False),
+        (OSError(errno.ENOSPC, "No space left on device"), False),
+        (ValueError("a fault of ours"), False),
+    ],
+)
+def test_only_faults_that_may_pass_are_tried_again(error: Exception, again: bool) -> None:
+    assert may_pass(None, None, failed(error)) is again
+
+
+def test_a_fault_of_the_disk_names_the_file_and_what_to_do() -> None:
+    line = one_line(OSError(errno.ENOSPC, "No space left on device", "/data/x.parquet"))
+    assert line is not None
+    assert line.startswith("/data/x.parquet: No space left on device; free some space")
+    assert "\n" not in line
+
+
+def test_a_server_that_went_away_is_one_line() -> None:
+    assert "no longer answers (refused)" in (one_line(httpx.ConnectError("refused")) or "")
+
+
+def test_a_fault_of_ours_keeps_its_traceback() -> None:
+    assert one_line(ValueError("x")) is None
