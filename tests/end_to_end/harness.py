@@ -89,13 +89,21 @@ class Process:
         except psutil.NoSuchProcess:
             return []
 
-    def server(self) -> psutil.Process:
-        """The Prefect server that it started."""
-        return next(child for child in self.children() if "create_app" in " ".join(child.cmdline()))
+    def servers(self) -> list[psutil.Process]:
+        """The Prefect server that it started, if it is there yet."""
+        return self._running("create_app")
 
     def branches(self) -> list[psutil.Process]:
         """The processes that its branches run in."""
-        return [child for child in self.children() if "spawn_main" in " ".join(child.cmdline())]
+        return self._running("spawn_main")
+
+    def _running(self, command: str) -> list[psutil.Process]:
+        found = []
+        for child in self.children():
+            with contextlib.suppress(psutil.Error):
+                if command in " ".join(child.cmdline()):
+                    found.append(child)
+        return found
 
     def kill(self) -> None:
         """`kill -9` of this process alone; its children have to notice by themselves."""

@@ -83,7 +83,7 @@ def test_a_branch_whose_process_is_killed_goes_on_in_the_same_run(
 def test_a_killed_server_is_started_again(home: Path, undisturbed: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     run = Process.main(home, *SMALL, "--outputs", tmp_path)
     run.wait_for("lstm seed 1: epoch 1/6")
-    run.server().kill()
+    run.servers()[0].kill()
     assert run.wait() == 0, run.output
     assert outcome(tmp_path) == undisturbed[1]
     states = ask(home, "print(json.dumps([run.state.name for run in client.read_flow_runs(limit=1)]))")

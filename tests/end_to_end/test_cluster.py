@@ -1,0 +1,59 @@
+"""Branches on a Dask cluster: a scheduler and two worker processes on this machine."""
+
+import contextlib
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.harness import PREFECT, SMALL, Process, metrics
+
+BIN = PREFECT.parent
+
+
+@dataclass
+class Cluster:
+    """A scheduler's address and its two workers."""
+
+    address: str
+    workers: list[Process]
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A Dask cluster of two workers."""
+    if importlib.util.find_spec("prefect_dask") is None:
+        pytest.skip("prefect-dask is not installed: `uv sync --extra dask`")
+    home, local = tmp_path / "prefect", {"DASK_DISTRIBUTED__WORKER__MEMORY__TERMINATE": "False"}
+    with contextlib.ExitStack() as stack:
+
+        def start(*command: str) -> Process:
+            process = Process(home, [BIN / "dask", *command], **local)
+            stack.callback(process.end)
+            return process
+
+        scheduler = start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        scheduler.wait_for("Scheduler at:")
+        address = next(line for line in scheduler.lines if "Scheduler at:" in line).split()[-1]
+        quiet = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path / "dask"))
+        workers = [start("worker", address, *quiet) for _ in range(2)]
+        for worker in workers:
+            worker.wait_for("Registered to:")
+        yield Cluster(address, workers)
+
+
+def test_all_branches_finish_though_a_worker_is_killed(cluster: Cluster, tmp_path: Path) -> None:
+    on_dask = ("--runner", "dask", "--address", cluster.address, "--replicates", "4")
+    run = Process.main(tmp_path / "prefect", *SMALL, *on_dask, "--outputs", tmp_path / "outputs")
+    for worker in cluster.workers:
+        worker.wait_for("trained by compiled loops")
+    cluster.workers[1].kill()
+    assert run.wait() == 0, run.output
+    branches = metrics(tmp_path / "outputs")["branches"]
+    assert sorted((branch["name"], branch["seed"]) for branch in branches) == [
+        (name, seed) for name in ("lstm", "simple_rnn") for seed in (1, 2, 3, 4)
+    ]
+    assert all(len(branch["history"]) == 6 for branch in branches)
+    assert "Traceback" not in run.output

@@ -1,0 +1,50 @@
+"""Runs that are recorded in PostgreSQL instead of Prefect's SQLite file."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.harness import Process, ask
+
+
+@pytest.fixture
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The connection URL of an empty database."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    programs = found[-1] if found else Path(shutil.which("initdb") or "/missing").parent
+    if not (programs / "initdb").exists():
+        pytest.skip("PostgreSQL is not installed: `apt-get install postgresql`")
+    place = tmp_path_factory.mktemp("postgresql")
+    user = {}
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root.
+        account = pwd.getpwnam("postgres")
+        for folder in (place, *place.parents[:2]):
+            folder.chmod(0o755)
+        os.chown(place, account.pw_uid, account.pw_gid)
+        user = {"user": account.pw_uid, "group": account.pw_gid}
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    made = [programs / "initdb", "--pgdata", place / "data", "--auth", "trust", "--username", "prefect"]
+    subprocess.run(made, check=True, stdout=subprocess.DEVNULL, cwd=place, **user)  # type: ignore[call-overload]
+    command = [programs / "pg_ctl", "--pgdata", place / "data", "--wait", "--log", place / "log"]
+    served = [*command, "--options", f"-h 127.0.0.1 -p {port} -k {place}"]
+    subprocess.run([*served, "start"], check=True, stdout=subprocess.DEVNULL, cwd=place, **user)  # type: ignore[call-overload]
+    yield f"postgresql+asyncpg://prefect@127.0.0.1:{port}/postgres"
+    stop = [*command, "--mode", "immediate", "stop"]
+    subprocess.run(stop, check=True, stdout=subprocess.DEVNULL, cwd=place, **user)  # type: ignore[call-overload]
+
+
+def test_a_run_is_recorded_in_postgresql(database: str, tmp_path: Path) -> None:
+    home, setting = tmp_path / "prefect", {"PREFECT_SERVER_DATABASE_CONNECTION_URL": database}
+    run = Process.main(home, "--smoke", "--models", "simple_rnn", "--outputs", tmp_path / "outputs", **setting)
+    assert run.wait() == 0, run.output
+    states = ask(home, "print(json.dumps([run.state.name for run in client.read_flow_runs()]))", **setting)
+    assert states == ["Completed"]
+    assert not (home / "prefect.db").exists()
