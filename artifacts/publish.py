@@ -12,14 +12,18 @@ MAX_BYTES = 2_000_000
 
 
 def publish(comparison: Comparison, drawn: Mapping[str, Picture], page: str) -> None:
-    """Publish the report to the current run.
-
-    Raises:
-        ValueError: the markdown would exceed 2 MB, which the UI loads too slowly.
-    """
-    text = report.markdown(comparison, lambda stem: drawn[stem].data_uri)
-    if len(text) > MAX_BYTES:
-        raise ValueError(f"the report's markdown has {len(text)} bytes; at most {MAX_BYTES} are published")
+    """Publish the report to the current run; what exceeds 2 MB, which the UI loads too slowly, loses figures."""
+    text = within(MAX_BYTES, comparison, drawn)
     create_markdown_artifact(text, key="report", description=comparison.title)
     create_table_artifact(report.table(comparison), key="comparison", description=comparison.title)
     create_link_artifact(page, link_text="report.html", key="report-html", description="The whole report as one file")
+
+
+def within(size: int, comparison: Comparison, drawn: Mapping[str, Picture]) -> str:
+    """The report as markdown with its figures inside, in at most `size` bytes if figures are what exceeds it."""
+    stems = sorted(drawn, key=lambda stem: len(drawn[stem].png))
+    while True:
+        text = report.markdown(comparison, lambda stem: drawn[stem].data_uri if stem in stems else None)
+        if len(text.encode()) <= size or not stems:
+            return text
+        stems.pop()

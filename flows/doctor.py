@@ -9,13 +9,12 @@ from typing import NamedTuple
 import httpx
 from packaging.requirements import Requirement
 from prefect.client.constants import SERVER_API_VERSION
-from prefect.settings import PREFECT_API_URL
 from rich.console import Console
 from rich.table import Table
 
 from flows.config import Settings
 from flows.dead_runs import mark_dead_runs
-from flows.runtime import api_server
+from flows.runtime import api_server, server_address
 from tasks.data.imdb_npz import read_imdb_npz
 from tasks.errors import PipelineError, one_line
 from tasks.fetch import NPZ_SHA256, OFFICIAL
@@ -64,11 +63,11 @@ def versions(_: Settings) -> Iterator[Finding]:
 
 def server(_: Settings) -> Iterator[Finding]:
     """Whether the Prefect server answers, with our version; runs that died are marked."""
-    where = PREFECT_API_URL.value() or "one that lives as long as the run"
+    where = server_address() or "one that lives as long as the run"
     try:
         with api_server() as wait:
             wait()
-            theirs = str(httpx.get(f"{PREFECT_API_URL.value()}/version", timeout=10).json())
+            theirs = str(httpx.get(f"{server_address()}/version", timeout=10).json())
             dead = mark_dead_runs("train")
     except PipelineError as error:
         yield Finding("Prefect server", where, str(error))

@@ -49,6 +49,11 @@ def api_server() -> Iterator[Callable[[], None]]:
             EventsWorker.drain_all(timeout=10)
 
 
+def server_address() -> str | None:
+    """The API address of the configured server, None if there is none."""
+    return cast(str | None, PREFECT_API_URL.value())
+
+
 def run_page(run: UUID | None) -> str:
     """Where the UI shows a run, after `api_server` has ended."""
     if PREFECT_API_URL.value():

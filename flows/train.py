@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from httpx import TransportError
 from prefect import Task, flow, runtime
@@ -22,10 +22,13 @@ from flows.runtime import branches_on
 from tasks.compare import compare
 from tasks.errors import PipelineError
 from tasks.evaluate import evaluate
+from tasks.evidence import choose_reviews
+from tasks.explain import explain
 from tasks.fetch import fetch
 from tasks.files import point, write_bytes
+from tasks.machine import Clock
 from tasks.prepare import prepare
-from tasks.results import Branch, Comparison, Dataset, Evaluation
+from tasks.results import Branch, Chosen, Comparison, Dataset, Evaluation, Explanation
 from tasks.retention import keep_last
 from tasks.reuse import result_of, run, start, storing
 from tasks.train import Job, train
@@ -37,19 +40,24 @@ HOOKS: dict[str, Any] = {end: [post_end] for end in ENDS} if webhook_is_set() el
 
 @flow(name="train", flow_run_name="{settings.title}", **HOOKS)
 def train_flow(settings: Settings = Settings()) -> Path:  # noqa: B008 -- frozen
-    """Fetch and prepare the reviews, train the networks side by side, evaluate, compare, report."""
+    """Fetch and prepare the reviews, train the networks side by side, evaluate, explain, compare, report."""
     begin()
-    settings = settings.effective()
+    clock, settings = Clock(), settings.effective()
     outputs, data, fresh = settings.run.outputs.resolve(), settings.data, settings.run.fresh
     stored = partial(storing, folder=outputs / "cache" / "results", fresh=fresh)
     source = run(stored(fetch), data=data.data, source=data.source, cache=outputs / "cache")
+    clock.lap("fetch")
     cut = {"words": data.words, "steps": data.steps, "reviews": data.reviews}
     dataset = run(stored(prepare), source=source, **cut, root=outputs / "data", fresh=fresh)
+    clock.lap("prepare")
     tag_run(settings, dataset)
-    timed_train = stored(train).with_options(timeout_seconds=60 * settings.run.timeout)
-    branches, evaluations = train_all(settings, jobs(settings, dataset, outputs), timed_train, stored(evaluate))
-    name = run_name()
-    comparison = compare(name, dataset, branches, evaluations, settings.model_dump(mode="json"), settings.command())
+    steps = Steps(
+        stored(train).with_options(timeout_seconds=60 * settings.run.timeout), stored(evaluate), stored(explain)
+    )
+    trained = train_all(settings, jobs(settings, dataset, outputs), steps, clock)
+    comparison = compare(
+        run_name(), dataset, *trained, settings.model_dump(mode="json"), settings.command(), clock.laps
+    )
     folder = write_report(comparison, outputs)
     remove_old_runs(outputs, settings.run.keep)
     return folder
@@ -74,15 +82,30 @@ def jobs(settings: Settings, dataset: Dataset, outputs: Path) -> list[Job]:
     return [replace(job, siblings=tuple(other.folder for other in alone)) for job in alone]
 
 
-def train_all(
-    settings: Settings, wanted: list[Job], train: Task[..., Any], evaluate: Task[..., Any]
-) -> tuple[list[Branch], list[Evaluation]]:
-    """Train and evaluate all branches; if a branch's process is killed, all go on from their last epochs, once."""
+class Steps(NamedTuple):
+    """The tasks of a branch, with their results stored."""
+
+    train: Task[..., Any]
+    evaluate: Task[..., Any]
+    explain: Task[..., Any]
+
+
+class Trained(NamedTuple):
+    """What comes out of all branches, and the reviews that they were asked to read."""
+
+    branches: list[Branch]
+    evaluations: list[Evaluation]
+    explanations: list[Explanation]
+    chosen: tuple[Chosen, ...]
+
+
+def train_all(settings: Settings, wanted: list[Job], steps: Steps, clock: Clock) -> Trained:
+    """Run all branches; if a branch's process is killed, all go on from their last epochs, once."""
     wanted[0].exchange().push(wanted[0].dataset)
     for last_try in (False, True):
         try:
             with branches_on(settings.run.runner, settings.run.address):
-                return train_and_evaluate(wanted, train, evaluate)
+                return run_branches(wanted, steps, clock)
         except BrokenProcessPool:
             mark_dead_tasks(runtime.flow_run.id)
             if last_try:
@@ -92,18 +115,25 @@ def train_all(
     raise AssertionError
 
 
-def train_and_evaluate(
-    wanted: list[Job], train: Task[..., Any], evaluate: Task[..., Any]
-) -> tuple[list[Branch], list[Evaluation]]:
-    """Train all branches side by side; each is evaluated as soon as it is trained."""
+def run_branches(wanted: list[Job], steps: Steps, clock: Clock) -> Trained:
+    """Train all branches side by side, each evaluated as soon as it is trained; then each explains itself."""
     with watched(wanted):
-        trained = [start(train, job=job) for job in wanted]
-        evaluated = [start(evaluate, branch=branch, job=job) for job, branch in zip(wanted, trained, strict=True)]
+        trained = [start(steps.train, job=job) for job in wanted]
+        evaluated = [start(steps.evaluate, branch=branch, job=job) for job, branch in zip(wanted, trained, strict=True)]
         branches = [result_of(branch) for branch in trained]
-        evaluations = [result_of(evaluation) for evaluation in evaluated]
+    clock.lap("train")
+    evaluations = [result_of(evaluation) for evaluation in evaluated]
     for made in (*branches, *evaluations):
         wanted[0].exchange().pull(made)
-    return branches, evaluations
+    clock.lap("evaluate")
+    chosen = choose_reviews(evaluations)
+    explained = [
+        start(steps.explain, branch=branch, job=job, chosen=chosen)
+        for job, branch in zip(wanted, branches, strict=True)
+    ]
+    explanations = [result_of(explanation) for explanation in explained]
+    clock.lap("explain")
+    return Trained(branches, evaluations, explanations, chosen)
 
 
 def write_report(comparison: Comparison, outputs: Path) -> Path:

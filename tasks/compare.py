@@ -1,8 +1,9 @@
-"""Step 5: put the branches side by side."""
+"""Step 6: put the branches side by side."""
 
 from collections.abc import Sequence
 
-from tasks.results import Branch, Comparison, Dataset, Evaluation, Reproduction
+from tasks.evidence import gather
+from tasks.results import Branch, Chosen, Comparison, Dataset, Evaluation, Explanation, Reproduction
 
 # Validation accuracy after ten epochs as the tutorial printed it, and how far another seed may fall below: the same
 # network spreads over about two points between seeds, and the tutorial shows one run.
@@ -15,30 +16,40 @@ def compare(
     dataset: Dataset,
     branches: Sequence[Branch],
     evaluations: Sequence[Evaluation],
+    explanations: Sequence[Explanation],
+    chosen: Sequence[Chosen],
     settings: dict[str, object],
     command: str,
+    durations: dict[str, float],
 ) -> Comparison:
-    """Everything that the report is made from."""
+    """Everything that the report is made from. `chosen` are the reviews that `explanations` read."""
     warnings = []
     if dataset.source.kind == "sample":
         warnings.append("These are made-up reviews, the bundled sample: the figures say nothing about IMDB.")
+    names = list(dict.fromkeys(branch.name for branch in branches))
     return Comparison(
         run=run,
-        title=f"{' and '.join(branch.name for branch in branches)} on the {dataset.title}",
+        title=f"{' and '.join(names)} on the {dataset.title}",
         dataset=dataset,
         branches=tuple(branches),
         evaluations=tuple(evaluations),
+        explanations=tuple(explanations),
+        evidence=gather(dataset, evaluations, explanations, chosen),
         reproduction=reproduction(branches) if dataset.imdb else (),
         settings=settings,
         command=command,
+        durations=durations,
         warnings=tuple(warnings),
     )
 
 
 def reproduction(branches: Sequence[Branch]) -> tuple[Reproduction, ...]:
-    """The tutorial's validation accuracies against those of the last epochs."""
+    """The tutorial's validation accuracies against ours at the last epochs, mean over seeds."""
+    ours: dict[str, list[float]] = {}
+    for branch in branches:
+        ours.setdefault(branch.name, []).append(branch.history[-1].val_accuracy)
     return tuple(
-        Reproduction(branch.name, TUTORIAL[branch.name], branch.history[-1].val_accuracy, TOLERANCE)
-        for branch in branches
-        if branch.name in TUTORIAL
+        Reproduction(name, TUTORIAL[name], sum(values) / len(values), TOLERANCE)
+        for name, values in ours.items()
+        if name in TUTORIAL
     )

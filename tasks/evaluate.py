@@ -1,7 +1,10 @@
 """Step 4: a trained network on the test reviews, and held against the textbook formulas."""
 
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -16,14 +19,16 @@ from tasks.errors import may_pass
 from tasks.files import atomic_path, fingerprint, read_json, sha256_of_file, source_version, write_json
 from tasks.models.recurrence import forward
 from tasks.models.spec import ModelSpec
-from tasks.results import Branch, Dataset, Evaluation, Point, Scores
+from tasks.results import Branch, Dataset, Evaluation, Made, Point, Scores
 from tasks.reuse import is_whole, keyed
+from tasks.statistics import auc, best_threshold, proportion, reliability
 from tasks.train import Job, open_learner
 
-SOURCES = Path(__file__), Path(__file__).parent / "models"
-RECORD = "evaluation.json"
+HERE = Path(__file__).parent
+SOURCES = Path(__file__), HERE / "models", HERE / "statistics.py"
 NUMPY_REVIEWS = 32
-ROC_POINTS = 101
+CURVE_POINTS = 101
+T = TypeVar("T")
 
 
 def evaluation_key(branch: Branch, dataset: Dataset) -> str:
@@ -31,36 +36,44 @@ def evaluation_key(branch: Branch, dataset: Dataset) -> str:
     return fingerprint(branch.key, branch.digests, dataset.fingerprint, source_version(*SOURCES))
 
 
-def evaluate_branch(branch: Branch, dataset: Dataset, fresh: bool = False) -> Evaluation:
+def evaluate_branch(branch: Branch, dataset: Dataset, validation: float, fresh: bool = False) -> Evaluation:
     """Scores of `last.keras` and `best.keras`; predictions by `review_id` in `predictions.parquet`.
 
-    Of two processes that are given the same branch one computes and the other waits for the result, which is kept in
+    `validation` is the share of the training reviews, the last ones, that was held out. What comes out is kept in
     `evaluation.json`; `fresh` computes it even if it is there.
     """
-    record, key = branch.folder / RECORD, evaluation_key(branch, dataset)
-    with FileLock(branch.folder.with_suffix(".lock")):
-        made = None if fresh else _made(record, key)
-        if made:
-            return made
-        evaluation = _evaluate_alone(branch, dataset)
-        write_json(record, {"key": key, "evaluation": to_jsonable_python(evaluation)})
-    return evaluation
+    record = branch.folder / "evaluation.json"
+    key = evaluation_key(branch, dataset)
+    return kept(record, key, Evaluation, lambda: _evaluate_alone(branch, dataset, validation), fresh)
 
 
-def _made(record: Path, key: str) -> Evaluation | None:
-    """The evaluation, if it was made before and its predictions are whole."""
+def kept(record: Path, key: str, kind: type[T], make: Callable[[], T], fresh: bool) -> T:
+    """What `make` gives, or what it gave before under the same key, if its files are whole.
+
+    Of two processes that want the same, one makes it and the other waits for the result.
+    """
+    with FileLock(record.parent.with_suffix(".lock")):
+        made = None if fresh else _made(record, key, kind)
+        if made is None:
+            made = make()
+            write_json(record, {"key": key, "made": to_jsonable_python(made)})
+    return made
+
+
+def _made(record: Path, key: str, kind: type[T]) -> T | None:
     try:
         found = read_json(record)
-        evaluation = TypeAdapter(Evaluation).validate_python(found["evaluation"])
+        made = TypeAdapter(kind).validate_python(found["made"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return evaluation if found["key"] == key and is_whole(evaluation) else None
+    return made if found["key"] == key and is_whole(cast(Made, made)) else None
 
 
-def _evaluate_alone(branch: Branch, dataset: Dataset) -> Evaluation:
+def _evaluate_alone(branch: Branch, dataset: Dataset, validation: float) -> Evaluation:
     started = time.perf_counter()
     spec = ModelSpec.model_validate(branch.spec)
     tokens, labels = read_tokens(dataset.test.path), read_column(dataset.test.path, "label")
+    held_out = slice(int(dataset.train.reviews * (1 - validation)), None)
     probabilities: dict[str, NDArray[np.float32]] = {}
     for point in ("last", "best"):
         if point == "best" and branch.best_epoch == len(branch.history):
@@ -70,14 +83,19 @@ def _evaluate_alone(branch: Branch, dataset: Dataset) -> Evaluation:
         probabilities[point] = learner.predict(tokens)
         if point == "last":
             few = tokens[:NUMPY_REVIEWS]
+            checked = learner.predict(read_tokens(dataset.train.path)[held_out])
             textbook = forward(spec, learner.model().get_weights(), few)
             difference = float(np.abs(textbook - learner.model().predict(few, verbose=0)[:, 0]).max())
     path = branch.folder / "predictions.parquet"
     _save_predictions(path, dataset, labels, probabilities)
+    truth = read_column(dataset.train.path, "label")[held_out]
+    last = score(labels, probabilities["last"], "last", len(branch.history))
+    same = branch.best_epoch == len(branch.history)
     return Evaluation(
         branch.name, branch.seed, path, sha256_of_file(path),
-        last=score(labels, probabilities["last"], "last", len(branch.history)),
-        best=score(labels, probabilities["best"], "best", branch.best_epoch),
+        last=last,
+        best=replace(last, point="best") if same else score(labels, probabilities["best"], "best", branch.best_epoch),
+        threshold=best_threshold((truth, checked), (labels, probabilities["last"])),
         numpy_reviews=len(few), numpy_difference=difference, seconds=time.perf_counter() - started,
     )  # fmt: skip
 
@@ -90,8 +108,7 @@ def score(labels: NDArray[np.integer], probabilities: NDArray[np.floating], poin
         probabilities: of "positive", shape (reviews,).
         point, epoch: what the predictions are of.
     """
-    # Imported here because a run whose results are stored needs neither, and they take a second.
-    from scipy.stats import binomtest
+    # Imported here because a run whose results are stored does not need it, and it takes a second.
     from sklearn import metrics
 
     p = probabilities.astype(np.float64)
@@ -99,17 +116,23 @@ def score(labels: NDArray[np.integer], probabilities: NDArray[np.floating], poin
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
         labels, predicted, average="binary", zero_division=0.0
     )
-    interval = binomtest(int((predicted == labels).sum()), len(labels)).proportion_ci(0.95, method="wilson")
+    accuracy, area = proportion(int((predicted == labels).sum()), len(labels)), auc(labels, p)
     (tn, fp), (fn, tp) = metrics.confusion_matrix(labels, predicted, labels=[0, 1]).tolist()
-    grid = np.linspace(0, 1, ROC_POINTS)
-    false_rate, true_rate, _ = metrics.roc_curve(labels, p)
+    bins, calibration_error = reliability(labels, p)
     return Scores(
         point=point, epoch=epoch, reviews=len(labels), loss=float(metrics.log_loss(labels, p, labels=[0, 1])),
-        accuracy=float(metrics.accuracy_score(labels, predicted)), low=float(interval.low), high=float(interval.high),
-        precision=float(precision), recall=float(recall), f1=float(f1), auc=float(metrics.roc_auc_score(labels, p)),
-        confusion=((tn, fp), (fn, tp)),
-        roc=(tuple(grid.tolist()), tuple(np.interp(grid, false_rate, true_rate).tolist())),
+        accuracy=accuracy.value, low=accuracy.low, high=accuracy.high,
+        precision=float(precision), recall=float(recall), f1=float(f1),
+        auc=area.value, auc_low=area.low, auc_high=area.high, confusion=((tn, fp), (fn, tp)),
+        roc=_on_grid(*metrics.roc_curve(labels, p)[:2]),
+        precision_recall=_on_grid(*(curve[::-1] for curve in metrics.precision_recall_curve(labels, p)[1::-1])),
+        reliability=bins, calibration_error=calibration_error,
     )  # fmt: skip
+
+
+def _on_grid(x: NDArray[np.floating], y: NDArray[np.floating]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    grid = np.linspace(0, 1, CURVE_POINTS)
+    return tuple(grid.tolist()), tuple(np.interp(grid, x, y).tolist())
 
 
 def _save_predictions(
@@ -141,7 +164,7 @@ def evaluate(branch: Branch, job: Job) -> Evaluation:
     share = job.exchange()
     for needed in (branch, job.dataset):
         share.pull(needed)
-    evaluation = evaluate_branch(branch, job.dataset, job.fresh)
+    evaluation = evaluate_branch(branch, job.dataset, job.plan.validation, job.fresh)
     share.push(evaluation)
     get_run_logger().info(
         "%s seed %d: test accuracy %.4f at the last epoch, %.4f at the best; NumPy differs by %.1e at most",

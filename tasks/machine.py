@@ -47,6 +47,20 @@ def peak_memory_mb() -> float:
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
+class Clock:
+    """Wall time of the steps of a run, in seconds, in their order."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def lap(self, step: str) -> None:
+        """The time since the last lap was spent on `step`; a step that is run again counts both times."""
+        now = time.perf_counter()
+        self.laps[step] = self.laps.get(step, 0.0) + now - self._since
+        self._since = now
+
+
 def end_with_parent(seconds: float = 1.0) -> None:
     """End this process soon after its parent is gone, so that a killed run leaves nothing behind."""
     parent = os.getppid()

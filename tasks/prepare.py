@@ -18,7 +18,7 @@ from prefect import get_run_logger, task
 from tasks.data.imdb_npz import Reviews, read_imdb_npz
 from tasks.data.padding import keras_shuffles, lengths, unknown_rate
 from tasks.data.tokens import read_column, read_tokens, schema, write_split
-from tasks.data.vocabulary import read_word_index, words_of
+from tasks.data.vocabulary import words_by_token, words_of
 from tasks.errors import DataError, may_pass
 from tasks.files import fingerprint, read_json, sha256_of_file, source_version, write_json
 from tasks.results import Dataset, Source, Split
@@ -168,10 +168,8 @@ def _range_faults(
 def _example(path: Path, source: Source) -> str:
     """The last words of the first test review, as the network sees them."""
     tokens = pq.ParquetFile(path).read_row_group(0, columns=["tokens"]).column(0)[0].as_py()
-    words = (
-        words_of(tokens, read_word_index(source.word_index)) if source.word_index else map(str, filter(None, tokens))
-    )
-    return " ".join(list(words)[-EXAMPLE_WORDS:])
+    words = words_of(tokens, words_by_token(source.word_index))
+    return " ".join(words[-EXAMPLE_WORDS:])
 
 
 def content_digest(train: Reviews, test: Reviews) -> str:

@@ -151,8 +151,30 @@ class Branch:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """A value with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """One bin of a reliability diagram: mean probability of "positive", share that is positive, reviews."""
+
+    probability: float
+    positive: float
+    reviews: int
+
+
+@dataclass(frozen=True)
 class Scores:
-    """A model on the test reviews. `low` and `high` bound the accuracy's 95 % interval (Wilson 1927)."""
+    """A model on the test reviews. `low` and `high` bound the accuracy's 95 % interval (Wilson 1927).
+
+    `auc_low` and `auc_high` bound the AUC's by bootstrap over reviews. `roc` holds false and true positive rates,
+    `precision_recall` recalls and precisions, `calibration_error` is the expected calibration error (Guo et al. 2017).
+    """
 
     point: Point
     epoch: int
@@ -165,8 +187,22 @@ class Scores:
     recall: float
     f1: float
     auc: float
+    auc_low: float
+    auc_high: float
     confusion: tuple[tuple[int, int], tuple[int, int]]
     roc: tuple[tuple[float, ...], tuple[float, ...]]
+    precision_recall: tuple[tuple[float, ...], tuple[float, ...]]
+    reliability: tuple[Reliability, ...]
+    calibration_error: float
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """The threshold with the best accuracy on the validation reviews, at the last epoch, and what it gives on test."""
+
+    value: float
+    validation_accuracy: float
+    test_accuracy: float
 
 
 @dataclass(frozen=True)
@@ -179,6 +215,7 @@ class Evaluation:
     sha256: str
     last: Scores
     best: Scores
+    threshold: Threshold
     numpy_reviews: int
     numpy_difference: float
     seconds: float
@@ -195,6 +232,167 @@ class Evaluation:
     def at(self, point: Point) -> Scores:
         """The scores at the last or the best epoch."""
         return self.last if point == "last" else self.best
+
+
+@dataclass(frozen=True)
+class MemoryPoint:
+    """Accuracy at the last epoch when only the last `words` words of each review are shown."""
+
+    words: int
+    accuracy: Estimate
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Norm of d loss / d input, `steps_back` steps before the end: quartiles over reviews that fill those steps."""
+
+    steps_back: tuple[int, ...]
+    lower: tuple[float, ...]
+    median: tuple[float, ...]
+    upper: tuple[float, ...]
+    reviews: int
+
+    @property
+    def hundredth(self) -> int | None:
+        """Steps back at which the median is below a hundredth of the last step's, None if it never is."""
+        return next((s for s, m in zip(self.steps_back, self.median, strict=True) if m < self.median[0] / 100), None)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a branch does what it does: its memory, how far its gradients reach, how it reads.
+
+    `traces` holds for each chosen review the probability of "positive" after each of its words.
+    """
+
+    name: str
+    seed: int
+    memory: tuple[MemoryPoint, ...]
+    memory_reviews: int
+    reach: Reach
+    traces: tuple[tuple[float, ...], ...]
+    seconds: float
+
+    def files(self) -> dict[Path, str]:
+        """None: it is small enough to travel itself."""
+        return {}
+
+    @property
+    def title(self) -> str:
+        """A few words for people."""
+        return f"{len(self.memory)} lengths of memory, {len(self.traces)} reviews read"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A test review to read word by word, by its row in the test split, and why it was chosen."""
+
+    row: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Text:
+    """A test review as its networks see it, with the probabilities of "positive" at the last epoch by model."""
+
+    review_id: int
+    label: int
+    reason: str
+    words: tuple[str, ...]
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A review and, for each model, the probability of "positive" after each of its words."""
+
+    text: Text
+    lines: dict[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class LengthBin:
+    """Accuracy of a model on the reviews of `shortest` to `longest` words, mean over its seeds."""
+
+    shortest: int
+    longest: int
+    reviews: int
+    accuracy: Estimate
+
+
+@dataclass(frozen=True)
+class SeedTest:
+    """Two networks with one seed on the same reviews: who alone is right how often, McNemar's exact test."""
+
+    seed: int
+    both_right: int
+    only_first: int
+    only_second: int
+    both_wrong: int
+    difference: Estimate
+    p: float
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two models compared: the first's test accuracy less the second's, over their seeds.
+
+    With one seed, difference and p are those of the reviews (McNemar); with more, those of the seeds (paired t-test).
+    `p_holm` is p after Holm's correction for all pairs of the report.
+    """
+
+    first: str
+    second: str
+    seeds: tuple[SeedTest, ...]
+    difference: Estimate
+    p: float
+    p_holm: float
+
+    @property
+    def sentence(self) -> str:
+        """Which is better, by how much, how sure, in plain words."""
+        points, low, high = (
+            100 * value for value in (self.difference.value, self.difference.low, self.difference.high)
+        )
+        how_sure = f"95 % interval {low:+.1f} to {high:+.1f}, {p_text(self.p_holm)}"
+        where = "over one seed each" if len(self.seeds) == 1 else f"on average over {len(self.seeds)} seeds"
+        if self.p_holm >= 0.05:
+            found = f"No difference is shown between {self.first} and {self.second}: {points:+.1f} points {where}"
+        else:
+            better, worse = (self.first, self.second) if points > 0 else (self.second, self.first)
+            low, high = (low, high) if points > 0 else (-high, -low)
+            how_sure = f"95 % interval {low:.1f} to {high:.1f}, {p_text(self.p_holm)}"
+            found = f"{better} is better than {worse} by {abs(points):.1f} points of test accuracy {where}"
+        caution = "; another seed may say otherwise, --replicates 3 would tell" if len(self.seeds) == 1 else ""
+        return f"{found} ({how_sure}){caution}."
+
+
+def p_text(p: float) -> str:
+    """A p-value as one writes it."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """A model over its seeds: mean, lowest and highest test accuracy at the last epoch, standard deviation."""
+
+    name: str
+    seeds: int
+    accuracy: Estimate
+    deviation: float | None
+    auc: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the report says beyond scores: which model, how sure, why, what failed. Models by name, best first."""
+
+    models: tuple[ModelSummary, ...]
+    pairs: tuple[Pair, ...]
+    lengths: dict[str, tuple[LengthBin, ...]]
+    traces: tuple[Trace, ...]
+    mistakes: dict[str, tuple[Text, ...]]
+    disagreements: tuple[Text, ...]
 
 
 @dataclass(frozen=True)
@@ -221,9 +419,12 @@ class Comparison:
     dataset: Dataset
     branches: tuple[Branch, ...]
     evaluations: tuple[Evaluation, ...]
+    explanations: tuple[Explanation, ...]
+    evidence: Evidence
     reproduction: tuple[Reproduction, ...]
     settings: dict[str, object]
     command: str
+    durations: dict[str, float]
     warnings: tuple[str, ...] = ()
 
     def pairs(self) -> list[tuple[Branch, Evaluation]]:
@@ -231,3 +432,11 @@ class Comparison:
         found = {(e.name, e.seed): e for e in self.evaluations}
         pairs = [(branch, found[branch.name, branch.seed]) for branch in self.branches]
         return sorted(pairs, key=lambda pair: -pair[1].last.accuracy)
+
+    def models(self) -> list[str]:
+        """Names of the models, in the order in which they were asked for."""
+        return list(dict.fromkeys(branch.name for branch in self.branches))
+
+    def first_seed(self) -> list[Branch]:
+        """The branches with the first seed: one for each model."""
+        return [branch for branch in self.branches if branch.seed == self.branches[0].seed]

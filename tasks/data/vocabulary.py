@@ -9,6 +9,7 @@ from tasks.errors import DataError
 
 MAX_BYTES = 64 << 20
 MAX_WORD = 200
+UNKNOWN_WORD = "⟨unknown⟩"
 
 
 def read_word_index(path: Path) -> dict[str, int]:
@@ -34,8 +35,16 @@ def read_word_index(path: Path) -> dict[str, int]:
     return index
 
 
-def words_of(tokens: Iterable[int], word_index: Mapping[str, int]) -> list[str]:
-    """The words of a prepared review; padding and the start token left out, unknown words as "⟨unknown⟩"."""
-    by_token = {rank + OFFSET: word for word, rank in word_index.items()}
-    by_token[UNKNOWN] = "⟨unknown⟩"
+def words_by_token(path: Path | None) -> dict[int, str]:
+    """Token -> word, unknown words as "⟨unknown⟩"; without a word index no other word is known.
+
+    Raises:
+        DataError: as `read_word_index`.
+    """
+    index = read_word_index(path) if path else {}
+    return {rank + OFFSET: word for word, rank in index.items()} | {UNKNOWN: UNKNOWN_WORD}
+
+
+def words_of(tokens: Iterable[int], by_token: Mapping[int, str]) -> list[str]:
+    """The words of a prepared review; padding and the start token left out, tokens without a word as "⟨token⟩"."""
     return [by_token.get(token, f"⟨{token}⟩") for token in tokens if token not in (PAD, START)]

@@ -106,7 +106,7 @@ def branch(dataset: Dataset, tmp_path: Path) -> Branch:
 
 
 def test_predictions_carry_the_review_ids(branch: Branch, dataset: Dataset) -> None:
-    evaluation = evaluate_branch(branch, dataset)
+    evaluation = evaluate_branch(branch, dataset, 0.25)
     predictions = pd.read_parquet(evaluation.predictions)
     test = pd.read_parquet(dataset.test.path)
     assert predictions["review_id"].tolist() == test["review_id"].tolist()

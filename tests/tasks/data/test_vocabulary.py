@@ -4,12 +4,18 @@ from pathlib import Path
 import pytest
 
 from tasks.data import vocabulary
-from tasks.data.vocabulary import read_word_index, words_of
+from tasks.data.vocabulary import read_word_index, words_by_token, words_of
 from tasks.errors import DataError
 
 
-def test_tokens_become_words() -> None:
-    assert words_of([0, 0, 1, 4, 2, 5, 99], {"the": 1, "film": 2}) == ["the", "⟨unknown⟩", "film", "⟨99⟩"]
+def test_tokens_become_words(tmp_path: Path) -> None:
+    path = tmp_path / "index.json"
+    path.write_text('{"the": 1, "film": 2}')
+    assert words_of([0, 0, 1, 4, 2, 5, 99], words_by_token(path)) == ["the", "⟨unknown⟩", "film", "⟨99⟩"]
+
+
+def test_without_an_index_tokens_are_shown_by_number() -> None:
+    assert words_of([0, 1, 4, 2], words_by_token(None)) == ["⟨4⟩", "⟨unknown⟩"]
 
 
 @pytest.mark.parametrize(
