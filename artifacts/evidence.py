@@ -6,10 +6,12 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, ScalarFormatter
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, PercentFormatter, ScalarFormatter
 
 from artifacts.style import DPI, frame, plain, style
-from tasks.results import Comparison, Estimate, Explanation, Scores, Trace
+from tasks.results import Comparison, Estimate, Explanation, HistoryRow, Scores, Trace
+
+TREND_RUNS = 30
 
 
 def evidence_figures(c: Comparison) -> dict[str, Figure]:
@@ -141,6 +143,20 @@ def precision_recall(c: Comparison) -> Figure:
     axes.legend(frameon=False, fontsize=9, loc="lower left")
     _title(axes, c, "Precision and recall on the test reviews, last epoch")
     frame(axes)
+    return figure
+
+
+def trend(rows: Sequence[HistoryRow]) -> Figure:
+    """Test accuracy of each model over the runs on the newest run's data, oldest first."""
+    figure, axes = plain(6.4, 3.6)
+    same = [row for row in rows if row.fingerprint == rows[-1].fingerprint][-TREND_RUNS:]
+    for place, name in enumerate(dict.fromkeys(name for row in same for name in row.accuracies)):
+        points = [(i, row.accuracies[name]) for i, row in enumerate(same, 1) if name in row.accuracies]
+        axes.plot(*zip(*points, strict=True), label=name, **style(place))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_xlabel("Run, the newest last")
+    _accuracy_axis(axes)
+    axes.set_title(f"Runs on the same data\n{rows[-1].data}", fontsize=10)
     return figure
 
 

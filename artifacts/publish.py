@@ -1,14 +1,15 @@
 """The report in the Prefect UI: one markdown artifact with its figures inside, one table, one link."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from artifacts import report
-from artifacts.figures import Picture
-from tasks.results import Comparison
+from artifacts.evidence import trend
+from artifacts.figures import Picture, data_uri, png
+from tasks.results import Comparison, HistoryRow
 
-MAX_BYTES = 2_000_000
+MAX_BYTES, HISTORY_ROWS = 2_000_000, 50
 
 
 def publish(comparison: Comparison, drawn: Mapping[str, Picture], page: str) -> None:
@@ -17,6 +18,15 @@ def publish(comparison: Comparison, drawn: Mapping[str, Picture], page: str) -> 
     create_markdown_artifact(text, key="report", description=comparison.title)
     create_table_artifact(report.table(comparison), key="comparison", description=comparison.title)
     create_link_artifact(page, link_text="report.html", key="report-html", description="The whole report as one file")
+
+
+def publish_history(rows: Sequence[HistoryRow]) -> None:
+    """Publish the newest runs as a table and their trend as a figure, under keys that all runs share."""
+    create_table_artifact(
+        [report.history_row(row) for row in rows[-HISTORY_ROWS:]], key="history", description="Runs, the newest last"
+    )
+    picture = data_uri(png(trend(rows)))
+    create_markdown_artifact(f"![Test accuracy over the runs]({picture})", key="trend", description="Runs over time")
 
 
 def within(size: int, comparison: Comparison, drawn: Mapping[str, Picture]) -> str:

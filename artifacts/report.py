@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from artifacts.figures import Picture
-from tasks.results import Comparison, Estimate, Text
+from tasks.results import Comparison, Estimate, HistoryRow, Text
 
 _MARKDOWN_SIGNS = re.compile(r"[\\`*_\[\]#|~:]|(?<=www)\.")
 _HTML_SIGNS = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -140,6 +141,15 @@ def table(comparison: Comparison) -> list[dict[str, Any]]:
         }
         for branch, e in comparison.pairs()
     ]
+
+
+def history_row(row: HistoryRow) -> dict[str, Any]:
+    """A run of the history as a row of a table artifact."""
+    ended = f"{datetime.fromtimestamp(row.ended):%Y-%m-%d %H:%M}"
+    scores = {f"{name}: test accuracy": round(value, 4) for name, value in row.accuracies.items()}
+    return {"run": row.run, "ended": ended, "data": row.data, "seeds": row.seeds} | scores | {
+        "seconds": round(row.seconds, 1), "command": row.command
+    }  # fmt: skip
 
 
 def escape_markdown(text: object) -> str:

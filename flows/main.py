@@ -6,6 +6,7 @@ server starts, and branch processes, which import this module again, start soone
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
@@ -62,6 +63,25 @@ def doctor(*, settings: Annotated[Settings, Parameter(name="*")] = Settings()) -
     from flows.doctor import doctor as examine
 
     return examine(settings)
+
+
+OUTPUTS = Parameter(help="Folder for data, models and reports.")
+
+
+@app.command
+def history(*, outputs: Annotated[Path, OUTPUTS] = Path("outputs")) -> int:
+    """Print the runs so far: data, seeds, test accuracies, seconds."""
+    from flows.history import show_history
+
+    return show_history(outputs)
+
+
+@app.command
+def compare(first: str, second: str, /, *, outputs: Annotated[Path, OUTPUTS] = Path("outputs")) -> int:
+    """Print what differs between two runs, by name, the start of a name, or "latest"."""
+    from flows.history import show_differences
+
+    return show_differences(outputs, first, second)
 
 
 def run_command_line() -> int:

@@ -1,5 +1,6 @@
 """The training flow: fetch, prepare, train side by side, evaluate, compare, report."""
 
+import time
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from datetime import datetime
@@ -13,7 +14,7 @@ from prefect.client.orchestration import get_client
 from prefect.logging import get_run_logger
 
 from artifacts import figures, report
-from artifacts.publish import publish
+from artifacts.publish import publish, publish_history
 from flows.config import Settings
 from flows.dead_runs import claim, mark_dead_runs, mark_dead_tasks
 from flows.notify import post_end, post_line, webhook_is_set
@@ -26,6 +27,7 @@ from tasks.evidence import choose_reviews
 from tasks.explain import explain
 from tasks.fetch import fetch
 from tasks.files import point, write_bytes
+from tasks.history import remember, row_of
 from tasks.machine import Clock
 from tasks.prepare import prepare
 from tasks.results import Branch, Chosen, Comparison, Dataset, Evaluation, Explanation
@@ -144,8 +146,10 @@ def write_report(comparison: Comparison, outputs: Path) -> Path:
         write_bytes(folder / name, content)
     point(outputs / "latest", folder)
     get_run_logger().info("Report: %s", folder / "report.html")
+    rows = remember(outputs, row_of(comparison, time.time()))
     try:
         publish(comparison, drawn, (folder / "report.html").as_uri())
+        publish_history(rows)
     except TransportError as error:
         get_run_logger().warning("The report is written, but could not be published (%s)", error)
     return folder

@@ -440,3 +440,21 @@ class Comparison:
     def first_seed(self) -> list[Branch]:
         """The branches with the first seed: one for each model."""
         return [branch for branch in self.branches if branch.seed == self.branches[0].seed]
+
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """A run in the history. `ended` is in seconds since 1970; accuracies and AUCs are means over seeds, by model."""
+
+    run: str
+    ended: float
+    data: str
+    fingerprint: str
+    seeds: int
+    accuracies: dict[str, float]
+    aucs: dict[str, float]
+    seconds: float
+    durations: dict[str, float]
+    settings: dict[str, object]
+    versions: dict[str, str]
+    command: str
