@@ -138,7 +138,9 @@ def precision_recall(c: Comparison) -> Figure:
     """Precision-recall curves on the test reviews, last epoch."""
     figure, axes = plain(5.2, 4.4)
     for name, scores in _scores(c).items():
-        axes.plot(*scores.precision_recall, label=name, **(_look(c, name) | {"marker": ""}))
+        # Precision at no recall at all is that of a single review: the curve begins with the next point.
+        recall, precision = (curve[1:] for curve in scores.precision_recall)
+        axes.plot(recall, precision, label=name, **(_look(c, name) | {"marker": ""}))
     axes.set(xlabel="Recall", ylabel="Precision", xlim=(0, 1), ylim=(0.45, 1.01))
     axes.legend(frameon=False, fontsize=9, loc="lower left")
     _title(axes, c, "Precision and recall on the test reviews, last epoch")

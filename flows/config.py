@@ -158,6 +158,12 @@ class Settings(Section):
         batch = t.batch_size or (SAMPLE_BATCH if sample else BATCH)
         return TrainingPlan(t.epochs, batch, t.learning_rate, t.validation)
 
+    def record(self, sample: bool) -> dict[str, Any]:
+        """The settings as plain values, with the batch size that was used on the bundled sample or on other reviews."""
+        values = self.model_dump(mode="json")
+        values["training"]["batch_size"] = self.plan(sample).batch_size
+        return values
+
     def command(self) -> str:
         """The command line that repeats this run: every setting that is not the default."""
         words = ["python flows/main.py"]

@@ -1,6 +1,5 @@
 """`python flows/main.py history` and `… compare RUN RUN`: earlier runs in the terminal."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,13 @@ def show_history(outputs: Path) -> int:
         print(f"{outputs}: no runs yet; `python flows/main.py --smoke` makes one")
         return 0
     models = list(dict.fromkeys(name for row in rows[-SHOWN:] for name in row.accuracies))
-    table = Table(
-        "run", "ended", "data", "seeds", *models, "seconds", title="Test accuracy, last epoch, mean over seeds"
-    )
+    table = Table(title="Test accuracy, last epoch, mean over seeds")
+    table.add_column("run", no_wrap=True, overflow="fold")  # Its name, which starts with the time, is what to copy.
+    for head in ("data", "seeds", *models, "seconds"):
+        table.add_column(head)
     for row in rows[-SHOWN:]:
         scores = [f"{row.accuracies[name]:.4f}" if name in row.accuracies else "" for name in models]
-        ended = f"{datetime.fromtimestamp(row.ended):%Y-%m-%d %H:%M}"
-        table.add_row(row.run, ended, row.data, str(row.seeds), *scores, f"{row.seconds:.0f}")
+        table.add_row(row.run, row.data, str(row.seeds), *scores, f"{row.seconds:.0f}")
     Console().print(table)
     return 0
 

@@ -58,7 +58,7 @@ def train_flow(settings: Settings = Settings()) -> Path:  # noqa: B008 -- frozen
     )
     trained = train_all(settings, jobs(settings, dataset, outputs), steps, clock)
     comparison = compare(
-        run_name(), dataset, *trained, settings.model_dump(mode="json"), settings.command(), clock.laps
+        run_name(), dataset, *trained, settings.record(is_sample(dataset)), settings.command(), clock.laps
     )
     folder = write_report(comparison, outputs)
     remove_old_runs(outputs, settings.run.keep)
@@ -75,13 +75,18 @@ def begin() -> None:
 
 def jobs(settings: Settings, dataset: Dataset, outputs: Path) -> list[Job]:
     """One job for each network and seed; networks with the same seed stand side by side."""
-    plan = settings.plan(sample=dataset.source.kind == "sample")
+    plan = settings.plan(is_sample(dataset))
     alone = [
         Job(spec, plan, dataset, seed, outputs / "models", fresh=settings.run.fresh, share=settings.run.share)
         for seed in settings.seeds()
         for spec in settings.specs()
     ]
     return [replace(job, siblings=tuple(other.folder for other in alone)) for job in alone]
+
+
+def is_sample(dataset: Dataset) -> bool:
+    """Whether these are the bundled sample's made-up reviews."""
+    return dataset.source.kind == "sample"
 
 
 class Steps(NamedTuple):

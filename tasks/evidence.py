@@ -1,7 +1,8 @@
 """What the predictions of all branches say together: which model, how sure, on which reviews, and what went wrong."""
 
-from collections.abc import Iterable, Sequence
-from itertools import combinations, islice
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations, islice, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -67,11 +68,14 @@ def gather(dataset: Dataset, evaluations: Sequence[Evaluation], explanations: Se
     """Everything that the report says beyond the scores of single branches."""
     found = read_predictions(evaluations)
     reader = Reader(dataset, found)
+    lengths = {model: accuracy_by_length(found, model) for model in found.probabilities}
+    read = tuple(traces(reader, explanations, chosen))
     return Evidence(
         models=summaries(found, evaluations),
         pairs=compare_pairs(found),
-        lengths={model: accuracy_by_length(found, model) for model in found.probabilities},
-        traces=tuple(traces(reader, explanations, chosen)),
+        reasons=tuple(reasons(lengths, explanations, read)),
+        lengths=lengths,
+        traces=read,
         mistakes={model: tuple(reader.text(row, "") for row in mistakes(found, model)) for model in found.first()},
         disagreements=tuple(reader.text(row, "") for row in disagreements(found)),
     )
@@ -118,6 +122,54 @@ def accuracy_by_length(found: Predictions, model: str) -> tuple[LengthBin, ...]:
         estimate = statistics.proportion(float(share[inside].sum()), count)
         bins.append(LengthBin(int(lengths.min()), int(lengths.max()), count, estimate))
     return tuple(bins)
+
+
+def reasons(
+    lengths: Mapping[str, Sequence[LengthBin]], explanations: Sequence[Explanation], read: Sequence[Trace]
+) -> Iterable[str]:
+    """Sentences on what sets the best model apart from the last: length, memory, how single words move it."""
+    names = list(lengths)
+    best, last = names[0], names[-1]
+    if best == last:
+        return
+    short, long = ([lengths[name][place] for name in (best, last)] for place in (0, -1))
+    if long[0].shortest > short[0].longest:
+        before, after = _lead(short), _lead(long)
+        change = after.value - before.value
+        sure = abs(change) > math.hypot(after.high - after.value, before.high - before.value)
+        trend = "its lead " + ("grows" if change > 0 else "shrinks") if sure else "no clear change of its lead"
+        yield (
+            f"{best} leads {last} by {100 * before.value:+.1f} points on reviews of at most {short[0].longest} words "
+            f"and by {100 * after.value:+.1f} points on those of at least {long[0].shortest}: {trend} with length."
+        )
+    gains = [_gains(explanations, name) for name in (best, last)]
+    words = explanations[0].memory[0].words
+    yield (
+        f"With only the last {words} words of a review {best} is right in {gains[0][0]:.1%}, {last} in "
+        f"{gains[1][0]:.1%}; all words add {100 * gains[0][1]:.1f} and {100 * gains[1][1]:.1f} points."
+    )
+    moves = [[abs(a - b) for t in read for a, b in pairwise(t.lines[name])] for name in (best, last)]
+    if all(moves):
+        yield (
+            f"From one word to the next the probability of “positive” moves by {np.mean(moves[0]):.3f} on average in "
+            f"{best} and by {np.mean(moves[1]):.3f} in {last}, in the reviews read below: the more it moves, the more "
+            "the last few words decide."
+        )
+
+
+def _lead(bins: Sequence[LengthBin]) -> Estimate:
+    """The first model's accuracy less the second's in one bin, with the interval of independent proportions."""
+    first, second = (one.accuracy for one in bins)
+    value = first.value - second.value
+    half = math.hypot((first.high - first.low) / 2, (second.high - second.low) / 2)
+    return Estimate(value, value - half, value + half)
+
+
+def _gains(explanations: Sequence[Explanation], name: str) -> tuple[float, float]:
+    """Mean accuracy over seeds from the fewest last words, and what all words add to it."""
+    ends = [(e.memory[0].accuracy.value, e.memory[-1].accuracy.value) for e in explanations if e.name == name]
+    few, every = np.mean(ends, axis=0)
+    return float(few), float(every - few)
 
 
 def mistakes(found: Predictions, model: str) -> list[int]:

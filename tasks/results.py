@@ -385,10 +385,14 @@ class ModelSummary:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the report says beyond scores: which model, how sure, why, what failed. Models by name, best first."""
+    """What the report says beyond scores: which model, how sure, why, what failed. Models by name, best first.
+
+    `reasons` are sentences on what sets the best model apart from the last.
+    """
 
     models: tuple[ModelSummary, ...]
     pairs: tuple[Pair, ...]
+    reasons: tuple[str, ...]
     lengths: dict[str, tuple[LengthBin, ...]]
     traces: tuple[Trace, ...]
     mistakes: dict[str, tuple[Text, ...]]

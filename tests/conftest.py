@@ -1,6 +1,7 @@
 """What tests share: made-up data, the real data where they are, one Prefect server for the session."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +11,16 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tasks.data.imdb_npz import Reviews, write_imdb_npz
 from tasks.results import Dataset, Source
+
+CHROMIUM = shutil.which("chromium")
+QUIET = (
+    "--no-sandbox --disable-gpu --disable-quic --disable-background-networking --disable-component-update "
+    "--disable-sync --no-first-run"
+)
 
 
 def make_reviews(lists: list[list[int]], labels: list[int]) -> Reviews:
@@ -77,3 +85,22 @@ def ragged_tokens(lengths: list[int], steps: int, words: int, seed: int = 0) -> 
     for row, length in zip(tokens, lengths, strict=True):
         row[steps - length :] = random.integers(1, words, length)
     return tokens
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium."""
+    if not CHROMIUM:
+        pytest.skip("Chromium is not installed: `apt-get install chromium`")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET.split())
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A new page as wide as a laptop's."""
+    opened = browser.new_page(viewport={"width": 1300, "height": 900})
+    yield opened
+    opened.close()

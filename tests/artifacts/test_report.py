@@ -1,8 +1,10 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page, expect
 
 from artifacts import figures, report
 from artifacts.publish import within
@@ -115,6 +117,52 @@ def test_the_html_needs_nothing_from_elsewhere(files: dict[str, bytes]) -> None:
     assert not re.findall(r'(?:src|href)="(?!#|data:)[^"]*"', page)
     assert page.count("<svg") == 13
     assert len(re.findall(r'\bid="([^"]+)"', page)) == len(set(re.findall(r'\bid="([^"]+)"', page)))
+
+
+@pytest.fixture(scope="module")
+def address(files: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Address of the HTML report as a file."""
+    path: Path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_bytes(files["report.html"])
+    return path.as_uri()
+
+
+def test_a_browser_shows_a_review_with_a_script_as_text(address: str, page: Page) -> None:
+    said: list[str] = []
+    page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(address)
+    page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true })")
+    expect(page.get_by_text("<script>alert(2)</script>").first).to_be_visible()
+    assert said == []
+
+
+def test_a_click_on_a_head_sorts_the_table(address: str, page: Page) -> None:
+    page.goto(address)
+    table = page.locator("table").first
+    shown = table.locator("tbody tr td:first-child")
+    head = table.get_by_role("button", name="Parameters")
+    head.click()
+    assert shown.all_inner_texts() == ["lstm", "simple_rnn"]
+    head.click()
+    assert shown.all_inner_texts() == ["simple_rnn", "lstm"]
+    expect(table.locator("th[aria-sort=ascending]")).to_have_text("Parameters")
+
+
+@pytest.mark.parametrize("width", [390, 1300])
+def test_nothing_is_wider_than_the_screen(address: str, page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(address)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize(("scheme", "brighter"), [("dark", True), ("light", False)])
+def test_the_page_follows_the_readers_scheme(address: str, page: Page, scheme: str, brighter: bool) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto(address)
+    colours = "(style => [style.color, style.backgroundColor])(getComputedStyle(document.body))"
+    text, ground = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in page.evaluate(colours))
+    assert (text > ground) == brighter
 
 
 def test_the_published_markdown_loses_its_largest_figures_where_it_would_be_too_large(comparison: Comparison) -> None:

@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+from sklearn import metrics
 
 from tasks.data.imdb_npz import write_imdb_npz
 from tests.conftest import random_reviews
@@ -46,7 +48,7 @@ def test_a_smoke_run_leaves_the_report(smoke: tuple) -> None:
     assert latest.resolve().parent == outputs / "runs"
     assert str(latest.resolve() / "report.html") in done.stdout
     names = {path.name for path in latest.iterdir()}
-    assert {"report.md", "report.html", "metrics.json", "curves.png", "gru-loss.svg"} <= names
+    assert {"report.md", "report.html", "metrics.json", "curves.png", "gru-seed1-loss.svg"} <= names
 
 
 def test_the_first_log_line_of_the_data_names_the_sample(smoke: tuple) -> None:
@@ -70,8 +72,31 @@ def test_predictions_are_there_for_every_test_review(smoke: tuple) -> None:
         assert len(pd.read_parquet(path)) == 256
 
 
-@pytest.mark.usefixtures("smoke")
-def test_the_artifacts_are_in_the_database_with_their_figures(home: Path) -> None:
+def test_the_reports_numbers_are_those_of_the_predictions_files(smoke: tuple) -> None:
+    found = json.loads((smoke[0] / "latest" / "metrics.json").read_text())
+    right = {}
+    for evaluation in found["evaluations"]:
+        frame, said = pd.read_parquet(evaluation["predictions"]), evaluation["last"]
+        labels, probabilities = frame["label"], frame["probability_last"].astype(float)
+        predicted = probabilities > 0.5
+        right[evaluation["name"]] = predicted == (labels == 1)
+        scores = metrics.precision_recall_fscore_support(labels, predicted, average="binary", zero_division=0)
+        assert [said["precision"], said["recall"], said["f1"]] == pytest.approx(scores[:3])
+        assert said["accuracy"] == metrics.accuracy_score(labels, predicted)
+        assert said["auc"] == pytest.approx(metrics.roc_auc_score(labels, probabilities))
+        assert said["loss"] == pytest.approx(metrics.log_loss(labels, probabilities))
+        assert said["confusion"] == metrics.confusion_matrix(labels, predicted).tolist()
+    assert len(found["evidence"]["pairs"]) == 3
+    for pair in found["evidence"]["pairs"]:
+        first, second = right[pair["first"]], right[pair["second"]]
+        alone = [int((first & ~second).sum()), int((~first & second).sum())]
+        expected = stats.binomtest(alone[0], sum(alone)).pvalue if sum(alone) else 1.0
+        assert [pair["seeds"][0][name] for name in ("only_first", "only_second")] == alone
+        assert pair["p"] == pytest.approx(expected)
+        assert pair["difference"]["value"] == pytest.approx(first.mean() - second.mean())
+
+
+def test_the_artifacts_are_in_the_database_with_their_figures(home: Path, smoke: tuple) -> None:
     script = """
 import asyncio, json
 from prefect.client.orchestration import get_client
@@ -89,8 +114,11 @@ asyncio.run(main())
     found = json.loads(text.splitlines()[-1])
     artifacts = found["artifacts"]
     assert artifacts["report"][0] == "markdown"
-    assert artifacts["report"][1].count("data:image/png;base64,") == 9
-    assert [row["model"] for row in json.loads(artifacts["comparison"][1].replace("'", '"'))].sort() is None
+    assert artifacts["report"][1].count("data:image/png;base64,") == len(list((smoke[0] / "latest").glob("*.png")))
+    rows = json.loads(artifacts["comparison"][1])
+    assert sorted(row["model"] for row in rows) == ["gru", "lstm", "simple_rnn"]
+    assert [row["run"] for row in json.loads(artifacts["history"][1])] == [(smoke[0] / "latest").resolve().name]
+    assert "data:image/png" in artifacts["trend"][1]
     for name in ("gru", "lstm", "simple-rnn"):
         assert float(artifacts[f"progress-{name}-seed1"][1]) == 100.0
         assert "data:image/png" in artifacts[f"learning-curve-{name}-seed1"][1]

@@ -1,10 +1,12 @@
 """Runs that are recorded in PostgreSQL instead of Prefect's SQLite file."""
 
+import contextlib
 import os
 import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,20 +16,26 @@ from tests.end_to_end.harness import Process, ask
 
 
 @pytest.fixture
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def database() -> Iterator[str]:
     """The connection URL of an empty database."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     programs = found[-1] if found else Path(shutil.which("initdb") or "/missing").parent
     if not (programs / "initdb").exists():
         pytest.skip("PostgreSQL is not installed: `apt-get install postgresql`")
-    place = tmp_path_factory.mktemp("postgresql")
-    user = {}
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root.
-        account = pwd.getpwnam("postgres")
-        for folder in (place, *place.parents[:2]):
-            folder.chmod(0o755)
-        os.chown(place, account.pw_uid, account.pw_gid)
-        user = {"user": account.pw_uid, "group": account.pw_gid}
+    # Not under pytest's folder, which only its owner may enter: PostgreSQL refuses to run as root.
+    with tempfile.TemporaryDirectory() as folder:
+        user = {}
+        if os.geteuid() == 0:
+            account = pwd.getpwnam("postgres")
+            os.chown(folder, account.pw_uid, account.pw_gid)
+            user = {"user": account.pw_uid, "group": account.pw_gid}
+        with _served(programs, Path(folder), user) as address:
+            yield address
+
+
+@contextlib.contextmanager
+def _served(programs: Path, place: Path, user: dict[str, int]) -> Iterator[str]:
+    """A PostgreSQL server whose data lie in `place`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
@@ -36,9 +44,11 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [programs / "pg_ctl", "--pgdata", place / "data", "--wait", "--log", place / "log"]
     served = [*command, "--options", f"-h 127.0.0.1 -p {port} -k {place}"]
     subprocess.run([*served, "start"], check=True, stdout=subprocess.DEVNULL, cwd=place, **user)  # type: ignore[call-overload]
-    yield f"postgresql+asyncpg://prefect@127.0.0.1:{port}/postgres"
-    stop = [*command, "--mode", "immediate", "stop"]
-    subprocess.run(stop, check=True, stdout=subprocess.DEVNULL, cwd=place, **user)  # type: ignore[call-overload]
+    try:
+        yield f"postgresql+asyncpg://prefect@127.0.0.1:{port}/postgres"
+    finally:
+        stop = [*command, "--mode", "immediate", "stop"]
+        subprocess.run(stop, check=True, stdout=subprocess.DEVNULL, cwd=place, **user)  # type: ignore[call-overload]
 
 
 def test_a_run_is_recorded_in_postgresql(database: str, tmp_path: Path) -> None:

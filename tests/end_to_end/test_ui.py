@@ -1,40 +1,13 @@
 """The Prefect UI in a real browser, after a real run."""
 
 import re
-import shutil
-from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.end_to_end.conftest import Served
 from tests.end_to_end.harness import Process
-
-CHROMIUM = shutil.which("chromium")
-QUIET = (
-    "--no-sandbox --disable-gpu --disable-quic --disable-background-networking --disable-component-update "
-    "--disable-sync --no-first-run"
-)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Headless Chromium."""
-    if not CHROMIUM:
-        pytest.skip("Chromium is not installed: `apt-get install chromium`")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET.split())
-        yield found
-        found.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A new page as wide as a laptop's."""
-    opened = browser.new_page(viewport={"width": 1300, "height": 900})
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module")

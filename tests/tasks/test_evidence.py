@@ -16,9 +16,20 @@ from tasks.evidence import (
     disagreements,
     mistakes,
     read_predictions,
+    reasons,
     summaries,
 )
-from tasks.results import Evaluation, Threshold
+from tasks.results import (
+    Estimate,
+    Evaluation,
+    Explanation,
+    LengthBin,
+    MemoryPoint,
+    Reach,
+    Text,
+    Threshold,
+    Trace,
+)
 
 REVIEWS = 400
 
@@ -89,6 +100,36 @@ def test_length_bins_hold_every_review_once(evaluations: list[Evaluation]) -> No
     inside = frame["length"].between(bins[2].shortest, bins[2].longest).to_numpy()
     share = np.mean([found.right("lstm", seed)[inside].mean() for seed in (1, 2, 3)])
     assert bins[2].accuracy.value == pytest.approx(share)
+
+
+def explanation(name: str, few: float, every: float) -> Explanation:
+    """A model that is right in `few` of the reviews with ten words and in `every` with all."""
+    points = tuple(MemoryPoint(words, Estimate(value, value, value)) for words, value in ((10, few), (500, every)))
+    return Explanation(name, 1, points, 100, Reach((0,), (1.0,), (1.0,), (1.0,), 100), (), 0.0)
+
+
+def bins(*accuracies: float) -> tuple[LengthBin, ...]:
+    """One bin of 100 words after the other."""
+    return tuple(
+        LengthBin(100 * place + 1, 100 * place + 100, 2_500, Estimate(value, value - 0.01, value + 0.01))
+        for place, value in enumerate(accuracies)
+    )
+
+
+@pytest.mark.parametrize(
+    ("long", "said"),
+    [(0.70, "its lead grows with length"), (0.80, "no clear change"), (0.86, "its lead shrinks with length")],
+)
+def test_the_reasons_compare_the_best_model_with_the_last(long: float, said: str) -> None:
+    text = Text(1, 1, "", ("a", "b", "c"), {})
+    trace = Trace(text, {"lstm": (0.5, 0.6, 0.7), "simple_rnn": (0.5, 0.9, 0.1)})
+    lengths = {"lstm": bins(0.88, 0.85), "gru": bins(0.5, 0.5), "simple_rnn": bins(0.82, long)}
+    told = list(reasons(lengths, [explanation("lstm", 0.7, 0.88), explanation("simple_rnn", 0.6, 0.8)], [trace]))
+    assert len(told) == 3
+    assert told[0].startswith("lstm leads simple_rnn by +6.0 points on reviews of at most 100 words")
+    assert said in told[0]
+    assert "right in 70.0%, simple_rnn in 60.0%; all words add 18.0 and 20.0 points" in told[1]
+    assert "by 0.100 on average in lstm and by 0.600 in simple_rnn" in told[2]
 
 
 def test_mistakes_are_the_most_confident_errors(evaluations: list[Evaluation]) -> None:
