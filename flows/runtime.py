@@ -1,5 +1,6 @@
 """Where a run runs: which Prefect server it talks to, and the processes that its branches run in."""
 
+import builtins
 import logging
 import multiprocessing
 import os
@@ -158,6 +159,9 @@ def _start_branch_process() -> None:
     """The terminal's Ctrl-C is the parent's to handle; a parent that dies takes its branches along."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
+    # Prefect leaves a task whose server does not answer by `exit`. In a pool's process that would stop the thread that
+    # hands out the pool's results, and the run would wait for ever; the end of a process the run notices.
+    builtins.exit = os._exit  # type: ignore[assignment]
     say_errors_once()
     if sys.stderr.isatty():
         # The terminal belongs to the parent's bars; the UI's log gets every line.

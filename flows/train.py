@@ -35,7 +35,11 @@ from tasks.retention import keep_last
 from tasks.reuse import result_of, run, start, storing
 from tasks.train import Job, train
 
-KILLED = "A branch's process was killed twice, perhaps for want of memory; free some, or use --runner thread"
+ENDED_TWICE = (
+    "A branch's process ended twice before its task did: killed, perhaps for want of memory (free some, or use "
+    "--runner thread), or because the Prefect server did not answer. The same command goes on after the last whole "
+    "epochs"
+)
 ENDS = ("on_completion", "on_failure", "on_crashed", "on_cancellation")
 HOOKS: dict[str, Any] = {end: [post_end] for end in ENDS} if webhook_is_set() else {}  # Prefect logs each, even idle.
 
@@ -107,7 +111,7 @@ class Trained(NamedTuple):
 
 
 def train_all(settings: Settings, wanted: list[Job], steps: Steps, clock: Clock) -> Trained:
-    """Run all branches; if a branch's process is killed, all go on from their last epochs, once."""
+    """Run all branches; if a branch's process ends before its task does, all go on from their last epochs, once."""
     wanted[0].exchange().push(wanted[0].dataset)
     for last_try in (False, True):
         try:
@@ -116,8 +120,10 @@ def train_all(settings: Settings, wanted: list[Job], steps: Steps, clock: Clock)
         except BrokenProcessPool:
             mark_dead_tasks(runtime.flow_run.id)
             if last_try:
-                raise PipelineError(KILLED) from None
-            get_run_logger().warning("A branch's process was killed; all branches go on after their last whole epochs")
+                raise PipelineError(ENDED_TWICE) from None
+            get_run_logger().warning(
+                "A branch's process ended before its task did; all branches go on after their last whole epochs"
+            )
             wanted = [replace(job, fresh=False) for job in wanted]
     raise AssertionError
 

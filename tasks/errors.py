@@ -33,7 +33,9 @@ def one_line(error: BaseException | None) -> str | None:
     """What to tell the user of a fault that they can mend, or None for any other fault."""
     if isinstance(error, PipelineError):
         return str(error)
-    if isinstance(error, httpx.TransportError):  # Downloads raise NetworkError: this one is Prefect's.
+    # Downloads raise NetworkError: these are Prefect's.
+    unreachable = isinstance(error, RuntimeError) and str(error).startswith("Failed to reach API")
+    if unreachable or isinstance(error, httpx.TransportError):
         return (
             f"The Prefect server no longer answers ({error}). What was finished is kept: with a server up, the same "
             "command goes on from there and reports it"

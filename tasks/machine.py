@@ -1,6 +1,7 @@
 """The machine, the versions and what a process used of them."""
 
 import importlib.metadata
+import multiprocessing
 import os
 import platform
 import sys
@@ -61,13 +62,14 @@ class Clock:
         self._since = now
 
 
-def end_with_parent(seconds: float = 1.0) -> None:
-    """End this process soon after its parent is gone, so that a killed run leaves nothing behind."""
-    parent = os.getppid()
+def end_with_parent() -> None:
+    """End this process of a pool when its parent is gone, so that a killed run leaves nothing behind."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        raise RuntimeError("only processes that multiprocessing started have a parent to end with")
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(seconds)
+        parent.join()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True, name="end-with-parent").start()

@@ -1,11 +1,14 @@
 """A real Prefect server with a work pool, the project's deployments and a worker: one for all tests that need it."""
 
+import contextlib
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from tests.end_to_end.harness import PREFECT, ROOT, Process, environment, serving
 
@@ -29,6 +32,15 @@ class Served:
             [PREFECT, "--no-prompt", *arguments], env=environment(self.home, **self.settings), cwd=ROOT,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds,
         )  # fmt: skip
+
+    @contextlib.contextmanager
+    def client(self) -> Iterator[SyncPrefectClient]:
+        """Prefect's client for this server; it asks again where the server is busy."""
+        with (
+            temporary_settings({PREFECT_API_URL: self.settings["PREFECT_API_URL"]}),
+            get_client(sync_client=True) as client,
+        ):
+            yield client
 
     def start_worker(self) -> Process:
         """A worker for the deployments' pool, when it has said that it is up."""

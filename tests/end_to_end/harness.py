@@ -97,6 +97,15 @@ class Process:
         """The processes that its branches run in."""
         return self._running("spawn_main")
 
+    @tenacity.retry(
+        stop=tenacity.stop_after_delay(60),
+        wait=tenacity.wait_fixed(0.02),
+        retry=tenacity.retry_if_result(lambda found: not found),
+    )
+    def first_branches(self) -> list[psutil.Process]:
+        """The processes of branches, as soon as there is one."""
+        return self.branches()
+
     def _running(self, command: str) -> list[psutil.Process]:
         found = []
         for child in self.children():

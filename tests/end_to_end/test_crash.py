@@ -69,6 +69,24 @@ print(json.dumps([[run.state.name for run in runs], sorted({task.state.name for 
     assert "Running" not in tasks
 
 
+def test_a_run_killed_while_its_branches_start_leaves_no_process(home: Path, tmp_path: Path) -> None:
+    run = Process.main(home, *SMALL, "--outputs", tmp_path)
+    run.first_branches()
+    below = run.children()
+    run.kill()
+    assert wait_until_gone(below) == []
+
+
+def test_a_server_that_goes_away_while_branches_start_does_not_stop_the_run_for_ever(tmp_path: Path) -> None:
+    with serving(tmp_path / "prefect") as (server, settings):
+        impatient = settings | {"PREFECT_CLIENT_MAX_RETRIES": "0"}
+        run = Process.main(tmp_path / "prefect", *SMALL, "--outputs", tmp_path / "outputs", **impatient)
+        run.first_branches()
+        server.kill()
+        assert run.wait(120) == 1
+    assert "Error: The Prefect server no longer answers" in run.output
+
+
 def test_a_branch_whose_process_is_killed_goes_on_in_the_same_run(
     home: Path, undisturbed: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -76,7 +94,7 @@ def test_a_branch_whose_process_is_killed_goes_on_in_the_same_run(
     run.wait_for("lstm seed 1: epoch 1/6")
     run.branches()[0].kill()
     assert run.wait() == 0, run.output
-    assert "process was killed" in run.output
+    assert "process ended before its task did" in run.output
     assert outcome(tmp_path) == undisturbed[1]
 
 

@@ -7,9 +7,18 @@ from typing import Any
 
 import httpx
 import pytest
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.schedules import CronSchedule
 
 from tests.end_to_end.conftest import Served
-from tests.end_to_end.harness import SMALL, Process, ask, metrics, outcome
+from tests.end_to_end.harness import SMALL, Process, metrics, outcome
 
 
 def smoke(outputs: Path) -> dict[str, Any]:
@@ -37,11 +46,9 @@ def test_a_wrong_value_is_refused_when_the_run_is_asked_for(deployed: Served, va
 
 
 def test_the_form_has_a_description_for_every_setting(deployed: Served) -> None:
-    schema = ask(
-        deployed.home,
-        "print(json.dumps(client.read_deployment_by_name('train/train').parameter_openapi_schema))",
-        **deployed.settings,
-    )
+    with deployed.client() as client:
+        schema = client.read_deployment_by_name("train/train").parameter_openapi_schema
+    assert schema
     sections = [
         part for name, part in schema["definitions"].items() if name.endswith("Settings") and name != "Settings"
     ]
@@ -56,39 +63,35 @@ def test_the_form_has_a_description_for_every_setting(deployed: Served) -> None:
 
 
 def test_the_nightly_deployment_refuses_the_sample_and_has_a_time_zone(deployed: Served) -> None:
-    nightly = """
-found = client.read_deployment_by_name('train/train-nightly')
-schedule = found.schedules[0].schedule
-print(json.dumps([found.parameters, schedule.cron, schedule.timezone, found.concurrency_options.collision_strategy]))
-"""
-    parameters, cron, zone, strategy = ask(deployed.home, nightly, **deployed.settings)
-    assert parameters["settings"]["data"]["source"] == "imdb"
-    assert (cron, zone, strategy) == ("0 2 * * *", "Europe/Berlin", "CANCEL_NEW")
+    with deployed.client() as client:
+        found = client.read_deployment_by_name("train/train-nightly")
+    schedule = found.schedules[0].schedule
+    assert isinstance(schedule, CronSchedule)
+    assert found.parameters["settings"]["data"]["source"] == "imdb"
+    assert (schedule.cron, schedule.timezone) == ("0 2 * * *", "Europe/Berlin")
+    assert found.concurrency_options
+    assert found.concurrency_options.collision_strategy == "CANCEL_NEW"
 
 
 def test_a_schedule_of_every_minute_fires(deployed: Served, tmp_path: Path) -> None:
-    settings = json.dumps({"settings": smoke(tmp_path) | {"models": {"models": ["simple_rnn"]}}})
-    schedule = f"""
-from prefect.client.schemas.actions import DeploymentScheduleCreate
-from prefect.client.schemas.schedules import CronSchedule
-deployment = client.read_deployment_by_name('train/train')
-made = client._client.post(f'/deployments/{{deployment.id}}/schedules', json=[DeploymentScheduleCreate(
-    schedule=CronSchedule(cron='* * * * *', timezone='Europe/Berlin'), active=True, parameters=json.loads({settings!r}),
-).model_dump(mode='json')]).json()
-print(json.dumps([str(deployment.id), made[0]['id']]))
-"""
+    parameters = {"settings": smoke(tmp_path) | {"models": {"models": ["simple_rnn"]}}}
+    every_minute = CronSchedule(cron="* * * * *", timezone="Europe/Berlin")
     assert deployed.worker
     already = len(deployed.worker.lines)
-    deployment, made = ask(deployed.home, schedule, **deployed.settings)
-    try:
-        deployed.worker.wait_for("Finished in state Completed()", 180, after=already)
-    finally:
-        httpx.delete(f"{deployed.page}/api/deployments/{deployment}/schedules/{made}").raise_for_status()
-    runs = httpx.post(
-        f"{deployed.page}/api/flow_runs/filter",
-        json={"flow_runs": {"deployment_id": {"any_": [deployment]}, "state": {"type": {"any_": ["COMPLETED"]}}}},
-    ).json()
-    assert [run for run in runs if run["auto_scheduled"]]
+    with deployed.client() as client:
+        found = client.read_deployment_by_name("train/train")
+        made = client.create_deployment_schedules(found.id, [(every_minute, True)], parameters=parameters)
+        try:
+            deployed.worker.wait_for("Finished in state Completed()", 180, after=already)
+        finally:
+            client.delete_deployment_schedule(found.id, made[0].id)
+        runs = client.read_flow_runs(
+            deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[found.id])),
+            flow_run_filter=FlowRunFilter(
+                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.COMPLETED]))
+            ),
+        )
+    assert [run for run in runs if run.auto_scheduled]
     assert (tmp_path / "latest" / "report.html").exists()
 
 

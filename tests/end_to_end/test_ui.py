@@ -1,10 +1,21 @@
 """The Prefect UI in a real browser, after a real run."""
 
 import re
+from uuid import UUID
 
-import httpx
 import pytest
 from playwright.sync_api import Page, expect
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterKey,
+    FlowRunFilter,
+    FlowRunFilterId,
+    LogFilter,
+    LogFilterFlowRunId,
+    TaskRunFilter,
+    TaskRunFilterName,
+)
 
 from tests.end_to_end.conftest import Served
 from tests.end_to_end.harness import Process
@@ -25,19 +36,24 @@ def run(deployed: Served, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def artifact(served: Served, run: str, key: str) -> str:
     """Address of the page of a run's artifact."""
-    wanted = {"artifacts": {"flow_run_id": {"any_": [run]}, "key": {"any_": [key]}}}
-    found = httpx.post(f"{served.page}/api/artifacts/filter", json=wanted).json()
-    return f"{served.page}/artifacts/artifact/{found[0]['id']}"
+    of_run, of_key = ArtifactFilterFlowRunId(any_=[UUID(run)]), ArtifactFilterKey(any_=[key])
+    with served.client() as client:
+        found = client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=of_run, key=of_key))
+    return f"{served.page}/artifacts/artifact/{found[0].id}"
 
 
 def test_the_run_page_shows_both_branches_side_by_side_in_time(deployed: Served, run: str, page: Page) -> None:
     page.goto(f"{deployed.page}/runs/flow-run/{run}")
     for step in ("fetch sample", "train simple_rnn seed 1", "train lstm seed 1", "evaluate lstm seed 1"):
         expect(page.get_by_text(step).first).to_be_visible(timeout=30_000)
-    wanted = {"task_runs": {"flow_run_id": {"any_": [run]}, "name": {"like_": "train "}}}
-    tasks = httpx.post(f"{deployed.page}/api/task_runs/filter", json=wanted).json()
-    assert len(tasks) == 2
-    assert max(task["start_time"] for task in tasks) < min(task["end_time"] for task in tasks)
+    with deployed.client() as client:
+        tasks = client.read_task_runs(
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[UUID(run)])),
+            task_run_filter=TaskRunFilter(name=TaskRunFilterName(like_="train ")),
+        )
+    times = [(task.start_time, task.end_time) for task in tasks if task.start_time and task.end_time]
+    assert len(times) == 2
+    assert max(start for start, _ in times) < min(end for _, end in times)
 
 
 def test_the_report_shows_its_figures(deployed: Served, run: str, page: Page) -> None:
@@ -70,7 +86,8 @@ def test_the_learning_curve_has_a_picture(deployed: Served, run: str, page: Page
 
 def deployment(served: Served, name: str) -> str:
     """The id of a deployment."""
-    return str(httpx.get(f"{served.page}/api/deployments/name/train/{name}").json()["id"])
+    with served.client() as client:
+        return str(client.read_deployment_by_name(f"train/{name}").id)
 
 
 def test_the_nightly_deployment_shows_its_schedule(deployed: Served, page: Page) -> None:
@@ -90,6 +107,6 @@ def test_the_form_shows_the_settings_and_refuses_a_wrong_value(deployed: Served,
 
 
 def test_the_logs_of_branch_processes_are_in_the_ui(deployed: Served, run: str) -> None:
-    wanted = {"logs": {"flow_run_id": {"any_": [run]}}, "limit": 200}
-    lines = [log["message"] for log in httpx.post(f"{deployed.page}/api/logs/filter", json=wanted).json()]
-    assert any("lstm seed 1: trained by compiled loops" in line for line in lines)
+    with deployed.client() as client:
+        logs = client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[UUID(run)])), limit=200)
+    assert any("lstm seed 1: trained by compiled loops" in log.message for log in logs)

@@ -40,6 +40,8 @@ def test_a_fault_of_the_disk_names_the_file_and_what_to_do() -> None:
 
 def test_a_server_that_went_away_is_one_line() -> None:
     assert "no longer answers (refused)" in (one_line(httpx.ConnectError("refused")) or "")
+    assert "no longer answers (Failed to reach API" in (one_line(RuntimeError("Failed to reach API at http://x")) or "")
+    assert one_line(RuntimeError("a fault of ours")) is None
 
 
 def test_a_fault_of_ours_keeps_its_traceback() -> None:
