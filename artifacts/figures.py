@@ -114,7 +114,7 @@ def picture(figure: Figure) -> Picture:
     """The figure drawn once in both formats."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
-    figure.set_layout_engine("none")  # Both formats have one layout, and it is found once.
+    figure.set_layout_engine(None)  # Both formats have one layout, and it is found once.
     text = buffer.getvalue()
     return Picture(png(figure), text[text.index("<svg") :])
 

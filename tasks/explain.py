@@ -14,7 +14,6 @@ from tasks.errors import may_pass
 from tasks.evaluate import kept
 from tasks.files import fingerprint, source_version
 from tasks.models.learner import Learner
-from tasks.models.reach import gradient_norms
 from tasks.models.spec import ModelSpec
 from tasks.results import Branch, Chosen, Dataset, Explanation, MemoryPoint, Reach
 from tasks.reuse import keyed
@@ -76,7 +75,7 @@ def full_reviews(lengths: NDArray[np.integer], steps: int) -> NDArray[np.integer
 
 def reach(learner: Learner, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> Reach:
     """Quartiles over reviews of the gradient's norm at each step back from the end; padding is left out."""
-    norms = gradient_norms(learner.model(), tokens, labels)[:, ::-1].astype(np.float64)
+    norms = learner.gradient_norms(tokens, labels)[:, ::-1].astype(np.float64)
     filled = int((tokens != 0).all(axis=0)[::-1].argmin()) or tokens.shape[1]
     steps = np.unique(np.round(np.geomspace(1, filled, 60)).astype(int)) - 1
     lower, median, upper = np.quantile(norms[:, steps], [0.25, 0.5, 0.75], axis=0)

@@ -5,7 +5,7 @@ Same network, initial weights, loss and optimizer as the Keras model it is made 
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from tasks.models.rmsprop import rmsprop, rmsprop_rows
 from tasks.models.spec import ModelSpec
 
 GROUPS = 2  # Fixed, not the number of threads: sums in groups come out the same on one thread and on two.
-PREDICT_ROWS = 256
+PREDICT_ROWS, REACH_ROWS = 256, 125
 RHO, EPSILON = np.float32(0.9), np.float32(1e-7)
 CLIP = np.float32(1e-7)  # Keras keeps probabilities this far from 0 and 1 before it takes the logarithm.
 
@@ -211,8 +211,7 @@ class FastLearner:
         compact[used] = np.arange(len(used), dtype=np.int32)
         probabilities, hidden, passes, lead = self._forward(tokens, compact, self._projected(used))
 
-        d_logits = (probabilities - labels.astype(np.float32)) / np.float32(len(labels))
-        d_logits[(probabilities < CLIP) | (probabilities > 1 - CLIP)] = 0.0
+        d_logits = _d_logits(probabilities, labels) / np.float32(len(labels))
         d_hidden = d_logits[:, None] * dense[:, 0]
         parts = self._map(lambda one: self._backward(one, lead, d_hidden[one.group.places], len(used)), passes)
         d_recurrent, d_projected, squares, d_padding = (sum(part[i] for part in parts) for i in range(4))
@@ -224,6 +223,28 @@ class FastLearner:
         d_dense, d_dense_bias = hidden.T @ d_logits[:, None], d_logits.sum(keepdims=True)
         others = [d_kernel, d_recurrent, d_projected.sum(0), d_dense, d_dense_bias]
         return Step(probabilities, used, d_projected @ kernel.T, squares, others)
+
+    def gradient_norms(self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> Floats:
+        """What `tasks.models.reach.gradient_norms` computes, by the loops that train."""
+        projected = self._projected(slice(None))
+        words = np.arange(len(projected), dtype=np.int32)
+        norms = np.zeros(tokens.shape, np.float32)
+        for first in range(0, len(tokens), REACH_ROWS):
+            rows = slice(first, first + REACH_ROWS)
+            probabilities, _, passes, _ = self._forward(tokens[rows], words, projected)
+            d_hidden = _d_logits(probabilities, labels[rows])[:, None] * self.weights[4][:, 0]
+            for one in passes:
+                self._add_norms(one, d_hidden[one.group.places], norms[rows])
+        return norms
+
+    def _add_norms(self, one: _Pass, d_hidden: Floats, norms: Floats) -> None:
+        group = one.group
+        # Each packed row counts as a word of its own: its sum of squares is then that of one step of one review.
+        rows = np.arange(len(group.words), dtype=np.int32)
+        _, _, squares, _ = self._backward(replace(one, group=replace(group, words=rows)), None, d_hidden, len(rows))
+        lengths = np.sqrt(squares.sum(axis=1))
+        for step, (begin, active) in enumerate(zip(group.begin, group.active, strict=True)):
+            norms[group.places[:active], step] = lengths[begin : begin + active]
 
     def _projected(self, words: Any) -> Floats:
         embedding, kernel, _, bias, *_ = self.weights
@@ -284,6 +305,13 @@ class FastLearner:
                 group.active, kernels_t, *_trajectory(lead), lead.gates, *d_states, d_padding, squares[0]
             )
         return d_recurrent, d_projected, squares, d_padding.reshape(-1, width)
+
+
+def _d_logits(probabilities: Floats, labels: NDArray[np.integer]) -> Floats:
+    """Gradient of each review's binary cross-entropy with respect to its logit."""
+    gradient: Floats = probabilities - labels.astype(np.float32)
+    gradient[(probabilities < CLIP) | (probabilities > 1 - CLIP)] = 0.0
+    return gradient
 
 
 def _trajectory(lead: _Pass) -> list[Floats]:

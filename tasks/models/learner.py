@@ -50,6 +50,9 @@ class Learner(Protocol):
     def predict(self, tokens: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
         """Probabilities of "positive", shape (reviews,)."""
 
+    def gradient_norms(self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Norm of d loss / d input at each step, 0 at padding, shape (reviews, steps)."""
+
     def set_threads(self, threads: int) -> None:
         """Use that many threads from now on, where the learner can."""
 

@@ -21,7 +21,7 @@ def gradient_norms(model: Any, tokens: NDArray[np.unsignedinteger], labels: NDAr
         labels: 0 or 1, shape (reviews,).
 
     Returns:
-        shape (reviews, steps), float32.
+        shape (reviews, steps), float32; 0 at padding.
     """
     import tensorflow as tf
 
@@ -42,4 +42,5 @@ def gradient_norms(model: Any, tokens: NDArray[np.unsignedinteger], labels: NDAr
         norms(tokens[i : i + ROWS].astype(np.int32), labels[i : i + ROWS].astype(np.float32)[:, None]).numpy()
         for i in range(0, len(tokens), ROWS)
     ]
-    return np.concatenate(parts)
+    norms_of_words: NDArray[np.float32] = np.concatenate(parts) * (tokens != 0)
+    return norms_of_words

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.models.learner import Batch, Metrics
+from tasks.models.reach import gradient_norms
 
 PREDICT_ROWS = 256
 
@@ -34,6 +35,10 @@ class StockLearner:
         """Probabilities of "positive", float32, shape (reviews,)."""
         probabilities: NDArray[np.float32] = self._model.predict(tokens, batch_size=PREDICT_ROWS, verbose=0)[:, 0]
         return probabilities
+
+    def gradient_norms(self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> NDArray[np.float32]:
+        """What `tasks.models.reach.gradient_norms` computes."""
+        return gradient_norms(self._model, tokens, labels)
 
     def set_threads(self, threads: int) -> None:
         """Nothing: TensorFlow fixes its threads when it starts."""

@@ -9,12 +9,14 @@ from tasks.data.tokens import read_column, read_tokens
 from tasks.evaluate import evaluate_branch
 from tasks.evidence import choose_reviews
 from tasks.explain import explain_branch, full_reviews, memory, reach, trace
+from tasks.models.fast import FastLearner
 from tasks.models.keras_model import build
 from tasks.models.reach import gradient_norms
-from tasks.models.spec import TrainingPlan, preset
+from tasks.models.spec import PresetName, TrainingPlan, preset
 from tasks.models.stock import StockLearner
 from tasks.results import Chosen, Dataset
 from tasks.train import Job, train_branch
+from tests.conftest import ragged_tokens
 
 
 @pytest.fixture
@@ -60,6 +62,18 @@ def test_gradient_norms_agree_with_finite_differences(learner: StockLearner) -> 
             nudge[0, step, feature] = 1e-2
             slopes.append((loss(inputs + nudge) - loss(inputs - nudge)) / 2e-2)
         assert norms[step] == pytest.approx(np.linalg.norm(slopes), rel=2e-2)
+
+
+@pytest.mark.parametrize("name", ["simple_rnn", "lstm"])
+def test_the_compiled_loops_find_the_same_gradient_norms(name: PresetName) -> None:
+    spec = preset(name, 5, 4, 0.0)
+    model = build(spec, 50, 0.001, 1)
+    tokens = ragged_tokens([1, 30, 30, 7, 22, 30, 3] * 20, 30, 50)
+    labels = np.arange(len(tokens)) % 2
+    norms = FastLearner(spec, model, 1).gradient_norms(tokens, labels)
+    assert norms == pytest.approx(StockLearner(model).gradient_norms(tokens, labels), rel=1e-3, abs=1e-7)
+    assert norms[1].min() > 0
+    assert not norms[0, :-1].any()
 
 
 def test_reach_counts_back_from_the_end_and_leaves_padding_out(learner: StockLearner) -> None:
