@@ -14,6 +14,7 @@ from cyclopts.config import Env
 
 from flows.config import Settings, setting_fault
 from tasks.errors import one_line
+from tasks.machine import quick_exit
 
 HELP = """Train and compare recurrent networks on the IMDB reviews: data, training, evaluation, report.
 
@@ -103,4 +104,5 @@ def run_command_line() -> int:
 
 
 if __name__ == "__main__":
+    quick_exit()
     sys.exit(run_command_line())

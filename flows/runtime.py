@@ -23,7 +23,7 @@ from prefect.utilities.urls import url_for
 from flows.config import RunnerName
 from flows.server import Server
 from tasks.errors import PipelineError, one_line
-from tasks.machine import available_cores, end_with_parent
+from tasks.machine import available_cores, end_with_parent, quick_exit
 
 
 @contextmanager
@@ -159,6 +159,7 @@ def _start_branch_process() -> None:
     """The terminal's Ctrl-C is the parent's to handle; a parent that dies takes its branches along."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
+    quick_exit()
     # Prefect leaves a task whose server does not answer by `exit`. In a pool's process that would stop the thread that
     # hands out the pool's results, and the run would wait for ever; the end of a process the run notices.
     builtins.exit = os._exit  # type: ignore[assignment]
