@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import httpx
+import prefect
 from packaging.requirements import Requirement
-from prefect.client.constants import SERVER_API_VERSION
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from flows.config import Settings
 from flows.dead_runs import mark_dead_runs
-from flows.runtime import api_server, server_address
+from flows.runtime import api_server, server_address, server_version
 from tasks.data.imdb_npz import read_imdb_npz
 from tasks.errors import PipelineError, one_line
 from tasks.fetch import NPZ_SHA256, OFFICIAL
@@ -40,7 +41,7 @@ def doctor(settings: Settings) -> int:
     findings = [finding for check in CHECKS for finding in check(settings)]
     for finding in findings:
         sign = "[green]ok" if not finding.mend else "[red]mend" if finding.fatal else "[yellow]note"
-        table.add_row(sign, finding.what, finding.found, finding.mend)
+        table.add_row(sign, *map(escape, (finding.what, finding.found, finding.mend)))
     Console().print(table)
     return int(any(finding.mend and finding.fatal for finding in findings))
 
@@ -67,14 +68,13 @@ def server(_: Settings) -> Iterator[Finding]:
     try:
         with api_server() as wait:
             wait()
-            theirs = str(httpx.get(f"{server_address()}/version", timeout=10).json())
+            theirs = server_version()
             dead = mark_dead_runs("train")
     except PipelineError as error:
         yield Finding("Prefect server", where, str(error))
         return
-    ours = SERVER_API_VERSION
-    mend = "" if theirs == ours else f"this Prefect speaks API version {ours}: run the same release on both sides"
-    yield Finding("Prefect server", f"{where}, API version {theirs}", mend, fatal=False)
+    mend = "" if theirs == prefect.__version__ else f"run the same release on both sides: here is {prefect.__version__}"
+    yield Finding("Prefect server", f"{where}, release {theirs}", mend, fatal=False)
     yield Finding("dead runs", f"{', '.join(dead)}: now marked as crashed" if dead else "none")
 
 

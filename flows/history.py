@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tasks.history import differences, find_run, read_history
@@ -24,7 +25,7 @@ def show_history(outputs: Path) -> int:
         table.add_column(head)
     for row in rows[-SHOWN:]:
         scores = [f"{row.accuracies[name]:.4f}" if name in row.accuracies else "" for name in models]
-        table.add_row(row.run, row.data, str(row.seeds), *scores, f"{row.seconds:.0f}")
+        table.add_row(row.run, escape(row.data), str(row.seeds), *scores, f"{row.seconds:.0f}")
     Console().print(table)
     return 0
 
@@ -47,4 +48,4 @@ def show_differences(outputs: Path, first: str, second: str) -> int:
 
 
 def _text(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else "" if value is None else str(value)
+    return f"{value:.4f}" if isinstance(value, float) else "" if value is None else escape(str(value))

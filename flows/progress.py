@@ -22,7 +22,8 @@ from tasks.journal import JournalReader
 from tasks.results import Epoch
 from tasks.train import Job
 
-POLL_SECONDS, DRAW_SECONDS = 0.25, 3.0
+POLL_SECONDS = 0.25
+DRAW_SHARE = 0.05  # The most of the time that drawing curves may take from the training.
 
 
 class View(Protocol):
@@ -134,7 +135,7 @@ class _Ui:
         self._curves: dict[str, UUID] = {}
         self._histories: dict[str, list[Epoch]] = {}
         self._behind: dict[str, Job] = {}
-        self._drawn = 0.0
+        self._again = 0.0
 
     def show(self, job: Job, event: dict[str, Any]) -> None:
         key = f"{job.spec.name}-seed{job.seed}".replace("_", "-")
@@ -148,8 +149,9 @@ class _Ui:
             self._behind[key] = job
 
     def catch_up(self, last: bool) -> None:
-        """Publish what is new, but not all the time: drawing takes processor time from the training."""
-        if not last and time.monotonic() < self._drawn + DRAW_SECONDS:
+        """Publish what is new, but not all the time."""
+        began = time.monotonic()
+        if not last and began < self._again:
             return
         while self._behind:
             key, job = self._behind.popitem()
@@ -157,7 +159,8 @@ class _Ui:
             self._show_curve(key, job, history)
             if key in self._progress:
                 update_progress_artifact(self._progress[key], 100.0 * history[-1].epoch / job.plan.epochs)
-            self._drawn = time.monotonic()
+        now = time.monotonic()
+        self._again = now + (now - began) / DRAW_SHARE
 
     def _show_curve(self, key: str, job: Job, history: list[Epoch]) -> None:
         drawn = figures.learning_curve(job.spec.name, history, job.dataset.title)

@@ -12,8 +12,10 @@ from typing import Any, cast
 from uuid import UUID
 
 import httpx
+from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext, refresh_global_settings_context
 from prefect.events.worker import EventsWorker
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.logging.configuration import setup_logging
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL
@@ -64,12 +66,23 @@ def run_page(run: UUID | None) -> str:
 
 def _check(url: str) -> None:
     try:
-        httpx.get(f"{url}/health", timeout=10).raise_for_status()
+        server_version()
+    except PrefectHTTPStatusError as error:
+        raise PipelineError(
+            f"PREFECT_API_URL {url}: the server refuses us ({error.response.status_code}); set PREFECT_API_AUTH_STRING "
+            "to what its PREFECT_SERVER_API_AUTH_STRING is"
+        ) from error
     except httpx.HTTPError as error:
         raise PipelineError(
             f"PREFECT_API_URL {url}: no Prefect server answers there ({error}); run `prefect server start`, or "
             "unset PREFECT_API_URL to let the run start its own"
         ) from error
+
+
+def server_version() -> str:
+    """The release of Prefect that the configured server runs."""
+    with get_client(sync_client=True) as client:
+        return client.api_version()
 
 
 @contextmanager

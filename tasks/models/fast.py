@@ -6,6 +6,7 @@ Same network, initial weights, loss and optimizer as the Keras model it is made 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from tasks.models.learner import Batch, Metrics
 from tasks.models.rmsprop import rmsprop, rmsprop_rows
 from tasks.models.spec import ModelSpec
 
-GROUPS = 2  # Fixed, not the number of threads: sums in groups come out the same on one thread and on two.
+# Parts of a batch, and of its words. Fixed, not the number of threads: sums come out the same on one thread and on two.
+GROUPS = 2
 PREDICT_ROWS, REACH_ROWS = 256, 125
 RHO, EPSILON = np.float32(0.9), np.float32(1e-7)
 CLIP = np.float32(1e-7)  # Keras keeps probabilities this far from 0 and 1 before it takes the logarithm.
@@ -197,14 +199,14 @@ class FastLearner:
         if len(tokens) == 0:
             return np.zeros(0, np.float32)
         with threadpool_limits(1):
-            projected = self._projected(slice(None))
+            projected = self._projected(np.arange(len(self.weights[0])))
             words = np.arange(len(projected), dtype=np.int32)
             parts = (tokens[i : i + PREDICT_ROWS] for i in range(0, len(tokens), PREDICT_ROWS))
             return np.concatenate([self._forward(part, words, projected)[0] for part in parts])
 
     def gradients(self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> Step:
         """Probabilities of a batch, and the mean loss's gradients."""
-        embedding, kernel, _, _, dense, _ = self.weights
+        dense = self.weights[4]
         used = np.flatnonzero(np.bincount(tokens.reshape(-1), minlength=1))
         used = used if used[0] == 0 else np.concatenate([[0], used])  # Padding's state is always needed.
         compact = np.zeros(used[-1] + 1, np.int32)
@@ -214,19 +216,39 @@ class FastLearner:
         d_logits = _d_logits(probabilities, labels) / np.float32(len(labels))
         d_hidden = d_logits[:, None] * dense[:, 0]
         parts = self._map(lambda one: self._backward(one, lead, d_hidden[one.group.places], len(used)), passes)
-        d_recurrent, d_projected, squares, d_padding = (sum(part[i] for part in parts) for i in range(4))
+        d_recurrent, d_padding = (sum(part[i] for part in parts) for i in (0, 3))
         if lead:
             d_recurrent += lead.states[0].T @ d_padding
-            d_projected[0] += d_padding.sum(0)
-
-        d_kernel = embedding[used].T @ d_projected
+            parts[0][1][0] += d_padding.sum(0)
+        d_kernel, d_bias, d_embedding, squares = self._words_gradients(used, [part[1:3] for part in parts])
         d_dense, d_dense_bias = hidden.T @ d_logits[:, None], d_logits.sum(keepdims=True)
-        others = [d_kernel, d_recurrent, d_projected.sum(0), d_dense, d_dense_bias]
-        return Step(probabilities, used, d_projected @ kernel.T, squares, others)
+        return Step(probabilities, used, d_embedding, squares, [d_kernel, d_recurrent, d_bias, d_dense, d_dense_bias])
+
+    def _words_gradients(
+        self, used: NDArray[np.int64], parts: list[tuple[Floats, Floats]]
+    ) -> tuple[Floats, Floats, Floats, Floats]:
+        """Gradients of kernel, bias and used rows of the embedding, and its squares, from the groups' parts.
+
+        `parts` holds each group's gradients of projected words and its squares; they are added up in the first.
+        """
+        embedding, kernel = self.weights[:2]
+        d_embedding = self._lead.take("d_embedding", len(used), (len(kernel),))
+        total, squares = parts[0]
+
+        def add_up(rows: slice) -> tuple[Floats, Floats]:
+            for more, more_squares in parts[1:]:
+                total[rows] += more[rows]
+                squares[rows] += more_squares[rows]
+            np.matmul(total[rows], kernel.T, out=d_embedding[rows])
+            return embedding[used[rows]].T @ total[rows], total[rows].sum(0)
+
+        sums = self._map(add_up, _chunks(len(used)))
+        d_kernel, d_bias = (sum(one[i] for one in sums) for i in range(2))
+        return d_kernel, d_bias, d_embedding, squares
 
     def gradient_norms(self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> Floats:
         """What `tasks.models.reach.gradient_norms` computes, by the loops that train."""
-        projected = self._projected(slice(None))
+        projected = self._projected(np.arange(len(self.weights[0])))
         words = np.arange(len(projected), dtype=np.int32)
         norms = np.zeros(tokens.shape, np.float32)
         for first in range(0, len(tokens), REACH_ROWS):
@@ -246,9 +268,16 @@ class FastLearner:
         for step, (begin, active) in enumerate(zip(group.begin, group.active, strict=True)):
             norms[group.places[:active], step] = lengths[begin : begin + active]
 
-    def _projected(self, words: Any) -> Floats:
+    def _projected(self, words: NDArray[np.int64]) -> Floats:
+        """Each word's embedding times the kernel, plus the bias, in a buffer that the next call overwrites."""
         embedding, kernel, _, bias, *_ = self.weights
-        product: Floats = embedding[words] @ kernel + bias
+        product = self._lead.take("projected", len(words), bias.shape)
+
+        def fill(rows: slice) -> None:
+            np.matmul(embedding[words[rows]], kernel, out=product[rows])
+            product[rows] += bias
+
+        self._map(fill, _chunks(len(words)))
         return product.reshape(len(product), *self._cell.gates, self._units)
 
     def _map(self, function: Callable[..., Any], *arguments: Iterable[Any]) -> list[Any]:
@@ -305,6 +334,12 @@ class FastLearner:
                 group.active, kernels_t, *_trajectory(lead), lead.gates, *d_states, d_padding, squares[0]
             )
         return d_recurrent, d_projected, squares, d_padding.reshape(-1, width)
+
+
+def _chunks(count: int) -> list[slice]:
+    """`count` rows in parts of about equal size."""
+    edges = [count * part // GROUPS for part in range(GROUPS + 1)]
+    return [slice(*pair) for pair in pairwise(edges)]
 
 
 def _d_logits(probabilities: Floats, labels: NDArray[np.integer]) -> Floats:
