@@ -36,15 +36,17 @@ def evaluation_key(branch: Branch, dataset: Dataset) -> str:
     return fingerprint(branch.key, branch.digests, dataset.fingerprint, source_version(*SOURCES))
 
 
-def evaluate_branch(branch: Branch, dataset: Dataset, validation: float, fresh: bool = False) -> Evaluation:
+def evaluate_branch(
+    branch: Branch, dataset: Dataset, validation: float, fresh: bool = False, threads: int = 1
+) -> Evaluation:
     """Scores of `last.keras` and `best.keras`; predictions by `review_id` in `predictions.parquet`.
 
     `validation` is the share of the training reviews, the last ones, that was held out. What comes out is kept in
-    `evaluation.json`; `fresh` computes it even if it is there.
+    `evaluation.json`; `fresh` computes it even if it is there. `threads` change speed, never results.
     """
     record = branch.folder / "evaluation.json"
     key = evaluation_key(branch, dataset)
-    return kept(record, key, Evaluation, lambda: _evaluate_alone(branch, dataset, validation), fresh)
+    return kept(record, key, Evaluation, lambda: _evaluate_alone(branch, dataset, validation, threads), fresh)
 
 
 def kept(record: Path, key: str, kind: type[T], make: Callable[[], T], fresh: bool) -> T:
@@ -69,7 +71,7 @@ def _made(record: Path, key: str, kind: type[T]) -> T | None:
     return made if found["key"] == key and is_whole(cast(Made, made)) else None
 
 
-def _evaluate_alone(branch: Branch, dataset: Dataset, validation: float) -> Evaluation:
+def _evaluate_alone(branch: Branch, dataset: Dataset, validation: float, threads: int) -> Evaluation:
     started = time.perf_counter()
     spec = ModelSpec.model_validate(branch.spec)
     tokens, labels = read_tokens(dataset.test.path), read_column(dataset.test.path, "label")
@@ -79,7 +81,7 @@ def _evaluate_alone(branch: Branch, dataset: Dataset, validation: float) -> Eval
         if point == "best" and branch.best_epoch == len(branch.history):
             probabilities[point] = probabilities["last"]
             continue
-        learner = open_learner(spec, branch.folder / f"{point}.keras", branch.threads)
+        learner = open_learner(spec, branch.folder / f"{point}.keras", threads)
         probabilities[point] = learner.predict(tokens)
         if point == "last":
             few = tokens[:NUMPY_REVIEWS]
@@ -164,7 +166,7 @@ def evaluate(branch: Branch, job: Job) -> Evaluation:
     share = job.exchange()
     for needed in (branch, job.dataset):
         share.pull(needed)
-    evaluation = evaluate_branch(branch, job.dataset, job.plan.validation, job.fresh)
+    evaluation = evaluate_branch(branch, job.dataset, job.plan.validation, job.fresh, job.threads())
     share.push(evaluation)
     get_run_logger().info(
         "%s seed %d: test accuracy %.4f at the last epoch, %.4f at the best; NumPy differs by %.1e at most",
