@@ -355,7 +355,8 @@ class Pair:
             100 * value for value in (self.difference.value, self.difference.low, self.difference.high)
         )
         how_sure = f"95 % interval {low:+.1f} to {high:+.1f}, {p_text(self.p_holm)}"
-        where = "over one seed each" if len(self.seeds) == 1 else f"on average over {len(self.seeds)} seeds"
+        alone = len(self.seeds) == 1
+        where = "over one seed each" if alone else f"on average over {len(self.seeds)} seeds"
         if self.p_holm >= 0.05:
             found = f"No difference is shown between {self.first} and {self.second}: {points:+.1f} points {where}"
         else:
@@ -363,8 +364,11 @@ class Pair:
             low, high = (low, high) if points > 0 else (-high, -low)
             how_sure = f"95 % interval {low:.1f} to {high:.1f}, {p_text(self.p_holm)}"
             found = f"{better} is better than {worse} by {abs(points):.1f} points of test accuracy {where}"
-        caution = "; another seed may say otherwise, --replicates 3 would tell" if len(self.seeds) == 1 else ""
-        return f"{found} ({how_sure}){caution}."
+        ahead = sum(test.difference.value > 0 for test in self.seeds)
+        seeds = f"; {self.first} is ahead with {ahead} of {len(self.seeds)} seeds"
+        return (
+            f"{found} ({how_sure}){'; another seed may say otherwise, --replicates 3 would tell' if alone else seeds}."
+        )
 
 
 def p_text(p: float) -> str:

@@ -76,6 +76,8 @@ def test_the_comparison_is_what_scipy_gives_on_the_files(evaluations: list[Evalu
     assert pair.p == pair.p_holm == pytest.approx(stats.ttest_rel(*means).pvalue)
     assert pair.sentence.startswith("lstm is better than simple_rnn by ")
     assert "on average over 3 seeds" in pair.sentence
+    ahead = sum(right["lstm", seed].mean() > right["simple_rnn", seed].mean() for seed in (1, 2, 3))
+    assert pair.sentence.endswith(f"; lstm is ahead with {ahead} of 3 seeds.")
 
 
 def test_a_difference_that_seeds_may_explain_is_not_called_one(evaluations: list[Evaluation]) -> None:
