@@ -34,16 +34,14 @@ def show_differences(outputs: Path, first: str, second: str) -> int:
     """Print what differs between two runs in settings, data and versions, and their results side by side."""
     one, other = (find_run(outputs.resolve(), name) for name in (first, second))
     causes, results = differences(one, other)
-    told = Table(
-        "", one.name, other.name, title="What differs" if causes else "Settings, data and versions are the same"
-    )
+    told = Table("", one.name, other.name, title="What differs")
     for name, *values in causes:
         told.add_row(name, *map(_text, values))
     came = Table("", one.name, other.name, "difference", title="Results")
     for name, mine, theirs in results:
         change = f"{theirs - mine:+.4f}" if mine is not None and theirs is not None else ""
         came.add_row(name, _text(mine), _text(theirs), change)
-    Console().print(told, came)
+    Console().print(told if causes else "Settings, data and versions are the same.", came)
     return 0
 
 

@@ -20,7 +20,7 @@ TEXTS = ["accuracies", "aucs", "durations", "settings", "versions"]
 
 def row_of(comparison: Comparison, ended: float) -> HistoryRow:
     """The run's row: mean test accuracies over seeds, and everything that one needs to know where they come from."""
-    models = comparison.evidence.models
+    models = sorted(comparison.evidence.models, key=lambda model: comparison.models().index(model.name))
     return HistoryRow(
         run=comparison.run, ended=ended, data=comparison.dataset.title, fingerprint=comparison.dataset.fingerprint,
         seeds=len(comparison.branches) // len(models),
