@@ -126,7 +126,7 @@ class Process:
         try:
             self._popen.wait(20)
         except subprocess.TimeoutExpired:
-            self._popen.kill()
+            self.kill()
         for child in psutil.wait_procs(below, 5)[1]:
             child.kill()
         self._reader.join(10)
