@@ -91,7 +91,9 @@ class RunSettings(Section):
         description="Folder or address (fsspec URL, such as s3://bucket/rnn) through which machines that do not share "
         "--outputs exchange data and trained networks.",
     )
-    timeout: float = Field(1_440, gt=0, description="Give up on a branch that trains longer (minutes).")
+    timeout: float = Field(
+        1_440, gt=0, description="Give up on a branch that trains longer, unless it runs in a thread (minutes)."
+    )
     keep: int | None = Field(
         None,
         ge=1,

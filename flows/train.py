@@ -57,9 +57,8 @@ def train_flow(settings: Settings = Settings()) -> Path:  # noqa: B008 -- frozen
     dataset = run(stored(prepare), source=source, **cut, root=outputs / "data", fresh=fresh)
     clock.lap("prepare")
     tag_run(settings, dataset)
-    steps = Steps(
-        stored(train).with_options(timeout_seconds=60 * settings.run.timeout), stored(evaluate), stored(explain)
-    )
+    limit = 60 * settings.run.timeout if settings.run.runner != "thread" else None  # A thread cannot be interrupted.
+    steps = Steps(stored(train).with_options(timeout_seconds=limit), stored(evaluate), stored(explain))
     trained = train_all(settings, jobs(settings, dataset, outputs), steps, clock)
     comparison = compare(
         run_name(), dataset, *trained, settings.record(is_sample(dataset)), settings.command(), clock.laps
