@@ -42,6 +42,8 @@ def main(
     webhook: Annotated[str | None, Parameter(help=WEBHOOK)] = None,
 ) -> int:
     """Run the pipeline."""
+    # Prefect's notice on usage data would tear the progress bars apart; the run's own server sends none either.
+    os.environ.setdefault("DO_NOT_TRACK", "1")
     from flows.runtime import api_server, ended_by_ctrl_c, run_page, say_errors_once
 
     if webhook:
