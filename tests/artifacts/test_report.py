@@ -2,6 +2,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -157,8 +158,10 @@ def test_nothing_is_wider_than_the_screen(address: str, page: Page, width: int) 
 
 
 @pytest.mark.parametrize(("scheme", "brighter"), [("dark", True), ("light", False)])
-def test_the_page_follows_the_readers_scheme(address: str, page: Page, scheme: str, brighter: bool) -> None:
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+def test_the_page_follows_the_readers_scheme(
+    address: str, page: Page, scheme: Literal["dark", "light"], brighter: bool
+) -> None:
+    page.emulate_media(color_scheme=scheme)
     page.goto(address)
     colours = "(style => [style.color, style.backgroundColor])(getComputedStyle(document.body))"
     text, ground = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in page.evaluate(colours))
