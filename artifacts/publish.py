@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from artifacts import report
-from artifacts.evidence import trend
-from artifacts.figures import Picture, data_uri, png
-from tasks.results import Comparison, HistoryRow
+from artifacts.figures.comparison import trend
+from artifacts.figures.training import Picture, data_uri, png
+from tasks.results.comparison import Comparison
+from tasks.results.run_log import HistoryRow
 
 MAX_BYTES, HISTORY_ROWS = 2_000_000, 50
 

@@ -14,8 +14,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from artifacts.figures import Picture
-from tasks.results import Comparison, Estimate, HistoryRow, Text
+from artifacts.figures.training import Picture
+from tasks.results.comparison import Comparison, Text
+from tasks.results.evaluation import Estimate
+from tasks.results.run_log import HistoryRow
 
 _MARKDOWN_SIGNS = re.compile(r"[\\`*_\[\]#|~:]|(?<=www)\.")
 _HTML_SIGNS = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}

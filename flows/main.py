@@ -13,8 +13,8 @@ from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Env
 
 from flows.config import Settings, setting_fault
-from tasks.errors import one_line
-from tasks.machine import quick_exit
+from tasks.models.machine import quick_exit
+from tasks.results.errors import one_line
 
 HELP = """Train and compare recurrent networks on the IMDB reviews: data, training, evaluation, report.
 
@@ -63,7 +63,7 @@ def main(
 @app.command
 def doctor(*, settings: Annotated[Settings, Parameter(name="*")] = Settings()) -> int:  # noqa: B008 -- frozen
     """Check server, versions, output folder, cache and data, mark dead runs, and say what to mend (exit status 1)."""
-    from flows.doctor import doctor as examine
+    from flows.operate.doctor import doctor as examine
 
     return examine(settings)
 
@@ -74,7 +74,7 @@ OUTPUTS = Parameter(help="Folder for data, models and reports.")
 @app.command
 def history(*, outputs: Annotated[Path, OUTPUTS] = Path("outputs")) -> int:
     """Print the runs so far: data, seeds, test accuracies, seconds."""
-    from flows.history import show_history
+    from flows.operate.run_log import show_history
 
     return show_history(outputs)
 
@@ -82,7 +82,7 @@ def history(*, outputs: Annotated[Path, OUTPUTS] = Path("outputs")) -> int:
 @app.command
 def compare(first: str, second: str, /, *, outputs: Annotated[Path, OUTPUTS] = Path("outputs")) -> int:
     """Print what differs between two runs, by name, the start of a name, or "latest"."""
-    from flows.history import show_differences
+    from flows.operate.run_log import show_differences
 
     return show_differences(outputs, first, second)
 

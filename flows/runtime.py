@@ -24,8 +24,8 @@ from prefect.utilities.urls import url_for
 
 from flows.config import RunnerName
 from flows.server import Server
-from tasks.errors import PipelineError, one_line
-from tasks.machine import available_cores, end_with_parent, quick_exit
+from tasks.models.machine import available_cores, end_with_parent, quick_exit
+from tasks.results.errors import PipelineError, one_line
 
 
 @contextmanager

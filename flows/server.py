@@ -11,7 +11,7 @@ from typing import Self
 
 import httpx
 
-from tasks.errors import PipelineError
+from tasks.results.errors import PipelineError
 
 START_SECONDS, STOP_SECONDS = 90.0, 2.0
 

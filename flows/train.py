@@ -13,26 +13,30 @@ from prefect import Task, flow, runtime
 from prefect.client.orchestration import get_client
 from prefect.logging import get_run_logger
 
-from artifacts import figures, report
+from artifacts import report
+from artifacts.figures import training as figures
 from artifacts.publish import publish, publish_history
 from flows.config import Settings
-from flows.dead_runs import claim, mark_dead_runs, mark_dead_tasks
-from flows.notify import post_end, post_line, webhook_is_set
-from flows.progress import watched
+from flows.operate.dead_runs import claim, mark_dead_runs, mark_dead_tasks
+from flows.operate.notify import post_end, post_line, webhook_is_set
+from flows.operate.progress import watched
 from flows.runtime import branches_on
+from tasks.analysis.evidence import choose_reviews
 from tasks.compare import compare
-from tasks.errors import PipelineError
 from tasks.evaluate import evaluate
-from tasks.evidence import choose_reviews
 from tasks.explain import explain
 from tasks.fetch import fetch
-from tasks.files import point, write_bytes
-from tasks.history import remember, row_of
-from tasks.machine import Clock
+from tasks.models.machine import Clock
 from tasks.prepare import prepare
-from tasks.results import Branch, Chosen, Comparison, Dataset, Evaluation, Explanation
-from tasks.retention import keep_last
-from tasks.reuse import result_of, run, start, storing
+from tasks.results.comparison import Chosen, Comparison
+from tasks.results.data import Dataset
+from tasks.results.errors import PipelineError
+from tasks.results.evaluation import Evaluation, Explanation
+from tasks.results.training import Branch
+from tasks.storage.files import point, write_bytes
+from tasks.storage.retention import keep_last
+from tasks.storage.reuse import result_of, run, start, storing
+from tasks.storage.run_log import remember, row_of
 from tasks.train import Job, train
 
 ENDED_TWICE = (
@@ -166,7 +170,7 @@ def write_report(comparison: Comparison, outputs: Path) -> Path:
 
 
 def remove_old_runs(outputs: Path, keep: int | None) -> None:
-    """`--keep`: what `tasks.retention` says, and a line in the log."""
+    """`--keep`: what `tasks.storage.retention` says, and a line in the log."""
     if keep is not None and (removed := keep_last(outputs, keep)):
         get_run_logger().info("Removed older runs: %s", ", ".join(removed))
 

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
-from tasks.evidence import gather
-from tasks.results import Branch, Chosen, Comparison, Dataset, Evaluation, Explanation, Reproduction
+from tasks.analysis.evidence import gather
+from tasks.results.comparison import Chosen, Comparison, Reproduction
+from tasks.results.data import Dataset
+from tasks.results.evaluation import Evaluation, Explanation
+from tasks.results.training import Branch
 
 # Validation accuracy after ten epochs as the tutorial printed it, and how far another seed may fall below: the same
 # network spreads over about two points between seeds, and the tutorial shows one run.

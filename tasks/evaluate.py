@@ -14,14 +14,17 @@ from prefect import get_run_logger, task
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
+from tasks.analysis.statistics import auc, best_threshold, proportion, reliability
 from tasks.data.tokens import read_column, read_tokens
-from tasks.errors import may_pass
-from tasks.files import atomic_path, fingerprint, read_json, sha256_of_file, source_version, write_json
 from tasks.models.recurrence import forward
 from tasks.models.spec import ModelSpec
-from tasks.results import Branch, Dataset, Evaluation, Made, Point, Scores
-from tasks.reuse import is_whole, keyed
-from tasks.statistics import auc, best_threshold, proportion, reliability
+from tasks.results.data import Dataset
+from tasks.storage.files import Stored as Made
+from tasks.results.errors import may_pass
+from tasks.results.evaluation import Evaluation, Point, Scores
+from tasks.results.training import Branch
+from tasks.storage.files import atomic_path, fingerprint, read_json, sha256_of_file, source_version, write_json
+from tasks.storage.reuse import is_whole, keyed
 from tasks.train import Job, open_learner
 
 HERE = Path(__file__).parent

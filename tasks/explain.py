@@ -8,15 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 from prefect import get_run_logger, task
 
-from tasks import statistics
+from tasks.analysis import statistics
 from tasks.data.tokens import read_column, read_tokens
-from tasks.errors import may_pass
 from tasks.evaluate import kept
-from tasks.files import fingerprint, source_version
 from tasks.models.learner import Learner
 from tasks.models.spec import ModelSpec
-from tasks.results import Branch, Chosen, Dataset, Explanation, MemoryPoint, Reach
-from tasks.reuse import keyed
+from tasks.results.comparison import Chosen
+from tasks.results.data import Dataset
+from tasks.results.errors import may_pass
+from tasks.results.evaluation import Explanation, MemoryPoint, Reach
+from tasks.results.training import Branch
+from tasks.storage.files import fingerprint, source_version
+from tasks.storage.reuse import keyed
 from tasks.train import Job, open_learner
 
 SOURCES = Path(__file__), Path(__file__).parent / "models", Path(__file__).parent / "statistics.py"

@@ -11,10 +11,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from tasks.data import sample, sample_words
-from tasks.errors import DataError, NetworkError, may_pass
-from tasks.files import fingerprint, sha256_of_file, source_version
-from tasks.results import Source
-from tasks.reuse import keyed
+from tasks.results.data import Source
+from tasks.results.errors import DataError, NetworkError, may_pass
+from tasks.storage.files import fingerprint, sha256_of_file, source_version
+from tasks.storage.reuse import keyed
 
 OFFICIAL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 NPZ_SHA256 = "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f"

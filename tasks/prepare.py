@@ -19,10 +19,10 @@ from tasks.data.imdb_npz import Reviews, read_imdb_npz
 from tasks.data.padding import keras_shuffles, lengths, unknown_rate
 from tasks.data.tokens import read_column, read_tokens, schema, write_split
 from tasks.data.vocabulary import words_by_token, words_of
-from tasks.errors import DataError, may_pass
-from tasks.files import fingerprint, read_json, sha256_of_file, source_version, write_json
-from tasks.results import Dataset, Source, Split
-from tasks.reuse import is_whole, keyed
+from tasks.results.data import Dataset, Source, Split
+from tasks.results.errors import DataError, may_pass
+from tasks.storage.files import fingerprint, read_json, sha256_of_file, source_version, write_json
+from tasks.storage.reuse import is_whole, keyed
 
 SOURCES = Path(__file__), Path(__file__).parent / "data"
 # `content_digest` of the IMDB reviews: the official file and a file rebuilt with the same word ranks share it.

@@ -20,16 +20,17 @@ from prefect import get_run_logger, task
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
-from tasks import machine
 from tasks.data.tokens import read_column, read_tokens
-from tasks.errors import may_pass
-from tasks.files import atomic_path, fingerprint, read_json, sha256_of_file, source_version, write_json
-from tasks.journal import Journal
+from tasks.models import machine
 from tasks.models.learner import Batch, Learner, Metrics
 from tasks.models.spec import ModelSpec, TrainingPlan
-from tasks.results import Branch, Dataset, Epoch
-from tasks.reuse import is_whole, keyed
-from tasks.share import Share
+from tasks.results.data import Dataset
+from tasks.results.errors import may_pass
+from tasks.results.training import Branch, Epoch
+from tasks.storage.files import atomic_path, fingerprint, read_json, sha256_of_file, source_version, write_json
+from tasks.storage.journal import Journal
+from tasks.storage.reuse import is_whole, keyed
+from tasks.storage.share import Share
 
 SOURCES = Path(__file__), Path(__file__).parent / "models"
 ARITHMETIC = ("keras", "tensorflow", "numpy", "numba")
@@ -168,7 +169,7 @@ def make_learner(job: Job, threads: int) -> tuple[Learner, str]:
     _start_tensorflow(threads)
     from tasks.models.keras_model import build
 
-    return _learner(job.spec, build(job.spec, job.dataset.words, job.plan.learning_rate, job.seed), threads)
+    return _learner(job.spec, build(job.spec, job.dataset.vocabulary_size, job.plan.learning_rate, job.seed), threads)
 
 
 def open_learner(spec: ModelSpec, path: Path, threads: int) -> Learner:

@@ -18,8 +18,8 @@ from numba import njit
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from tasks.errors import DataError
-from tasks.files import atomic_path
+from tasks.results.errors import DataError
+from tasks.storage.files import atomic_path
 
 MEMBERS = ("x_train", "y_train", "x_test", "y_test")
 MAX_MEMBER_BYTES = 2 << 30

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tasks.data import sample_words as lists
 from tasks.data.imdb_npz import Reviews, write_imdb_npz
-from tasks.files import write_json
+from tasks.storage.files import write_json
 
 TRAIN, TEST, SEED, VERSION = 3_000, 1_000, 1, 3
 MEDIAN_WORDS, SIGMA = 212.0, 0.72  # lognormal; verdicts are shorter than other sentences: median 178, mean 239 result

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.data.imdb_npz import Reviews
 from tasks.data.padding import lengths, padded, token_dtype
-from tasks.files import atomic_path
+from tasks.storage.files import atomic_path
 
 ROW_GROUP = 5_000
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tasks.data.padding import OFFSET, PAD, START, UNKNOWN
-from tasks.errors import DataError
+from tasks.results.errors import DataError
 
 MAX_BYTES = 64 << 20
 MAX_WORD = 200

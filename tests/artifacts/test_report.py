@@ -7,14 +7,16 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Page, expect
 
-from artifacts import figures, report
+from artifacts import report
+from artifacts.figures import training as figures
 from artifacts.publish import within
+from tasks.analysis.evidence import choose_reviews
 from tasks.compare import compare
 from tasks.evaluate import evaluate_branch
-from tasks.evidence import choose_reviews
 from tasks.explain import explain_branch
 from tasks.models.spec import TrainingPlan, preset
-from tasks.results import Comparison, Dataset
+from tasks.results.comparison import Comparison
+from tasks.results.data import Dataset
 from tasks.train import Job, train_branch
 
 NASTY = '<script>alert(1)</script> | `code` ![x](http://e) [l](javascript:1) **b** & "q"'
@@ -24,7 +26,7 @@ NASTY = '<script>alert(1)</script> | `code` ![x](http://e) [l](javascript:1) **b
 def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     from tasks.data.imdb_npz import write_imdb_npz
     from tasks.prepare import prepare_dataset
-    from tasks.results import Source
+    from tasks.results.data import Source
     from tests.conftest import random_reviews
 
     folder = tmp_path_factory.mktemp("report")

@@ -5,16 +5,17 @@ import keras
 import numpy as np
 import pytest
 
+from tasks.analysis.evidence import choose_reviews
 from tasks.data.tokens import read_column, read_tokens
 from tasks.evaluate import evaluate_branch
-from tasks.evidence import choose_reviews
 from tasks.explain import explain_branch, full_reviews, memory, reach, trace
 from tasks.models.fast import FastLearner
 from tasks.models.keras_model import build
 from tasks.models.reach import gradient_norms
 from tasks.models.spec import PresetName, TrainingPlan, preset
 from tasks.models.stock import StockLearner
-from tasks.results import Chosen, Dataset
+from tasks.results.comparison import Chosen
+from tasks.results.data import Dataset
 from tasks.train import Job, train_branch
 from tests.conftest import ragged_tokens
 
@@ -89,7 +90,7 @@ def test_the_longest_reviews_show_the_reach() -> None:
 
 
 def test_the_first_step_below_a_hundredth() -> None:
-    from tasks.results import Reach
+    from tasks.results.evaluation import Reach
 
     found = Reach((0, 5, 10), (1, 1, 1), (1.0, 0.5, 0.009), (1, 1, 1), 2)
     assert found.hundredth == 10

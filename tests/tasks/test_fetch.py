@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tasks import fetch
-from tasks.errors import DataError, NetworkError
 from tasks.fetch import download, find_source
+from tasks.results.errors import DataError, NetworkError
 
 CONTENT = bytes(range(256)) * 2_000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

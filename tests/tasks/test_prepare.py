@@ -6,9 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.data.tokens import read_column, read_tokens
-from tasks.errors import DataError
 from tasks.prepare import check, prepare_dataset
-from tasks.results import Dataset, Source
+from tasks.results.data import Dataset, Source
+from tasks.results.errors import DataError
 
 
 def test_the_schema_is_as_documented(dataset: Dataset) -> None:

@@ -8,10 +8,11 @@ import pytest
 
 from tasks.data.tokens import read_tokens
 from tasks.evaluate import evaluate_branch, score
-from tasks.files import read_json
-from tasks.journal import Journal, JournalReader
 from tasks.models.spec import ModelSpec, TrainingPlan, preset
-from tasks.results import Branch, Dataset
+from tasks.results.data import Dataset
+from tasks.results.training import Branch
+from tasks.storage.files import read_json
+from tasks.storage.journal import Journal, JournalReader
 from tasks.train import Job, train_branch
 
 PLAN = TrainingPlan(epochs=3, batch_size=16, learning_rate=0.01, validation=0.25)
@@ -131,7 +132,7 @@ def test_scores_with_literal_numbers() -> None:
 def test_threads_are_shared_fairly_and_passed_on(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.machine.available_cores", lambda: 8)
+    monkeypatch.setattr("tasks.models.machine.available_cores", lambda: 8)
     alone = [job(dataset, tmp_path, seed=seed) for seed in (1, 2)]
     jobs = [replace(one, siblings=tuple(other.folder for other in alone)) for one in alone]
     assert [one.threads() for one in jobs] == [4, 4]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.data.imdb_npz import read_imdb_npz, write_imdb_npz
-from tasks.errors import DataError
+from tasks.results.errors import DataError
 from tests.conftest import make_reviews, random_reviews
 
 LISTS = st.lists(

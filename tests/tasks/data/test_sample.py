@@ -6,7 +6,7 @@ from tasks.data.imdb_npz import read_imdb_npz
 from tasks.data.padding import lengths
 from tasks.data.sample import TEST, TRAIN, write_sample
 from tasks.data.vocabulary import read_word_index
-from tasks.files import sha256_of_file
+from tasks.storage.files import sha256_of_file
 
 
 def test_has_imdbs_lengths_and_a_zipf_vocabulary(tmp_path: Path) -> None:

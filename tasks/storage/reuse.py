@@ -16,8 +16,8 @@ from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
 from prefect.results import ResultStore
 
-from tasks.files import sha256_of_file
-from tasks.results import Made
+from tasks.storage.files import Stored as Made
+from tasks.storage.files import sha256_of_file
 
 CacheKey = Callable[[TaskRunContext, dict[str, Any]], str | None]
 

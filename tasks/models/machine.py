@@ -12,7 +12,7 @@ import time
 
 import psutil
 
-from tasks.results import Machine
+from tasks.results.training import Machine
 
 PACKAGES = (
     "prefect",

@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.theme import Theme
 
-from artifacts import figures
-from tasks.journal import JournalReader
-from tasks.results import Epoch
+from artifacts.figures import training as figures
+from tasks.results.training import Epoch
+from tasks.storage.journal import JournalReader
 from tasks.train import Job
 
 POLL_SECONDS = 0.25

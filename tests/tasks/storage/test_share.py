@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import DataError
-from tasks.files import sha256_of_file
-from tasks.share import Share
+from tasks.results.errors import DataError
+from tasks.storage.files import sha256_of_file
+from tasks.storage.share import Share
 
 
 @dataclass

@@ -8,8 +8,7 @@ import pytest
 from scipy import stats
 from sklearn import metrics
 
-from tasks.evaluate import score
-from tasks.evidence import (
+from tasks.analysis.evidence import (
     accuracy_by_length,
     choose_reviews,
     compare_pairs,
@@ -19,17 +18,9 @@ from tasks.evidence import (
     reasons,
     summaries,
 )
-from tasks.results import (
-    Estimate,
-    Evaluation,
-    Explanation,
-    LengthBin,
-    MemoryPoint,
-    Reach,
-    Text,
-    Threshold,
-    Trace,
-)
+from tasks.evaluate import score
+from tasks.results.comparison import LengthBin, Text, Trace
+from tasks.results.evaluation import Estimate, Evaluation, Explanation, MemoryPoint, Reach, Threshold
 
 REVIEWS = 400
 

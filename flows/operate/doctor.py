@@ -14,13 +14,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from flows.config import Settings
-from flows.dead_runs import mark_dead_runs
+from flows.operate.dead_runs import mark_dead_runs
 from flows.runtime import api_server, server_address, server_version
 from tasks.data.imdb_npz import read_imdb_npz
-from tasks.errors import PipelineError, one_line
 from tasks.fetch import NPZ_SHA256, OFFICIAL
-from tasks.files import read_json, sha256_of_file
-from tasks.machine import available_cores
+from tasks.models.machine import available_cores
+from tasks.results.errors import PipelineError, one_line
+from tasks.storage.files import read_json, sha256_of_file
 
 PROJECT = "rnn-pipeline"
 NEEDED_BYTES = 2 << 30

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import DataError
-from tasks.history import differences, find_run, read_history, remember
-from tasks.results import HistoryRow
+from tasks.results.errors import DataError
+from tasks.results.run_log import HistoryRow
+from tasks.storage.run_log import differences, find_run, read_history, remember
 
 
 def row(run: str, **more: Any) -> HistoryRow:

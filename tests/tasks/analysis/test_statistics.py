@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics
 
-from tasks import statistics
+from tasks.analysis import statistics
 
 
 @settings(max_examples=20, deadline=None)

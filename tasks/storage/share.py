@@ -10,9 +10,9 @@ from typing import Any
 
 import fsspec
 
-from tasks.errors import DataError
-from tasks.files import atomic_path, sha256_of_file
-from tasks.results import Made
+from tasks.results.errors import DataError
+from tasks.storage.files import Stored as Made
+from tasks.storage.files import atomic_path, sha256_of_file
 
 
 class Share:

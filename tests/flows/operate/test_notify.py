@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from flows.notify import VARIABLE, post_end, post_line, webhook_is_set
+from flows.operate.notify import VARIABLE, post_end, post_line, webhook_is_set
 
 
 @pytest.fixture

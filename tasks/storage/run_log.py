@@ -9,9 +9,10 @@ import pandas as pd
 from filelock import FileLock
 from pydantic import TypeAdapter
 
-from tasks.errors import DataError
-from tasks.files import atomic_path, read_json
-from tasks.results import Comparison, HistoryRow
+from tasks.results.comparison import Comparison
+from tasks.results.errors import DataError
+from tasks.results.run_log import HistoryRow
+from tasks.storage.files import atomic_path, read_json
 
 FILE = "history.parquet"
 # Names of models, settings and packages differ between runs, so these are JSON in one column each.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 
 @contextmanager
@@ -85,3 +85,10 @@ def fingerprint(*parts: Any) -> str:
     """16 hexadecimal digits that depend on the JSON form of `parts`: the name of what is made from them."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class Stored(Protocol):
+    """A result that points to files."""
+
+    def files(self) -> dict[Path, str]:
+        """Each file with its SHA-256."""

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tasks.history import differences, find_run, read_history
+from tasks.storage.run_log import differences, find_run, read_history
 
 SHOWN = 30
 

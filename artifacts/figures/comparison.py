@@ -8,8 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, PercentFormatter, ScalarFormatter
 
-from artifacts.style import DPI, frame, plain, style
-from tasks.results import Comparison, Estimate, Explanation, HistoryRow, Scores, Trace
+from artifacts.figures.style import DPI, frame, plain, style
+from tasks.results.comparison import Comparison, Trace
+from tasks.results.evaluation import Estimate, Explanation, Scores
+from tasks.results.run_log import HistoryRow
 
 TREND_RUNS = 30
 

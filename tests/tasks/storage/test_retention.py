@@ -3,8 +3,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from tasks.files import point
-from tasks.retention import keep_last
+from tasks.storage.files import point
+from tasks.storage.retention import keep_last
 
 
 def made_run(outputs: Path, name: str, *networks: str) -> Path:

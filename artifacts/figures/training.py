@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from artifacts.evidence import evidence_figures
-from artifacts.style import COLOURS, DPI, frame, plain, style
-from tasks.results import Comparison, Epoch
+from artifacts.figures.comparison import evidence_figures
+from artifacts.figures.style import COLOURS, DPI, frame, plain, style
+from tasks.results.comparison import Comparison
+from tasks.results.training import Epoch
 
 Curve = Literal["accuracy", "loss"]
 

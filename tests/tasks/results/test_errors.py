@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tasks.errors import DataError, NetworkError, may_pass, one_line
+from tasks.results.errors import DataError, NetworkError, may_pass, one_line
 
 
 def failed(error: Exception) -> Any:

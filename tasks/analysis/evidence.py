@@ -9,22 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tasks import statistics
+from tasks.analysis import statistics
 from tasks.data.tokens import read_tokens
 from tasks.data.vocabulary import words_by_token, words_of
-from tasks.results import (
-    Chosen,
-    Dataset,
-    Estimate,
-    Evaluation,
-    Evidence,
-    Explanation,
-    LengthBin,
-    ModelSummary,
-    Pair,
-    Text,
-    Trace,
-)  # fmt: skip
+from tasks.results.comparison import Chosen, Evidence, LengthBin, ModelSummary, Pair, Text, Trace
+from tasks.results.data import Dataset
+from tasks.results.evaluation import Estimate, Evaluation, Explanation
 
 LENGTH_BINS, MISTAKES, DISAGREEMENTS = 10, 20, 10
 READABLE = range(25, 160)  # Words of a review that is quickly read.

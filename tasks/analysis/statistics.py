@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.results import Estimate, Reliability, SeedTest, Threshold
+from tasks.results.comparison import SeedTest
+from tasks.results.evaluation import Estimate, Reliability, Threshold
 
 RESAMPLES = 1_000
 CALIBRATION_BINS = 10

@@ -1,0 +1,140 @@
+"""Records of a trained network on the test reviews: its scores, and why it gives the answers that it gives."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Point = Literal["last", "best"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """One bin of a reliability diagram: mean probability of "positive", share that is positive, reviews."""
+
+    probability: float
+    positive: float
+    reviews: int
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A model on the test reviews. `low` and `high` bound the accuracy's 95 % interval (Wilson 1927).
+
+    `auc_low` and `auc_high` bound the AUC's by bootstrap over reviews. `roc` holds false and true positive rates,
+    `precision_recall` recalls and precisions, `calibration_error` is the expected calibration error (Guo et al. 2017).
+    """
+
+    point: Point
+    epoch: int
+    reviews: int
+    loss: float
+    accuracy: float
+    low: float
+    high: float
+    precision: float
+    recall: float
+    f1: float
+    auc: float
+    auc_low: float
+    auc_high: float
+    confusion: tuple[tuple[int, int], tuple[int, int]]
+    roc: tuple[tuple[float, ...], tuple[float, ...]]
+    precision_recall: tuple[tuple[float, ...], tuple[float, ...]]
+    reliability: tuple[Reliability, ...]
+    calibration_error: float
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """The threshold with the best accuracy on the validation reviews, at the last epoch, and what it gives on test."""
+
+    value: float
+    validation_accuracy: float
+    test_accuracy: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A branch's scores at its last and at its best validation epoch, and its check against the textbook formulas."""
+
+    name: str
+    seed: int
+    predictions: Path
+    sha256: str
+    last: Scores
+    best: Scores
+    threshold: Threshold
+    numpy_reviews: int
+    numpy_difference: float
+    seconds: float
+
+    def files(self) -> dict[Path, str]:
+        """Each file with its SHA-256."""
+        return {self.predictions: self.sha256}
+
+    @property
+    def title(self) -> str:
+        """A few words for people."""
+        return f"test accuracy {self.last.accuracy:.4f}"
+
+    def at(self, point: Point) -> Scores:
+        """The scores at the last or the best epoch."""
+        return self.last if point == "last" else self.best
+
+
+@dataclass(frozen=True)
+class MemoryPoint:
+    """Accuracy at the last epoch when only the last `words` words of each review are shown."""
+
+    words: int
+    accuracy: Estimate
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Norm of d loss / d input, `steps_back` steps before the end: quartiles over reviews that fill those steps."""
+
+    steps_back: tuple[int, ...]
+    lower: tuple[float, ...]
+    median: tuple[float, ...]
+    upper: tuple[float, ...]
+    reviews: int
+
+    @property
+    def hundredth(self) -> int | None:
+        """Steps back at which the median is below a hundredth of the last step's, None if it never is."""
+        return next((s for s, m in zip(self.steps_back, self.median, strict=True) if m < self.median[0] / 100), None)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a branch does what it does: its memory, how far its gradients reach, how it reads.
+
+    `traces` holds for each chosen review the probability of "positive" after each of its words.
+    """
+
+    name: str
+    seed: int
+    memory: tuple[MemoryPoint, ...]
+    memory_reviews: int
+    reach: Reach
+    traces: tuple[tuple[float, ...], ...]
+    seconds: float
+
+    def files(self) -> dict[Path, str]:
+        """None: it is small enough to travel itself."""
+        return {}
+
+    @property
+    def title(self) -> str:
+        """A few words for people."""
+        return f"{len(self.memory)} lengths of memory, {len(self.traces)} reviews read"
