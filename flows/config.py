@@ -29,10 +29,10 @@ class DataSettings(Section):
         description="auto: IMDB from the cache, Kaggle's folders or a download, without network the bundled sample; "
         "imdb: fail rather than use the sample; sample: the bundled sample.",
     )
-    words: int = Field(
+    vocabulary_size: int = Field(
         10_000, ge=4, le=1_000_000, description="Size of the vocabulary (words, three special tokens included)."
     )
-    steps: int = Field(
+    max_length: int = Field(
         500, ge=2, le=5_000, description="Length of every review after padding and cutting in front (words)."
     )
     reviews: int | None = Field(
@@ -151,7 +151,7 @@ class Settings(Section):
         if not self.run.smoke:
             return self
         source = "sample" if self.data.source == "auto" and self.data.data is None else self.data.source
-        data = self.data.model_copy(update={"source": source, "reviews": SMOKE_REVIEWS, "steps": SMOKE_STEPS})
+        data = self.data.model_copy(update={"source": source, "reviews": SMOKE_REVIEWS, "max_length": SMOKE_STEPS})
         return self.model_copy(update={"data": data, "training": self.training.model_copy(update={"epochs": 1})})
 
     def plan(self, sample: bool) -> TrainingPlan:

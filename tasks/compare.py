@@ -1,6 +1,7 @@
 """Step 6: put the branches side by side."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tasks.analysis.evidence import gather
 from tasks.results.comparison import Chosen, Comparison, Reproduction
@@ -14,34 +15,44 @@ TUTORIAL = {"simple_rnn": 0.816, "lstm": 0.884}
 TOLERANCE = 0.03
 
 
-def compare(
-    run: str,
-    dataset: Dataset,
-    branches: Sequence[Branch],
-    evaluations: Sequence[Evaluation],
-    explanations: Sequence[Explanation],
-    chosen: Sequence[Chosen],
-    settings: dict[str, object],
-    command: str,
-    durations: dict[str, float],
-) -> Comparison:
-    """Everything that the report is made from. `chosen` are the reviews that `explanations` read."""
+@dataclass(frozen=True)
+class Study:
+    """All branches of a run: trained, evaluated, explained; and the test reviews that each was to read word by word."""
+
+    branches: Sequence[Branch]
+    evaluations: Sequence[Evaluation]
+    explanations: Sequence[Explanation]
+    chosen: Sequence[Chosen]
+
+
+@dataclass(frozen=True)
+class RunDescription:
+    """How a run was made: its name, its settings, the command that repeats it, the seconds of each step."""
+
+    name: str
+    settings: dict[str, object]
+    command: str
+    durations: dict[str, float]
+
+
+def compare(run: RunDescription, dataset: Dataset, study: Study) -> Comparison:
+    """Put all branches of a run side by side: everything that the report is made from."""
     warnings = []
     if dataset.source.kind == "sample":
         warnings.append("These are made-up reviews, the bundled sample: the figures say nothing about IMDB.")
-    names = list(dict.fromkeys(branch.name for branch in branches))
+    names = list(dict.fromkeys(branch.name for branch in study.branches))
     return Comparison(
-        run=run,
+        run=run.name,
         title=f"{' and '.join(names)} on the {dataset.title}",
         dataset=dataset,
-        branches=tuple(branches),
-        evaluations=tuple(evaluations),
-        explanations=tuple(explanations),
-        evidence=gather(dataset, evaluations, explanations, chosen),
-        reproduction=reproduction(branches) if dataset.imdb else (),
-        settings=settings,
-        command=command,
-        durations=durations,
+        branches=tuple(study.branches),
+        evaluations=tuple(study.evaluations),
+        explanations=tuple(study.explanations),
+        evidence=gather(dataset, study.evaluations, study.explanations, study.chosen),
+        reproduction=reproduction(study.branches) if dataset.imdb else (),
+        settings=run.settings,
+        command=run.command,
+        durations=run.durations,
         warnings=tuple(warnings),
     )
 

@@ -1,325 +1,197 @@
 """Step 3: train one network. A branch is one network with one seed; branches run side by side."""
 
-import os
-import re
-import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, astuple, dataclass
-from importlib.metadata import version
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
-from filelock import FileLock
-from numpy.typing import NDArray
-from prefect import get_run_logger, task
-from pydantic import TypeAdapter
-from pydantic_core import to_jsonable_python
 
-from tasks.data.tokens import read_column, read_tokens
+from tasks.data.batches import Batch, TrainingReviews
+from tasks.data.vocabulary import TOKENIZER_VERSION
+from tasks.job import RECORD, Job
 from tasks.models import machine
-from tasks.models.learner import Batch, Learner, Metrics
-from tasks.models.spec import ModelSpec, TrainingPlan
-from tasks.results.data import Dataset
-from tasks.results.errors import may_pass
+from tasks.models.learner import Learner, Metrics
+from tasks.models.loading import new_learner
 from tasks.results.training import Branch, Epoch
-from tasks.storage.files import atomic_path, fingerprint, read_json, sha256_of_file, source_version, write_json
+from tasks.storage.checkpoints import Checkpoint
+from tasks.storage.files import atomic_path, sha256_of_file, write_bytes, write_json
 from tasks.storage.journal import Journal
-from tasks.storage.reuse import is_whole, keyed
-from tasks.storage.share import Share
+from tasks.storage.reuse import LOGGER, Logger, Record, step
 
-SOURCES = Path(__file__), Path(__file__).parent / "models"
-ARITHMETIC = ("keras", "tensorflow", "numpy", "numba")
-RECORD = "record.json"  # Written last: where it lies, the branch is complete.
-CHECKPOINT, BEST = "checkpoint.npz", "best.npz"  # While it trains.
-_TERMINAL, _NOTE = threading.Lock(), re.compile(rb"[IW]\d{4} |WARNING: All log messages before")
-FILES = ("history.parquet", "last.keras", "best.keras")
+HISTORY, LAST, BEST = "history.parquet", "last.keras", "best.keras"
+NETWORK, VOCABULARY = "network.json", "vocabulary.json"
+FILES = (HISTORY, LAST, BEST, NETWORK, VOCABULARY)
+# While it trains: the learner after the last epoch, and after the best one.
+LAST_CHECKPOINT, BEST_CHECKPOINT = "checkpoint.npz", "best.npz"
 
 
-@dataclass(frozen=True)
-class Job:
-    """One branch to train."""
-
-    spec: ModelSpec
-    plan: TrainingPlan
-    dataset: Dataset
-    seed: int
-    root: Path
-    siblings: tuple[Path, ...] = ()
-    fresh: bool = False
-    share: str | None = None
-
-    @property
-    def key(self) -> str:
-        """Fingerprint of everything that decides the result, the arithmetic of the installed libraries included."""
-        decides = self.spec.model_dump(), asdict(self.plan), self.dataset.fingerprint, self.seed
-        return fingerprint(*decides, source_version(*SOURCES), [version(library) for library in ARITHMETIC])
-
-    @property
-    def label(self) -> str:
-        """Name of the branch for people."""
-        return f"{self.spec.name} seed {self.seed}"
-
-    @property
-    def folder(self) -> Path:
-        """Where the branch's files lie."""
-        return self.root / f"{self.spec.name}-seed{self.seed}-{self.key}"
-
-    def exchange(self) -> Share:
-        """What this branch exchanges with other machines."""
-        return Share(self.share, self.root.parent)
-
-    def threads(self) -> int:
-        """This branch's fair share of the processors now: those of siblings that have ended are free again."""
-        running = sum(not (folder / RECORD).exists() for folder in self.siblings)
-        cores = machine.available_cores()
-        return max(1, cores // min(max(running, 1), cores))
+def branch_record(job: Job) -> Record[Branch]:
+    """Where the trained network is kept."""
+    checkpoints = job.folder / LAST_CHECKPOINT, job.folder / BEST_CHECKPOINT
+    return Record(job.folder / RECORD, job.key, Branch, checkpoints)
 
 
-def train_branch(job: Job, tell: Callable[[str], None] = lambda _: None) -> Branch:
-    """Train to the last epoch; leave history, both models and a record in the branch's folder.
+@step(title="train {job.label}", record=branch_record)
+def train(job: Job, *, logger: Logger = LOGGER) -> Branch:
+    """Train to the last epoch; leave history, both models and a description in the branch's folder.
 
-    `tell` gets a line on which learner runs, and why, before training starts.
-
-    A branch that was killed goes on after its last whole epoch, and ends with the same bits as one that was not. Of two
-    processes that are given the same branch one trains, and the other waits for the result.
+    A branch that was killed resumes after its last completed epoch, and ends with the same bits as one that was not.
 
     Files: `history.parquet` (after each epoch), `last.keras` and `best.keras` (plain Keras models at the last epoch and
-    at the epoch with the best validation accuracy, the earliest of equals), `record.json`, `progress.jsonl`.
+    at the epoch with the best validation accuracy, the earliest of equals), `network.json` and `vocabulary.json` (all
+    that it takes to use the models elsewhere), `progress.jsonl`.
     """
-    job.folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(job.folder.with_suffix(".lock")):
-        made = None if job.fresh else _made(job)
-        if made:
-            tell(f"{job.label}: another run has trained it")
-        return made or _train_alone(job, tell)
+    return _Training(job, logger).run()
 
 
-def _made(job: Job) -> Branch | None:
-    """The branch, if it was trained before and its files are whole."""
-    try:
-        branch = TypeAdapter(Branch).validate_python(read_json(job.folder / RECORD)["branch"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return branch if is_whole(branch) else None
+class _Training:
+    """One branch while it trains."""
 
+    def __init__(self, job: Job, logger: Logger) -> None:
+        self._job, self._logger = job, logger
+        job.folder.mkdir(parents=True, exist_ok=True)
+        self._started, self._cpu_started = time.time(), time.process_time()
+        self._journal = Journal(job.folder / "progress.jsonl")
+        self._journal.write(event="begin", epochs=job.plan.epochs)
+        self._threads = job.threads()
+        self._learner = new_learner(
+            job.spec, job.dataset.vocabulary_size, job.plan.learning_rate, job.seed, self._threads
+        )
+        threads = f"{self._threads} thread{'' if self._threads == 1 else 's'} at the start"
+        logger.info("%s: trained by %s, %s", job.label, self._learner.engine, threads)
+        self._reviews = TrainingReviews.read(job.dataset.train.path, job.validation_start)
+        self._history: list[Epoch] = []
 
-def _train_alone(job: Job, tell: Callable[[str], None]) -> Branch:
-    started, cpu_started = time.time(), time.process_time()
-    journal = Journal(job.folder / "progress.jsonl")
-    (job.folder / RECORD).unlink(missing_ok=True)
-    journal.write(event="begin", epochs=job.plan.epochs)
-    threads = job.threads()
-    learner, engine = make_learner(job, threads)
-    tell(f"{job.label}: trained by {engine}, {threads} thread{'' if threads == 1 else 's'} to begin with")
-    data = _Data.read(job)
-    history = _resume(job, learner, journal)
-    if history:
-        tell(f"{job.label}: goes on after epoch {len(history)}")
-    _fit(job, learner, data, journal, history)
-    best = _best(history)
-    _save_models(job, learner, best)
-    branch = Branch(
-        name=job.spec.name, seed=job.seed, key=job.key, folder=job.folder, spec=job.spec.model_dump(mode="json"),
-        engine=engine, threads=threads, parameters=int(learner.model().count_params()), history=tuple(history),
-        best_epoch=best, started=started, ended=time.time(), cpu_seconds=time.process_time() - cpu_started,
-        peak_memory_mb=machine.peak_memory_mb(),
-        tokens_per_second=data.words_per_epoch * len(history) / sum(epoch.seconds for epoch in history),
-        machine=machine.describe(),
-        digests={name: sha256_of_file(job.folder / name) for name in FILES},
-    )  # fmt: skip
-    plan, dataset = asdict(job.plan), job.dataset.fingerprint
-    write_json(job.folder / RECORD, {"branch": to_jsonable_python(branch), "plan": plan, "dataset": dataset})
-    for leftover in (CHECKPOINT, BEST):
-        (job.folder / leftover).unlink()
-    journal.write(event="end")
-    return branch
+    def run(self) -> Branch:
+        """Train from the last checkpoint, or from the start, to the end."""
+        self._resume()
+        for number in range(len(self._history) + 1, self._job.plan.epochs + 1):
+            self._run_epoch(number)
+        self._save_models()
+        self._describe_network()
+        branch = self._branch()
+        for checkpoint in branch_record(self._job).checkpoints:
+            checkpoint.unlink()
+        self._journal.write(event="end")
+        last, best = branch.history[-1], branch.history[branch.best_epoch - 1]
+        self._logger.info(
+            "%s: %d epochs in %.1f s, validation accuracy %.4f (best %.4f at epoch %d)",
+            *(self._job.label, len(branch.history), branch.train_seconds),
+            *(last.val_accuracy, best.val_accuracy, best.epoch),
+        )
+        return branch
 
+    def _resume(self) -> None:
+        """Go back to the state and the history that an interrupted run left."""
+        path = self._job.folder / LAST_CHECKPOINT
+        if not path.exists():
+            return
+        checkpoint = Checkpoint.read(path)
+        self._learner.restore(checkpoint.state)
+        self._history = list(checkpoint.history)
+        self._logger.info("%s: resumes after epoch %d", self._job.label, len(self._history))
+        for epoch in self._history:
+            self._journal.write(event="epoch", **asdict(epoch))
 
-@dataclass(frozen=True)
-class _Data:
-    """Tokens and labels in memory, cut into the part to fit and the part to validate on."""
-
-    tokens: NDArray[np.unsignedinteger]
-    labels: NDArray[np.integer]
-    fit: int
-    words_per_epoch: int
-
-    @classmethod
-    def read(cls, job: Job) -> "_Data":
-        path = job.dataset.train.path
-        tokens, labels = read_tokens(path), read_column(path, "label")
-        fit = int(len(labels) * (1 - job.plan.validation))
-        return cls(tokens, labels, fit, int(np.count_nonzero(tokens[:fit])))
-
-    def batches(self, job: Job, epoch: int) -> Iterator[Batch]:
-        """The epoch's batches, in an order that seed and epoch alone decide, so that a resumed run repeats it."""
-        order = np.random.default_rng([job.seed, epoch]).permutation(self.fit)
-        for start in range(0, self.fit, job.plan.batch_size):
-            rows = order[start : start + job.plan.batch_size]
-            yield self.tokens[rows], self.labels[rows]
-
-
-def make_learner(job: Job, threads: int) -> tuple[Learner, str]:
-    """An untrained learner, and a word on which path it takes and why."""
-    _start_tensorflow(threads)
-    from tasks.models.keras_model import build
-
-    return _learner(job.spec, build(job.spec, job.dataset.vocabulary_size, job.plan.learning_rate, job.seed), threads)
-
-
-def open_learner(spec: ModelSpec, path: Path, threads: int) -> Learner:
-    """The learner of a saved Keras model.
-
-    Raises:
-        ValueError: Keras cannot read the file.
-    """
-    _start_tensorflow(threads)
-    import keras
-
-    return _learner(spec, keras.models.load_model(path, safe_mode=True), threads)[0]
-
-
-def _learner(spec: ModelSpec, model: Any, threads: int) -> tuple[Learner, str]:
-    import tensorflow
-
-    from tasks.models.fast import FastLearner, why_not
-    from tasks.models.stock import StockLearner
-
-    reason = "a graphics card is present" if tensorflow.config.list_physical_devices("GPU") else why_not(spec)
-    if reason:
-        return StockLearner(model), f"Keras ({reason})"
-    return FastLearner(spec, model, threads), "compiled loops"
-
-
-def _start_tensorflow(threads: int) -> None:
-    """TensorFlow with its share of the processors, quiet, and the same sums on every run."""
-    with _without_notes():
-        import tensorflow
-
-    try:
-        tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
-        tensorflow.config.threading.set_inter_op_parallelism_threads(1)
-    except RuntimeError:
-        pass  # A second branch in the same process: TensorFlow has fixed its threads already.
-    tensorflow.config.experimental.enable_op_determinism()
-
-
-@contextmanager
-def _without_notes() -> Iterator[None]:
-    """TensorFlow's start writes notes to the terminal that no setting stops; everything else is passed on after it.
-
-    The terminal belongs to the whole process, so one thread at a time takes it.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _TERMINAL, tempfile.TemporaryFile() as caught:
-        kept = os.dup(2)
-        try:
-            os.dup2(caught.fileno(), 2)
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            caught.seek(0)
-            for line in caught:
-                if not _NOTE.match(line):
-                    os.write(2, line)
-
-
-def _fit(job: Job, learner: Learner, data: _Data, journal: Journal, history: list[Epoch]) -> None:
-    """Train from the end of `history` to the last epoch; each epoch leaves everything that a resumed run needs."""
-    for number in range(len(history) + 1, job.plan.epochs + 1):
-        began = time.perf_counter()
-        learner.set_threads(job.threads())
-        fitted = learner.fit_epoch(_told(data, job, number, journal))
-        validated = Metrics()
-        validated.add(learner.predict(data.tokens[data.fit :]), data.labels[data.fit :])
-        seconds = time.perf_counter() - began
+    def _run_epoch(self, number: int) -> None:
+        """Train one epoch, validate, and leave everything that a resumed run needs."""
+        started = time.perf_counter()
+        self._learner.set_threads(self._job.threads())
+        fitted = self._learner.fit_epoch(self._batches(number))
+        validated = validate(self._learner, self._reviews.validation)
+        seconds = time.perf_counter() - started
         epoch = Epoch(number, fitted.loss, fitted.accuracy, validated.loss, validated.accuracy, seconds)
-        history.append(epoch)
-        if _best(history) == number:
-            _save_state(job.folder / BEST, learner, history)
-        _save_state(job.folder / CHECKPOINT, learner, history)
-        _save_history(job.folder / "history.parquet", history)
-        journal.write(event="epoch", **asdict(epoch))
+        self._history.append(epoch)
+        self._save_checkpoints(epoch)
+        self._journal.write(event="epoch", **asdict(epoch))
+
+    def _batches(self, epoch: int) -> Iterator[Batch]:
+        """The epoch's batches, each reported to the journal."""
+        batch_size = self._job.plan.batch_size
+        count = self._reviews.batch_count(batch_size)
+        for number, batch in enumerate(self._reviews.batches(batch_size, self._job.seed, epoch)):
+            self._journal.write_seldom(event="batch", epoch=epoch, batch=number, batches=count)
+            yield batch
+
+    def _save_checkpoints(self, epoch: Epoch) -> None:
+        checkpoint = Checkpoint(self._learner.state(), tuple(self._history))
+        if best_epoch(self._history) == epoch.epoch:
+            checkpoint.write(self._job.folder / BEST_CHECKPOINT)
+        checkpoint.write(self._job.folder / LAST_CHECKPOINT)
+        with atomic_path(self._job.folder / HISTORY) as temporary:
+            pd.DataFrame([asdict(row) for row in self._history]).to_parquet(temporary, index=False)
+
+    def _save_models(self) -> None:
+        """Save the last epoch's model, then the best epoch's, and leave the learner as it was."""
+        folder, last = self._job.folder, self._learner.state()
+        save_model(self._learner, folder / LAST)
+        if best_epoch(self._history) != self._job.plan.epochs:
+            self._learner.restore(Checkpoint.read(folder / BEST_CHECKPOINT).state)
+        save_model(self._learner, folder / BEST)
+        self._learner.restore(last)
+
+    def _describe_network(self) -> None:
+        """Write what it takes to use the models where the dataset is not: vocabulary, lengths, settings."""
+        job, dataset = self._job, self._job.dataset
+        write_bytes(job.folder / VOCABULARY, dataset.vocabulary.read_bytes())
+        description = {
+            "name": job.spec.name,
+            "seed": job.seed,
+            "network": job.spec.model_dump(mode="json"),
+            "training": asdict(job.plan),
+            "vocabulary_size": dataset.vocabulary_size,
+            "max_length": dataset.max_length,
+            "tokenizer_version": TOKENIZER_VERSION,
+            "dataset": {
+                "title": dataset.title,
+                "fingerprint": dataset.fingerprint,
+                "origin": dataset.source.origin,
+                "source_sha256": dataset.source.sha256,
+                "training_reviews": job.validation_start,
+                "validation_reviews": dataset.train.reviews - job.validation_start,
+                "test_reviews": dataset.test.reviews,
+            },
+        }
+        write_json(job.folder / NETWORK, description)
+
+    def _branch(self) -> Branch:
+        job, history = self._job, self._history
+        seconds = sum(epoch.seconds for epoch in history)
+        return Branch(
+            name=job.spec.name,
+            seed=job.seed,
+            key=job.key,
+            folder=job.folder,
+            spec=job.spec.model_dump(mode="json"),
+            engine=self._learner.engine,
+            threads=self._threads,
+            parameters=int(self._learner.model().count_params()),
+            history=tuple(history),
+            best_epoch=best_epoch(history),
+            started=self._started,
+            ended=time.time(),
+            cpu_seconds=time.process_time() - self._cpu_started,
+            peak_memory_mb=machine.peak_memory_mb(),
+            tokens_per_second=self._reviews.words_per_epoch * len(history) / seconds,
+            machine=machine.describe(),
+            digests={name: sha256_of_file(job.folder / name) for name in FILES},
+        )
 
 
-def _best(history: list[Epoch]) -> int:
+def validate(learner: Learner, reviews: Batch) -> Metrics:
+    """Loss and accuracy of a learner on reviews that it does not train on."""
+    metrics = Metrics()
+    metrics.add(learner.predict(reviews.tokens), reviews.labels)
+    return metrics
+
+
+def best_epoch(history: list[Epoch]) -> int:
     """The epoch with the best validation accuracy, the earliest of equals."""
     return max(history, key=lambda epoch: (epoch.val_accuracy, -epoch.epoch)).epoch
 
 
-def _resume(job: Job, learner: Learner, journal: Journal) -> list[Epoch]:
-    """The epochs that an interrupted run left, with the learner as it was after them; none if there are none."""
-    if job.fresh or not (job.folder / CHECKPOINT).exists():
-        return []
-    rows = _load_state(job.folder / CHECKPOINT, learner)
-    history = [Epoch(int(row[0]), *map(float, row[1:])) for row in rows]
-    for epoch in history:
-        journal.write(event="epoch", **asdict(epoch))
-    return history
-
-
-def _told(data: _Data, job: Job, epoch: int, journal: Journal) -> Iterator[Batch]:
-    total = -(-data.fit // job.plan.batch_size)
-    for number, batch in enumerate(data.batches(job, epoch)):
-        journal.write_seldom(event="batch", epoch=epoch, batch=number, batches=total)
-        yield batch
-
-
-def _save_state(path: Path, learner: Learner, history: list[Epoch]) -> None:
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, history=np.array([astuple(epoch) for epoch in history]), **learner.state())
-
-
-def _load_state(path: Path, learner: Learner) -> NDArray[np.float64]:
-    """Restore the learner; gives the history that was saved with it, a row an epoch."""
-    with np.load(path, allow_pickle=False) as state:
-        arrays = dict(state)
-    history: NDArray[np.float64] = arrays.pop("history")
-    learner.restore(arrays)
-    return history
-
-
-def _save_history(path: Path, history: list[Epoch]) -> None:
+def save_model(learner: Learner, path: Path) -> None:
+    """Save the learner's network as a plain Keras model, atomically."""
     with atomic_path(path) as temporary:
-        pd.DataFrame([asdict(epoch) for epoch in history]).to_parquet(temporary, index=False)
-
-
-def _save_models(job: Job, learner: Learner, best: int) -> None:
-    """Save the last epoch's model, then the best epoch's, and leave the learner as it was."""
-    last = learner.state()
-    with atomic_path(job.folder / "last.keras") as temporary:
         learner.model().save(temporary)
-    if best != job.plan.epochs:
-        _load_state(job.folder / BEST, learner)
-    with atomic_path(job.folder / "best.keras") as temporary:
-        learner.model().save(temporary)
-    learner.restore(last)
-
-
-@task(
-    name="train",
-    task_run_name="train {job.label}",
-    cache_key_fn=keyed(lambda job: f"train-{job.spec.name}-seed{job.seed}-{job.key}"),
-    retries=1,
-    retry_delay_seconds=5,
-    retry_condition_fn=may_pass,
-)
-def train(job: Job) -> Branch:
-    """`train_branch`, and lines in the log that say which learner runs and how it went."""
-    logger, share = get_run_logger(), job.exchange()
-    share.pull(job.dataset)
-    share.pull_if_there(job.folder / name for name in (RECORD, *FILES) if not (job.folder / name).exists())
-    branch = train_branch(job, logger.info)
-    share.push(branch, job.folder / RECORD)
-    logger.info(
-        "%s: %d epochs in %.1f s, validation accuracy %.4f (best %.4f at epoch %d)",
-        job.label, len(branch.history), branch.train_seconds, branch.history[-1].val_accuracy,
-        branch.history[branch.best_epoch - 1].val_accuracy, branch.best_epoch,
-    )  # fmt: skip
-    return branch

@@ -55,9 +55,9 @@ def source(npz: Path) -> Source:
 @pytest.fixture
 def dataset(source: Source, tmp_path: Path) -> Dataset:
     """The small imdb.npz prepared: 50 words, 30 steps."""
-    from tasks.prepare import prepare_dataset
+    from tasks.prepare import prepare
 
-    return prepare_dataset(source, 50, 30, None, tmp_path / "data")
+    return prepare.keep(source, 50, 30, None, tmp_path / "data")
 
 
 @pytest.fixture(scope="session")

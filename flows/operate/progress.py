@@ -18,9 +18,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.theme import Theme
 
 from artifacts.figures import training as figures
+from tasks.job import Job
 from tasks.results.training import Epoch
 from tasks.storage.journal import JournalReader
-from tasks.train import Job
 
 POLL_SECONDS = 0.25
 DRAW_SHARE = 0.05  # The most of the time that drawing curves may take from the training.

@@ -220,7 +220,7 @@ class Reader:
 
     def __init__(self, dataset: Dataset, found: Predictions) -> None:
         self._tokens, self._found = read_tokens(dataset.test.path), found
-        self._words = words_by_token(dataset.source.word_index)
+        self._words = words_by_token(dataset.vocabulary)
 
     def text(self, row: int, reason: str) -> Text:
         """A review with what each model's first seed says of it."""

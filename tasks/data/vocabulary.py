@@ -6,10 +6,12 @@ from pathlib import Path
 
 from tasks.data.padding import OFFSET, PAD, START, UNKNOWN
 from tasks.results.errors import DataError
+from tasks.storage.files import write_json
 
 MAX_BYTES = 64 << 20
 MAX_WORD = 200
 UNKNOWN_WORD = "⟨unknown⟩"
+TOKENIZER_VERSION = 1
 
 
 def read_word_index(path: Path) -> dict[str, int]:
@@ -27,7 +29,7 @@ def read_word_index(path: Path) -> dict[str, int]:
         raise DataError(f"{path}: there is no such file; give the path of an imdb_word_index.json") from None
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({str(error)[:80]}); expected words with their ranks") from error
-    if not isinstance(index, dict) or not index:
+    if not isinstance(index, dict):
         raise DataError(f"{path}: found a JSON {type(index).__name__}; expected an object of words with their ranks")
     for word, rank in index.items():
         if isinstance(rank, bool) or not isinstance(rank, int) or rank < 1 or len(word) > MAX_WORD:
@@ -48,3 +50,9 @@ def words_by_token(path: Path | None) -> dict[int, str]:
 def words_of(tokens: Iterable[int], by_token: Mapping[int, str]) -> list[str]:
     """The words of a prepared review; padding and the start token left out, tokens without a word as "⟨token⟩"."""
     return [by_token.get(token, f"⟨{token}⟩") for token in tokens if token not in (PAD, START)]
+
+
+def write_vocabulary(path: Path, word_index: Path | None, vocabulary_size: int) -> None:
+    """Write the part of a word index that a vocabulary covers."""
+    index = read_word_index(word_index) if word_index else {}
+    write_json(path, {word: rank for word, rank in index.items() if rank + OFFSET < vocabulary_size})

@@ -6,9 +6,20 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
+
+
+class Stored(Protocol):
+    """A result that points to files."""
+
+    def files(self) -> dict[Path, str]:
+        """Each file with its SHA-256."""
+
+
+def is_whole(stored: Stored) -> bool:
+    """Whether all files of a result have the SHA-256 that it recorded."""
+    return all(path.is_file() and sha256_of_file(path) == digest for path, digest in stored.files().items())
 
 
 @contextmanager
@@ -74,21 +85,12 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-@cache
-def source_version(*modules: Path) -> str:
-    """SHA-256 of the source of modules; a folder stands for the modules in it."""
-    sources = [path for module in modules for path in (sorted(module.glob("*.py")) if module.is_dir() else [module])]
-    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+def sha256_of_json(value: Any) -> str:
+    """SHA-256 of the JSON form of `value`, whatever the order of its keys, as 64 hexadecimal digits."""
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def fingerprint(*parts: Any) -> str:
     """16 hexadecimal digits that depend on the JSON form of `parts`: the name of what is made from them."""
-    text = json.dumps(parts, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-class Stored(Protocol):
-    """A result that points to files."""
-
-    def files(self) -> dict[Path, str]:
-        """Each file with its SHA-256."""
+    return sha256_of_json(parts)[:16]

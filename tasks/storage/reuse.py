@@ -1,90 +1,145 @@
-"""What was made before is used again, if its files are still whole: Prefect's cache, under keys of our own.
+"""Reuse, decided in one place: a step's result is made once for a key, and used again while its files are whole.
 
-Prefect's stock policies do not serve here: they hash a task's own text but not what it calls, or the run's id. A key of
-ours names what decides the result (hashes of inputs, settings, seed, source of the step), and a stored result counts
-only while the files that it points to have the SHA-256 that it recorded.
+A key names everything that decides the result: hashes of inputs, settings, seed, the version of the code that computes
+it (`tasks.storage.code_version`). The result itself is a record, one JSON file in the folder of the files that it
+points to. It counts only under its key, with its checksum, and while its files have the SHA-256 that it names.
+
+Prefect's cache does not serve here: its stock policies hash a task's own text but not what it calls, a stored result
+comes back even if its files are gone, and a process that was killed leaves nothing to resume from.
 """
 
+import functools
+import inspect
+import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
-from prefect import Task
-from prefect.context import TaskRunContext
-from prefect.filesystems import LocalFileSystem
-from prefect.futures import PrefectFuture
-from prefect.logging import get_run_logger
-from prefect.results import ResultStore
+from filelock import FileLock
+from pydantic import TypeAdapter
+from pydantic_core import to_jsonable_python
 
-from tasks.storage.files import Stored as Made
-from tasks.storage.files import sha256_of_file
+from tasks.storage.files import Stored, is_whole, read_json, sha256_of_json, write_json
 
-CacheKey = Callable[[TaskRunContext, dict[str, Any]], str | None]
+Logger = logging.Logger | logging.LoggerAdapter[Any]
+LOGGER: Logger = logging.getLogger("tasks")
 
 
-def is_whole(made: Made) -> bool:
-    """Whether all files of a result are as they were recorded."""
-    return all(path.is_file() and sha256_of_file(path) == digest for path, digest in made.files().items())
+class Result(Stored, Protocol):
+    """What a step computes."""
+
+    @property
+    def title(self) -> str:
+        """A few words for people."""
 
 
-def keyed(key: Callable[..., str | None]) -> CacheKey:
-    """A cache key function for a Prefect task, from a function of the task's parameters; None is never stored."""
-
-    def cache_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
-        found = key(**parameters)
-        if found:
-            _drop_broken(context.task, found)
-        return found
-
-    cache_key.of = key  # type: ignore[attr-defined]
-    return cache_key
+P = ParamSpec("P")
+T = TypeVar("T", bound=Result)
 
 
-def storing(step: Task[..., Any], folder: Path, fresh: bool) -> Task[..., Any]:
-    """The step with its results stored under `folder`; a fresh one overwrites what is stored."""
-    return step.with_options(result_storage=folder, result_serializer="json", refresh_cache=fresh)
+@dataclass(frozen=True)
+class Record(Generic[T]):
+    """Where a result is kept, and under which key.
+
+    Attributes:
+        path: the JSON file; it is written last, so where it lies, the result is complete.
+        key: fingerprint of everything that decides the result.
+        kind: the result's type, a frozen dataclass.
+        checkpoints: files that an interrupted step left and resumes from.
+    """
+
+    path: Path
+    key: str
+    kind: type[T]
+    checkpoints: tuple[Path, ...] = ()
+
+    def read(self) -> T | None:
+        """The result, if it was made under this key and is whole."""
+        result = self.read_unchecked()
+        return result if result is not None and is_whole(result) else None
+
+    def read_unchecked(self) -> T | None:
+        """The result, if it was made under this key, wherever its files are."""
+        try:
+            fields = read_json(self.path)
+            header = fields.pop("record")
+            if header != {"key": self.key, "checksum": sha256_of_json(fields)}:
+                return None
+            return TypeAdapter(self.kind).validate_python(fields)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def write(self, result: T) -> None:
+        """Keep a result."""
+        fields = to_jsonable_python(result)
+        write_json(self.path, {"record": {"key": self.key, "checksum": sha256_of_json(fields)}} | fields)
+
+    def discard(self) -> None:
+        """Forget the result, and what an interrupted step left."""
+        for path in (self.path, *self.checkpoints):
+            path.unlink(missing_ok=True)
+
+    def lock(self) -> FileLock:
+        """The lock of whoever writes into the record's folder; it dies with its holder."""
+        folder = self.path.parent
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder.with_name(f"{folder.name}.lock"))
 
 
-def run(step: Task[..., Any], **parameters: Any) -> Any:
-    """Run the step here and give its result; the log says if a stored one was reused."""
-    stored = _is_stored(step, parameters)
-    result = step(**parameters)
-    if stored:
-        get_run_logger().info("%s: reused (%s)", str(step.task_run_name).format(**parameters), result.title)
-    return result
+class Step(Generic[P, T]):
+    """A plain function of inputs that computes a result, with what a run needs to keep that result.
+
+    Calling it calls the function. Every function takes `logger` after its inputs.
+    """
+
+    def __init__(self, function: Callable[P, T], title: str, record: Callable[..., Record[T] | None]) -> None:
+        functools.update_wrapper(self, function)
+        self._function, self._title, self._record = function, title, record
+        parameters = inspect.signature(function).parameters.values()
+        self._inputs = [parameter.name for parameter in parameters if parameter.kind is not parameter.KEYWORD_ONLY]
+        self.name = function.__name__
+
+    def __call__(self, *inputs: P.args, **options: P.kwargs) -> T:
+        return self._function(*inputs, **options)
+
+    def __reduce__(self) -> str:
+        """Other processes import a step by its name, as they do functions."""
+        return self.name
+
+    def title(self, *inputs: Any) -> str:
+        """What a run calls the step with these inputs."""
+        return self._title.format(**dict(zip(self._inputs, inputs, strict=True)))
+
+    def record(self, *inputs: Any) -> Record[T] | None:
+        """Where the result of these inputs is kept; None if it cannot be kept."""
+        return self._record(*inputs)
+
+    def keep(self, *inputs: Any, fresh: bool = False, logger: Logger = LOGGER) -> T:
+        """The result of these inputs, made now unless it was kept; `fresh` makes it in any case.
+
+        Of two processes that want the same result, one makes it and the other waits for it.
+        """
+        make: Any = functools.partial(self._function, *inputs, logger=logger)
+        record = self.record(*inputs)
+        if record is None:
+            return make()  # type: ignore[no-any-return]
+        with record.lock():
+            if fresh:
+                record.discard()
+            elif result := record.read():
+                logger.info("%s: another run has made it", self.title(*inputs))
+                return result
+            made: T = make()
+            record.write(made)
+        return made
 
 
-def start(step: Task[..., Any], **parameters: Any) -> Any:
-    """Submit the step and give its future; if its result is stored, give that at once, which costs no process."""
-    waits = any(isinstance(value, PrefectFuture) for value in parameters.values())
-    return step.submit(**parameters) if waits or not _is_stored(step, parameters) else run(step, **parameters)
+def step(title: str, record: Callable[..., Record[T] | None]) -> Callable[[Callable[P, T]], Step[P, T]]:
+    """Make a function a step of runs.
 
-
-def result_of(started: Any) -> Any:
-    """What a started step gives, when it is done."""
-    return started.result() if isinstance(started, PrefectFuture) else started
-
-
-def _is_stored(step: Task[..., Any], parameters: dict[str, Any]) -> bool:
-    key = step.cache_key_fn.of(**parameters)  # type: ignore[union-attr]
-    if key is None or step.refresh_cache:
-        return False
-    _drop_broken(step, key)
-    return _store(step).exists(key)
-
-
-def _drop_broken(step: Task[..., Any], key: str) -> None:
-    """Remove a stored result whose files are not whole, so that the step makes them again."""
-    store = _store(step)
-    if store.exists(key) and not is_whole(store.read(key).result):
-        (_folder(step) / key).unlink(missing_ok=True)
-
-
-def _store(step: Task[..., Any]) -> ResultStore:
-    return ResultStore(result_storage=LocalFileSystem(basepath=str(_folder(step))))
-
-
-def _folder(step: Task[..., Any]) -> Path:
-    if not isinstance(step.result_storage, Path):
-        raise TypeError(f"{step.name}: results stored in {step.result_storage!r}, a folder expected")
-    return step.result_storage
+    Args:
+        title: what a run calls it, with the function's inputs as fields: "train {job.label}".
+        record: from the same inputs, where the result is kept.
+    """
+    return lambda function: Step(function, title, record)

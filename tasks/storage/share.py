@@ -5,56 +5,67 @@ as s3://bucket/rnn) holds the same tree. What comes from there counts only with 
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import fsspec
 
 from tasks.results.errors import DataError
-from tasks.storage.files import Stored as Made
-from tasks.storage.files import atomic_path, sha256_of_file
+from tasks.storage.files import Stored, atomic_path, sha256_of_file
+from tasks.storage.reuse import Record
 
 
+@dataclass(frozen=True)
 class Share:
     """The exchange of one run.
 
-    Args:
+    Attributes:
         address: folder or fsspec URL; None: all machines see the same `outputs`, and there is nothing to exchange.
         outputs: the folder whose tree the address mirrors.
     """
 
-    def __init__(self, address: str | None, outputs: Path) -> None:
-        self._address, self._outputs = address, outputs
+    address: str | None
+    outputs: Path
 
-    def push(self, made: Made, *more: Path) -> None:
-        """Copy a result's files, and `more`, to the address."""
-        for path in (*made.files(), *more) if self._address else ():
-            files, place = self._at(path)
-            files.makedirs(place.rsplit("/", 1)[0], exist_ok=True)
-            files.put_file(str(path), place)
+    def push(self, stored: Stored, record: Record[Any] | None = None) -> None:
+        """Copy a result's files, then its record, to the address."""
+        records = [record.path] if record else []
+        for path in (*stored.files(), *records) if self.address else ():
+            files, target = self._at(path)
+            files.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
+            files.put_file(str(path), target)
 
-    def pull(self, made: Made) -> None:
+    def pull(self, stored: Stored) -> None:
         """Copy from the address those files of a result that are not here.
 
         Raises:
             DataError: what the address holds has another SHA-256 than the result says.
         """
-        for path, digest in made.files().items() if self._address else ():
+        for path, digest in stored.files().items() if self.address else ():
             if path.is_file() and sha256_of_file(path) == digest:
                 continue
-            self.pull_if_there([path])
-            found = sha256_of_file(path) if path.is_file() else "nothing"
-            if found != digest:
-                raise DataError(f"{self._at(path)[1]}: {found} found, SHA-256 {digest} expected; check --share")
+            self._copy([path])
+            content = sha256_of_file(path) if path.is_file() else "nothing"
+            if content != digest:
+                raise DataError(f"{self._at(path)[1]}: {content} found, SHA-256 {digest} expected; check --share")
 
-    def pull_if_there(self, paths: Iterable[Path]) -> None:
+    def pull_record(self, record: Record[Any] | None) -> None:
+        """Copy a result that another machine has kept, if it is not here. `Record.read` judges what came."""
+        if self.address is None or record is None or record.path.exists():
+            return
+        self._copy([record.path])
+        if result := record.read_unchecked():
+            self._copy(path for path in result.files() if not path.exists())
+
+    def _copy(self, paths: Iterable[Path]) -> None:
         """Copy those of the files that the address holds."""
-        for path in paths if self._address else ():
-            files, place = self._at(path)
-            if files.exists(place):
+        for path in paths:
+            files, source = self._at(path)
+            if files.exists(source):
                 with atomic_path(path) as temporary:
-                    files.get_file(place, str(temporary))
+                    files.get_file(source, str(temporary))
 
     def _at(self, path: Path) -> tuple[Any, str]:
-        files, root = fsspec.core.url_to_fs(self._address)
-        return files, f"{root.rstrip('/')}/{path.relative_to(self._outputs).as_posix()}"
+        files, root = fsspec.core.url_to_fs(self.address)
+        return files, f"{root.rstrip('/')}/{path.relative_to(self.outputs).as_posix()}"

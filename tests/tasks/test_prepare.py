@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.data.tokens import read_column, read_tokens
-from tasks.prepare import check, prepare_dataset
+from tasks.prepare import check, prepare
 from tasks.results.data import Dataset, Source
 from tasks.results.errors import DataError
 
@@ -29,7 +30,7 @@ def test_dataset_json_describes_both_splits(dataset: Dataset) -> None:
     assert record["train"]["reviews"] == 120
     assert record["test"]["positive"] == 30
     assert record["train"]["length_quantiles"]["100%"] == read_column(dataset.train.path, "length").max()
-    assert record["source_sha256"] == dataset.source.sha256
+    assert record["source"]["sha256"] == dataset.source.sha256
     assert 0 < record["train"]["unknown_rate"] < 1
 
 
@@ -39,24 +40,37 @@ def test_review_ids_are_places_in_the_source(dataset: Dataset) -> None:
 
 def test_a_second_run_reuses_the_files(dataset: Dataset, source: Source, tmp_path: Path) -> None:
     before = dataset.train.path.stat().st_mtime_ns
-    again = prepare_dataset(source, 50, 30, None, tmp_path / "data")
-    assert (dataset.reused, again.reused) == (False, True)
-    assert again.train.path.stat().st_mtime_ns == before
+    assert prepare.keep(source, 50, 30, None, tmp_path / "data") == dataset
+    assert dataset.train.path.stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("change", [{"words": 40}, {"steps": 20}, {"reviews": 20}, {"sha256": "1" * 64}])
+def test_another_origin_changes_the_description_but_no_token(dataset: Dataset, source: Source, tmp_path: Path) -> None:
+    moved = replace(source, origin="elsewhere")
+    again = prepare.keep(moved, 50, 30, None, tmp_path / "data")
+    assert again.source.origin == "elsewhere"
+    assert (again.fingerprint, again.train.sha256) == (dataset.fingerprint, dataset.train.sha256)
+
+
+def test_the_vocabulary_holds_the_words_of_the_tokens(source: Source, tmp_path: Path) -> None:
+    index = tmp_path / "index.json"
+    index.write_text('{"the": 1, "film": 46, "rare": 47}')
+    indexed = replace(source, word_index=index, word_index_sha256="1" * 64)
+    dataset = prepare.keep(indexed, 50, 30, None, tmp_path / "data")
+    assert json.loads(dataset.vocabulary.read_text()) == {"the": 1, "film": 46}
+
+
+@pytest.mark.parametrize("change", [{"vocabulary_size": 40}, {"max_length": 20}, {"reviews": 20}, {"sha256": "1" * 64}])
 def test_every_parameter_gives_another_fingerprint(
     dataset: Dataset, source: Source, tmp_path: Path, change: dict
 ) -> None:
-    words, steps, reviews = change.get("words", 50), change.get("steps", 30), change.get("reviews")
-    other = Source(source.kind, source.path, change.get("sha256", source.sha256), source.origin)
-    assert prepare_dataset(other, words, steps, reviews, tmp_path / "data").fingerprint != dataset.fingerprint
+    other = replace(source, sha256=change.pop("sha256", source.sha256))
+    cut = {"vocabulary_size": 50, "max_length": 30, "reviews": None} | change
+    assert prepare.keep(other, *cut.values(), tmp_path / "data").fingerprint != dataset.fingerprint
 
 
 def test_a_damaged_file_is_made_again(dataset: Dataset, source: Source, tmp_path: Path) -> None:
     dataset.train.path.write_bytes(b"broken")
-    again = prepare_dataset(source, 50, 30, None, tmp_path / "data")
-    assert not again.reused
+    again = prepare.keep(source, 50, 30, None, tmp_path / "data")
     assert read_tokens(again.train.path).shape == (120, 30)
 
 
@@ -66,7 +80,7 @@ def test_a_failure_leaves_nothing_half_written(source: Source, tmp_path: Path, m
 
     monkeypatch.setattr("tasks.prepare.check", fail)
     with pytest.raises(DataError):
-        prepare_dataset(source, 50, 30, None, tmp_path / "data")
+        prepare.keep(source, 50, 30, None, tmp_path / "data")
     assert [path.suffix for path in (tmp_path / "data").iterdir()] == [".lock"]
 
 
@@ -87,5 +101,5 @@ def test_a_wrong_schema_is_reported(dataset: Dataset) -> None:
 
 
 def test_the_first_reviews_only(source: Source, tmp_path: Path, dataset: Dataset) -> None:
-    few = prepare_dataset(source, 50, 30, 20, tmp_path / "data")
+    few = prepare.keep(source, 50, 30, 20, tmp_path / "data")
     np.testing.assert_array_equal(read_tokens(few.train.path), read_tokens(dataset.train.path)[:20])

@@ -5,10 +5,11 @@ import pytest
 
 from tasks.results.errors import DataError
 from tasks.storage.files import sha256_of_file
+from tasks.storage.reuse import Record
 from tasks.storage.share import Share
 
 
-@dataclass
+@dataclass(frozen=True)
 class Made:
     """A result with one file."""
 
@@ -59,5 +60,29 @@ def test_without_an_address_nothing_moves(tmp_path: Path) -> None:
     share = Share(None, tmp_path / "outputs")
     share.push(result)
     share.pull(result)
-    share.pull_if_there([tmp_path / "outputs" / "x"])
+    share.pull_record(Record(tmp_path / "outputs" / "x.json", "key", Made))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["outputs"]
+
+
+def test_what_another_machine_has_kept_is_reused_here(tmp_path: Path) -> None:
+    outputs, address = tmp_path / "outputs", str(tmp_path / "share")
+    result = made(outputs)
+    record = Record(result.path.parent / "record.json", "key", Made)
+    record.write(result)
+    Share(address, outputs).push(result, record)
+    result.path.unlink()
+    record.path.unlink()
+    Share(address, outputs).pull_record(record)
+    assert record.read() == result
+
+
+def test_a_record_of_another_key_brings_nothing(tmp_path: Path) -> None:
+    outputs, address = tmp_path / "outputs", str(tmp_path / "share")
+    result = made(outputs)
+    record = Record(result.path.parent / "record.json", "key", Made)
+    record.write(result)
+    Share(address, outputs).push(result, record)
+    result.path.unlink()
+    record.path.unlink()
+    Share(address, outputs).pull_record(Record(record.path, "another", Made))
+    assert not result.path.exists()

@@ -1,0 +1,178 @@
+"""A run: where its results go, and how its steps are made or reused, here or side by side on a runner."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from prefect import runtime, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture
+from prefect.logging import get_run_logger
+from prefect.states import Completed
+
+from flows.config import Settings
+from flows.operate.clock import Clock
+from flows.operate.dead_runs import claim, mark_dead_runs, mark_dead_tasks
+from flows.operate.notify import post_line
+from flows.runtime import branches_on
+from tasks.compare import RunDescription
+from tasks.job import Job
+from tasks.results.data import Dataset
+from tasks.results.errors import PipelineError, may_pass
+from tasks.storage.reuse import Result, Step
+from tasks.storage.share import Share
+
+T = TypeVar("T", bound=Result)
+Work = TypeVar("Work")
+Pending = PrefectFuture[Any] | Any
+ENDED_TWICE = (
+    "A branch's process ended twice before its task did: it was killed, perhaps because memory ran out (free some, or "
+    "use --runner thread), or the Prefect server did not answer. The same command resumes after the last "
+    "completed epochs"
+)
+
+
+@task(retries=1, retry_delay_seconds=5, retry_condition_fn=may_pass, persist_result=False, cache_policy=NO_CACHE)
+def make(step: Step[..., Any], inputs: tuple[Any, ...], fresh: bool, share: Share) -> Any:
+    """Make a step's result and keep it. What failed is tried again if the fault may pass."""
+    for needed in inputs:
+        if hasattr(needed, "files"):
+            share.pull(needed)
+    result = step.keep(*inputs, fresh=fresh, logger=get_run_logger())
+    share.push(result, step.record(*inputs))
+    return result
+
+
+@task(persist_result=False, cache_policy=NO_CACHE)
+def reuse(result: Result) -> State[Any]:
+    """Show in the UI that a step's result was made before."""
+    return Completed(name="Cached", message=result.title, data=result)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What belongs to one run of the flow.
+
+    Attributes:
+        name: of its folder; names sort by time and never collide.
+        settings: with `--smoke` spelled out.
+        fresh: make everything again, whatever is kept.
+        clock: the seconds that each step took.
+    """
+
+    name: str
+    settings: Settings
+    fresh: bool
+    clock: Clock = field(default_factory=Clock)
+
+    @classmethod
+    def begin(cls, settings: Settings) -> "Run":
+        """Start the run: leave word of its process, and mark runs that died before it."""
+        claim(str(runtime.flow_run.id))
+        for name in mark_dead_runs("train"):
+            get_run_logger().warning("The process of run %s is gone: marked as crashed", name)
+            post_line(f"train {name}: Crashed. Its process is gone")
+        name = f"{datetime.now():%Y%m%d-%H%M%S}-{runtime.flow_run.id[:8]}"
+        return cls(name, settings.effective(), settings.run.fresh)
+
+    @property
+    def outputs(self) -> Path:
+        """The folder for data, models and reports."""
+        return self.settings.run.outputs.resolve()
+
+    @property
+    def share(self) -> Share:
+        """What the run exchanges with other machines."""
+        return Share(self.settings.run.share, self.outputs)
+
+    def describe(self, dataset: Dataset) -> RunDescription:
+        """How the run was made, for its report."""
+        settings = self.settings.record(dataset.is_sample)
+        return RunDescription(self.name, settings, self.settings.command(), self.clock.laps)
+
+    def tag(self, *tags: str) -> None:
+        """Add tags to the run in the UI."""
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(runtime.flow_run.id, tags=sorted({*tags, *runtime.flow_run.tags}))
+
+    def step(self, step: Step[..., T], *inputs: Any) -> T:
+        """Make a step's result here, or reuse it."""
+        kept = self._reused(step, inputs)
+        result: T = kept if kept is not None else self._task(step, inputs)(step, inputs, self.fresh, self.share)
+        self.clock.lap(step.name)
+        return result
+
+    def each(self, step: Step[..., Any], *columns: Sequence[Any], minutes: float | None = None) -> list[Pending]:
+        """Start a step for each row of inputs, side by side; a result that is reused is there at once.
+
+        Args:
+            step: the step.
+            columns: one column for each of its inputs; what `each` gave may be an input of the next step.
+            minutes: give up on a row that takes longer.
+        """
+        return [self._start(step, row, minutes) for row in zip(*columns, strict=True)]
+
+    def results(self, step: Step[..., T], pending: Sequence[Pending]) -> list[T]:
+        """The results of a step that `each` started, when all are there."""
+        results = [row.result() if isinstance(row, PrefectFuture) else row for row in pending]
+        for result in results:
+            self.share.pull(result)
+        self.clock.lap(step.name)
+        return results
+
+    def side_by_side(self, work: Callable[["Run", list[Job]], Work], jobs: list[Job]) -> Work:
+        """Do work on the chosen runner; if a process of it dies, once more, which reuses what was finished.
+
+        Raises:
+            PipelineError: a process died again.
+        """
+        self.share.push(jobs[0])
+        try:
+            return self._on_runner(work, jobs)
+        except BrokenProcessPool:
+            get_run_logger().warning(
+                "A branch's process ended before its task did; all branches resume after their last completed epochs"
+            )
+        try:
+            return replace(self, fresh=False)._on_runner(work, jobs)
+        except BrokenProcessPool:
+            raise PipelineError(ENDED_TWICE) from None
+
+    def _on_runner(self, work: Callable[["Run", list[Job]], Work], jobs: list[Job]) -> Work:
+        settings = self.settings.run
+        try:
+            with branches_on(settings.runner, settings.address):
+                return work(self, jobs)
+        except BrokenProcessPool:
+            mark_dead_tasks(runtime.flow_run.id)
+            raise
+
+    def _start(self, step: Step[..., Any], inputs: tuple[Any, ...], minutes: float | None) -> Pending:
+        if not any(isinstance(value, PrefectFuture) for value in inputs):
+            kept = self._reused(step, inputs)
+            if kept is not None:
+                return kept
+        return self._task(step, inputs, minutes).submit(step, inputs, self.fresh, self.share)
+
+    def _reused(self, step: Step[..., T], inputs: tuple[Any, ...]) -> T | None:
+        """The result that was made before, if it may be used; the log and the UI say so."""
+        record = None if self.fresh else step.record(*inputs)
+        if record is None:
+            return None
+        self.share.pull_record(record)
+        result = record.read()
+        if result is not None:
+            title = step.title(*inputs)
+            get_run_logger().info("%s: reused (%s)", title, result.title)
+            reuse.with_options(name=step.name, task_run_name=title)(result, return_state=True)
+        return result
+
+    def _task(self, step: Step[..., Any], inputs: tuple[Any, ...], minutes: float | None = None) -> Any:
+        """The task that makes the step's result, under its name in the UI."""
+        seconds = 60 * minutes if minutes else None
+        return make.with_options(name=step.name, task_run_name=step.title(*inputs), timeout_seconds=seconds)

@@ -1,0 +1,68 @@
+"""What one branch is to do: one network, one training plan, one dataset, one seed, one folder."""
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+from tasks.models.machine import available_cores
+from tasks.models.spec import ModelSpec, TrainingPlan
+from tasks.results.data import Dataset
+from tasks.storage.code_version import code_version
+from tasks.storage.files import fingerprint
+
+RECORD = "record.json"  # Written last: where it lies, the network is trained.
+ARITHMETIC_LIBRARIES = ("keras", "tensorflow", "numpy", "numba")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One branch of a run.
+
+    Attributes:
+        spec: the network.
+        plan: how to train it.
+        dataset: what to train it on.
+        seed: of initial weights, batch order and dropout.
+        root: folder that holds one folder for each trained network.
+        siblings: the folders of all branches of the run, this one's included; they share the processors.
+    """
+
+    spec: ModelSpec
+    plan: TrainingPlan
+    dataset: Dataset
+    seed: int
+    root: Path
+    siblings: tuple[Path, ...] = ()
+
+    @cached_property
+    def key(self) -> str:
+        """Fingerprint of everything that decides the result, the installed libraries' arithmetic included."""
+        inputs = self.spec.model_dump(), asdict(self.plan), self.dataset.fingerprint, self.seed
+        libraries = [version(library) for library in ARITHMETIC_LIBRARIES]
+        return fingerprint(*inputs, code_version("tasks.train"), libraries)
+
+    @property
+    def label(self) -> str:
+        """The branch's name for people."""
+        return f"{self.spec.name} seed {self.seed}"
+
+    @cached_property
+    def folder(self) -> Path:
+        """The folder of the branch's files."""
+        return self.root / f"{self.spec.name}-seed{self.seed}-{self.key}"
+
+    @property
+    def validation_start(self) -> int:
+        """The first of the training reviews that are held out for validation: the last ones."""
+        return int(self.dataset.train.reviews * (1 - self.plan.validation))
+
+    def files(self) -> dict[Path, str]:
+        """The files that the branch reads, each with its SHA-256."""
+        return self.dataset.files()
+
+    def threads(self) -> int:
+        """This branch's fair share of the processors now; those of siblings that have finished are free again."""
+        running = sum(not (folder / RECORD).exists() for folder in self.siblings)
+        cores = available_cores()
+        return max(1, cores // min(max(running, 1), cores))

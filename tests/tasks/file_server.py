@@ -1,0 +1,58 @@
+"""A file server of tests."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+CONTENT = bytes(range(256)) * 2_000
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+class FileServer(ThreadingHTTPServer):
+    """A file server that misbehaves as asked: each request uses up one of `faults`."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.faults: list[str] = []
+        self.requests: list[str | None] = []
+        self.content = CONTENT
+        self.resumes = True
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: FileServer
+
+    def do_GET(self) -> None:
+        wanted = self.headers.get("Range")
+        self.server.requests.append(wanted)
+        fault = self.server.faults.pop(0) if self.server.faults else ""
+        if fault == "503" or self.path.endswith(".json"):
+            self.send_error(503 if fault == "503" else 404)
+            return
+        start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and self.server.resumes else 0
+        body = self.server.content[start:]
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2] if fault == "cut" else body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def serving() -> Iterator[FileServer]:
+    """A file server that runs as long as the block."""
+    server = FileServer()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()

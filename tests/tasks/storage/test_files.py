@@ -1,0 +1,95 @@
+import json
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tasks.storage.files import (
+    atomic_path,
+    fingerprint,
+    is_whole,
+    point,
+    read_json,
+    sha256_of_file,
+    write_bytes,
+    write_json,
+)
+
+
+def test_a_file_appears_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file.json"
+    write_json(path, {"a": [1, "ü"]})
+    assert read_json(path) == {"a": [1, "ü"]}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "file.bin"
+    write_bytes(path, b"old")
+
+    def fail() -> None:
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(b"half")
+            raise OSError
+
+    with pytest.raises(OSError):  # noqa: PT011 -- ours has no text
+        fail()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_temporary_file_keeps_the_suffix(tmp_path: Path) -> None:
+    with atomic_path(tmp_path / "model.keras") as temporary:
+        assert temporary.suffix == ".keras"
+        assert temporary.parent == tmp_path
+
+
+def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(tmp_path / "file.json", float("nan"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_points_to_the_newest_target(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        point(tmp_path / "latest", tmp_path / name)
+    assert (tmp_path / "latest").resolve() == tmp_path / "b"
+
+
+def test_without_links_a_text_names_the_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    point(tmp_path / "latest", tmp_path / "a")
+    assert (tmp_path / "latest.txt").read_text() == f"{tmp_path / 'a'}\n"
+
+
+def test_a_fingerprint_depends_on_every_part() -> None:
+    assert fingerprint(1, {"a": 2, "b": 3}) == fingerprint(1, {"b": 3, "a": 2})
+    assert len({fingerprint(1, "x"), fingerprint(2, "x"), fingerprint(1, "y"), fingerprint(1)}) == 4
+    assert len(fingerprint()) == 16
+
+
+@dataclass
+class Files:
+    """A result with the given files."""
+
+    digests: dict[Path, str]
+
+    def files(self) -> dict[Path, str]:
+        return self.digests
+
+
+def test_whole_is_every_file_with_its_digest(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text(json.dumps(1))
+    result = Files({path: sha256_of_file(path)})
+    assert is_whole(result)
+    path.write_text("2")
+    assert not is_whole(result)
+    path.unlink()
+    assert not is_whole(result)
