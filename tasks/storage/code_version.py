@@ -72,7 +72,7 @@ class _WithoutTexts(ast.NodeTransformer):
         return None if is_text or _is_log_call(node.value) else self.generic_visit(node)
 
     def visit_Raise(self, node: ast.Raise) -> ast.AST:
-        return ast.Raise(exc=None, cause=None)
+        return ast.copy_location(ast.Raise(exc=None, cause=None), node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.decorator_list = [decorator for decorator in node.decorator_list if not _is_step(decorator)]

@@ -1,0 +1,153 @@
+"""Steps in a run: made or reused, here or side by side, with a real Prefect server."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+import tenacity
+from prefect import flow, runtime
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.logging import disable_run_logger
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+from flows.config import RunSettings, Settings
+from flows.run import Run
+from tasks.storage.files import sha256_of_file
+from tasks.storage.reuse import LOGGER, Logger, Record, step
+
+CALLS: list[str] = []
+
+
+@dataclass(frozen=True)
+class Text:
+    """A result with one file."""
+
+    path: Path
+    sha256: str
+    title: str = "a text"
+
+    def files(self) -> dict[Path, str]:
+        return {self.path: self.sha256}
+
+
+def text_record(name: str, folder: Path) -> Record[Text]:
+    return Record(folder / f"{name}.json", name, Text)
+
+
+@step(title="write {name}", record=text_record)
+def write(name: str, folder: Path, *, logger: Logger = LOGGER) -> Text:
+    """Write a file."""
+    CALLS.append(name)
+    logger.info("writes %s", name)
+    path = folder / name
+    path.write_text(name)
+    return Text(path, sha256_of_file(path))
+
+
+@step(title="copy {name}", record=lambda name, text: Record(text.path.with_suffix(".copy.json"), name, Text))
+def copy(name: str, text: Text, *, logger: Logger = LOGGER) -> Text:  # noqa: ARG001 -- every step takes it
+    """Copy a file."""
+    CALLS.append(f"copy {name}")
+    path = text.path.with_suffix(".copy")
+    path.write_text(text.path.read_text())
+    return Text(path, sha256_of_file(path))
+
+
+@pytest.fixture(autouse=True)
+def calls(prefect_server: None) -> Iterator[list[str]]:  # noqa: ARG001 -- every test needs the server
+    """The steps that were made."""
+    CALLS.clear()
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield CALLS
+
+
+def in_a_run(folder: Path, work: Callable[[Run], Any], **settings: Any) -> str:
+    """Do work in a run; gives its id."""
+    run_settings = RunSettings(outputs=folder, runner="thread", **settings)
+    ids: list[str] = []
+
+    @flow(name="test")
+    def test_flow() -> None:
+        ids.append(runtime.flow_run.id)
+        work(Run.begin(Settings(run=run_settings)))
+
+    test_flow()
+    return ids[0]
+
+
+def assert_states(run: str, expected: dict[str, str]) -> None:
+    """Hold the name of each task's state, by the task's name, against what is expected; they reach the server late."""
+    patient = tenacity.Retrying(stop=tenacity.stop_after_delay(30), wait=tenacity.wait_fixed(0.1), reraise=True)
+    for attempt in patient:
+        with attempt, get_client(sync_client=True) as client:
+            tasks = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[UUID(run)])))
+            assert {task.name: task.state_name for task in tasks} == expected
+
+
+def test_a_step_is_made_once_and_the_ui_tells_a_reused_one_from_a_made_one(tmp_path: Path, calls: list[str]) -> None:
+    def work(run: Run) -> None:
+        assert run.step(write, "a", tmp_path).path.read_text() == "a"
+
+    assert_states(in_a_run(tmp_path, work), {"write a": "Completed"})
+    assert_states(in_a_run(tmp_path, work), {"write a": "Cached"})
+    assert calls == ["a"]
+
+
+def test_fresh_makes_it_again(tmp_path: Path, calls: list[str]) -> None:
+    in_a_run(tmp_path, lambda run: run.step(write, "a", tmp_path))
+    in_a_run(tmp_path, lambda run: run.step(write, "a", tmp_path), fresh=True)
+    assert calls == ["a", "a"]
+
+
+def test_rows_run_side_by_side_and_feed_the_next_step(tmp_path: Path, calls: list[str]) -> None:
+    results: list[Text] = []
+
+    def work(run: Run) -> None:
+        writing = run.each(write, ["a", "b"], [tmp_path] * 2)
+        copying = run.each(copy, ["a", "b"], writing)
+        results.extend(run.results(copy, copying))
+        assert list(run.clock.laps) == ["copy"]
+
+    run_id = in_a_run(tmp_path, lambda run: run.side_by_side(lambda run, _: work(run), [FakeJob()]))
+    assert [result.path.read_text() for result in results] == ["a", "b"]
+    assert_states(run_id, dict.fromkeys(("write a", "write b", "copy a", "copy b"), "Completed"))
+    assert sorted(calls) == ["a", "b", "copy a", "copy b"]
+
+
+class FakeJob:
+    """A job that reads nothing."""
+
+    def files(self) -> dict[Path, str]:
+        return {}
+
+
+def test_a_row_that_is_there_starts_nothing(tmp_path: Path, calls: list[str]) -> None:
+    with disable_run_logger():
+        write.keep("a", tmp_path)
+    rows: list[Any] = []
+
+    def work(run: Run) -> None:
+        rows.extend(run.each(write, ["a", "b"], [tmp_path] * 2))
+        run.results(write, rows)
+
+    run_id = in_a_run(tmp_path, lambda run: run.side_by_side(lambda run, _: work(run), [FakeJob()]))
+    assert isinstance(rows[0], Text)
+    assert_states(run_id, {"write a": "Cached", "write b": "Completed"})
+    assert calls == ["a", "b"]
+
+
+def test_the_name_of_a_run_starts_with_its_time(tmp_path: Path) -> None:
+    names: list[str] = []
+    in_a_run(tmp_path, lambda run: names.append(run.name))
+    date, time, short_id = names[0].split("-")
+    assert (len(date), len(time), len(short_id)) == (8, 6, 8)
+
+
+def test_tags_are_added_to_those_of_the_run(tmp_path: Path) -> None:
+    run_id = in_a_run(tmp_path, lambda run: run.tag("b", "a"))
+    with get_client(sync_client=True) as client:
+        assert client.read_flow_run(UUID(run_id)).tags == ["a", "b"]
