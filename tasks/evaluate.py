@@ -16,6 +16,7 @@ from pydantic_core import to_jsonable_python
 
 from tasks.analysis.statistics import auc, best_threshold, proportion, reliability
 from tasks.data.tokens import read_column, read_tokens
+from tasks.models.loading import open_learner
 from tasks.models.recurrence import forward
 from tasks.models.spec import ModelSpec
 from tasks.results.data import Dataset
@@ -25,7 +26,7 @@ from tasks.results.evaluation import Evaluation, Point, Scores
 from tasks.results.training import Branch
 from tasks.storage.files import atomic_path, fingerprint, read_json, sha256_of_file, source_version, write_json
 from tasks.storage.reuse import is_whole, keyed
-from tasks.train import Job, open_learner
+from tasks.train import Job
 
 HERE = Path(__file__).parent
 SOURCES = Path(__file__), HERE / "models", HERE / "statistics.py"

@@ -12,6 +12,7 @@ from tasks.analysis import statistics
 from tasks.data.tokens import read_column, read_tokens
 from tasks.evaluate import kept
 from tasks.models.learner import Learner
+from tasks.models.loading import open_learner
 from tasks.models.spec import ModelSpec
 from tasks.results.comparison import Chosen
 from tasks.results.data import Dataset
@@ -20,7 +21,7 @@ from tasks.results.evaluation import Explanation, MemoryPoint, Reach
 from tasks.results.training import Branch
 from tasks.storage.files import fingerprint, source_version
 from tasks.storage.reuse import keyed
-from tasks.train import Job, open_learner
+from tasks.train import Job
 
 SOURCES = Path(__file__), Path(__file__).parent / "models", Path(__file__).parent / "statistics.py"
 MEMORY_WORDS = (10, 20, 50, 100, 200, 300, 500)

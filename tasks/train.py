@@ -1,16 +1,10 @@
 """Step 3: train one network. A branch is one network with one seed; branches run side by side."""
 
-import os
-import re
-import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +17,7 @@ from pydantic_core import to_jsonable_python
 from tasks.data.tokens import read_column, read_tokens
 from tasks.models import machine
 from tasks.models.learner import Batch, Learner, Metrics
+from tasks.models.loading import new_learner
 from tasks.models.spec import ModelSpec, TrainingPlan
 from tasks.results.data import Dataset
 from tasks.results.errors import may_pass
@@ -36,7 +31,6 @@ SOURCES = Path(__file__), Path(__file__).parent / "models"
 ARITHMETIC = ("keras", "tensorflow", "numpy", "numba")
 RECORD = "record.json"  # Written last: where it lies, the branch is complete.
 CHECKPOINT, BEST = "checkpoint.npz", "best.npz"  # While it trains.
-_TERMINAL, _NOTE = threading.Lock(), re.compile(rb"[IW]\d{4} |WARNING: All log messages before")
 FILES = ("history.parquet", "last.keras", "best.keras")
 
 
@@ -114,8 +108,9 @@ def _train_alone(job: Job, tell: Callable[[str], None]) -> Branch:
     (job.folder / RECORD).unlink(missing_ok=True)
     journal.write(event="begin", epochs=job.plan.epochs)
     threads = job.threads()
-    learner, engine = make_learner(job, threads)
-    tell(f"{job.label}: trained by {engine}, {threads} thread{'' if threads == 1 else 's'} to begin with")
+    plan, vocabulary_size = job.plan, job.dataset.vocabulary_size
+    learner = new_learner(job.spec, vocabulary_size, plan.learning_rate, job.seed, threads)
+    tell(f"{job.label}: trained by {learner.engine}, {threads} thread{'' if threads == 1 else 's'} to begin with")
     data = _Data.read(job)
     history = _resume(job, learner, journal)
     if history:
@@ -125,15 +120,15 @@ def _train_alone(job: Job, tell: Callable[[str], None]) -> Branch:
     _save_models(job, learner, best)
     branch = Branch(
         name=job.spec.name, seed=job.seed, key=job.key, folder=job.folder, spec=job.spec.model_dump(mode="json"),
-        engine=engine, threads=threads, parameters=int(learner.model().count_params()), history=tuple(history),
+        engine=learner.engine, threads=threads, parameters=int(learner.model().count_params()), history=tuple(history),
         best_epoch=best, started=started, ended=time.time(), cpu_seconds=time.process_time() - cpu_started,
         peak_memory_mb=machine.peak_memory_mb(),
         tokens_per_second=data.words_per_epoch * len(history) / sum(epoch.seconds for epoch in history),
         machine=machine.describe(),
         digests={name: sha256_of_file(job.folder / name) for name in FILES},
     )  # fmt: skip
-    plan, dataset = asdict(job.plan), job.dataset.fingerprint
-    write_json(job.folder / RECORD, {"branch": to_jsonable_python(branch), "plan": plan, "dataset": dataset})
+    dataset = job.dataset.fingerprint
+    write_json(job.folder / RECORD, {"branch": to_jsonable_python(branch), "plan": asdict(plan), "dataset": dataset})
     for leftover in (CHECKPOINT, BEST):
         (job.folder / leftover).unlink()
     journal.write(event="end")
@@ -162,72 +157,6 @@ class _Data:
         for start in range(0, self.fit, job.plan.batch_size):
             rows = order[start : start + job.plan.batch_size]
             yield self.tokens[rows], self.labels[rows]
-
-
-def make_learner(job: Job, threads: int) -> tuple[Learner, str]:
-    """An untrained learner, and a word on which path it takes and why."""
-    _start_tensorflow(threads)
-    from tasks.models.keras_model import build
-
-    return _learner(job.spec, build(job.spec, job.dataset.vocabulary_size, job.plan.learning_rate, job.seed), threads)
-
-
-def open_learner(spec: ModelSpec, path: Path, threads: int) -> Learner:
-    """The learner of a saved Keras model.
-
-    Raises:
-        ValueError: Keras cannot read the file.
-    """
-    _start_tensorflow(threads)
-    import keras
-
-    return _learner(spec, keras.models.load_model(path, safe_mode=True), threads)[0]
-
-
-def _learner(spec: ModelSpec, model: Any, threads: int) -> tuple[Learner, str]:
-    import tensorflow
-
-    from tasks.models.fast import FastLearner, why_not
-    from tasks.models.stock import StockLearner
-
-    reason = "a graphics card is present" if tensorflow.config.list_physical_devices("GPU") else why_not(spec)
-    if reason:
-        return StockLearner(model), f"Keras ({reason})"
-    return FastLearner(spec, model, threads), "compiled loops"
-
-
-def _start_tensorflow(threads: int) -> None:
-    """TensorFlow with its share of the processors, quiet, and the same sums on every run."""
-    with _without_notes():
-        import tensorflow
-
-    try:
-        tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
-        tensorflow.config.threading.set_inter_op_parallelism_threads(1)
-    except RuntimeError:
-        pass  # A second branch in the same process: TensorFlow has fixed its threads already.
-    tensorflow.config.experimental.enable_op_determinism()
-
-
-@contextmanager
-def _without_notes() -> Iterator[None]:
-    """TensorFlow's start writes notes to the terminal that no setting stops; everything else is passed on after it.
-
-    The terminal belongs to the whole process, so one thread at a time takes it.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _TERMINAL, tempfile.TemporaryFile() as caught:
-        kept = os.dup(2)
-        try:
-            os.dup2(caught.fileno(), 2)
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            caught.seek(0)
-            for line in caught:
-                if not _NOTE.match(line):
-                    os.write(2, line)
 
 
 def _fit(job: Job, learner: Learner, data: _Data, journal: Journal, history: list[Epoch]) -> None:

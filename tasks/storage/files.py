@@ -77,7 +77,7 @@ def sha256_of_file(path: Path) -> str:
 @cache
 def source_version(*modules: Path) -> str:
     """SHA-256 of the source of modules; a folder stands for the modules in it."""
-    sources = [path for module in modules for path in (sorted(module.glob("*.py")) if module.is_dir() else [module])]
+    sources = [path for module in modules for path in (sorted(module.rglob("*.py")) if module.is_dir() else [module])]
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 

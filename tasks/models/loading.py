@@ -1,0 +1,83 @@
+"""Where learners come from: a new network or a saved one, computed by the fastest engine that covers it."""
+
+import os
+import re
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tasks.models.learner import Learner
+from tasks.models.spec import ModelSpec
+
+_START_NOTE = re.compile(rb"[IW]\d{4} |WARNING: All log messages before")
+_STDERR = 2
+_TERMINAL = threading.Lock()
+
+
+def new_learner(spec: ModelSpec, vocabulary_size: int, learning_rate: float, seed: int, threads: int) -> Learner:
+    """An untrained learner, whose initial weights depend on the network, the vocabulary size and `seed` alone."""
+    start_tensorflow(threads)
+    from tasks.models.keras_model import build
+
+    return _learner(spec, build(spec, vocabulary_size, learning_rate, seed), threads)
+
+
+def open_learner(spec: ModelSpec, path: Path, threads: int) -> Learner:
+    """The learner of a saved Keras model.
+
+    Raises:
+        ValueError: Keras cannot read the file.
+    """
+    start_tensorflow(threads)
+    import keras
+
+    return _learner(spec, keras.models.load_model(path, safe_mode=True), threads)
+
+
+def _learner(spec: ModelSpec, model: Any, threads: int) -> Learner:
+    import tensorflow
+
+    from tasks.models.compiled_cells import why_not_covered
+    from tasks.models.compiled_learner import CompiledLearner
+    from tasks.models.keras_learner import KerasLearner
+
+    has_gpu = tensorflow.config.list_physical_devices("GPU")
+    reason = "a graphics card is present" if has_gpu else why_not_covered(spec)
+    return KerasLearner(model, reason) if reason else CompiledLearner(spec, model, threads)
+
+
+def start_tensorflow(threads: int) -> None:
+    """Import TensorFlow quietly, limit its threads, and make its sums the same in every run."""
+    with _without_start_notes():
+        import tensorflow
+
+    try:
+        tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+        tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:
+        pass  # TensorFlow fixes its threads once, and an earlier call in this process has done so.
+    tensorflow.config.experimental.enable_op_determinism()
+
+
+@contextmanager
+def _without_start_notes() -> Iterator[None]:
+    """Drop the notes that TensorFlow's start writes to the terminal and no setting stops; pass on everything else.
+
+    The terminal belongs to the whole process, so one thread at a time redirects it.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _TERMINAL, tempfile.TemporaryFile() as caught:
+        terminal = os.dup(_STDERR)
+        try:
+            os.dup2(caught.fileno(), _STDERR)
+            yield
+        finally:
+            os.dup2(terminal, _STDERR)
+            os.close(terminal)
+            caught.seek(0)
+            for line in caught:
+                if not _START_NOTE.match(line):
+                    os.write(_STDERR, line)
