@@ -1,4 +1,4 @@
-"""What a training loop needs of a network, whoever computes it."""
+"""What a training loop needs of a network, whatever computes it."""
 
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Batch = tuple[NDArray[np.unsignedinteger], NDArray[np.integer]]
+Batch = tuple[NDArray[np.unsignedinteger], NDArray[np.integer]]  # Tokens (reviews, timesteps) and labels (reviews,).
 
 
 class Metrics:
@@ -18,14 +18,14 @@ class Metrics:
         self._hits = 0
 
     def add(self, probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> None:
-        """Count a batch: probabilities of "positive" and labels of 0 or 1, shapes (batch,)."""
+        """Count a batch: probabilities of "positive" and labels of 0 or 1, shapes (reviews,)."""
         p = np.clip(probabilities.astype(np.float64), 1e-7, 1 - 1e-7)
         self._loss -= float(np.sum(np.log(np.where(labels == 1, p, 1 - p))))
         self._hits += int(np.sum((probabilities > 0.5) == (labels == 1)))
         self.reviews += len(labels)
 
     def add_means(self, loss: float, accuracy: float, reviews: int) -> None:
-        """Count a batch whose means are known already."""
+        """Count a batch whose means are known."""
         self._loss += loss * reviews
         self._hits += round(accuracy * reviews)
         self.reviews += reviews
@@ -44,23 +44,32 @@ class Metrics:
 class Learner(Protocol):
     """A network that trains and predicts."""
 
+    @property
+    def engine(self) -> str:
+        """What computes the network, for people: "compiled loops", or "Keras" with the reason."""
+
+    def set_threads(self, threads: int) -> None:
+        """Use that many threads from now on, where the learner can."""
+
     def fit_epoch(self, batches: Iterable[Batch]) -> Metrics:
-        """One step of the optimizer for each batch."""
+        """One step of the optimizer for each batch; gives the means of loss and accuracy over the reviews."""
 
     def predict(self, tokens: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
         """Probabilities of "positive", shape (reviews,)."""
 
     def gradient_norms(self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Norm of d loss / d input at each step, 0 at padding, shape (reviews, steps)."""
+        """How far each review's gradient reaches back: the norm of d loss / d input at each timestep, 0 at padding.
 
-    def set_threads(self, threads: int) -> None:
-        """Use that many threads from now on, where the learner can."""
+        The input is the embedded token at that timestep, the loss the review's binary cross-entropy. In a simple RNN
+        the gradient at timestep t holds the product of all Jacobians between t and the end, which shrinks or grows like
+        a power (Bengio, Simard & Frasconi 1994). Result: shape (reviews, timesteps).
+        """
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Everything that training goes on from, as arrays."""
+        """Everything that training resumes from, as arrays."""
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
-        """Go back to what `state` gave."""
+        """Return to what `state` gave."""
 
     def model(self) -> Any:
         """A plain Keras model with the present weights."""

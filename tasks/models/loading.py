@@ -1,4 +1,4 @@
-"""temp"""
+"""Where learners come from: a new network or a saved one, computed by the fastest engine that covers it."""
 
 import os
 import re
@@ -12,12 +12,14 @@ from typing import Any
 from tasks.models.learner import Learner
 from tasks.models.spec import ModelSpec
 
-_TERMINAL, _NOTE = threading.Lock(), re.compile(rb"[IW]\d{4} |WARNING: All log messages before")
+_START_NOTE = re.compile(rb"[IW]\d{4} |WARNING: All log messages before")
+_STDERR = 2
+_TERMINAL = threading.Lock()
 
 
 def new_learner(spec: ModelSpec, vocabulary_size: int, learning_rate: float, seed: int, threads: int) -> Learner:
-    """An untrained learner."""
-    _start_tensorflow(threads)
+    """An untrained learner, whose initial weights depend on the network, the vocabulary size and `seed` alone."""
+    start_tensorflow(threads)
     from tasks.models.keras_model import build
 
     return _learner(spec, build(spec, vocabulary_size, learning_rate, seed), threads)
@@ -29,7 +31,7 @@ def open_learner(spec: ModelSpec, path: Path, threads: int) -> Learner:
     Raises:
         ValueError: Keras cannot read the file.
     """
-    _start_tensorflow(threads)
+    start_tensorflow(threads)
     import keras
 
     return _learner(spec, keras.models.load_model(path, safe_mode=True), threads)
@@ -38,48 +40,44 @@ def open_learner(spec: ModelSpec, path: Path, threads: int) -> Learner:
 def _learner(spec: ModelSpec, model: Any, threads: int) -> Learner:
     import tensorflow
 
-    from tasks.models.fast import FastLearner, why_not
-    from tasks.models.stock import StockLearner
+    from tasks.models.compiled_cells import why_not_covered
+    from tasks.models.compiled_learner import CompiledLearner
+    from tasks.models.keras_learner import KerasLearner
 
-    reason = "a graphics card is present" if tensorflow.config.list_physical_devices("GPU") else why_not(spec)
-    if reason:
-        learner = StockLearner(model)
-        learner.engine = f"Keras ({reason})"
-        return learner
-    learner = FastLearner(spec, model, threads)
-    learner.engine = "compiled loops"
-    return learner
+    has_gpu = tensorflow.config.list_physical_devices("GPU")
+    reason = "a graphics card is present" if has_gpu else why_not_covered(spec)
+    return KerasLearner(model, reason) if reason else CompiledLearner(spec, model, threads)
 
 
-def _start_tensorflow(threads: int) -> None:
-    """TensorFlow with its share of the processors, quiet, and the same sums on every run."""
-    with _without_notes():
+def start_tensorflow(threads: int) -> None:
+    """Import TensorFlow quietly, limit its threads, and make its sums the same in every run."""
+    with _without_start_notes():
         import tensorflow
 
     try:
         tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
         tensorflow.config.threading.set_inter_op_parallelism_threads(1)
     except RuntimeError:
-        pass  # A second branch in the same process: TensorFlow has fixed its threads already.
+        pass  # TensorFlow fixes its threads once, and an earlier call in this process has done so.
     tensorflow.config.experimental.enable_op_determinism()
 
 
 @contextmanager
-def _without_notes() -> Iterator[None]:
-    """TensorFlow's start writes notes to the terminal that no setting stops; everything else is passed on after it.
+def _without_start_notes() -> Iterator[None]:
+    """Drop the notes that TensorFlow's start writes to the terminal and no setting stops; pass on everything else.
 
-    The terminal belongs to the whole process, so one thread at a time takes it.
+    The terminal belongs to the whole process, so one thread at a time redirects it.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _TERMINAL, tempfile.TemporaryFile() as caught:
-        kept = os.dup(2)
+        terminal = os.dup(_STDERR)
         try:
-            os.dup2(caught.fileno(), 2)
+            os.dup2(caught.fileno(), _STDERR)
             yield
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(terminal, _STDERR)
+            os.close(terminal)
             caught.seek(0)
             for line in caught:
-                if not _NOTE.match(line):
-                    os.write(2, line)
+                if not _START_NOTE.match(line):
+                    os.write(_STDERR, line)

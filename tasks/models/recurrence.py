@@ -1,6 +1,6 @@
 """The recurrences as the textbook writes them, batched, in NumPy: what Keras's layers compute, readable.
 
-These are for understanding and for checking; training uses Keras or the compiled loops of `tasks.models.kernels`.
+These are for understanding and for checking; training uses Keras or the compiled loops of `tasks.models.loops`.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,14 +25,14 @@ def simple_rnn(
     """output_t = tanh(W·input_t + U·state_t + b), state_0 = 0 and state_{t+1} = output_t (Elman 1990).
 
     Args:
-        inputs: shape (batch, steps, features).
+        inputs: shape (batch, timesteps, features).
         kernel: W, shape (features, units).
         recurrent_kernel: U, shape (units, units).
         bias: b, shape (units,).
-        return_sequences: give the outputs of all steps instead of the last one.
+        return_sequences: give the outputs of all timesteps instead of the last one.
 
     Returns:
-        shape (batch, units), or (batch, steps, units) with `return_sequences`.
+        shape (batch, units), or (batch, timesteps, units) with `return_sequences`.
     """
     state = np.zeros((len(inputs), recurrent_kernel.shape[0]), inputs.dtype)
     outputs = []
@@ -88,15 +88,15 @@ def forward(spec: ModelSpec, weights: Sequence[Array], tokens: NDArray[np.intege
     Args:
         spec: the network that the weights belong to.
         weights: in the order of Keras's `model.get_weights()`.
-        tokens: shape (batch, steps).
+        tokens: shape (batch, timesteps).
 
     Returns:
         shape (batch,), in the weights' type.
     """
     embedding, *rest = weights
     x = embedding[tokens]
-    for place in range(len(spec.units)):
-        sequences = place < len(spec.units) - 1
+    for number in range(len(spec.units)):
+        sequences = number < len(spec.units) - 1
         x, rest = _layer(spec.cell, spec.bidirectional, x, rest, sequences)
     dense, bias = rest
     return sigmoid(x @ dense + bias)[:, 0]

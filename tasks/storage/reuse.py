@@ -120,7 +120,8 @@ class Step(Generic[P, T]):
 
         Of two processes that want the same result, one makes it and the other waits for it.
         """
-        make: Any = functools.partial(self._function, *inputs, logger=logger)
+        function: Any = self._function
+        make = functools.partial(function, *inputs, logger=logger)
         record = self.record(*inputs)
         if record is None:
             return make()  # type: ignore[no-any-return]

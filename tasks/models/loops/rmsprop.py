@@ -1,0 +1,61 @@
+"""RMSprop (Tieleman & Hinton 2012) as Keras computes it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.models.loops.arithmetic import Floats, fast, flushed
+
+
+@fast
+def rmsprop(
+    weights: Floats,
+    velocities: Floats,
+    gradients: Floats,
+    squares: Floats,
+    learning_rate: float,
+    rho: float,
+    epsilon: float,
+) -> None:
+    """One step, in place: v = ρ·v + (1 - ρ)·g², w = w - learning_rate·g / √(v + ε).
+
+    Args:
+        weights, velocities: w and v, shape (n,).
+        gradients: g, shape (n,).
+        squares: g², shape (n,). An argument of its own because for an embedding Keras adds up the squares of each
+            occurrence of a token, which is not the square of the sum.
+        learning_rate, rho, epsilon: float32.
+    """
+    for i in range(len(weights)):
+        v = flushed(rho * velocities[i] + (np.float32(1.0) - rho) * squares[i])
+        velocities[i] = v
+        weights[i] -= learning_rate * gradients[i] / np.sqrt(v + epsilon)
+
+
+@fast
+def rmsprop_rows(
+    weights: Floats,
+    velocities: Floats,
+    rows: NDArray[np.int64],
+    gradients: Floats,
+    squares: Floats,
+    learning_rate: float,
+    rho: float,
+    epsilon: float,
+) -> None:
+    """`rmsprop` of a table: only the given rows have a gradient; the velocities of all others decay.
+
+    Args:
+        weights, velocities: shape (n, features).
+        rows: rising row numbers, int64, shape (m,).
+        gradients, squares: for each of `rows`, shape (m, features).
+        learning_rate, rho, epsilon: as for `rmsprop`.
+    """
+    used = 0
+    for row in range(len(weights)):
+        if used < len(rows) and rows[used] == row:
+            rmsprop(weights[row], velocities[row], gradients[used], squares[used], learning_rate, rho, epsilon)
+            used += 1
+        else:
+            velocity = velocities[row]
+            for j in range(len(velocity)):
+                velocity[j] = flushed(rho * velocity[j])
