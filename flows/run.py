@@ -1,5 +1,6 @@
 """A run: where its results go, and how its steps are made or reused, here or side by side on a runner."""
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from flows.config import Settings
 from flows.operate.clock import Clock
 from flows.operate.dead_runs import claim, mark_dead_runs, mark_dead_tasks
 from flows.operate.notify import post_line
-from flows.runtime import branches_on
+from flows.runtime import branches_on, pool_is_broken
 from tasks.compare import RunDescription
 from tasks.job import Job
 from tasks.results.data import Dataset
@@ -30,6 +31,7 @@ from tasks.storage.share import Share
 T = TypeVar("T", bound=Result)
 Work = TypeVar("Work")
 Pending = PrefectFuture[Any] | Any
+POLL_SECONDS = 1.0
 ENDED_TWICE = (
     "A branch's process ended twice before its task did: it was killed, perhaps because memory ran out (free some, or "
     "use --runner thread), or the Prefect server did not answer. The same command resumes after the last "
@@ -119,7 +121,7 @@ class Run:
 
     def results(self, step: Step[..., T], pending: Sequence[Pending]) -> list[T]:
         """The results of a step that `each` started, when all are there."""
-        results = [row.result() if isinstance(row, PrefectFuture) else row for row in pending]
+        results = [_result(row) for row in pending]
         for result in results:
             self.share.pull(result)
         self.clock.lap(step.name)
@@ -148,7 +150,11 @@ class Run:
         try:
             with branches_on(settings.runner, settings.address):
                 return work(self, jobs)
-        except BrokenProcessPool:
+        except Exception as error:
+            if isinstance(error, BrokenProcessPool):
+                mark_dead_tasks(runtime.flow_run.id)
+            raise
+        except BaseException:  # A signal: the branches' processes were ended, and can no longer say so.
             mark_dead_tasks(runtime.flow_run.id)
             raise
 
@@ -176,3 +182,19 @@ class Run:
         """The task that makes the step's result, under its name in the UI."""
         seconds = 60 * minutes if minutes else None
         return make.with_options(name=step.name, task_run_name=step.title(*inputs), timeout_seconds=seconds)
+
+
+def _result(pending: Pending) -> Any:
+    """The result of one row, when it is there.
+
+    Raises:
+        BrokenProcessPool: it never will be, because nobody hands out the pool's results any more.
+    """
+    if not isinstance(pending, PrefectFuture):
+        return pending
+    done = threading.Event()
+    pending.add_done_callback(lambda _: done.set())
+    while not done.wait(POLL_SECONDS):
+        if pool_is_broken():
+            raise BrokenProcessPool("the thread that hands out the results of the pool is gone")
+    return pending.result()

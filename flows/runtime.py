@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -117,7 +118,27 @@ def branches_on(runner: RunnerName, address: str | None) -> Iterator[None]:
     if context is None:
         raise RuntimeError("branches run inside a flow")
     with _runner(runner, address) as entered, context.model_copy(update={"task_runner": entered}):
-        yield
+        try:
+            yield
+        except Exception:
+            raise
+        except BaseException:  # A signal. Without this, leaving the runner would wait for the branches to finish.
+            end_branch_processes()
+            raise
+
+
+def pool_is_broken() -> bool:
+    """Whether the tasks run in a process pool that can no longer hand out results."""
+    context = FlowRunContext.get()
+    executor = getattr(context.task_runner if context else None, "_executor", None)
+    manager = getattr(executor, "_executor_manager_thread", None)
+    return isinstance(manager, threading.Thread) and not manager.is_alive()
+
+
+def end_branch_processes() -> None:
+    """Kill the processes that branches run in."""
+    for child in multiprocessing.active_children():
+        child.kill()
 
 
 def _runner(name: RunnerName, address: str | None) -> TaskRunner[Any]:
@@ -145,8 +166,7 @@ def ended_by_ctrl_c() -> Iterator[None]:
     """Ctrl-C inside the block ends the branch processes, which ignore it themselves, and raises KeyboardInterrupt."""
 
     def end(*_: object) -> None:
-        for child in multiprocessing.active_children():
-            child.kill()
+        end_branch_processes()
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, end)
