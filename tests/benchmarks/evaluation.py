@@ -25,7 +25,7 @@ def main() -> None:
     import tensorflow as tf
 
     from tasks.data.tokens import read_column, read_tokens
-    from tasks.models.fast import FastLearner
+    from tasks.models.compiled_learner import CompiledLearner
     from tasks.models.keras_model import build
     from tasks.models.spec import preset
 
@@ -37,7 +37,7 @@ def main() -> None:
     for name in ("simple_rnn", "lstm"):
         spec = preset(name, 32, 32, 0.0)
         model = build(spec, 10_000, 0.001, 0)
-        learner = FastLearner(spec, model, arguments.threads)
+        learner = CompiledLearner(spec, model, arguments.threads)
         times: dict[str, list[float]] = {"keras": [], "ours": []}
         for number in range(arguments.rounds + 1):
             for side, work in (

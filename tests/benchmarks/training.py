@@ -114,10 +114,10 @@ def keras_side(name: str, threads: int) -> Callable[[Batches], object]:
 
 def our_side(name: str, threads: int) -> Callable[[Batches], object]:
     """The compiled loops."""
-    from tasks.models.fast import FastLearner
+    from tasks.models.compiled_learner import CompiledLearner
     from tasks.models.spec import preset
 
-    return FastLearner(preset(name, 32, 32, 0.0), model_of(name), threads).fit_epoch
+    return CompiledLearner(preset(name, 32, 32, 0.0), model_of(name), threads).fit_epoch
 
 
 def torch_side(name: str, threads: int) -> Callable[[Batches], object]:
