@@ -1,7 +1,6 @@
 """Step 2: from `imdb.npz` to padded reviews in Parquet, described and checked."""
 
 import hashlib
-import shutil
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ from tasks.data.vocabulary import words_by_token, words_of, write_vocabulary
 from tasks.results.data import Dataset, Source, Split
 from tasks.results.errors import DataError
 from tasks.storage.code_version import code_version
-from tasks.storage.files import fingerprint, sha256_of_file
+from tasks.storage.files import fingerprint, remove, sha256_of_file
 from tasks.storage.reuse import LOGGER, Logger, Record, step
 
 # `content_digest` of the IMDB reviews: the official file and a file rebuilt with the same word ranks share it.
@@ -72,7 +71,7 @@ def prepare(
         folder = Path(temporary) / name
         folder.mkdir()
         dataset = _prepare_in(folder, source, vocabulary_size, max_length, reviews)
-        shutil.rmtree(root / name, ignore_errors=True)
+        remove(root / name)
         folder.replace(root / name)
     logger.info("Dataset %s: %d training and %d test reviews", name, dataset.train.reviews, dataset.test.reviews)
     return _moved(dataset, root / name)
