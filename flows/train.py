@@ -17,6 +17,7 @@ from artifacts import report
 from artifacts.figures import training as figures
 from artifacts.publish import publish, publish_history
 from flows.config import Settings
+from flows.operate.clock import Clock
 from flows.operate.dead_runs import claim, mark_dead_runs, mark_dead_tasks
 from flows.operate.notify import post_end, post_line, webhook_is_set
 from flows.operate.progress import watched
@@ -26,7 +27,6 @@ from tasks.compare import compare
 from tasks.evaluate import evaluate
 from tasks.explain import explain
 from tasks.fetch import fetch
-from tasks.models.machine import Clock
 from tasks.prepare import prepare
 from tasks.results.comparison import Chosen, Comparison
 from tasks.results.data import Dataset
@@ -36,7 +36,7 @@ from tasks.results.training import Branch
 from tasks.storage.files import point, write_bytes
 from tasks.storage.retention import keep_last
 from tasks.storage.reuse import result_of, run, start, storing
-from tasks.storage.run_log import remember, row_of
+from tasks.storage.run_log import append_to_run_log, summarize
 from tasks.train import Job, train
 
 ENDED_TWICE = (
@@ -57,7 +57,7 @@ def train_flow(settings: Settings = Settings()) -> Path:  # noqa: B008 -- frozen
     stored = partial(storing, folder=outputs / "cache" / "results", fresh=fresh)
     source = run(stored(fetch), data=data.data, source=data.source, cache=outputs / "cache")
     clock.lap("fetch")
-    cut = {"words": data.words, "steps": data.steps, "reviews": data.reviews}
+    cut = {"words": data.vocabulary_size, "steps": data.max_length, "reviews": data.reviews}
     dataset = run(stored(prepare), source=source, **cut, root=outputs / "data", fresh=fresh)
     clock.lap("prepare")
     tag_run(settings, dataset)
@@ -160,7 +160,7 @@ def write_report(comparison: Comparison, outputs: Path) -> Path:
         write_bytes(folder / name, content)
     point(outputs / "latest", folder)
     get_run_logger().info("Report: %s", folder / "report.html")
-    rows = remember(outputs, row_of(comparison, time.time()))
+    rows = append_to_run_log(outputs, summarize(comparison, time.time()))
     try:
         publish(comparison, drawn, (folder / "report.html").as_uri())
         publish_history(rows)
