@@ -27,7 +27,7 @@ from tasks.results.comparison import Comparison
 from tasks.results.data import Dataset
 from tasks.storage.files import point, write_bytes
 from tasks.storage.retention import keep_last
-from tasks.storage.run_log import remember, row_of
+from tasks.storage.run_log import append_to_run_log, summarize
 from tasks.train import train
 
 ENDS = ("on_completion", "on_failure", "on_crashed", "on_cancellation")
@@ -83,7 +83,7 @@ def write_report(comparison: Comparison, outputs: Path) -> Path:
         write_bytes(folder / name, content)
     point(outputs / "latest", folder)
     get_run_logger().info("Report: %s", folder / "report.html")
-    rows = remember(outputs, row_of(comparison, time.time()))
+    rows = append_to_run_log(outputs, summarize(comparison, time.time()))
     try:
         publish(comparison, drawn, (folder / "report.html").as_uri())
         publish_history(rows)
