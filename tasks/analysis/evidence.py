@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tasks.analysis import statistics
-from tasks.data.tokens import read_tokens
+from tasks.data.parquet import read_tokens
 from tasks.data.vocabulary import words_by_token, words_of
 from tasks.results.comparison import Chosen, Evidence, LengthBin, ModelSummary, Pair, Text, Trace
 from tasks.results.data import Dataset

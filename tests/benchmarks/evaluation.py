@@ -24,7 +24,7 @@ def main() -> None:
     import numpy as np
     import tensorflow as tf
 
-    from tasks.data.tokens import read_column, read_tokens
+    from tasks.data.parquet import read_column, read_tokens
     from tasks.models.compiled_learner import CompiledLearner
     from tasks.models.keras_model import build
     from tasks.models.spec import preset

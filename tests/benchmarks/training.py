@@ -53,7 +53,7 @@ def newest_dataset() -> Path:
 
 def measure(arguments: argparse.Namespace) -> None:
     """Time every side of every model with the given number of threads."""
-    from tasks.data.tokens import read_column, read_tokens
+    from tasks.data.parquet import read_column, read_tokens
 
     path = arguments.data / "train.parquet"
     tokens, labels = read_tokens(path), read_column(path, "label")

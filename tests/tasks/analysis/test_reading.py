@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tasks.analysis.reading import longest_reviews, memory, reach, trace
-from tasks.data.tokens import read_column, read_tokens
+from tasks.data.parquet import read_column, read_tokens
 from tasks.models.keras_learner import KerasLearner
 from tasks.models.keras_model import build
 from tasks.models.spec import preset
