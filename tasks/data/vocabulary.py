@@ -12,7 +12,7 @@ MAX_BYTES = 64 << 20
 MAX_WORD = 200
 UNKNOWN_WORD = "⟨unknown⟩"
 # How text becomes tokens: ASCII letters in lower case; punctuation, tab and newline as spaces; split at U+0020; a start
-# token 1, ranks moved up by 3, 2 for words outside the vocabulary. Networks read tokens: another way needs a new number.
+# token 1, ranks moved up by 3, 2 for words outside the vocabulary. Another way needs another number.
 TOKENIZER_VERSION = 1
 
 

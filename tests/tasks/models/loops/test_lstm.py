@@ -5,7 +5,7 @@ import numpy as np
 from tasks.models.loops.lstm import lstm_backward, lstm_forward, lstm_padding_backward
 
 # One timestep; the first review has begun, the second is padding before it.
-ROWS, OFFSETS, BATCH_SIZES = (np.array(values, np.int32) for values in ([0], [0], [1]))
+PACKED = ROWS, OFFSETS, BATCH_SIZES = [np.array(values, np.int32) for values in ([0], [0], [1])]
 I, F, G, O = GATES = 0.6, 0.7, -0.3, 0.8  # noqa: E741 -- the gates' names
 
 
@@ -19,10 +19,8 @@ def test_forward() -> None:
     hidden_states, cell_states, final_hidden, final_cell = np.empty((4, 1, 1), np.float32)
     gates = np.empty((1, 4, 1), np.float32)
     start_h, start_c = np.array([[0.5]], np.float32), np.array([[-0.4]], np.float32)
-    lstm_forward(
-        ROWS, OFFSETS, BATCH_SIZES, projections, recurrent_kernel, start_h, start_c, hidden_states, cell_states,
-        final_hidden, final_cell, gates,
-    )  # fmt: skip
+    states = hidden_states, cell_states, final_hidden, final_cell
+    lstm_forward(*PACKED, projections, recurrent_kernel, start_h, start_c, *states, gates)
     i, f, g, o = sigmoid(0.1 + 0.5), sigmoid(0.2 - 0.5), np.tanh(0.3 + 0.25), sigmoid(0.4 + 1.0)
     c = f * -0.4 + i * g
     np.testing.assert_allclose(gates[0, :, 0], [i, f, g, o], atol=1e-6)
@@ -45,10 +43,8 @@ def test_backward() -> None:
     kernels_transposed = np.array([[1, 0.5], [2, 0], [3, 0], [4, 0]], np.float32)
     d_recurrent_kernel, d_projections = np.zeros((1, 4), np.float32), np.zeros((1, 4), np.float32)
     squares = np.zeros((1, 1), np.float32)
-    lstm_backward(
-        ROWS, OFFSETS, BATCH_SIZES, kernels_transposed, hidden_states, cell_states, final_hidden, final_cell,
-        d_hidden_input, d_cell, gates, d_recurrent_kernel, d_projections, squares,
-    )  # fmt: skip
+    states = hidden_states, cell_states, final_hidden, final_cell, d_hidden_input, d_cell
+    lstm_backward(*PACKED, kernels_transposed, *states, gates, d_recurrent_kernel, d_projections, squares)
     dz, dc = expected_gradients(dh=2, dc=0.5, c=-0.4, new_c=0.3)
     np.testing.assert_allclose(d_projections[0], dz, rtol=1e-5)
     np.testing.assert_allclose(d_recurrent_kernel[0], 0.5 * np.array(dz), rtol=1e-5)
