@@ -94,7 +94,7 @@ def reach(c: Comparison) -> Figure:
         floor = [max(value, 1e-30) for value in found.lower]
         axes.fill_between(steps, floor, found.upper, color=look["color"], alpha=0.18, linewidth=0)
         axes.plot(steps, [max(value, 1e-30) for value in found.median], label=name, **(look | {"marker": ""}))
-        smallest = min(smallest, *(value for value in found.median if value > 0))
+        smallest = min([smallest, *(value for value in found.median if value > 0)])
     axes.set_yscale("log")
     axes.set_ylim(bottom=max(smallest / 10, 1e-30))
     axes.set(xlabel="Steps back from the end of the review", ylabel="‖∂loss / ∂input‖")
