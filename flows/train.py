@@ -16,7 +16,7 @@ from flows.config import Settings
 from flows.operate.notify import post_end, webhook_is_set
 from flows.operate.progress import watched
 from flows.run import Run
-from tasks.analysis.evidence import choose_reviews
+from tasks.analysis.reviews import choose_reviews
 from tasks.compare import Study, compare
 from tasks.evaluate import evaluate
 from tasks.explain import explain

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from artifacts import report
 from artifacts.figures import training as figures
 from artifacts.publish import within
-from tasks.analysis.evidence import choose_reviews
+from tasks.analysis.reviews import choose_reviews
 from tasks.compare import compare
 from tasks.evaluate import evaluate_branch
 from tasks.explain import explain_branch
