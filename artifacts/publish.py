@@ -8,7 +8,7 @@ from artifacts import report
 from artifacts.figures.comparison import trend
 from artifacts.figures.training import Picture, data_uri, png
 from tasks.results.comparison import Comparison
-from tasks.results.run_log import HistoryRow
+from tasks.results.run_log import RunSummary
 
 MAX_BYTES, HISTORY_ROWS = 2_000_000, 50
 
@@ -21,7 +21,7 @@ def publish(comparison: Comparison, drawn: Mapping[str, Picture], page: str) -> 
     create_link_artifact(page, link_text="report.html", key="report-html", description="The whole report as one file")
 
 
-def publish_history(rows: Sequence[HistoryRow]) -> None:
+def publish_history(rows: Sequence[RunSummary]) -> None:
     """Publish the newest runs as a table and their trend as a figure, under keys that all runs share."""
     create_table_artifact(
         [report.history_row(row) for row in rows[-HISTORY_ROWS:]], key="history", description="Runs, the newest last"

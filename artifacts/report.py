@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from artifacts.figures.training import Picture
 from tasks.results.comparison import Comparison, Text
 from tasks.results.evaluation import Estimate
-from tasks.results.run_log import HistoryRow
+from tasks.results.run_log import RunSummary
 
 _MARKDOWN_SIGNS = re.compile(r"[\\`*_\[\]#|~:]|(?<=www)\.")
 _HTML_SIGNS = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -145,7 +145,7 @@ def table(comparison: Comparison) -> list[dict[str, Any]]:
     ]
 
 
-def history_row(row: HistoryRow) -> dict[str, Any]:
+def history_row(row: RunSummary) -> dict[str, Any]:
     """A run of the history as a row of a table artifact."""
     ended = f"{datetime.fromtimestamp(row.ended):%Y-%m-%d %H:%M}"
     scores = {f"{name}: test accuracy": round(value, 4) for name, value in row.accuracies.items()}

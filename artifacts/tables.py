@@ -9,7 +9,7 @@ from artifacts.formats import COUNT, P_VALUE, POINTS, decimals, interval, percen
 from tasks.results.comparison import Comparison, Network, Reproduction
 from tasks.results.data import Split
 from tasks.results.evidence import ModelSummary, Pair, SeedTest
-from tasks.results.run_log import HistoryRow
+from tasks.results.run_log import RunSummary
 
 
 def models(c: Comparison) -> Table[ModelSummary]:
@@ -179,10 +179,10 @@ def settings(c: Comparison) -> Table[Item]:
     return Table("Settings", columns, list(_flat(c.settings)))
 
 
-def history(rows: Sequence[HistoryRow]) -> Table[HistoryRow]:
+def history(rows: Sequence[RunSummary]) -> Table[RunSummary]:
     """Runs over time; a run without a model leaves its cell empty."""
     names = dict.fromkeys(name for row in rows for name in row.accuracies)
-    columns: list[Column[HistoryRow]] = [
+    columns: list[Column[RunSummary]] = [
         Column("Run", lambda row: row.run),
         Column("Ended", lambda row: f"{datetime.fromtimestamp(row.ended):%Y-%m-%d %H:%M}"),
         Column("Data", lambda row: row.data),
@@ -194,7 +194,7 @@ def history(rows: Sequence[HistoryRow]) -> Table[HistoryRow]:
     return Table("Runs", columns, rows)
 
 
-def _test_accuracy(model: str) -> Column[HistoryRow]:
+def _test_accuracy(model: str) -> Column[RunSummary]:
     return Column(f"{model}: test accuracy", lambda row: row.accuracies.get(model), decimals(4))
 
 

@@ -3,7 +3,7 @@
 import time
 
 from tasks.analysis.reading import longest_reviews, memory, reach, trace
-from tasks.data.tokens import read_column, read_tokens
+from tasks.data.parquet import read_column, read_tokens
 from tasks.job import Job
 from tasks.models.loading import open_learner
 from tasks.results.evidence import Chosen

@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, PercentFor
 from artifacts.figures.style import DPI, frame, plain, style
 from tasks.results.comparison import Comparison, Trace
 from tasks.results.evaluation import Estimate, Explanation, Scores
-from tasks.results.run_log import HistoryRow
+from tasks.results.run_log import RunSummary
 
 TREND_RUNS = 30
 
@@ -150,7 +150,7 @@ def precision_recall(c: Comparison) -> Figure:
     return figure
 
 
-def trend(rows: Sequence[HistoryRow]) -> Figure:
+def trend(rows: Sequence[RunSummary]) -> Figure:
     """Test accuracy of each model over the runs on the newest run's data, oldest first."""
     figure, axes = plain(6.4, 3.6)
     same = [row for row in rows if row.fingerprint == rows[-1].fingerprint][-TREND_RUNS:]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.analysis.predictions import Predictions, read_predictions
-from tasks.data.tokens import read_tokens
+from tasks.data.parquet import read_tokens
 from tasks.data.vocabulary import words_by_token, words_of
 from tasks.results.data import Dataset
 from tasks.results.evaluation import Evaluation, Explanation

@@ -267,5 +267,4 @@ def _d_logits(probabilities: Floats, labels: NDArray[np.integer]) -> Floats:
 
 
 def _sum(arrays: Iterable[Floats]) -> Floats:
-    total: Any = sum(arrays)
-    return total
+    return sum(arrays, np.zeros((), np.float32))

@@ -63,7 +63,8 @@ class KerasLearner:
         inputs, targets = tokens.astype(np.int32), labels.astype(np.float32)[:, None]
         parts = [slice(first, first + NORM_REVIEWS) for first in range(0, len(tokens), NORM_REVIEWS)]
         norms: NDArray[np.float32] = np.concatenate([norms_of(inputs[part], targets[part]).numpy() for part in parts])
-        return norms * (tokens != 0)
+        norms *= tokens != 0
+        return norms
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that training resumes from: all variables, also of the optimizer and the random generators."""

@@ -12,9 +12,9 @@ def rmsprop(
     velocities: Floats,
     gradients: Floats,
     squares: Floats,
-    learning_rate: float,
-    rho: float,
-    epsilon: float,
+    learning_rate: np.float32,
+    rho: np.float32,
+    epsilon: np.float32,
 ) -> None:
     """One step, in place: v = ρ·v + (1 - ρ)·g², w = w - learning_rate·g / √(v + ε).
 
@@ -23,7 +23,7 @@ def rmsprop(
         gradients: g, shape (n,).
         squares: g², shape (n,). An argument of its own because for an embedding Keras adds up the squares of each
             occurrence of a token, which is not the square of the sum.
-        learning_rate, rho, epsilon: float32.
+        learning_rate, rho, epsilon: as Keras names them.
     """
     for i in range(len(weights)):
         v = flushed(rho * velocities[i] + (np.float32(1.0) - rho) * squares[i])
@@ -38,9 +38,9 @@ def rmsprop_rows(
     rows: NDArray[np.int64],
     gradients: Floats,
     squares: Floats,
-    learning_rate: float,
-    rho: float,
-    epsilon: float,
+    learning_rate: np.float32,
+    rho: np.float32,
+    epsilon: np.float32,
 ) -> None:
     """`rmsprop` of a table: only the given rows have a gradient; the velocities of all others decay.
 

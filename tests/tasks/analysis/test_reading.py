@@ -4,21 +4,20 @@ import numpy as np
 import pytest
 
 from tasks.analysis.reading import longest_reviews, memory, reach, trace
-from tasks.data.tokens import read_column, read_tokens
+from tasks.data.parquet import read_column, read_tokens
+from tasks.models.keras_learner import KerasLearner
 from tasks.models.keras_model import build
-from tasks.models.reach import gradient_norms
 from tasks.models.spec import preset
-from tasks.models.stock import StockLearner
 from tasks.results.data import Dataset
 
 
 @pytest.fixture
-def learner() -> StockLearner:
+def learner() -> KerasLearner:
     """An untrained network."""
-    return StockLearner(build(preset("simple_rnn", 5, 4, 0.0), 50, 0.001, 1))
+    return KerasLearner(build(preset("simple_rnn", 5, 4, 0.0), 50, 0.001, 1))
 
 
-def test_memory_of_all_words_is_the_plain_accuracy(dataset: Dataset, learner: StockLearner) -> None:
+def test_memory_of_all_words_is_the_plain_accuracy(dataset: Dataset, learner: KerasLearner) -> None:
     tokens, labels = read_tokens(dataset.test.path), read_column(dataset.test.path, "label")
     points = memory(learner, tokens, labels)
     assert [point.words for point in points] == [10, 20, 30]
@@ -27,7 +26,7 @@ def test_memory_of_all_words_is_the_plain_accuracy(dataset: Dataset, learner: St
     assert points[0].accuracy.value == np.mean((learner.predict(shown) > 0.5) == labels)
 
 
-def test_a_trace_ends_with_the_prediction_and_starts_with_the_first_word(learner: StockLearner) -> None:
+def test_a_trace_ends_with_the_prediction_and_starts_with_the_first_word(learner: KerasLearner) -> None:
     review = np.array([0, 0, 1, 7, 9, 12], np.uint8)
     line = trace(learner, review)
     assert len(line) == 4
@@ -35,11 +34,11 @@ def test_a_trace_ends_with_the_prediction_and_starts_with_the_first_word(learner
     assert line[0] == pytest.approx(float(learner.predict(np.array([[0, 0, 0, 0, 0, 1]]))[0]), abs=1e-5)
 
 
-def test_reach_counts_back_from_the_end_and_leaves_padding_out(learner: StockLearner) -> None:
+def test_reach_counts_back_from_the_end_and_leaves_padding_out(learner: KerasLearner) -> None:
     tokens, labels = np.array([[0, 0, 3, 8, 5], [0, 2, 7, 9, 4]]), np.array([0, 1])
     found = reach(learner, tokens, labels)
     assert found.steps_back == (0, 1, 2)
-    norms = gradient_norms(learner.model(), tokens, labels)
+    norms = learner.gradient_norms(tokens, labels)
     assert found.median == pytest.approx(np.median(norms[:, [4, 3, 2]], axis=0))
 
 

@@ -1,0 +1,47 @@
+import numpy as np
+
+from tasks.models.packing import all_tokens, distinct_tokens, pack, packed_padding
+
+TOKENS = np.array([[0, 0, 7, 9], [0, 0, 0, 0], [5, 7, 7, 5]], np.uint16)
+
+
+def test_a_batch_with_literal_numbers() -> None:
+    batch = pack(TOKENS, np.arange(10, dtype=np.int32))
+    first, second = batch.groups
+    assert batch.padding == 3
+    # The longest and the shortest review; the one of nothing but padding begins at its last timestep.
+    assert first.sorted_indices.tolist() == [2, 1]
+    assert first.batch_sizes.tolist() == [1, 1, 1, 2]
+    assert first.offsets.tolist() == [0, 1, 2, 3]
+    assert first.rows.tolist() == [5, 7, 7, 5, 0]
+    assert second.sorted_indices.tolist() == [0]
+    assert second.batch_sizes.tolist() == [0, 0, 1, 1]
+    assert second.rows.tolist() == [7, 9]
+
+
+def test_a_single_review_is_one_group() -> None:
+    batch = pack(TOKENS[2:], np.arange(10, dtype=np.int32))
+    assert len(batch.groups) == 1
+    assert batch.padding == 0
+
+
+def test_entries_read_the_rows_of_distinct_tokens() -> None:
+    distinct = distinct_tokens(TOKENS)
+    assert distinct.tokens.tolist() == [0, 5, 7, 9]
+    assert pack(TOKENS, distinct.row_of).groups[1].rows.tolist() == [2, 3]
+
+
+def test_padding_is_among_the_distinct_tokens_even_where_there_is_none() -> None:
+    assert distinct_tokens(TOKENS[2:]).tokens.tolist() == [0, 5, 7]
+
+
+def test_all_tokens_stand_in_their_own_rows() -> None:
+    vocabulary = all_tokens(4)
+    assert vocabulary.tokens.tolist() == vocabulary.row_of.tolist() == [0, 1, 2, 3]
+
+
+def test_packed_padding_is_one_review_of_zeros() -> None:
+    padding = packed_padding(3)
+    assert padding.rows.tolist() == [0, 0, 0]
+    assert padding.offsets.tolist() == [0, 1, 2]
+    assert padding.batch_sizes.tolist() == [1, 1, 1]
