@@ -94,20 +94,27 @@ class Column(Generic[Row]):
     format: Format = TEXT
 
     def cell(self, row: Row) -> Cell:
-        """The column's cell in a row."""
+        """The column's cell in a row, empty where there is no value."""
         value = self.value(row)
+        if value is None:
+            return Cell("", None)
         first = next(iter(self.format.plain(value).values()))
         return Cell(self.format.text(value), first if self.format.is_number else None)
 
     def plain(self, row: Row) -> dict[str, PlainValue]:
-        """The column's plain values in a row, by name: the head with a small letter, abbreviations as they are."""
+        """The column's plain values in a row by name, none where there is no value.
+
+        A name is the column's head with a small first letter, unless the head starts with an abbreviation.
+        """
+        value = self.value(row)
         name = self.head if self.head[:2].isupper() else self.head[:1].lower() + self.head[1:]
-        return {f"{name}{part}": value for part, value in self.format.plain(self.value(row)).items()}
+        parts = {} if value is None else self.format.plain(value)
+        return {f"{name}{part}": part_value for part, part_value in parts.items()}
 
 
 @dataclass(frozen=True)
 class Table(Generic[Row]):
-    """A table of the report; without rows it is left out."""
+    """A table of the report; without rows it is left out. No title is needed where a heading says what it holds."""
 
     title: str
     columns: Sequence[Column[Row]]

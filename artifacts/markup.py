@@ -7,7 +7,8 @@ from markupsafe import Markup, escape
 
 from artifacts.blocks import Code, Shade, Span, Strong
 
-_MARKDOWN_SIGNS = re.compile(r"[\\`*_\[\]#|~:]|(?<=www)\.")
+# An underscore within a word is no markup; a colon before a space starts no link; "www." does.
+_MARKDOWN_SIGNS = re.compile(r"[\\`*\[\]#|~]|(?<![^\W_])_|_(?![^\W_])|:(?=\S)|(?<=www)\.")
 _HTML_SIGNS = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 

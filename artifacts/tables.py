@@ -11,6 +11,10 @@ from tasks.results.data import Split
 from tasks.results.evidence import ModelSummary, Pair, SeedTest
 from tasks.results.run_log import RunSummary
 
+CALIBRATION_ERROR: Column[Network] = Column(
+    "Expected calibration error", lambda n: n.evaluation.last.calibration_error, decimals(4)
+)
+
 
 def models(c: Comparison) -> Table[ModelSummary]:
     """Each model over its seeds, where there are several."""
@@ -45,7 +49,6 @@ def scores(c: Comparison) -> Table[Network]:
         Column("Precision", lambda n: n.evaluation.last.precision, decimals(4)),
         Column("Recall", lambda n: n.evaluation.last.recall, decimals(4)),
         Column("F1", lambda n: n.evaluation.last.f1, decimals(4)),
-        Column("Calibration error", lambda n: n.evaluation.last.calibration_error, decimals(4)),
     ]
     return Table("Other scores, last epoch", columns, c.networks())
 
@@ -70,8 +73,8 @@ def accuracy_per_cpu_minute(network: Network) -> float:
 
 def networks(c: Comparison) -> Table[Network]:
     """All of these in one, for a table artifact."""
-    columns = {column.head: column for table in (accuracy(c), scores(c), cost(c)) for column in table.columns}
-    return Table("Networks", list(columns.values()), c.networks())
+    columns = [*accuracy(c).columns, *scores(c).columns, *cost(c).columns, CALIBRATION_ERROR]
+    return Table("Networks", columns, c.networks())
 
 
 def pairs(c: Comparison) -> Table[Pair]:
@@ -109,14 +112,14 @@ def seed_tests(c: Comparison) -> Table[PairedTest]:
         Column("p", lambda row: row.test.p, P_VALUE),
     ]
     rows = [PairedTest(pair, test) for pair in c.evidence.pairs for test in pair.seeds]
-    return Table("Reviews that each model gets right", columns, rows)
+    return Table("", columns, rows)
 
 
 def thresholds(c: Comparison) -> Table[Network]:
     """What another threshold than 0.5 would give."""
     columns: list[Column[Network]] = [
         *_names(c),
-        Column("Expected calibration error", lambda n: n.evaluation.last.calibration_error, decimals(4)),
+        CALIBRATION_ERROR,
         Column("Best threshold on validation", lambda n: n.evaluation.threshold.value, decimals(3)),
         Column("Validation accuracy there", lambda n: n.evaluation.threshold.validation_accuracy, decimals(4)),
         Column("Test accuracy there", lambda n: n.evaluation.threshold.test_accuracy, decimals(4)),
@@ -129,12 +132,12 @@ def reproduction(c: Comparison) -> Table[Reproduction]:
     """The tutorial's numbers against ours, on IMDB only."""
     columns: list[Column[Reproduction]] = [
         Column("Model", lambda line: line.name),
-        Column("Tutorial", lambda line: line.tutorial, decimals(3)),
+        Column("Validation accuracy in the tutorial", lambda line: line.tutorial, decimals(3)),
         Column("This run, last epoch", lambda line: line.ours, decimals(4)),
         Column("Tolerance", lambda line: line.tolerance, decimals(2)),
         Column("Reproduced", lambda line: "yes" if line.reproduced else "no"),
     ]
-    return Table("Validation accuracy", columns, c.reproduction)
+    return Table("", columns, c.reproduction)
 
 
 class NamedSplit(NamedTuple):
@@ -154,7 +157,7 @@ def splits(c: Comparison) -> Table[NamedSplit]:
         Column("Mean length", lambda row: row.split.length_quantiles["mean"], decimals(1)),
         Column("Unknown words", lambda row: row.split.unknown_rate, percent(2)),
     ]
-    return Table("Reviews", columns, [NamedSplit("training", c.dataset.train), NamedSplit("test", c.dataset.test)])
+    return Table("", columns, [NamedSplit("training", c.dataset.train), NamedSplit("test", c.dataset.test)])
 
 
 class Item(NamedTuple):
@@ -168,15 +171,15 @@ def durations(c: Comparison) -> Table[Item]:
     """How long each step took."""
     columns: list[Column[Item]] = [
         Column("Step", lambda item: item.name),
-        Column("Seconds", lambda item: item.value, decimals(1)),
+        Column("Wall time (s)", lambda item: item.value, decimals(1)),
     ]
-    return Table("Wall time of the steps", columns, [Item(*item) for item in c.durations.items()])
+    return Table("", columns, [Item(*item) for item in c.durations.items()])
 
 
 def settings(c: Comparison) -> Table[Item]:
     """All settings of the run."""
     columns: list[Column[Item]] = [Column("Setting", lambda item: item.name), Column("Value", lambda item: item.value)]
-    return Table("Settings", columns, list(_flat(c.settings)))
+    return Table("", columns, list(_flat(c.settings)))
 
 
 def history(rows: Sequence[RunSummary]) -> Table[RunSummary]:
@@ -195,7 +198,7 @@ def history(rows: Sequence[RunSummary]) -> Table[RunSummary]:
 
 
 def _test_accuracy(model: str) -> Column[RunSummary]:
-    return Column(f"{model}: test accuracy", lambda row: row.accuracies.get(model), decimals(4))
+    return Column(f"Test accuracy of {model}", lambda row: row.accuracies.get(model), decimals(4))
 
 
 def _names(c: Comparison) -> list[Column[Network]]:

@@ -17,17 +17,15 @@ ABOUT_SCORES = (
 )
 NOT_COMPARED = "Only one model was trained, so there is nothing to compare it with."
 ABOUT_INTERVALS = (
-    "Intervals cover 95%: of a single accuracy they are Wilson's, of an AUC by bootstrap over reviews, of a paired "
-    "difference Agresti and Min's."
+    "Intervals cover 95%. Those of a single accuracy are Wilson's, of an AUC by bootstrap over reviews, of a paired "
+    "difference Agresti and Min's, of a mean over seeds Student's."
 )
 ABOUT_MEMORY = (
     "Each review is shown with only its last words; padding replaces the rest. A model that gains nothing from more "
     "words does not use them."
 )
 NO_MISTAKES = "None."
-LEGEND: Spans = (
-    "Colours: ", Shade(" negative ", 0), " ", Shade(" undecided ", 5), " ", Shade(" positive ", 10), "."
-)  # fmt: skip
+LEGEND: Spans = "Colours: ", Shade("negative", 0), " ", Shade("undecided", 5), " ", Shade("positive", 10)
 ABOUT_READING = (
     "What each model would say if the review ended after a word. Words outside the vocabulary are shown as ⟨unknown⟩."
 )
@@ -43,6 +41,11 @@ def warnings(c: Comparison) -> list[str]:
     if c.dataset.is_sample:
         return ["These are the made-up reviews of the bundled sample: the numbers say nothing about IMDB."]
     return []
+
+
+def name(c: Comparison, branch: Branch) -> str:
+    """The name of a network, with its seed where there are several."""
+    return branch.label if c.has_several_seeds() else branch.name
 
 
 def about_run(c: Comparison) -> Spans:
@@ -130,14 +133,14 @@ def contrast(contrast: Contrast) -> list[str]:
 
 def _lead_by_length(contrast: Contrast, lead: LengthLead) -> str:
     if lead.change.low > 0:
-        trend = "its lead grows with length"
+        trend = "it grows with length"
     elif lead.change.high < 0:
-        trend = "its lead shrinks with length"
+        trend = "it shrinks with length"
     else:
-        trend = "its lead shows no clear change with length"
+        trend = "no clear change with length"
     return (
-        f"{contrast.best} leads {contrast.last} by {100 * lead.short.value:+.1f} points on reviews of at most "
-        f"{lead.short_at_most} words and by {100 * lead.long.value:+.1f} points on those of at least "
+        f"The lead of {contrast.best} over {contrast.last} is {100 * lead.short.value:+.1f} points on reviews of at "
+        f"most {lead.short_at_most} words and {100 * lead.long.value:+.1f} points on those of at least "
         f"{lead.long_at_least} words: {trend}."
     )
 
@@ -170,9 +173,9 @@ def about_lengths(c: Comparison) -> str:
 
 def about_reach(c: Comparison) -> str:
     """How far each model's gradient reaches, by the first seed."""
-    first = [explanation for explanation in c.explanations if explanation.seed == c.seeds()[0]]
+    sentences = " ".join(_reach(explanation) for explanation in c.first_explanations())
     return (
-        f"Training can only learn from words that the gradient of the loss reaches. {' '.join(map(_reach, first))} "
+        f"Training can only learn from words that the gradient of the loss reaches. {sentences} "
         "These are the networks after training: one that is already sure may pass on smaller gradients."
     )
 
@@ -194,9 +197,9 @@ def reason(c: Comparison, reason: Reason) -> str:
     """Why a review was chosen to be read word by word."""
     best, last = c.evidence.models[0].name, c.evidence.models[-1].name
     reasons: dict[Reason, str] = {
-        "all_right_positive": "A positive review that every model gets right",
-        "all_right_negative": "A negative review that every model gets right",
-        "all_wrong": "A review that every model gets wrong",
+        "all_right_positive": "Every model is right",
+        "all_right_negative": "Every model is right",
+        "all_wrong": "Every model is wrong",
         "only_best_right": f"{best} is right, {last} is wrong",
         "only_last_right": f"{last} is right, {best} is wrong",
         "long": "A long review",
@@ -242,10 +245,7 @@ def again(c: Comparison) -> Spans:
 
 def source(c: Comparison) -> Spans:
     """Where the reviews come from."""
-    return (
-        f"Source: {c.dataset.source.origin}, SHA-256 ", Code(c.dataset.source.sha256),
-        "; prepared as dataset ", Code(c.dataset.fingerprint), ".",
-    )  # fmt: skip
+    return f"Source: {c.dataset.source.origin}, SHA-256 ", Code(c.dataset.source.sha256)
 
 
 def example(c: Comparison) -> str:
@@ -266,12 +266,8 @@ def versions(c: Comparison) -> str:
 
 def textbook_check(c: Comparison) -> str:
     """How far the textbook formulas and Keras are apart."""
-    differences = [
-        f"{e.numpy_difference:.1e} ({e.name} seed {e.seed})" if c.has_several_seeds() else
-        f"{e.numpy_difference:.1e} ({e.name})"
-        for e in c.evaluations
-    ]  # fmt: skip
+    differences = [f"{e.numpy_difference:.1e} ({name(c, branch)})" for branch, e in c.networks()]
     return (
-        f"Textbook check: on {plural(c.evaluations[0].numpy_reviews, 'test review')}, the NumPy recurrence and Keras "
-        f"differ in probability by at most {listed(differences)}."
+        f"On {plural(c.evaluations[0].numpy_reviews, 'test review')}, the probabilities of the NumPy recurrence and of "
+        f"Keras differ by at most {listed(differences)}."
     )

@@ -36,8 +36,15 @@ class _Uncorrected(NamedTuple):
 
 
 def compare_pairs(predictions: Predictions) -> tuple[Pair, ...]:
-    """Every two models on the same reviews and seeds, the better one first, corrected for their number (Holm)."""
-    pairs = [_compare(predictions, first, second) for first, second in combinations(predictions.models, 2)]
+    """Every two models on the same reviews and seeds, the better one first, corrected for their number (Holm).
+
+    Two models without a seed in common, which happens where networks failed, are not compared.
+    """
+    pairs = [
+        _compare(predictions, first, second)
+        for first, second in combinations(predictions.models, 2)
+        if _common_seeds(predictions, first, second)
+    ]
     corrected = holm([pair.difference.p for pair in pairs])
     return tuple(
         Pair(pair.first, pair.second, pair.tests, pair.difference.estimate, pair.difference.p, p_holm)
@@ -46,9 +53,13 @@ def compare_pairs(predictions: Predictions) -> tuple[Pair, ...]:
 
 
 def _compare(predictions: Predictions, first: str, second: str) -> _Uncorrected:
-    seeds = sorted(set(predictions.probabilities[first]) & set(predictions.probabilities[second]))
+    seeds = _common_seeds(predictions, first, second)
     tests = tuple(mcnemar(predictions.right(first, seed), predictions.right(second, seed), seed) for seed in seeds)
     if len(seeds) == 1:
         return _Uncorrected(first, second, tests, Difference(tests[0].difference, tests[0].p))
     accuracies = [[float(predictions.right(model, seed).mean()) for seed in seeds] for model in (first, second)]
     return _Uncorrected(first, second, tests, mean_difference(*accuracies))
+
+
+def _common_seeds(predictions: Predictions, first: str, second: str) -> list[int]:
+    return sorted(set(predictions.probabilities[first]) & set(predictions.probabilities[second]))

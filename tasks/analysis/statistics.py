@@ -1,6 +1,6 @@
 """How sure a number is: intervals, paired tests, calibration. scipy and scikit-learn do the work where they can.
 
-Functions import scipy.stats and scikit-learn themselves: that takes a second, which a run that reuses its results saves.
+Functions import scipy.stats and scikit-learn themselves: it takes a second, which a run that reuses its results saves.
 """
 
 import math

@@ -56,10 +56,18 @@ class Comparison:
         """Names of the models, in the order in which they were asked for."""
         return list(dict.fromkeys(branch.name for branch in self.branches))
 
-    def seeds(self) -> list[int]:
-        """The seeds, in the order in which they were trained."""
-        return list(dict.fromkeys(branch.seed for branch in self.branches))
+    def first_networks(self) -> list[Network]:
+        """Each model's network with its first seed, in the order in which the models were asked for."""
+        first: dict[str, Network] = {}
+        for network in sorted(self.networks(), key=lambda network: network.branch.seed):
+            first.setdefault(network.branch.name, network)
+        return [first[model] for model in self.models()]
+
+    def first_explanations(self) -> list[Explanation]:
+        """The explanations of these networks."""
+        explanations = {(e.name, e.seed): e for e in self.explanations}
+        return [explanations[branch.name, branch.seed] for branch, _ in self.first_networks()]
 
     def has_several_seeds(self) -> bool:
-        """Whether each model was trained more than once."""
-        return len(self.seeds()) > 1
+        """Whether some model was trained more than once."""
+        return len(self.branches) > len(self.models())

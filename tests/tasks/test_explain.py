@@ -5,8 +5,8 @@ from tasks.evaluate import evaluate
 from tasks.explain import explain
 from tasks.job import Job
 from tasks.models.spec import TrainingPlan, preset
-from tasks.results.evidence import Chosen
 from tasks.results.data import Dataset
+from tasks.results.evidence import Chosen
 from tasks.train import train
 
 
