@@ -5,7 +5,13 @@ server starts, and branch processes, which import this module again, start soone
 """
 
 import os
+import signal
 import sys
+
+if __name__ == "__main__":
+    # Until the imports are done, Ctrl-C has nothing to tidy up, and its traceback helps nobody.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
+
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +19,7 @@ from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Env
 
 from flows.config import Settings, setting_error
+from flows.operate.environment import outlive_the_audience, prepare_environment, say
 from flows.operate.process import quick_exit
 from tasks.results.errors import one_line
 
@@ -20,7 +27,7 @@ HELP = """Train and compare recurrent networks on the IMDB reviews: data, traini
 
 Examples: `python flows/main.py --smoke`, `python flows/main.py --data imdb.npz --models simple_rnn lstm gru`.
 
-Exit status: 0 success, 1 the run failed, 2 a setting is wrong, 130 stopped by Ctrl-C.
+Exit status: 0 success, 1 the run failed, 2 a setting is wrong, 130 stopped by Ctrl-C (143 by SIGTERM, 129 by SIGHUP).
 """
 
 app = App(
@@ -44,25 +51,28 @@ def main(
     """Run the pipeline."""
     # Prefect's notice about usage data would break the progress bars; the run's own server sends none either.
     os.environ.setdefault("DO_NOT_TRACK", "1")
-    from flows.runtime import api_server, report_user_errors_once, run_page, stopped_by_ctrl_c
+    prepare_environment()
+    from flows.runtime import api_server, report_user_errors_once, run_page, stopped_by_signals
 
     if webhook:
         os.environ["RNN_WEBHOOK"] = webhook
-    with api_server() as wait_for_server, stopped_by_ctrl_c():
+    with api_server() as wait_for_server, stopped_by_signals():
         from flows.train import train_flow
 
+        outlive_the_audience()
         report_user_errors_once()
         wait_for_server()
         state = train_flow(settings, return_state=True)
         folder = state.result()
-    print(f"Report: {folder / 'report.html'}")
-    print(f"In the UI: {run_page(state.state_details.flow_run_id)}")
+    say(f"Report: {folder / 'report.html'}")
+    say(f"In the UI: {run_page(state.state_details.flow_run_id)}")
     return 0
 
 
 @app.command
 def doctor(*, settings: Annotated[Settings, Parameter(name="*")] = Settings()) -> int:  # noqa: B008 -- frozen
     """Check versions, server, output folder, data and cache; mark dead runs; list what to fix (then exit status 1)."""
+    prepare_environment()
     from flows.operate.doctor import doctor as examine
 
     return examine(settings)
@@ -92,19 +102,20 @@ def run_command_line() -> int:
     try:
         return int(app(exit_on_error=False, print_error=False, result_action="return_value") or 0)
     except CycloptsError as error:
-        print(f"Error: {setting_error(error)}", file=sys.stderr)
+        say(f"Error: {setting_error(error)}", error=True)
         return 2
     except Exception as error:
         line = one_line(error)
         if line is None:
             raise
-        print(f"Error: {line}", file=sys.stderr)
+        say(f"Error: {line}", error=True)
         return 1
-    except KeyboardInterrupt:
-        print("Stopped. The same command resumes after the last completed epoch of each network.", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:
+        say("Stopped. The same command resumes after the last completed epoch of each network.", error=True)
+        return 128 + getattr(stop, "signal_number", signal.SIGINT)
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     quick_exit()
     sys.exit(run_command_line())

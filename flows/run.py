@@ -21,6 +21,7 @@ from prefect.task_engine import TaskRunTimeoutError
 from flows.config import Settings
 from flows.operate.clock import Clock
 from flows.operate.dead_runs import claim, mark_dead_runs, mark_dead_tasks
+from flows.operate.environment import outlive_the_audience
 from flows.operate.notify import post_line
 from flows.runtime import branches_on, pool_is_broken
 from tasks.compare import RunDescription
@@ -90,6 +91,7 @@ class Run:
     @classmethod
     def begin(cls, settings: Settings) -> "Run":
         """Start the run: leave word of its process, and mark runs that died before it."""
+        outlive_the_audience()
         claim(str(runtime.flow_run.id))
         run = cls(f"{datetime.now():%Y%m%d-%H%M%S}-{runtime.flow_run.id[:8]}", settings.effective(), settings.run.fresh)
         run.share.check()

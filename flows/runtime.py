@@ -24,10 +24,13 @@ from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTa
 from prefect.utilities.urls import url_for
 
 from flows.config import RunnerName
+from flows.operate.environment import outlive_the_audience
 from flows.operate.process import end_with_parent, quick_exit
 from flows.server import Server
 from tasks.models.machine import available_cores
 from tasks.results.errors import PipelineError, one_line
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -45,7 +48,7 @@ def api_server() -> Iterator[Callable[[], None]]:
         _check_server(configured)
         yield lambda: None
         return
-    with Server() as server, _environment(PREFECT_API_URL=server.url):
+    with Server() as server, _environment(PREFECT_API_URL=server.url, PREFECT_API_AUTH_STRING=server.password):
         try:
             yield server.wait_until_up
         finally:
@@ -162,19 +165,34 @@ def _runner(name: RunnerName, address: str | None) -> TaskRunner[Any]:
         raise PipelineError(f"--runner {name}: {error.name} is not installed; run `uv sync --extra {name}`") from error
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal stopped the run, as Ctrl-C does."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal.Signals(signal_number).name)
+        self.signal_number = signal_number
+
+
 @contextmanager
-def stopped_by_ctrl_c() -> Iterator[None]:
-    """On Ctrl-C, kill the branch processes, which ignore it themselves, and raise KeyboardInterrupt."""
+def stopped_by_signals() -> Iterator[None]:
+    """Inside the block SIGINT (Ctrl-C), SIGTERM and SIGHUP kill the branch processes and raise `Stopped`.
 
-    def stop(*_: object) -> None:
+    Branch processes ignore Ctrl-C themselves. A signal that the parent process had ignored, as `nohup` does, stays so.
+    """
+
+    def stop(signal_number: int, _: object) -> None:
         end_branch_processes()
-        raise KeyboardInterrupt
+        raise Stopped(signal_number)
 
-    before = signal.signal(signal.SIGINT, stop)
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def report_user_errors_once() -> None:
@@ -193,6 +211,7 @@ def _start_branch_process() -> None:
     """Leave Ctrl-C to the parent, and end if the parent dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
+    outlive_the_audience()
     quick_exit()
     # When its server does not answer, Prefect calls `exit` in the task. In a pool's process that stops only the thread
     # that returns results, and the run would wait for ever; the run does notice when the whole process ends.

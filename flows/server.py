@@ -2,6 +2,7 @@
 
 import logging
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -14,14 +15,17 @@ import httpx
 from tasks.results.errors import PipelineError
 
 START_SECONDS, STOP_SECONDS = 90.0, 2.0
+MAX_STARTS, RESTART_SECONDS = 4, 2.0
 
 # The server ends when its standard input closes, which happens however the parent ends.
 _SERVER = """
 import os, sys, threading
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
 import uvicorn
-app, port = "prefect.server.api.server:create_app", int(sys.argv[1])
-uvicorn.run(app, factory=True, host="127.0.0.1", port=port, log_level="error")
+from prefect.server.api.server import create_app
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+app = TrustedHostMiddleware(create_app(), allowed_hosts=["127.0.0.1"])
+uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error")
 """
 
 
@@ -33,6 +37,9 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self._port}/api"
+        # Whoever reaches the API can run code here, and pages in a browser reach this machine's addresses.
+        self.password = f"run:{secrets.token_urlsafe(24)}"
+        self._starts = 1
         self._done = threading.Event()
         self._watcher = threading.Thread(target=self._restart_when_dead, daemon=True, name="server-watch")
 
@@ -60,7 +67,7 @@ class Server:
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if self.process.poll() is not None:
-                raise PipelineError("The Prefect server exited while starting; run `prefect server start` to see why")
+                self._start_again()
             if time.monotonic() > deadline:
                 raise PipelineError(
                     f"The Prefect server did not answer within {START_SECONDS:.0f} s; "
@@ -68,6 +75,18 @@ class Server:
                 )
             time.sleep(0.05)
         self._watcher.start()
+
+    def _start_again(self) -> None:
+        """Start a server that exited at once; another run's may have been migrating the same database.
+
+        Raises:
+            PipelineError: it has exited several times.
+        """
+        self._starts += 1
+        if self._starts > MAX_STARTS:
+            raise PipelineError("The Prefect server exited while starting; run `prefect server start` to see why")
+        time.sleep(RESTART_SECONDS)
+        self.process = self._start()
 
     def _answers(self) -> bool:
         try:
@@ -80,6 +99,8 @@ class Server:
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_SERVER_API_PORT": str(self._port),
             "PREFECT_UI_API_URL": self.url,
+            "PREFECT_SERVER_API_AUTH_STRING": self.password,
+            "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
             "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{self._port}",
         }
         return subprocess.Popen(  # noqa: S603 -- a constant and a number

@@ -77,7 +77,7 @@ def reach(c: Comparison) -> Figure:
         steps = [back + 1 for back in norms.steps_back]
         axes.fill_between(steps, _above_zero(norms.lower), norms.upper, color=look["color"], alpha=0.18, linewidth=0)
         axes.plot(steps, _above_zero(norms.median), label=model, **look)
-        smallest = min(smallest, *(value for value in norms.median if value > 0))
+        smallest = min([smallest, *(value for value in norms.median if value > 0)])
     axes.set_yscale("log")
     axes.set_ylim(bottom=max(smallest / 10, ZERO))
     axes.set(xlabel="Steps back from the end of the review", ylabel="‖∂loss / ∂input‖")

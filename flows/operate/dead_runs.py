@@ -27,9 +27,10 @@ from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFi
 from prefect.states import Crashed
 
 HOST, PROCESS, PROCESS_STARTED = "rnn.host", "rnn.process", "rnn.process-began"
+UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.SCHEDULED]
+ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
 HEARTBEAT = "prefect.flow-run.heartbeat"
 SILENCE = timedelta(minutes=10)  # Three missed heartbeats of the default 180 s.
-UNCLAIMED = timedelta(minutes=1)  # A run records its process in its first second.
 
 
 def claim(run: str) -> None:
@@ -57,15 +58,15 @@ def _dead_runs(client: SyncPrefectClient, flow: str) -> Iterator[FlowRun]:
     running = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))
     flows = FlowFilter(name=FlowFilterName(any_=[flow]))
     for run in client.read_flow_runs(flow_filter=flows, flow_run_filter=FlowRunFilter(state=running)):
-        host = run.labels.get(HOST)
-        if host == socket.gethostname():
-            dead = _process_is_gone(run)
-        elif host:
-            dead = _started_before(run, SILENCE) and not _has_heartbeat(client, run)
-        else:
-            dead = _started_before(run, UNCLAIMED)
-        if dead:
+        # A run without our labels is another project's, also if its flow has the same name.
+        if HOST in run.labels and _is_dead(client, run):
             yield run
+
+
+def _is_dead(client: SyncPrefectClient, run: FlowRun) -> bool:
+    if run.labels[HOST] == socket.gethostname():
+        return _process_is_gone(run)
+    return _started_before(run, SILENCE) and not _has_heartbeat(client, run)
 
 
 def _process_is_gone(run: FlowRun) -> bool:
@@ -95,13 +96,28 @@ def mark_dead_tasks(run: str) -> None:
         _mark_tasks(client, UUID(run))
 
 
-def _mark_tasks(client: SyncPrefectClient, run: UUID) -> None:
-    running = TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.RUNNING]))
+def mark_left_tasks(flow: str) -> int:
+    """Mark tasks that still run although their run of the flow has ended as Crashed; returns how many there were."""
+    ended = FlowRunFilterState(type=FlowRunFilterStateType(any_=ENDED))
+    with get_client(sync_client=True) as client:
+        tasks = client.read_task_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
+            flow_run_filter=FlowRunFilter(state=ended),
+            task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=UNFINISHED))),
+        )
+        runs = {task.flow_run_id for task in tasks if task.flow_run_id}
+        ours = [run for run in runs if HOST in client.read_flow_run(run).labels]
+        return sum(_mark_tasks(client, run) for run in ours)
+
+
+def _mark_tasks(client: SyncPrefectClient, run: UUID) -> int:
     tasks = client.read_task_runs(
-        flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run])), task_run_filter=TaskRunFilter(state=running)
+        flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run])),
+        task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=UNFINISHED))),
     )
     for task in tasks:
         client.set_task_run_state(task.id, Crashed(message="Its process is gone"), force=True)
+    return len(tasks)
 
 
 def _mark(client: SyncPrefectClient, run: FlowRun) -> None:

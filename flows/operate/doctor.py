@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from flows.config import Settings
-from flows.operate.dead_runs import mark_dead_runs
+from flows.operate.dead_runs import mark_dead_runs, mark_left_tasks
 from flows.runtime import api_server, server_address, server_version
 from tasks.data.imdb_npz import read_imdb_npz
 from tasks.fetch import NPZ_SHA256, OFFICIAL
@@ -75,7 +75,7 @@ def server(_: Settings) -> Iterator[Finding]:
         with api_server() as wait:
             wait()
             version = server_version()
-            dead = mark_dead_runs("train")
+            dead, tasks = mark_dead_runs("train"), mark_left_tasks("train")
     except PipelineError as error:
         yield Finding("Prefect server", address, str(error))
         return
@@ -83,6 +83,7 @@ def server(_: Settings) -> Iterator[Finding]:
     fix = "" if version == here else f"install the same version on both sides: here it is {here}"
     yield Finding("Prefect server", f"{address}, version {version}", fix, fatal=False)
     yield Finding("dead runs", f"now marked as crashed: {', '.join(dead)}" if dead else "none")
+    yield Finding("tasks of ended runs", f"{tasks} still running: now marked as crashed" if tasks else "none running")
 
 
 def disk(settings: Settings) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ The address is often a secret, so it is not part of the settings: the run form d
 """
 
 import os
+import threading
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from prefect.logging import get_logger
 from prefect.utilities.urls import url_for
 
 VARIABLE = "RNN_WEBHOOK"
+READ_SECONDS, DEADLINE_SECONDS = 10.0, 20.0
 
 
 def webhook_is_set() -> bool:
@@ -31,9 +33,20 @@ def post_line(text: str) -> None:
     address = os.environ.get(VARIABLE)
     if not address:
         return
+    # A thread, because a server that answers byte by byte keeps within every timeout of a single read.
+    posting = threading.Thread(target=_post, args=(address, text), daemon=True, name="webhook")
+    posting.start()
+    posting.join(DEADLINE_SECONDS)
+    if posting.is_alive():
+        get_logger("webhook").warning("The webhook did not answer within %d s", DEADLINE_SECONDS)
+
+
+def _post(address: str, text: str) -> None:
+    """Post the text; the answer's status counts, its body is not read."""
     try:
-        httpx.post(address, json={"text": text}, timeout=10).raise_for_status()
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        with httpx.stream("POST", address, json={"text": text}, timeout=READ_SECONDS) as response:
+            response.raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         get_logger("webhook").warning("The webhook could not be reached (%s)", type(error).__name__)
 
 
