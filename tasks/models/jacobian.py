@@ -7,6 +7,7 @@ dependencies with gradient descent is difficult"; Pascanu, Mikolov & Bengio 2013
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from tasks.models.recurrence import sigmoid
 from tasks.models.spec import Cell, ModelSpec
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
+Jacobian = Callable[[], Array]  # Of one timestep; it is computed when it is needed, because all of them fill 500 MB.
 
 
 def has_state_jacobian(spec: ModelSpec) -> bool:
@@ -39,92 +41,90 @@ def state_jacobian_norms(
     """
     embedding, kernel, recurrent_kernel, bias = (weight.astype(np.float64) for weight in weights[:4])
     inputs = embedding[tokens].transpose(1, 0, 2)
-    norms = np.stack(list(PRODUCTS[spec.cell](inputs, kernel, recurrent_kernel, bias)), axis=1)
-    return norms / np.maximum(norms[:, :1], np.finfo(np.float64).tiny)
+    jacobians = list(JACOBIANS[spec.cell](inputs, kernel, recurrent_kernel, bias))
+    units = spec.units[0]
+    product = np.zeros((len(tokens), units, 2 * units if spec.cell == "lstm" else units))
+    product[:, :, :units] = np.eye(units)
+    norms = []
+    for jacobian in reversed(jacobians):
+        product = product @ jacobian()
+        norms.append(np.sqrt(np.einsum("rij,rij->r", product, product)))
+    together = np.stack(norms, axis=1)
+    relative: Array = together / np.maximum(together[:, :1], np.finfo(np.float64).tiny)
+    return relative
 
 
-def _simple_rnn(inputs: Array, kernel: Array, recurrent_kernel: Array, bias: Array) -> Iterator[Array]:
+def _simple_rnn(inputs: Array, kernel: Array, recurrent_kernel: Array, bias: Array) -> Iterator[Jacobian]:
     """h' = tanh(a), a = x·W + h·U + b: d h' / d h = diag(1 - h'²)·Uᵀ."""
-    states = [_zeros(inputs, recurrent_kernel)]
+    h = np.zeros((inputs.shape[1], len(recurrent_kernel)))
     for x in inputs:
-        states.append(np.tanh(x @ kernel + states[-1] @ recurrent_kernel + bias))
-    product = _identity(inputs, recurrent_kernel)
-    for state in reversed(states[1:]):
-        product = _through(recurrent_kernel, _scaled(product, 1 - state**2))
-        yield _norm(product)
+        h = np.tanh(x @ kernel + h @ recurrent_kernel + bias)
+        yield partial(_through_gates, recurrent_kernel, 1 - h**2)
 
 
-def _lstm(inputs: Array, kernel: Array, recurrent_kernel: Array, bias: Array) -> Iterator[Array]:
-    """c' = f·c + i·g, h' = o·tanh(c'): by the chain rule through o, c' and the four gates."""
-    h = c = _zeros(inputs, recurrent_kernel)
-    steps = []
+def _lstm(inputs: Array, kernel: Array, recurrent_kernel: Array, bias: Array) -> Iterator[Jacobian]:
+    """c' = f·c + i·g, h' = o·tanh(c'): each depends on h through the gates' sums, and on c through f·c."""
+    units = len(recurrent_kernel)
+    h = c = np.zeros((inputs.shape[1], units))
     for x in inputs:
         i, f, g, o = np.split(x @ kernel + h @ recurrent_kernel + bias, 4, axis=1)
         i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
-        before, c = c, f * c + i * g
+        of_gates = np.concatenate([g * i * (1 - i), c * f * (1 - f), i * (1 - g**2)], axis=1)
+        c = f * c + i * g
         squashed = np.tanh(c)
         h = o * squashed
-        of_c = np.concatenate([g * i * (1 - i), before * f * (1 - f), i * (1 - g**2)], axis=1)
-        steps.append((o * (1 - squashed**2), of_c, squashed * o * (1 - o), f))
-    to_h = _identity(inputs, recurrent_kernel)
-    to_c = np.zeros_like(to_h)
-    for h_of_c, c_of_gates, h_of_o, c_of_c in reversed(steps):
-        both = to_c + _scaled(to_h, h_of_c)
-        gates = _scaled(np.tile(both, 3), c_of_gates)
-        to_h = _through(recurrent_kernel, np.concatenate([gates, _scaled(to_h, h_of_o)], axis=2))
-        to_c = _scaled(both, c_of_c)
-        yield np.hypot(_norm(to_h), _norm(to_c))
+        yield partial(_lstm_jacobian, recurrent_kernel, of_gates, squashed * o * (1 - o), o * (1 - squashed**2), f)
 
 
-def _gru(inputs: Array, kernel: Array, recurrent_kernel: Array, bias: Array) -> Iterator[Array]:
+def _lstm_jacobian(recurrent_kernel: Array, c_of_gates: Array, h_of_o: Array, h_of_c: Array, f: Array) -> Array:
+    """d (h', c') / d (h, c), shape (reviews, 2 · units, 2 · units)."""
+    reviews, units = f.shape
+    diagonal = np.arange(units)
+    jacobian = np.zeros((reviews, 2 * units, 2 * units))
+    c_of_h = _through_gates(recurrent_kernel[:, : 3 * units], c_of_gates)
+    jacobian[:, :units, :units] = _through_gates(recurrent_kernel[:, 3 * units :], h_of_o) + h_of_c[:, :, None] * c_of_h
+    jacobian[:, units:, :units] = c_of_h
+    jacobian[:, diagonal, units + diagonal] = h_of_c * f
+    jacobian[:, units + diagonal, units + diagonal] = f
+    return jacobian
+
+
+def _gru(inputs: Array, kernel: Array, recurrent_kernel: Array, bias: Array) -> Iterator[Jacobian]:
     """h' = z·h + (1 - z)·g, g = tanh(x_g + r·s_g), s = h·U + b: directly through z·h, and through the three gates."""
-    h = _zeros(inputs, recurrent_kernel)
-    steps = []
+    h = np.zeros((inputs.shape[1], len(recurrent_kernel)))
     for x in inputs:
         x_z, x_r, x_g = np.split(x @ kernel + bias[0], 3, axis=1)
         s_z, s_r, s_g = np.split(h @ recurrent_kernel + bias[1], 3, axis=1)
         z, r = sigmoid(x_z + s_z), sigmoid(x_r + s_r)
         g = np.tanh(x_g + r * s_g)
         of_g = (1 - z) * (1 - g**2)
-        steps.append((z, np.concatenate([(h - g) * z * (1 - z), of_g * s_g * r * (1 - r), of_g * r], axis=1)))
+        of_gates = np.concatenate([(h - g) * z * (1 - z), of_g * s_g * r * (1 - r), of_g * r], axis=1)
+        yield partial(_gru_jacobian, recurrent_kernel, of_gates, z)
         h = z * h + (1 - z) * g
-    product = _identity(inputs, recurrent_kernel)
-    for z, of_gates in reversed(steps):
-        gates = _scaled(np.tile(product, 3), of_gates)
-        product = _scaled(product, z) + _through(recurrent_kernel, gates)
-        yield _norm(product)
 
 
-PRODUCTS: dict[Cell, Callable[[Array, Array, Array, Array], Iterator[Array]]] = {
+def _gru_jacobian(recurrent_kernel: Array, of_gates: Array, z: Array) -> Array:
+    """d h' / d h, shape (reviews, units, units)."""
+    return _through_gates(recurrent_kernel, of_gates) + z[:, :, None] * np.eye(z.shape[1])
+
+
+JACOBIANS: dict[Cell, Callable[[Array, Array, Array, Array], Iterator[Jacobian]]] = {
     "simple_rnn": _simple_rnn,
     "lstm": _lstm,
     "gru": _gru,
 }
 
 
-def _zeros(inputs: Array, recurrent_kernel: Array) -> Array:
-    """The state before the first word, shape (reviews, units)."""
-    return np.zeros((inputs.shape[1], len(recurrent_kernel)))
+def _through_gates(recurrent_kernel: Array, of_gates: Array) -> Array:
+    """Sum over gates of diag(d state / d gate)·Uᵀ, shape (reviews, units, units).
 
-
-def _identity(inputs: Array, recurrent_kernel: Array) -> Array:
-    """d h_T / d h_T of each review, shape (reviews, units, units)."""
-    return np.tile(np.eye(len(recurrent_kernel)), (inputs.shape[1], 1, 1))
-
-
-def _scaled(product: Array, diagonal: Array) -> Array:
-    """A product times a diagonal matrix of each review: shapes (reviews, units, n) and (reviews, n)."""
-    return product * diagonal[:, None, :]
-
-
-def _through(recurrent_kernel: Array, product: Array) -> Array:
-    """A product with respect to the gates' sums, shape (reviews, units, gates · units), times Uᵀ."""
-    reviews, units, width = product.shape
-    rows = product.reshape(reviews * units, width) @ recurrent_kernel.T
-    return rows.reshape(reviews, units, units)
-
-
-def _norm(product: Array) -> Array:
-    """The Frobenius norm for each review."""
-    norm: Array = np.sqrt(np.einsum("rij,rij->r", product, product))
-    return norm
+    Args:
+        recurrent_kernel: of these gates, shape (units, gates · units).
+        of_gates: the derivative of each unit with respect to its gates' sums, shape (reviews, gates · units).
+    """
+    units = len(recurrent_kernel)
+    blocks = [slice(first, first + units) for first in range(0, recurrent_kernel.shape[1], units)]
+    total = np.zeros((len(of_gates), units, units))
+    for block in blocks:
+        total += of_gates[:, block, None] * recurrent_kernel[:, block].T
+    return total

@@ -30,7 +30,10 @@ def last_hidden(cell: Cell, state: Array, inputs: Array, weights: list[Array]) -
             c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
             state = np.concatenate([sigmoid(o) * np.tanh(c), c])
         else:
-            (x_z, x_r, x_g), (s_z, s_r, s_g) = np.split(x @ kernel + bias[0], 3), np.split(state @ recurrent + bias[1], 3)
+            (x_z, x_r, x_g), (s_z, s_r, s_g) = (
+                np.split(x @ kernel + bias[0], 3),
+                np.split(state @ recurrent + bias[1], 3),
+            )
             z = sigmoid(x_z + s_z)
             state = z * state + (1 - z) * np.tanh(x_g + sigmoid(x_r + s_r) * s_g)
     return state
