@@ -21,6 +21,7 @@ ABOUT_FINDINGS = (
     "hundredth of the norm at the last word of the same review, mean over long reviews; of the Jacobian of the last "
     "state, which does not depend on the labels or on the last layer, it is counted in the same way."
 )
+USUAL_WORDS = 100  # Of reviews that are long enough.
 MOMENTS: dict[Moment, str] = {
     "initial": "at the initial weights",
     "first": "after the first epoch",
@@ -62,7 +63,8 @@ def _answer(findings: Findings, claim: Claim) -> str:
 
 def claim(c: Comparison, claim: Claim) -> str:
     """What the textbook says, of this run's models and in numbers."""
-    simple, gated, words = c.evidence.findings.simple, c.evidence.findings.gated, c.evidence.findings.words
+    findings = c.evidence.findings
+    simple, gated, words = findings.simple, findings.gated, findings.words or USUAL_WORDS
     claims: dict[Claim, str] = {
         "forgets": f"{simple} makes less than {gated} of the words before the last {words}",
         "vanishes": f"the gradient of {simple} vanishes: it reaches fewer than {words} words",
