@@ -39,6 +39,7 @@ app = App(
 )
 
 WEBHOOK = "Address to which one line of JSON is posted when the run ends; it is never recorded (URL)."
+SECURE = "Instead of checking, write a password for this machine's Prefect server into `.env`."
 OUTPUTS = Parameter(help="Folder for data, models and reports.")
 
 
@@ -72,9 +73,18 @@ def main(
 
 
 @app.command
-def doctor(*, settings: Annotated[Settings, Parameter(name="*")] = Settings()) -> int:  # noqa: B008 -- frozen
+def doctor(
+    *,
+    settings: Annotated[Settings, Parameter(name="*")] = Settings(),  # noqa: B008 -- frozen
+    secure: Annotated[bool, Parameter(help=SECURE)] = False,
+) -> int:
     """Check versions, server, output folder, data and cache; mark dead runs; list what to fix (then exit status 1)."""
     prepare_environment()
+    if secure:
+        from flows.operate.secure import secure as protect
+
+        say(f"{protect()}: a password for the Prefect server on this machine; server, worker and runs read it here")
+        return 0
     from flows.operate.doctor import doctor as examine
 
     return examine(settings)
