@@ -6,6 +6,7 @@ server starts, and branch processes, which import this module again, start soone
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -87,10 +88,10 @@ def diff(first: str, second: str, /, *, outputs: Annotated[Path, OUTPUTS] = Path
 app.command(diff, name="compare", show=False)  # The former name, accepted until 1.0.
 
 
-def run_command_line() -> int:
+def run_command_line(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit status."""
     try:
-        return int(app(exit_on_error=False, print_error=False, result_action="return_value") or 0)
+        return int(app(arguments, exit_on_error=False, print_error=False, result_action="return_value") or 0)
     except CycloptsError as error:
         print(f"Error: {setting_error(error)}", file=sys.stderr)
         return 2
@@ -107,4 +108,4 @@ def run_command_line() -> int:
 
 if __name__ == "__main__":
     quick_exit()
-    sys.exit(run_command_line())
+    sys.exit(run_command_line(sys.argv[1:]))
