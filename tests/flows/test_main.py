@@ -42,7 +42,9 @@ def test_an_unexpected_error_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch
         run_command_line(["history"])
 
 
-def test_ctrl_c_is_status_130_and_says_how_to_resume(capsys: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_is_status_130_and_says_how_to_resume(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def interrupt(_: Path) -> int:
         raise KeyboardInterrupt
 
@@ -52,7 +54,9 @@ def test_ctrl_c_is_status_130_and_says_how_to_resume(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err == expected
 
 
-def test_a_damaged_run_log_is_a_user_error(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_damaged_run_log_is_a_user_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     def fail(_: Path) -> int:
         raise DataError("history.parquet is damaged")
 
@@ -76,7 +80,9 @@ def test_compare_is_still_accepted_for_diff_but_not_shown(capsys: pytest.Capture
     assert "compare " not in commands.split("Commands")[1].split("Parameters")[0]
 
 
-def test_the_environment_sets_the_outputs_of_every_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_the_environment_sets_the_outputs_of_every_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     monkeypatch.setenv("RNN_OUTPUTS", str(tmp_path))
     assert run_command_line(["history"]) == 0
     assert capsys.readouterr().out.startswith(f"{tmp_path}: no runs yet")
