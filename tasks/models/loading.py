@@ -40,7 +40,7 @@ def open_learner(spec: ModelSpec, path: Path, threads: int) -> Learner:
 def _learner(spec: ModelSpec, model: Any, threads: int) -> Learner:
     import tensorflow
 
-    from tasks.models.compiled_cells import why_not_covered
+    from tasks.models.compiled_network import why_not_covered
     from tasks.models.compiled_learner import CompiledLearner
     from tasks.models.keras_learner import KerasLearner
 
