@@ -1,17 +1,22 @@
 """The settings: one tree for the command line, the environment, the run form in the UI and the record of a run."""
 
+import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from cyclopts import Group, Parameter
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from cyclopts import CycloptsError, Group, Parameter
+from cyclopts.argument import Argument
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from tasks.models.spec import ModelSpec, PresetName, TrainingPlan, preset
 
 RunnerName = Literal["process", "thread", "dask", "ray"]
-SMOKE_REVIEWS, SMOKE_STEPS = 256, 100
+SMOKE_REVIEWS, SMOKE_LENGTH = 256, 100
 BATCH, SAMPLE_BATCH = 128, 64
+RENAMED = {"words": "vocabulary_size", "steps": "max_length"}  # Former names, accepted until 1.0.
 
 
 class Section(BaseModel):
@@ -20,37 +25,53 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class DataSettings(Section):
-    """Which reviews, and how they are cut."""
+def _allow_former_names(schema: dict[str, Any]) -> None:
+    """Prefect checks parameters by the JSON schema: former names pass, but the run form does not show them."""
+    fields = schema["properties"]
+    schema["patternProperties"] = {f"^{former}$": fields[name] for former, name in RENAMED.items()}
 
-    data: Path | None = Field(None, description="An imdb.npz of your own; nothing else is tried then.")
+
+class DataSettings(Section):
+    """Which reviews to use, and how to cut them."""
+
+    model_config = ConfigDict(json_schema_extra=_allow_former_names)
+
+    data: Path | None = Field(None, description="Path to an imdb.npz; no other source is tried.")
     source: Literal["auto", "imdb", "sample"] = Field(
         "auto",
-        description="auto: IMDB from the cache, Kaggle's folders or a download, without network the bundled sample; "
-        "imdb: fail rather than use the sample; sample: the bundled sample.",
+        description="auto: IMDB from the cache, Kaggle's folders or a download, or the bundled sample if there is no "
+        "network; imdb: fail rather than use the sample; sample: the bundled sample.",
     )
-    vocabulary_size: int = Field(
-        10_000, ge=4, le=1_000_000, description="Size of the vocabulary (words, three special tokens included)."
+    vocabulary_size: Annotated[int, Parameter(name=("--vocabulary-size", "--words"))] = Field(
+        10_000,
+        ge=4,
+        le=1_000_000,
+        validation_alias=AliasChoices("vocabulary_size", "words"),
+        description="Size of the vocabulary, including three special tokens (words).",
     )
-    max_length: int = Field(
-        500, ge=2, le=5_000, description="Length of every review after padding and cutting in front (words)."
+    max_length: Annotated[int, Parameter(name=("--max-length", "--steps"))] = Field(
+        500,
+        ge=2,
+        le=5_000,
+        validation_alias=AliasChoices("max_length", "steps"),
+        description="Length of every review: longer ones lose their start, shorter ones are padded in front (words).",
     )
     reviews: int | None = Field(
-        None, ge=10, description="Use only the first N training and the first N test reviews (all if not given)."
+        None, ge=10, description="Use only the first N training and the first N test reviews (default: all)."
     )
 
 
 class ModelSettings(Section):
-    """Which networks."""
+    """Which networks to train."""
 
     models: list[PresetName] = Field(["simple_rnn", "lstm"], description="Named networks to train side by side.")
     spec: Annotated[list[ModelSpec], Parameter(n_tokens=1)] = Field(
-        [], description='Networks of your own, each as JSON: \'{"name": "deep", "cell": "gru", "units": [64, 32]}\'.'
+        [], description='Your own networks, each as JSON: \'{"name": "deep", "cell": "gru", "units": [64, 32]}\'.'
     )
     units: int = Field(32, ge=1, le=1024, description="Hidden units of each recurrent layer of the named networks.")
     embedding: int = Field(32, ge=1, le=1024, description="Dimensions of the word embedding of the named networks.")
     dropout: float = Field(
-        0.0, ge=0, lt=1, description="Share of inputs that the named networks drop in training (0 to 1)."
+        0.0, ge=0, lt=1, description="Fraction of the inputs that the named networks drop in training (0 to 1)."
     )
 
 
@@ -62,16 +83,15 @@ class TrainingSettings(Section):
         None,
         ge=1,
         le=10_000,
-        description=f"Reviews a training step; if not given {BATCH}, and {SAMPLE_BATCH} on the bundled sample, "
-        "which is much smaller.",
+        description=f"Reviews per training step (default: {BATCH}; {SAMPLE_BATCH} on the small bundled sample).",
     )
     learning_rate: float = Field(0.001, gt=0, le=1, description="Learning rate of RMSprop.")
     validation: float = Field(
-        0.2, gt=0, lt=1, description="Share of the training reviews, the last ones, to validate on (0 to 1)."
+        0.2, gt=0, lt=1, description="Fraction of the training reviews, taken from the end, to validate on (0 to 1)."
     )
-    seed: int = Field(1, ge=0, le=2**31 - 1001, description="Seed of initial weights, batch order and dropout.")
+    seed: int = Field(1, ge=0, le=2**31 - 1001, description="Seed for initial weights, batch order and dropout.")
     replicates: int = Field(
-        1, ge=1, le=1_000, description="Train every network with that many seeds, from --seed on (seeds)."
+        1, ge=1, le=1_000, description="Train every network with this many seeds, starting at --seed (seeds)."
     )
 
 
@@ -81,42 +101,40 @@ class RunSettings(Section):
     outputs: Path = Field(Path("outputs"), description="Folder for data, models and reports.")
     runner: RunnerName = Field(
         "process",
-        description="What branches run on: processes or threads of this machine, or a Dask or Ray cluster.",
+        description="Where branches run: in processes or threads on this machine, or on a Dask or Ray cluster.",
     )
     address: str | None = Field(
-        None, description="Address of a Dask or Ray cluster that is up; without it one is started for the run."
+        None, description="Address of a running Dask or Ray cluster (default: the run starts its own)."
     )
     share: str | None = Field(
         None,
-        description="Folder or address (fsspec URL, such as s3://bucket/rnn) through which machines that do not share "
-        "--outputs exchange data and trained networks.",
+        description="Folder or fsspec URL, such as s3://bucket/rnn, through which machines without a common --outputs "
+        "folder exchange data and trained networks.",
     )
-    timeout: float = Field(
-        1_440, gt=0, description="Give up on a branch that trains longer, unless it runs in a thread (minutes)."
-    )
+    timeout: float = Field(1_440, gt=0, description="Time limit for training a branch; threads have none (minutes).")
     keep: int | None = Field(
         None,
         ge=1,
-        description="After the run remove all but the newest N runs and the networks that only they used; never the "
-        "latest or a promoted one (all are kept if not given).",
+        description="After the run, remove all but the newest N runs and their networks; the latest and the promoted "
+        "run always stay (default: keep all).",
     )
     fresh: bool = Field(
         False,
-        description="Make everything again, whatever is stored; a download whose SHA-256 is right is kept.",
+        description="Ignore stored results and redo every step; a download with the right SHA-256 is kept.",
     )
     smoke: bool = Field(
         False,
-        description=f"A first look in seconds: {SMOKE_REVIEWS} reviews of {SMOKE_STEPS} words, one epoch, the bundled "
+        description=f"A first look in seconds: {SMOKE_REVIEWS} reviews of {SMOKE_LENGTH} words, one epoch, the bundled "
         "sample unless --data or --source says otherwise.",
     )
 
 
-def _section(title: str, place: int) -> Parameter:
-    return Parameter(name="*", group=Group(title, sort_key=place))
+def _section(title: str, sort_key: int) -> Parameter:
+    return Parameter(name="*", group=Group(title, sort_key=sort_key))
 
 
 class Settings(Section):
-    """Everything that a run can be told."""
+    """All settings of a run."""
 
     data: Annotated[DataSettings, _section("Data", 0)] = DataSettings()
     models: Annotated[ModelSettings, _section("Models", 1)] = ModelSettings()
@@ -127,47 +145,48 @@ class Settings(Section):
     def _names_differ(self) -> Self:
         names = [spec.name for spec in self.specs()]
         if not names:
-            raise ValueError("models: no network found, expected at least one name or spec")
+            raise ValueError("models: found no network, expected at least one name or spec")
         if len(set(names)) < len(names):
-            raise ValueError(f"models: found {names}, expected names that differ")
+            raise ValueError(f"models: found {names}, expected different names")
         return self
 
     @property
     def title(self) -> str:
-        """Name of the run for people."""
+        """The run's name in the UI: its networks."""
         return " + ".join(spec.name for spec in self.specs())
 
     def specs(self) -> list[ModelSpec]:
-        """The networks to train, named ones first."""
+        """The networks to train: the named ones, then those given by --spec."""
         m = self.models
         return [*(preset(name, m.units, m.embedding, m.dropout) for name in m.models), *m.spec]
 
     def seeds(self) -> list[int]:
-        """The seeds that every network is trained with."""
+        """The seeds with which every network is trained."""
         return [self.training.seed + replicate for replicate in range(self.training.replicates)]
 
     def effective(self) -> "Settings":
-        """The settings with `--smoke` spelled out."""
+        """The settings with the effects of `--smoke` applied."""
         if not self.run.smoke:
             return self
         source = "sample" if self.data.source == "auto" and self.data.data is None else self.data.source
-        data = self.data.model_copy(update={"source": source, "reviews": SMOKE_REVIEWS, "max_length": SMOKE_STEPS})
+        small = {"source": source, "reviews": SMOKE_REVIEWS, "max_length": SMOKE_LENGTH}
+        data = self.data.model_copy(update=small)
         return self.model_copy(update={"data": data, "training": self.training.model_copy(update={"epochs": 1})})
 
     def plan(self, sample: bool) -> TrainingPlan:
-        """How to train on the bundled sample or on other reviews."""
+        """The training plan; `sample` says whether the reviews are the bundled sample, which takes smaller batches."""
         t = self.training
         batch = t.batch_size or (SAMPLE_BATCH if sample else BATCH)
         return TrainingPlan(t.epochs, batch, t.learning_rate, t.validation)
 
     def record(self, sample: bool) -> dict[str, Any]:
-        """The settings as plain values, with the batch size that was used on the bundled sample or on other reviews."""
+        """The settings as JSON values, with the batch size that `plan(sample)` uses."""
         values = self.model_dump(mode="json")
         values["training"]["batch_size"] = self.plan(sample).batch_size
         return values
 
     def command(self) -> str:
-        """The command line that repeats this run: every setting that is not the default."""
+        """The command line that repeats this run: every setting that differs from its default."""
         words = ["python flows/main.py"]
         for section in (self.data, self.models, self.training, self.run):
             for name in type(section).model_fields:
@@ -186,15 +205,30 @@ def _argument(name: str, value: Any, default: Any) -> list[str]:
     return [option, *(shlex.quote(text) for text in texts)]
 
 
-def setting_fault(error: Exception) -> str:
-    """One line for each wrong setting: its name, what was found, what was expected."""
+def setting_error(error: CycloptsError) -> str:
+    """One line for each wrong setting: its option or environment variable as the user wrote it, and what is wrong."""
     cause = error.__cause__
     if not isinstance(cause, ValidationError):
         return str(error)
-    lines = []
-    for fault in cause.errors():
-        places = [str(place) for place in fault["loc"] if not isinstance(place, int)]
-        name = f"--{places[1].replace('_', '-')}" if len(places) > 1 else ""
-        found = f" {fault['input']!r} found;" if name else ""
-        lines.append(f"{name}{found} {fault['msg'].removeprefix('Value error, ').removeprefix('Input ')}".strip())
-    return "\n".join(lines)
+    keywords = dict(_keywords(error.argument)) if error.argument else {}
+    return "\n".join(_fault(fault, keywords) for fault in cause.errors())
+
+
+def _keywords(argument: Argument) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The path in the settings tree of each given setting, and the option or environment variable that gave it."""
+    if argument.tokens and argument.tokens[0].keyword:
+        yield argument.keys, argument.tokens[0].keyword
+    for child in argument.children:
+        yield from _keywords(child)
+
+
+def _fault(fault: ErrorDetails, keywords: dict[tuple[str, ...], str]) -> str:
+    message = fault["msg"].removeprefix("Value error, ")
+    path = tuple(str(part) for part in fault["loc"])
+    keyword = keywords.get(path[:2])
+    if keyword is None:
+        return message
+    field = next((part for part in path[2:] if not part.isdigit()), None)
+    name = f"{keyword}, {field}" if field else keyword
+    expected = re.sub("^(Input|String) should", "it should", message)
+    return f"{name}: found {fault['input']!r}; {expected}"

@@ -12,25 +12,27 @@ from prefect import runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
+from prefect.exceptions import UnfinishedRun
 from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
 from prefect.states import Completed
+from prefect.task_engine import TaskRunTimeoutError
 
 from flows.config import Settings
 from flows.operate.clock import Clock
 from flows.operate.dead_runs import claim, mark_dead_runs, mark_dead_tasks
+from flows.operate.environment import outlive_the_audience
 from flows.operate.notify import post_line
 from flows.runtime import branches_on, pool_is_broken
 from tasks.compare import RunDescription
 from tasks.job import Job
 from tasks.results.data import Dataset
-from tasks.results.errors import PipelineError, may_pass
+from tasks.results.errors import PipelineError, may_pass, one_line
 from tasks.storage.reuse import Result, Step
 from tasks.storage.share import Share
 
 T = TypeVar("T", bound=Result)
 Work = TypeVar("Work")
-Pending = PrefectFuture[Any] | Any
 POLL_SECONDS = 1.0
 ENDED_TWICE = (
     "A branch's process ended twice before its task did: it was killed, perhaps because memory ran out (free some, or "
@@ -56,6 +58,18 @@ def reuse(result: Result) -> State[Any]:
     return Completed(name="Cached", message=result.title, data=result)
 
 
+class UpstreamError(Exception):
+    """The row that a row needs has failed."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a step that `Run.each` started: its title, and its result or what will be its result."""
+
+    title: str
+    pending: Any
+
+
 @dataclass(frozen=True)
 class Run:
     """What belongs to one run of the flow.
@@ -65,22 +79,35 @@ class Run:
         settings: with `--smoke` spelled out.
         fresh: make everything again, whatever is kept.
         clock: the seconds that each step took.
+        failures: why rows failed, a line each.
     """
 
     name: str
     settings: Settings
     fresh: bool
     clock: Clock = field(default_factory=Clock)
+    failures: list[str] = field(default_factory=list)
 
     @classmethod
     def begin(cls, settings: Settings) -> "Run":
         """Start the run: leave word of its process, and mark runs that died before it."""
+        outlive_the_audience()
         claim(str(runtime.flow_run.id))
+        run = cls(f"{datetime.now():%Y%m%d-%H%M%S}-{runtime.flow_run.id[:8]}", settings.effective(), settings.run.fresh)
+        run.share.check()
         for name in mark_dead_runs("train"):
             get_run_logger().warning("The process of run %s is gone: marked as crashed", name)
             post_line(f"train {name}: Crashed. Its process is gone")
-        name = f"{datetime.now():%Y%m%d-%H%M%S}-{runtime.flow_run.id[:8]}"
-        return cls(name, settings.effective(), settings.run.fresh)
+        return run
+
+    def finish(self) -> None:
+        """End the run.
+
+        Raises:
+            PipelineError: some rows of its steps failed, whatever the others gave.
+        """
+        if self.failures:
+            raise PipelineError("The report is written, without what failed:\n" + "\n".join(self.failures))
 
     @property
     def outputs(self) -> Path:
@@ -109,23 +136,46 @@ class Run:
         self.clock.lap(step.name)
         return result
 
-    def each(self, step: Step[..., Any], *columns: Sequence[Any], minutes: float | None = None) -> list[Pending]:
+    def each(self, step: Step[..., Any], *columns: Sequence[Any], minutes: float | None = None) -> list[Row]:
         """Start a step for each row of inputs, side by side; a result that is reused is there at once.
 
         Args:
             step: the step.
-            columns: one column for each of its inputs; what `each` gave may be an input of the next step.
+            columns: one column for each of its inputs; the rows of an earlier step may be an input.
             minutes: give up on a row that takes longer.
         """
-        return [self._start(step, row, minutes) for row in zip(*columns, strict=True)]
+        return [self._start(step, inputs, minutes) for inputs in zip(*columns, strict=True)]
 
-    def results(self, step: Step[..., T], pending: Sequence[Pending]) -> list[T]:
-        """The results of a step that `each` started, when all are there."""
-        results = [_result(row) for row in pending]
-        for result in results:
-            self.share.pull(result)
+    def results(self, step: Step[..., T], rows: Sequence[Row]) -> list[T | None]:
+        """The results of a step that `each` started, when all are there; None for a row that failed.
+
+        Why it failed is logged, and the run fails at its end, so that the other rows lose nothing.
+
+        Raises:
+            PipelineError: no row is left.
+        """
+        results = [self._result_or_failure(row) for row in rows]
         self.clock.lap(step.name)
+        if not any(results):
+            raise PipelineError("\n".join(self.failures))
         return results
+
+    def _result_or_failure(self, row: Row) -> Any:
+        try:
+            result = _result(row)
+        except UpstreamError:
+            return None
+        except BrokenProcessPool:
+            raise
+        except Exception as error:
+            message = one_line(error)
+            if message is None:
+                raise
+            get_run_logger().error("%s: %s", row.title, message)
+            self.failures.append(f"{row.title}: {message}")
+            return None
+        self.share.pull(result)
+        return result
 
     def side_by_side(self, work: Callable[["Run", list[Job]], Work], jobs: list[Job]) -> Work:
         """Do work on the chosen runner; if a process of it dies, once more, which reuses what was finished.
@@ -158,12 +208,14 @@ class Run:
             mark_dead_tasks(runtime.flow_run.id)
             raise
 
-    def _start(self, step: Step[..., Any], inputs: tuple[Any, ...], minutes: float | None) -> Pending:
-        if not any(isinstance(value, PrefectFuture) for value in inputs):
-            kept = self._reused(step, inputs)
+    def _start(self, step: Step[..., Any], inputs: tuple[Any, ...], minutes: float | None) -> Row:
+        title = step.title(*inputs)
+        waiting = tuple(value.pending if isinstance(value, Row) else value for value in inputs)
+        if not any(isinstance(value, PrefectFuture) for value in waiting):
+            kept = self._reused(step, waiting)
             if kept is not None:
-                return kept
-        return self._task(step, inputs, minutes).submit(step, inputs, self.fresh, self.share)
+                return Row(title, kept)
+        return Row(title, self._task(step, waiting, minutes).submit(step, waiting, self.fresh, self.share))
 
     def _reused(self, step: Step[..., T], inputs: tuple[Any, ...]) -> T | None:
         """The result that was made before, if it may be used; the log and the UI say so."""
@@ -184,17 +236,26 @@ class Run:
         return make.with_options(name=step.name, task_run_name=step.title(*inputs), timeout_seconds=seconds)
 
 
-def _result(pending: Pending) -> Any:
+def _result(row: Row) -> Any:
     """The result of one row, when it is there.
 
     Raises:
         BrokenProcessPool: it never will be, because nobody hands out the pool's results any more.
+        UpstreamError: the row that it needs failed.
+        PipelineError: it took longer than it may.
     """
-    if not isinstance(pending, PrefectFuture):
-        return pending
+    if not isinstance(row.pending, PrefectFuture):
+        return row.pending
     done = threading.Event()
-    pending.add_done_callback(lambda _: done.set())
+    row.pending.add_done_callback(lambda _: done.set())
     while not done.wait(POLL_SECONDS):
         if pool_is_broken():
             raise BrokenProcessPool("the thread that hands out the results of the pool is gone")
-    return pending.result()
+    try:
+        return row.pending.result()
+    except TaskRunTimeoutError as error:
+        raise PipelineError(
+            "not finished within --timeout; what is trained is kept, the same command resumes"
+        ) from error
+    except UnfinishedRun as error:
+        raise UpstreamError from error

@@ -1,4 +1,4 @@
-"""Where a run runs: which Prefect server it talks to, and the processes that its branches run in."""
+"""Where a run executes: its Prefect server, and the processes, threads or cluster of its branches."""
 
 import builtins
 import logging
@@ -24,71 +24,75 @@ from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTa
 from prefect.utilities.urls import url_for
 
 from flows.config import RunnerName
+from flows.operate.environment import outlive_the_audience
+from flows.operate.process import end_with_parent, quick_exit
 from flows.server import Server
-from tasks.models.machine import available_cores, end_with_parent, quick_exit
+from tasks.models.machine import available_cores
 from tasks.results.errors import PipelineError, one_line
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def api_server() -> Iterator[Callable[[], None]]:
-    """Use the configured Prefect server, or one that lives as long as the block; call what it gives to wait for it.
+    """Use the configured Prefect server, or start one for the block; yields a function that waits until it is up.
 
-    One server serves the run and all its processes; left alone, Prefect would start one in each process. What a
-    temporary server records is in the database of `prefect server start`, which shows it later.
+    All processes of the run share this server; by default Prefect would start one in each process. A temporary server
+    records in the database of `prefect server start`, which shows the run later.
 
     Raises:
-        PipelineError: the configured server does not answer, or none could be started.
+        PipelineError: the configured server does not answer, or a temporary one could not be started.
     """
     configured = PREFECT_API_URL.value()
     if configured:
-        _check(configured)
+        _check_server(configured)
         yield lambda: None
         return
-    with Server() as server, _environment(PREFECT_API_URL=server.url):
+    with Server() as server, _environment(PREFECT_API_URL=server.url, PREFECT_API_AUTH_STRING=server.password):
         try:
             yield server.wait_until_up
         finally:
-            # What is still on its way to the server must arrive before the server ends.
+            # Logs and events still in the queues must reach the server before it ends.
             APILogWorker.drain_all(timeout=10)
             EventsWorker.drain_all(timeout=10)
 
 
 def server_address() -> str | None:
-    """The API address of the configured server, None if there is none."""
+    """The API address of the configured server, or None."""
     return cast(str | None, PREFECT_API_URL.value())
 
 
 def run_page(run: UUID | None) -> str:
-    """Where the UI shows a run, after `api_server` has ended."""
+    """The address at which the UI shows a run, once `api_server` has ended."""
     if PREFECT_API_URL.value():
         return url_for("flow-run", obj_id=run) or str(run)
     return f"`prefect server start`, then http://127.0.0.1:4200/runs/flow-run/{run}"
 
 
-def _check(url: str) -> None:
+def _check_server(url: str) -> None:
     try:
         server_version()
     except PrefectHTTPStatusError as error:
         raise PipelineError(
-            f"PREFECT_API_URL {url}: the server refuses us ({error.response.status_code}); set PREFECT_API_AUTH_STRING "
-            "to what its PREFECT_SERVER_API_AUTH_STRING is"
+            f"PREFECT_API_URL {url}: the server refused access ({error.response.status_code}); set "
+            "PREFECT_API_AUTH_STRING to the server's PREFECT_SERVER_API_AUTH_STRING"
         ) from error
     except httpx.HTTPError as error:
         raise PipelineError(
-            f"PREFECT_API_URL {url}: no Prefect server answers there ({error}); run `prefect server start`, or "
-            "unset PREFECT_API_URL to let the run start its own"
+            f"PREFECT_API_URL {url}: no Prefect server answers ({error}); run `prefect server start`, or unset "
+            "PREFECT_API_URL so that the run starts its own"
         ) from error
 
 
 def server_version() -> str:
-    """The release of Prefect that the configured server runs."""
+    """The version of Prefect on the configured server."""
     with get_client(sync_client=True) as client:
         return client.api_version()
 
 
 @contextmanager
 def _environment(**values: str) -> Iterator[None]:
-    """Set environment variables for this process and its children, and let Prefect read its settings again."""
+    """Set environment variables for this process and its children, and reload Prefect's settings."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     refresh_global_settings_context()
@@ -105,11 +109,11 @@ def _environment(**values: str) -> Iterator[None]:
 
 @contextmanager
 def branches_on(runner: RunnerName, address: str | None) -> Iterator[None]:
-    """Inside the block tasks are submitted to the chosen runner.
+    """Submit the tasks of the block to the given runner.
 
     Args:
-        runner: "process": a process for each branch at a time, "thread", or a Dask or Ray cluster.
-        address: of a cluster that is up; without it, a cluster on this machine that lives as long as the block.
+        runner: "process" or "thread" for as many on this machine as it has cores, "dask" or "ray" for a cluster.
+        address: of a running cluster; without it, one is started on this machine for the block.
 
     Raises:
         PipelineError: the runner's package is not installed.
@@ -161,43 +165,59 @@ def _runner(name: RunnerName, address: str | None) -> TaskRunner[Any]:
         raise PipelineError(f"--runner {name}: {error.name} is not installed; run `uv sync --extra {name}`") from error
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal stopped the run, as Ctrl-C does."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal.Signals(signal_number).name)
+        self.signal_number = signal_number
+
+
 @contextmanager
-def ended_by_ctrl_c() -> Iterator[None]:
-    """Ctrl-C inside the block ends the branch processes, which ignore it themselves, and raises KeyboardInterrupt."""
+def stopped_by_signals() -> Iterator[None]:
+    """Inside the block SIGINT (Ctrl-C), SIGTERM and SIGHUP kill the branch processes and raise `Stopped`.
 
-    def end(*_: object) -> None:
+    Branch processes ignore Ctrl-C themselves. A signal that the parent process had ignored, as `nohup` does, stays so.
+    """
+
+    def stop(signal_number: int, _: object) -> None:
         end_branch_processes()
-        raise KeyboardInterrupt
+        raise Stopped(signal_number)
 
-    before = signal.signal(signal.SIGINT, end)
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def say_errors_once() -> None:
-    """Leave faults that the user can mend to the command line's one line; the UI's log keeps them all."""
+def report_user_errors_once() -> None:
+    """Leave errors that the user can fix to the command line, which prints one line; the UI still logs them in full."""
     setup_logging()
     for handler in logging.getLogger().handlers:
-        handler.addFilter(_not_said_elsewhere)
+        handler.addFilter(_is_no_user_error)
 
 
-def _not_said_elsewhere(record: logging.LogRecord) -> bool:
-    fault = record.exc_info[1] if record.exc_info else None
-    return one_line(fault) is None and not record.getMessage().startswith("Finished in state Failed")
+def _is_no_user_error(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return one_line(error) is None and not record.getMessage().startswith("Finished in state Failed")
 
 
 def _start_branch_process() -> None:
-    """The terminal's Ctrl-C is the parent's to handle; a parent that dies takes its branches along."""
+    """Leave Ctrl-C to the parent, and end if the parent dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
+    outlive_the_audience()
     quick_exit()
-    # Prefect leaves a task whose server does not answer by `exit`. In a pool's process that would stop the thread that
-    # hands out the pool's results, and the run would wait for ever; the end of a process the run notices.
+    # When its server does not answer, Prefect calls `exit` in the task. In a pool's process that stops only the thread
+    # that returns results, and the run would wait for ever; the run does notice when the whole process ends.
     builtins.exit = os._exit  # type: ignore[assignment]
-    say_errors_once()
+    report_user_errors_once()
     if sys.stderr.isatty():
-        # The terminal belongs to the parent's bars; the UI's log gets every line.
+        # The parent draws progress bars in this terminal; the UI still gets every log line.
         for handler in logging.getLogger().handlers:
             handler.setLevel(logging.WARNING)

@@ -1,7 +1,8 @@
-"""A Prefect server of our own: one process on a free port, ended with its parent, started again if it dies."""
+"""A temporary Prefect server: a process on a free port that ends with its parent and is restarted if it dies."""
 
 import logging
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -14,27 +15,33 @@ import httpx
 from tasks.results.errors import PipelineError
 
 START_SECONDS, STOP_SECONDS = 90.0, 2.0
+MAX_STARTS, RESTART_SECONDS = 4, 2.0
 
-# The server ends when this end of its input closes, however its parent ends.
+# The server ends when its standard input closes, which happens however the parent ends.
 _SERVER = """
 import os, sys, threading
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
 import uvicorn
-app, port = "prefect.server.api.server:create_app", int(sys.argv[1])
-uvicorn.run(app, factory=True, host="127.0.0.1", port=port, log_level="error")
+from prefect.server.api.server import create_app
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+app = TrustedHostMiddleware(create_app(), allowed_hosts=["127.0.0.1"])
+uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error")
 """
 
 
 class Server:
-    """A Prefect server: its address and its process, which the block of a `with` statement starts and ends."""
+    """A Prefect server at the address `url`, which lives as long as the block of a `with` statement."""
 
     def __init__(self) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self._port}/api"
+        # Whoever reaches the API can run code here, and pages in a browser reach this machine's addresses.
+        self.password = f"run:{secrets.token_urlsafe(24)}"
+        self._starts = 1
         self._done = threading.Event()
-        self._watcher = threading.Thread(target=self._keep_up, daemon=True, name="server-watch")
+        self._watcher = threading.Thread(target=self._restart_when_dead, daemon=True, name="server-watch")
 
     def __enter__(self) -> Self:
         self.process = self._start()
@@ -52,21 +59,34 @@ class Server:
             self.process.wait()
 
     def wait_until_up(self) -> None:
-        """Return when the server answers; from then on it is started again if it dies.
+        """Return once the server answers; from then on it is restarted if it dies.
 
         Raises:
-            PipelineError: it ended, or did not answer in time.
+            PipelineError: the server exited, or did not answer in time.
         """
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if self.process.poll() is not None:
-                raise PipelineError("The Prefect server ended at once; run `prefect server start` to see why")
+                self._start_again()
             if time.monotonic() > deadline:
                 raise PipelineError(
-                    f"The Prefect server did not answer in {START_SECONDS:.0f} s; run `prefect server start` to see why"
+                    f"The Prefect server did not answer within {START_SECONDS:.0f} s; "
+                    "run `prefect server start` to see why"
                 )
             time.sleep(0.05)
         self._watcher.start()
+
+    def _start_again(self) -> None:
+        """Start a server that exited at once; another run's may have been migrating the same database.
+
+        Raises:
+            PipelineError: it has exited several times.
+        """
+        self._starts += 1
+        if self._starts > MAX_STARTS:
+            raise PipelineError("The Prefect server exited while starting; run `prefect server start` to see why")
+        time.sleep(RESTART_SECONDS)
+        self.process = self._start()
 
     def _answers(self) -> bool:
         try:
@@ -79,17 +99,22 @@ class Server:
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_SERVER_API_PORT": str(self._port),
             "PREFECT_UI_API_URL": self.url,
+            "PREFECT_SERVER_API_AUTH_STRING": self.password,
+            "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
             "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{self._port}",
         }
-        return subprocess.Popen(  # noqa: S603 -- our own text and a number
+        return subprocess.Popen(  # noqa: S603 -- a constant and a number
             [sys.executable, "-c", _SERVER, str(self._port)],
-            env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for the run, which ends the server last.
-        )  # fmt: skip
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C must reach the run alone, which then ends the server last.
+        )
 
-    def _keep_up(self) -> None:
-        """Its records are on disk, and Prefect's clients try again for half a minute."""
+    def _restart_when_dead(self) -> None:
+        """A restart loses nothing: the records are on disk, and Prefect's clients retry for half a minute."""
         while not self._done.wait(0.5):
             if self.process.poll() is not None:
-                logging.getLogger("prefect").warning("The Prefect server died; it is started again")
+                logging.getLogger("prefect").warning("The Prefect server died; restarting it")
                 self.process = self._start()

@@ -1,6 +1,7 @@
 """The training flow: fetch, prepare, train side by side, evaluate, explain, compare, report."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,14 @@ from prefect import flow
 from prefect.logging import get_run_logger
 
 from artifacts import report
-from artifacts.figures import training as figures
+from artifacts.figures.render import picture
 from artifacts.publish import publish, publish_history
+from artifacts.sections import all_figures
 from flows.config import Settings
 from flows.operate.notify import post_end, webhook_is_set
 from flows.operate.progress import watched
 from flows.run import Run
-from tasks.analysis.evidence import choose_reviews
+from tasks.analysis.reviews import choose_reviews
 from tasks.compare import Study, compare
 from tasks.evaluate import evaluate
 from tasks.explain import explain
@@ -27,7 +29,7 @@ from tasks.results.comparison import Comparison
 from tasks.results.data import Dataset
 from tasks.storage.files import point, write_bytes
 from tasks.storage.retention import keep_last
-from tasks.storage.run_log import remember, row_of
+from tasks.storage.run_log import append_to_run_log, summarize
 from tasks.train import train
 
 ENDS = ("on_completion", "on_failure", "on_crashed", "on_cancellation")
@@ -46,6 +48,7 @@ def train_flow(settings: Settings = Settings()) -> Path:  # noqa: B008 -- frozen
     comparison = compare(run.describe(dataset), dataset, study)
     folder = write_report(comparison, run.outputs)
     remove_old_runs(run)
+    run.finish()
     return folder
 
 
@@ -57,6 +60,7 @@ def plan_jobs(run: Run, dataset: Dataset) -> list[Job]:
         for seed in run.settings.seeds()
         for spec in run.settings.specs()
     ]
+    jobs[0].check()
     siblings = tuple(job.folder for job in jobs)
     return [replace(job, siblings=siblings) for job in jobs]
 
@@ -68,22 +72,29 @@ def study_networks(run: Run, jobs: list[Job]) -> Study:
     with watched(jobs):
         training = run.each(train, jobs, minutes=minutes)
         evaluating = run.each(evaluate, jobs, training)
-        branches = run.results(train, training)
-    evaluations = run.results(evaluate, evaluating)
+        trained = run.results(train, training)
+    jobs, branches, evaluations = complete(jobs, trained, run.results(evaluate, evaluating))
     chosen = choose_reviews(evaluations)
     explaining = run.each(explain, jobs, branches, [chosen] * len(jobs))
-    return Study(branches, evaluations, run.results(explain, explaining), chosen)
+    branches, evaluations, explanations = complete(branches, evaluations, run.results(explain, explaining))
+    return Study(branches, evaluations, explanations, chosen)
+
+
+def complete(*columns: Sequence[Any]) -> list[list[Any]]:
+    """The columns without the rows in which something failed."""
+    rows = [row for row in zip(*columns, strict=True) if None not in row]
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def write_report(comparison: Comparison, outputs: Path) -> Path:
     """Draw, write and publish the report; `outputs/latest` points to it from then on."""
     folder = outputs / "runs" / comparison.run
-    drawn = {stem: figures.picture(figure) for stem, figure in figures.all_figures(comparison).items()}
+    drawn = {stem: picture(figure) for stem, figure in all_figures(comparison).items()}
     for name, content in report.files(comparison, drawn).items():
         write_bytes(folder / name, content)
     point(outputs / "latest", folder)
     get_run_logger().info("Report: %s", folder / "report.html")
-    rows = remember(outputs, row_of(comparison, time.time()))
+    rows = append_to_run_log(outputs, summarize(comparison, time.time()))
     try:
         publish(comparison, drawn, (folder / "report.html").as_uri())
         publish_history(rows)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tasks.analysis.scores import score
 from tasks.analysis.statistics import best_threshold
 from tasks.data.batches import TrainingReviews
-from tasks.data.tokens import read_column, read_tokens
+from tasks.data.parquet import read_column, read_tokens
 from tasks.job import Job
 from tasks.models.learner import Learner
 from tasks.models.loading import open_learner

@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from filelock import FileLock
-
 from tasks.data import sample
+from tasks.data.description import is_imdb
+from tasks.data.imdb_npz import read_imdb_npz
 from tasks.results.data import Source, SourceKind
 from tasks.results.errors import DataError, NetworkError
 from tasks.storage.code_version import code_version
 from tasks.storage.download import download
-from tasks.storage.files import fingerprint, sha256_of_file
+from tasks.storage.files import fingerprint, remove, sha256_of_file
+from tasks.storage.locks import locked
 from tasks.storage.reuse import LOGGER, Logger, Record, step
 
 OFFICIAL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
@@ -26,12 +27,11 @@ Wanted = Literal["auto", "imdb", "sample"]
 def source_record(data: Path | None, wanted: Wanted, cache: Path) -> Record[Source] | None:
     """Where the source is kept; None if it must be downloaded first."""
     if data is None and wanted == "sample":
-        key = fingerprint("sample", code_version("tasks.data.sample"))
-    else:
-        path = data or next(_local_copies(cache), None)
-        if path is None or not path.is_file():
-            return None
-        key = fingerprint(path.resolve(), _index_for(path, cache))
+        return _sample_record(cache)
+    path = data or next(_local_copies(cache), None)
+    if path is None or not path.is_file():
+        return None
+    key = fingerprint(path.resolve(), _index_for(path, cache))
     return Record(cache / "sources" / f"{key}.json", key, Source)
 
 
@@ -57,7 +57,7 @@ def fetch(
         DataError: `data` is missing, or a download has the wrong SHA-256.
         NetworkError: "imdb" is wanted and the download failed.
     """
-    source = _find(data, wanted, cache, base)
+    source = _find(data, wanted, cache, base, logger)
     if source.kind == "sample":
         reason = "as requested" if wanted == "sample" else "no network; give --data PATH for the real reviews"
         logger.warning("Data: the BUNDLED SAMPLE of made-up reviews (%s), not IMDB", reason)
@@ -66,15 +66,15 @@ def fetch(
     return source
 
 
-def _find(data: Path | None, wanted: Wanted, cache: Path, base: str) -> Source:
+def _find(data: Path | None, wanted: Wanted, cache: Path, base: str, logger: Logger) -> Source:
     if data is not None:
         if not data.is_file():
-            raise DataError(f"--data {data}: there is no such file; give the path of an imdb.npz")
+            raise DataError(f"--data {data}: no such file; give the path of an imdb.npz")
         return _source("file", data, str(data), _index_beside(data))
     if wanted == "sample":
         return _sample(cache)
     try:
-        return _official(cache, base)
+        return _official(cache, base, logger)
     except NetworkError:
         if wanted == "imdb":
             raise
@@ -87,14 +87,27 @@ def _source(kind: SourceKind, path: Path, origin: str, index: Path | None) -> So
     return Source(kind, path.resolve(), sha256_of_file(path), origin, index.resolve() if index else None, digest)
 
 
-def _official(cache: Path, base: str) -> Source:
+def _official(cache: Path, base: str, logger: Logger) -> Source:
     """IMDB from this machine, or from the official address."""
-    local = next(_local_copies(cache), None)
-    if local:
-        return _source("imdb", local, str(local), _index_beside(local) or _index(cache, base))
+    for path in _local_copies(cache):
+        if _holds_imdb(path):
+            return _source("imdb", path, str(path), _index_beside(path) or _index(cache, base, logger))
+        logger.warning("%s: not the IMDB reviews, so it is not used; --data %s would train on it", path, path)
+        if path.parent == cache:
+            path.replace(path.with_name("imdb.npz.other"))  # Somebody's data, in the place of the download.
     url = f"{base}imdb.npz"
     path = download(url, cache / "imdb.npz", NPZ_SHA256)
-    return _source("imdb", path, url, _index(cache, base))
+    return _source("imdb", path, url, _index(cache, base, logger))
+
+
+def _holds_imdb(path: Path) -> bool:
+    """Whether a file is the official one, or holds the same reviews in another archive."""
+    if sha256_of_file(path) == NPZ_SHA256:
+        return True
+    try:
+        return is_imdb(*read_imdb_npz(path))
+    except DataError:
+        return False
 
 
 def _local_copies(cache: Path) -> Iterator[Path]:
@@ -106,11 +119,12 @@ def _local_copies(cache: Path) -> Iterator[Path]:
         yield from (path for path in sorted(root.glob(str(pattern.relative_to(pattern.anchor)))) if path.is_file())
 
 
-def _index(cache: Path, base: str) -> Path | None:
+def _index(cache: Path, base: str, logger: Logger) -> Path | None:
     """The official word index. Only the words in the report need it, so a run works without it."""
     try:
         return download(f"{base}{INDEX}", cache / INDEX, INDEX_SHA256)
-    except NetworkError:
+    except (NetworkError, DataError) as error:
+        logger.warning("No word index, so the report shows words as numbers (%s)", error)
         return None
 
 
@@ -126,10 +140,20 @@ def _index_for(data: Path, cache: Path) -> Path | None:
 
 
 def _sample(cache: Path) -> Source:
-    """The bundled sample, made now if it is not in the cache."""
+    """The bundled sample, made now unless it is whole in the cache."""
     npz, index = (cache / f"sample-{sample.VERSION}{ending}" for ending in (".npz", "-word-index.json"))
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / "sample.lock"):
-        if not npz.is_file() or not index.is_file():
+    record = _sample_record(cache)
+    with locked(cache / "sample.lock"):
+        source = record.read()
+        if source is None:
+            for path in (npz, index):
+                remove(path)
             sample.write_sample(npz, index)
-    return _source("sample", npz, "made by this project", index)
+            source = _source("sample", npz, "made by this project", index)
+            record.write(source)
+    return source
+
+
+def _sample_record(cache: Path) -> Record[Source]:
+    key = fingerprint("sample", code_version("tasks.data.sample"))
+    return Record(cache / "sources" / f"{key}.json", key, Source)

@@ -8,6 +8,7 @@ from pathlib import Path
 from tasks.models.machine import available_cores
 from tasks.models.spec import ModelSpec, TrainingPlan
 from tasks.results.data import Dataset
+from tasks.results.errors import PipelineError
 from tasks.storage.code_version import code_version
 from tasks.storage.files import fingerprint
 
@@ -56,6 +57,19 @@ class Job:
     def validation_start(self) -> int:
         """The first of the training reviews that are held out for validation: the last ones."""
         return int(self.dataset.train.reviews * (1 - self.plan.validation))
+
+    def check(self) -> None:
+        """Hold the plan against the dataset.
+
+        Raises:
+            PipelineError: no review is left to train on, or none to validate on.
+        """
+        reviews, fitted = self.dataset.train.reviews, self.validation_start
+        if not 0 < fitted < reviews:
+            raise PipelineError(
+                f"--validation {self.plan.validation:g}: of {reviews} reviews {fitted} are left to train on and "
+                f"{reviews - fitted} to validate on; at least one of each is needed"
+            )
 
     def files(self) -> dict[Path, str]:
         """The files that the branch reads, each with its SHA-256."""

@@ -1,5 +1,6 @@
 """Step 3: train one network. A branch is one network with one seed; branches run side by side."""
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -13,6 +14,7 @@ from tasks.job import RECORD, Job
 from tasks.models import machine
 from tasks.models.learner import Learner, Metrics
 from tasks.models.loading import new_learner
+from tasks.results.errors import DataError, PipelineError
 from tasks.results.training import Branch, Epoch
 from tasks.storage.checkpoints import Checkpoint
 from tasks.storage.files import atomic_path, sha256_of_file, write_bytes, write_json
@@ -84,10 +86,9 @@ class _Training:
 
     def _resume(self) -> None:
         """Go back to the state and the history that an interrupted run left."""
-        path = self._job.folder / LAST_CHECKPOINT
-        if not path.exists():
+        checkpoint = Checkpoint.read(self._job.folder / LAST_CHECKPOINT)
+        if checkpoint is None:
             return
-        checkpoint = Checkpoint.read(path)
         self._learner.restore(checkpoint.state)
         self._history = list(checkpoint.history)
         self._logger.info("%s: resumes after epoch %d", self._job.label, len(self._history))
@@ -101,6 +102,11 @@ class _Training:
         fitted = self._learner.fit_epoch(self._batches(number))
         validated = validate(self._learner, self._reviews.validation)
         seconds = time.perf_counter() - started
+        if not math.isfinite(fitted.loss):
+            raise PipelineError(
+                f"{self._job.label}: the loss diverged in epoch {number}; lower --learning-rate "
+                f"({self._job.plan.learning_rate:g} now)"
+            )
         epoch = Epoch(number, fitted.loss, fitted.accuracy, validated.loss, validated.accuracy, seconds)
         self._history.append(epoch)
         self._save_checkpoints(epoch)
@@ -127,9 +133,16 @@ class _Training:
         folder, last = self._job.folder, self._learner.state()
         save_model(self._learner, folder / LAST)
         if best_epoch(self._history) != self._job.plan.epochs:
-            self._learner.restore(Checkpoint.read(folder / BEST_CHECKPOINT).state)
+            self._learner.restore(self._best_checkpoint().state)
         save_model(self._learner, folder / BEST)
         self._learner.restore(last)
+
+    def _best_checkpoint(self) -> Checkpoint:
+        path = self._job.folder / BEST_CHECKPOINT
+        checkpoint = Checkpoint.read(path)
+        if checkpoint is None:
+            raise DataError(f"{path}: no readable checkpoint; train this network again with --fresh")
+        return checkpoint
 
     def _describe_network(self) -> None:
         """Write what it takes to use the models where the dataset is not: vocabulary, lengths, settings."""

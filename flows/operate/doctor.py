@@ -1,4 +1,4 @@
-"""`python flows/main.py doctor`: what a run needs, checked one by one, with what to mend."""
+"""`python flows/main.py doctor`: checks what a run needs, and says how to fix what is wrong."""
 
 import importlib.metadata
 import shutil
@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from flows.config import Settings
-from flows.operate.dead_runs import mark_dead_runs
+from flows.operate.dead_runs import mark_dead_runs, mark_left_tasks
 from flows.runtime import api_server, server_address, server_version
 from tasks.data.imdb_npz import read_imdb_npz
 from tasks.fetch import NPZ_SHA256, OFFICIAL
@@ -27,59 +27,67 @@ NEEDED_BYTES = 2 << 30
 
 
 class Finding(NamedTuple):
-    """What one check found. `mend` is empty where all is well."""
+    """The result of a check. `fix` is empty where all is well; only a `fatal` finding stops a run."""
 
-    what: str
-    found: str
-    mend: str = ""
+    check: str
+    result: str
+    fix: str = ""
     fatal: bool = True
 
 
 def doctor(settings: Settings) -> int:
-    """Print a line for each check; 1 if something must be mended before a run, else 0."""
-    table = Table("", "check", "found", "what to do", title="What a run needs")
+    """Print a line for each check; returns 1 if something must be fixed before a run, else 0."""
+    table = Table("", "check", "result", "fix", title="What a run needs")
     findings = [finding for check in CHECKS for finding in check(settings)]
     for finding in findings:
-        sign = "[green]ok" if not finding.mend else "[red]mend" if finding.fatal else "[yellow]note"
-        table.add_row(sign, *map(escape, (finding.what, finding.found, finding.mend)))
+        table.add_row(_sign(finding), escape(finding.check), escape(finding.result), escape(finding.fix))
     Console().print(table)
-    return int(any(finding.mend and finding.fatal for finding in findings))
+    return int(any(finding.fix and finding.fatal for finding in findings))
+
+
+def _sign(finding: Finding) -> str:
+    if not finding.fix:
+        return "[green]ok"
+    return "[red]fix" if finding.fatal else "[yellow]note"
 
 
 def versions(_: Settings) -> Iterator[Finding]:
-    """Whether every package is in the range that the project names."""
+    """Whether every package is in the range that the project requires."""
     wrong = []
     for text in importlib.metadata.requires(PROJECT) or []:
         requirement = Requirement(text)
         if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
             continue
         try:
-            found = importlib.metadata.version(requirement.name)
+            version = importlib.metadata.version(requirement.name)
         except importlib.metadata.PackageNotFoundError:
-            found = "nothing"
-        if not requirement.specifier.contains(found, prereleases=True):
-            wrong.append(f"{requirement.name} {found}, {requirement.specifier} expected")
-    yield Finding("versions", "; ".join(wrong) or "all in their ranges", "run `uv sync`" if wrong else "")
+            wrong.append(f"{requirement.name} is missing, expected {requirement.specifier}")
+            continue
+        if not requirement.specifier.contains(version, prereleases=True):
+            wrong.append(f"{requirement.name} {version}, expected {requirement.specifier}")
+    yield Finding("versions", "; ".join(wrong) or "all in the required ranges", "run `uv sync`" if wrong else "")
 
 
 def server(_: Settings) -> Iterator[Finding]:
-    """Whether the Prefect server answers, with our version; runs that died are marked."""
-    where = server_address() or "one that lives as long as the run"
+    """Whether the Prefect server answers and has our version; marks dead runs."""
+    address = server_address() or "started by each run"
     try:
         with api_server() as wait:
             wait()
-            theirs = server_version()
-            dead = mark_dead_runs("train")
+            version = server_version()
+            dead, tasks = mark_dead_runs("train"), mark_left_tasks("train")
     except PipelineError as error:
-        yield Finding("Prefect server", where, str(error))
+        yield Finding("Prefect server", address, str(error))
         return
-    mend = "" if theirs == prefect.__version__ else f"run the same release on both sides: here is {prefect.__version__}"
-    yield Finding("Prefect server", f"{where}, release {theirs}", mend, fatal=False)
-    yield Finding("dead runs", f"{', '.join(dead)}: now marked as crashed" if dead else "none")
+    here = prefect.__version__
+    fix = "" if version == here else f"install the same version on both sides: here it is {here}"
+    yield Finding("Prefect server", f"{address}, version {version}", fix, fatal=False)
+    yield Finding("dead runs", f"now marked as crashed: {', '.join(dead)}" if dead else "none")
+    yield Finding("tasks of ended runs", f"{tasks} still running: now marked as crashed" if tasks else "none running")
 
 
 def disk(settings: Settings) -> Iterator[Finding]:
-    """Whether the output folder can be written and the disk has room."""
+    """Whether the output folder can be written and the disk has enough space."""
     outputs = settings.run.outputs.resolve()
     try:
         outputs.mkdir(parents=True, exist_ok=True)
@@ -90,42 +98,48 @@ def disk(settings: Settings) -> Iterator[Finding]:
         yield Finding("output folder", str(outputs), one_line(error) or str(error))
         return
     free = shutil.disk_usage(outputs).free
-    mend = "" if free > NEEDED_BYTES else "free some space: a run of the real data leaves about 100 MB"
-    yield Finding("output folder", f"{outputs}, {free / 2**30:.0f} GiB free", mend, fatal=False)
+    fix = "" if free > NEEDED_BYTES else "free some space: a run on IMDB writes about 100 MB"
+    yield Finding("output folder", f"{outputs}, {free / 2**30:.0f} GiB free", fix, fatal=False)
 
 
 def data(settings: Settings) -> Iterator[Finding]:
-    """Which reviews a run would take."""
-    given, cached = settings.data.data, settings.run.outputs.resolve() / "cache" / "imdb.npz"
-    if given is not None:
-        try:
-            reviews = read_imdb_npz(given)
-            yield Finding("data", f"{given}: {len(reviews[0].labels):,} + {len(reviews[1].labels):,} reviews")
-        except (PipelineError, OSError) as error:
-            yield Finding("data", str(given), str(error))
+    """Which reviews a run would use."""
+    if settings.data.data is not None:
+        yield _given_file(settings.data.data)
         return
+    cached = settings.run.outputs.resolve() / "cache" / "imdb.npz"
     if cached.is_file():
-        right = sha256_of_file(cached) == NPZ_SHA256
-        yield Finding("data", f"IMDB in the cache, {cached}", "" if right else "wrong SHA-256: remove the file")
+        intact = sha256_of_file(cached) == NPZ_SHA256
+        yield Finding("data", f"IMDB in the cache, {cached}", "" if intact else "wrong SHA-256: remove the file")
         return
     try:
         httpx.head(OFFICIAL + "imdb.npz", timeout=10, follow_redirects=True).raise_for_status()
-        yield Finding("data", "IMDB, to be downloaded")
+        yield Finding("data", "IMDB will be downloaded")
     except httpx.HTTPError:
-        missing = "no network: the bundled sample would be used; copy imdb.npz here and give --data"
-        yield Finding("data", "IMDB neither in the cache nor to be had", missing, fatal=settings.data.source == "imdb")
+        fix = "without IMDB, a run uses the bundled sample: copy imdb.npz to this machine and pass --data"
+        fatal = settings.data.source == "imdb"
+        yield Finding("data", "IMDB is not in the cache and cannot be downloaded", fix, fatal)
 
 
-def prepared(settings: Settings) -> Iterator[Finding]:
-    """Whether the prepared data and trained networks in the output folder are whole."""
+def _given_file(path: Path) -> Finding:
+    try:
+        train, test = read_imdb_npz(path)
+    except (PipelineError, OSError) as error:
+        return Finding("data", str(path), str(error))
+    return Finding("data", f"{path}: {len(train.labels):,} training and {len(test.labels):,} test reviews")
+
+
+def stored(settings: Settings) -> Iterator[Finding]:
+    """Whether the prepared data and trained networks in the output folder can be read."""
     outputs = settings.run.outputs.resolve()
     records = [*outputs.glob("data/*/dataset.json"), *outputs.glob("models/*/record.json")]
-    broken = [record.parent.name for record in records if not _readable(record)]
-    text = f"{len(records)} prepared data sets and trained networks"
-    yield Finding("cache", text, f"made again by the next run: {', '.join(broken)}" if broken else "", fatal=False)
+    damaged = [record.parent.name for record in records if not _is_readable(record)]
+    result = f"{len(records)} prepared data sets and trained networks"
+    fix = f"damaged, the next run replaces them: {', '.join(damaged)}" if damaged else ""
+    yield Finding("cache", result, fix, fatal=False)
 
 
-def _readable(record: Path) -> bool:
+def _is_readable(record: Path) -> bool:
     try:
         return bool(read_json(record))
     except (OSError, ValueError):
@@ -133,10 +147,10 @@ def _readable(record: Path) -> bool:
 
 
 def machine(_: Settings) -> Iterator[Finding]:
-    """What there is to compute on."""
+    """How many processors a run can use."""
     cores = available_cores()
-    few = "branches take turns" if cores < 2 else ""
-    yield Finding("processors", str(cores), few, fatal=False)
+    fix = "use two or more to train networks side by side" if cores < 2 else ""
+    yield Finding("processors", str(cores), fix, fatal=False)
 
 
-CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (versions, server, disk, data, prepared, machine)
+CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (versions, server, disk, data, stored, machine)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.data.tokens import read_column, read_tokens
+from tasks.data.parquet import read_column, read_tokens
 
 
 class Batch(NamedTuple):

@@ -1,10 +1,10 @@
 """From word ranks to what the network reads: Keras's index scheme, its shuffle, and padding to a fixed length."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from tasks.data.imdb_npz import Reviews
+from tasks.data.reviews import Reviews
+from tasks.storage.compiled import compiled
 
 PAD, START, UNKNOWN, OFFSET = 0, 1, 2, 3
 SHUFFLE_SEED = 113
@@ -19,49 +19,51 @@ def keras_shuffles(train: int, test: int) -> tuple[NDArray[np.int64], NDArray[np
     return orders
 
 
-def token_dtype(words: int) -> np.dtype[np.unsignedinteger]:
-    """The smallest unsigned type that holds every token of a vocabulary of `words`: 0 to words - 1."""
-    return np.min_scalar_type(max(words - 1, UNKNOWN))
+def token_dtype(vocabulary_size: int) -> np.dtype[np.unsignedinteger]:
+    """The smallest unsigned type that holds every token of a vocabulary: 0 to `vocabulary_size` - 1."""
+    return np.min_scalar_type(max(vocabulary_size - 1, UNKNOWN))
 
 
-def padded(reviews: Reviews, rows: NDArray[np.int64], words: int, steps: int) -> NDArray[np.unsignedinteger]:
-    """Tokens of the chosen reviews, padded in front and cut in front to `steps`.
+def padded(
+    reviews: Reviews, rows: NDArray[np.int64], vocabulary_size: int, max_length: int
+) -> NDArray[np.unsignedinteger]:
+    """Tokens of the chosen reviews, padded in front and truncated in front to `max_length`.
 
-    Computes what `pad_sequences(load_data(num_words=words), maxlen=steps)` of Keras computes: a 1 in front of each
-    review, word ranks moved up by 3, everything from `words` on replaced by 2, then pre-padding with 0 and
-    pre-truncation.
+    Computes what `pad_sequences(load_data(num_words=vocabulary_size), maxlen=max_length)` of Keras computes: a 1 in
+    front of each review, word ranks moved up by 3, everything from `vocabulary_size` on replaced by 2, then pre-padding
+    with 0 and pre-truncation.
 
     Args:
-        reviews: word ranks as they stand in the file.
+        reviews: word ranks as the file has them.
         rows: which reviews, in which order.
-        words: size of the vocabulary, the three special tokens included.
-        steps: length of every row of the result.
+        vocabulary_size: number of different tokens, the three special ones included.
+        max_length: length of every row of the result.
 
     Returns:
-        shape (len(rows), steps), of the type `token_dtype(words)`.
+        shape (len(rows), max_length), of the type `token_dtype(vocabulary_size)`.
     """
-    tokens = np.zeros((len(rows), steps), token_dtype(words))
-    _fill(reviews.tokens, reviews.offsets, rows, words, tokens)
+    tokens = np.zeros((len(rows), max_length), token_dtype(vocabulary_size))
+    _fill(reviews.tokens, reviews.offsets, rows, vocabulary_size, tokens)
     return tokens
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _fill(
     ranks: NDArray[np.int32],
     offsets: NDArray[np.int64],
     rows: NDArray[np.int64],
-    words: int,
+    vocabulary_size: int,
     tokens: NDArray[np.unsignedinteger],
 ) -> None:
-    steps = tokens.shape[1]
+    max_length = tokens.shape[1]
     for row in range(len(rows)):
         start, end = offsets[rows[row]], offsets[rows[row] + 1]
-        first = max(start, end - steps)
+        first = max(start, end - max_length)
         for position in range(first, end):
             token = ranks[position] + OFFSET
-            tokens[row, position - end + steps] = token if token < words else UNKNOWN
-        if end - start < steps:
-            tokens[row, start - 1 - end + steps] = START
+            tokens[row, position - end + max_length] = token if token < vocabulary_size else UNKNOWN
+        if end - start < max_length:
+            tokens[row, start - 1 - end + max_length] = START
 
 
 def lengths(reviews: Reviews) -> NDArray[np.int32]:
@@ -69,8 +71,9 @@ def lengths(reviews: Reviews) -> NDArray[np.int32]:
     return (np.diff(reviews.offsets) + 1).astype(np.int32)
 
 
-def unknown_rate(reviews: Reviews, words: int) -> float:
-    """The share of all words, start tokens left out, that the vocabulary does not hold."""
-    if len(reviews.tokens) == 0:
-        return 0.0
-    return float(np.mean(reviews.tokens >= words - OFFSET))
+def unknown_rate(reviews: Reviews, rows: NDArray[np.int64], vocabulary_size: int) -> float:
+    """The share of the chosen reviews' words, start tokens left out, that the vocabulary does not hold."""
+    is_unknown = np.concatenate([[0], np.cumsum(reviews.tokens >= vocabulary_size - OFFSET)])
+    starts, ends = reviews.offsets[rows], reviews.offsets[rows + 1]
+    words = int((ends - starts).sum())
+    return float((is_unknown[ends] - is_unknown[starts]).sum() / words) if words else 0.0

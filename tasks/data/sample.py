@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.data import sample_words as lists
-from tasks.data.imdb_npz import Reviews, write_imdb_npz
+from tasks.data.imdb_npz import write_imdb_npz
+from tasks.data.reviews import Reviews
 from tasks.storage.files import write_json
 
 TRAIN, TEST, SEED, VERSION = 3_000, 1_000, 1, 3

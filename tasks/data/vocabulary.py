@@ -1,4 +1,4 @@
-"""The word index: from tokens back to words."""
+"""Vocabularies: words with their ranks, as in Keras's word index, and the way from tokens back to words."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -11,6 +11,8 @@ from tasks.storage.files import write_json
 MAX_BYTES = 64 << 20
 MAX_WORD = 200
 UNKNOWN_WORD = "⟨unknown⟩"
+# How text becomes tokens: ASCII letters in lower case; punctuation, tab and newline as spaces; split at U+0020; a start
+# token 1, ranks moved up by 3, 2 for words outside the vocabulary. Another way needs another number.
 TOKENIZER_VERSION = 1
 
 
@@ -20,13 +22,25 @@ def read_word_index(path: Path) -> dict[str, int]:
     Raises:
         DataError: the file is missing, larger than 64 MiB, or not a JSON object of words and positive integers.
     """
+    index = read_vocabulary(path)
+    if not index:
+        raise DataError(f"{path}: found a JSON dict without entries; expected an object of words with their ranks")
+    return index
+
+
+def read_vocabulary(path: Path) -> dict[str, int]:
+    """Word -> rank, as `write_vocabulary` wrote them; empty where the data came without a word index.
+
+    Raises:
+        DataError: as `read_word_index`, which refuses an empty one too.
+    """
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise DataError(f"{path}: {size} bytes; a word index of at most {MAX_BYTES} bytes is read")
         index = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file; give the path of an imdb_word_index.json") from None
+        raise DataError(f"{path}: no such file; give the path of an imdb_word_index.json") from None
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({str(error)[:80]}); expected words with their ranks") from error
     if not isinstance(index, dict):
@@ -38,12 +52,12 @@ def read_word_index(path: Path) -> dict[str, int]:
 
 
 def words_by_token(path: Path | None) -> dict[int, str]:
-    """Token -> word, unknown words as "⟨unknown⟩"; without a word index no other word is known.
+    """Token -> word, unknown words as "⟨unknown⟩"; without a vocabulary no other word is known.
 
     Raises:
-        DataError: as `read_word_index`.
+        DataError: as `read_vocabulary`.
     """
-    index = read_word_index(path) if path else {}
+    index = read_vocabulary(path) if path else {}
     return {rank + OFFSET: word for word, rank in index.items()} | {UNKNOWN: UNKNOWN_WORD}
 
 
@@ -53,6 +67,10 @@ def words_of(tokens: Iterable[int], by_token: Mapping[int, str]) -> list[str]:
 
 
 def write_vocabulary(path: Path, word_index: Path | None, vocabulary_size: int) -> None:
-    """Write the part of a word index that a vocabulary covers."""
+    """Write the part of a word index that a vocabulary covers; an empty one if there is no word index.
+
+    Raises:
+        DataError: as `read_word_index`.
+    """
     index = read_word_index(word_index) if word_index else {}
     write_json(path, {word: rank for word, rank in index.items() if rank + OFFSET < vocabulary_size})

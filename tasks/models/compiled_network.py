@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tasks.models.layers.cells import CELLS, CellWeights
 from tasks.models.layers.dense import Dense, DenseWeights, d_logits_of
 from tasks.models.layers.embedding import Embedding, EmbeddingGradient
-from tasks.models.layers.recurrent import VANISHED, LayerPass, Recurrent, add_gradients
+from tasks.models.layers.recurrent import VANISHED, LayerPass, Recurrent, add_gradients, add_up, no_gradient
 from tasks.models.layers.sequence import Sequence, no_padding
 from tasks.models.loops.arithmetic import Floats
 from tasks.models.loops.embedding import entry_norms
@@ -139,15 +139,15 @@ class CompiledNetwork:
         distinct = distinct_tokens(tokens)
         prepared = self._prepare(pack(tokens, distinct.row_of), *self._project(distinct.tokens))
         probabilities = np.empty(len(tokens), np.float32)
-        arguments = self._by_group(prepared, probabilities)
-        groups: list[_GroupGradients] = self.map(lambda *each: self._group_gradients(*each, labels), *arguments)
+        arguments = self._by_group(prepared, probabilities, labels)
+        groups: list[_GroupGradients] = self.map(self._group_gradients, *arguments)
         recurrent = [add_gradients(parts) for parts in zip(*(group.recurrent for group in groups), strict=True)]
         return Gradients(
             probabilities=probabilities,
-            embedding=EmbeddingGradient(distinct.tokens, sum(group.embedding for group in groups)),
+            embedding=EmbeddingGradient(distinct.tokens, add_up(group.embedding for group in groups)),
             others=[
                 *(weight for layer in recurrent for direction in layer for weight in direction),
-                *map(sum, zip(*(group.dense for group in groups), strict=True)),
+                *map(add_up, zip(*(group.dense for group in groups), strict=True)),
             ],
         )
 
@@ -159,8 +159,7 @@ class CompiledNetwork:
         for first in range(0, len(tokens), NORM_REVIEWS):
             part = slice(first, first + NORM_REVIEWS)
             prepared = self._prepare(pack(tokens[part], vocabulary.row_of), values, projections)
-            arguments = self._by_group(prepared, norms[part])
-            self.map(lambda *each, of=labels[part]: self._group_norms(*each, of), *arguments)
+            self.map(self._group_norms, *self._by_group(prepared, norms[part], labels[part]))
         norms *= tokens != 0
         return norms
 
@@ -192,10 +191,10 @@ class CompiledNetwork:
             sequence = layer.padding_above(sequence, padding[-1])
         return _Prepared(batch, values, projections, padding)
 
-    def _by_group(self, prepared: _Prepared, results: Floats) -> Iterator[tuple[Any, ...]]:
-        """For each argument of the methods on groups, its values."""
-        groups = prepared.batch.groups
-        return zip(*((prepared, group, self._workspaces[i], results) for i, group in enumerate(groups)), strict=True)
+    def _by_group(self, prepared: _Prepared, *arrays: NDArray[Any]) -> Iterator[tuple[Any, ...]]:
+        """The arguments of the methods on groups: for each of them its values, group by group."""
+        groups = enumerate(prepared.batch.groups)
+        return zip(*((prepared, group, self._workspaces[i], *arrays) for i, group in groups), strict=True)
 
     def _forward(
         self, prepared: _Prepared, group: PackedReviews, workspace: Workspace, keep_gates: bool
@@ -213,12 +212,11 @@ class CompiledNetwork:
     ) -> tuple[SequenceGradient, list[list[CellWeights]]]:
         """Gradients of the embedded tokens and of the weights of each recurrent layer."""
         gradients: list[list[CellWeights]] = []
-        d_outputs: SequenceGradient | None = None
+        d_outputs = no_gradient(len(passes[-1].sequences[0].layout.batch_sizes), self._recurrent[-1].outputs)
         for layer, layer_pass in zip(reversed(self._recurrent), reversed(passes), strict=True):
             d_outputs, of_layer = layer.backward(layer_pass, d_final, d_outputs, workspace, vanished)
             gradients.insert(0, of_layer)
             d_final = np.zeros((len(d_final), layer.inputs), np.float32)
-        assert d_outputs is not None
         return d_outputs, gradients
 
     def _predict_group(

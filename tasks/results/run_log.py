@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class HistoryRow:
-    """A run in the history. `ended` is in seconds since 1970; accuracies and AUCs are means over seeds, by model."""
+class RunSummary:
+    """A run in short. `ended` is in seconds since 1970; accuracies and AUCs are means over seeds, by network."""
 
     run: str
     ended: float

@@ -1,5 +1,7 @@
 """Checkpoints: everything that an interrupted training resumes from, in one file."""
 
+import zipfile
+import zlib
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +29,12 @@ class Checkpoint:
             np.savez(file, allow_pickle=False, **{HISTORY: epochs}, **self.state)
 
     @classmethod
-    def read(cls, path: Path) -> "Checkpoint":
-        """The checkpoint that `write` wrote."""
-        with np.load(path, allow_pickle=False) as file:
-            state = dict(file)
-        rows = state.pop(HISTORY)
-        return cls(state, tuple(Epoch(int(row[0]), *map(float, row[1:])) for row in rows))
+    def read(cls, path: Path) -> "Checkpoint | None":
+        """The checkpoint that `write` wrote; None if there is none that can be read."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                state = dict(file)
+            rows = state.pop(HISTORY)
+            return cls(state, tuple(Epoch(int(row[0]), *map(float, row[1:])) for row in rows))
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+            return None

@@ -1,19 +1,24 @@
 """Downloads that appear whole, with the expected SHA-256, or not at all."""
 
+import time
 from pathlib import Path
 
 import httpx
-from filelock import FileLock
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
 from tasks.results.errors import DataError, NetworkError
-from tasks.storage.files import sha256_of_file
+from tasks.storage.files import remove, sha256_of_file
+from tasks.storage.locks import locked
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 ATTEMPTS = 4
 MAX_BYTES = 200 << 20
+# Of the whole download, all attempts together; the file of 17 MB comes in time over any line of 250 kbit/s.
+MAX_SECONDS = 600.0
+MAX_WAIT_SECONDS = 60.0
 RETRIED_STATUSES = {408, 416, 429}
+BACK_OFF = wait_exponential(multiplier=0.3, max=10) + wait_random(0, 0.3)
 COLUMNS = (
     TextColumn("{task.description}"),
     BarColumn(),
@@ -30,30 +35,37 @@ def download(url: str, target: Path, sha256: str) -> Path:
     allows that. Two processes that want the same file download it once.
 
     Raises:
-        NetworkError: the server could not be reached or did not deliver after several attempts.
+        NetworkError: the server could not be reached, or did not deliver after several attempts or in ten minutes.
         DataError: the download has another SHA-256, or is larger than 200 MiB; it is removed.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
-    with FileLock(target.with_name(target.name + ".lock")):
-        if target.is_file():
+    if part.is_symlink() or part.is_dir():
+        remove(part)
+    with locked(target.with_name(target.name + ".lock")):
+        if target.is_file() and sha256_of_file(target) == sha256:
             return target
         retrying = Retrying(
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_exponential_jitter(initial=0.3, max=10, jitter=0.3),
-            retry=retry_if_exception(_may_pass),
-            reraise=True,
+            stop=stop_after_attempt(ATTEMPTS), wait=_wait, retry=retry_if_exception(_may_pass), reraise=True
         )
         try:
-            retrying(_stream, url, part)
-        except httpx.HTTPError as error:
+            retrying(_stream, url, part, time.monotonic() + MAX_SECONDS)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NetworkError(f"{url}: no download after {ATTEMPTS} attempts ({error}); check the network") from error
         digest = sha256_of_file(part)
         if digest != sha256:
             part.unlink()
             raise DataError(f"{url}: SHA-256 {digest} found, {sha256} expected; the download was removed, try again")
+        remove(target)
         part.replace(target)
     return target
+
+
+def _wait(state: RetryCallState) -> float:
+    """Seconds until the next attempt: what the server asks for in Retry-After, else longer each time."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.response.headers.get("Retry-After", "") if isinstance(error, httpx.HTTPStatusError) else ""
+    return min(float(asked), MAX_WAIT_SECONDS) if asked.isdigit() else BACK_OFF(state)
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -62,7 +74,7 @@ def _may_pass(error: BaseException) -> bool:
     return isinstance(error, httpx.TransportError)
 
 
-def _stream(url: str, part: Path) -> None:
+def _stream(url: str, part: Path, deadline: float) -> None:
     """Append to `part` what is missing, or start again where the server does not resume."""
     received = part.stat().st_size if part.exists() else 0
     # Without compression the sizes in the headers are those of the file, and parts fit together.
@@ -73,10 +85,10 @@ def _stream(url: str, part: Path) -> None:
         response.raise_for_status()
         if response.status_code != httpx.codes.PARTIAL_CONTENT:
             received = 0
-        _write(response, part, received)
+        _write(response, part, received, deadline)
 
 
-def _write(response: httpx.Response, part: Path, received: int) -> None:
+def _write(response: httpx.Response, part: Path, received: int, deadline: float) -> None:
     """Write the body behind the bytes that were received before, with a progress bar."""
     length = int(response.headers.get("Content-Length", 0))
     total = length + received if length else None
@@ -87,6 +99,9 @@ def _write(response: httpx.Response, part: Path, received: int) -> None:
             if received > MAX_BYTES:
                 part.unlink()
                 raise DataError(f"{response.url}: more than {MAX_BYTES} bytes; expected the IMDB reviews (17 MB)")
+            if time.monotonic() > deadline:
+                seconds = f"{MAX_SECONDS:.0f} s"
+                raise NetworkError(f"{response.url}: {received} bytes in {seconds} are too slow; the next run resumes")
             file.write(chunk)
             progress.update(bar, advance=len(chunk))
     if total is not None and received < total:

@@ -3,11 +3,14 @@
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
+
+from tasks.results.errors import PipelineError
 
 
 class Stored(Protocol):
@@ -26,9 +29,15 @@ def is_whole(stored: Stored) -> bool:
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; move it to `path` when the block succeeds, else remove it.
 
-    The temporary name keeps the suffix, because some writers (Keras, matplotlib) choose the format by it.
+    The temporary name keeps the suffix, because some writers (Keras, matplotlib) choose the format by it. A link at
+    `path` is replaced; what it points to stays as it is.
+
+    Raises:
+        PipelineError: a folder is in the way.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir() and not path.is_symlink():
+        raise PipelineError(f"{path}: found a folder, expected a file or nothing; move it away")
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
@@ -61,6 +70,14 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write `content`, atomically."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a folder with everything in it, or a link but not what it points to; nothing is fine too."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def point(link: Path, target: Path) -> None:

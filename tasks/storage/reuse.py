@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
-from filelock import FileLock
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
-from tasks.storage.files import Stored, is_whole, read_json, sha256_of_json, write_json
+from tasks.storage.files import Stored, is_whole, read_json, remove, sha256_of_json, write_json
+from tasks.storage.locks import locked
 
 Logger = logging.Logger | logging.LoggerAdapter[Any]
 LOGGER: Logger = logging.getLogger("tasks")
@@ -78,13 +78,13 @@ class Record(Generic[T]):
     def discard(self) -> None:
         """Forget the result, and what an interrupted step left."""
         for path in (self.path, *self.checkpoints):
-            path.unlink(missing_ok=True)
+            remove(path)
 
-    def lock(self) -> FileLock:
-        """The lock of whoever writes into the record's folder; it dies with its holder."""
+    @property
+    def lock(self) -> Path:
+        """The lock of the process that writes into the record's folder."""
         folder = self.path.parent
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder.with_name(f"{folder.name}.lock"))
+        return folder.with_name(f"{folder.name}.lock")
 
 
 class Step(Generic[P, T]):
@@ -125,7 +125,7 @@ class Step(Generic[P, T]):
         record = self.record(*inputs)
         if record is None:
             return make()  # type: ignore[no-any-return]
-        with record.lock():
+        with locked(record.lock, logger):
             if fresh:
                 record.discard()
             elif result := record.read():

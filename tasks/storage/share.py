@@ -11,7 +11,7 @@ from typing import Any
 
 import fsspec
 
-from tasks.results.errors import DataError
+from tasks.results.errors import DataError, PipelineError
 from tasks.storage.files import Stored, atomic_path, sha256_of_file
 from tasks.storage.reuse import Record
 
@@ -27,6 +27,26 @@ class Share:
 
     address: str | None
     outputs: Path
+
+    def check(self) -> None:
+        """Open the address.
+
+        Raises:
+            PipelineError: its kind is unknown, or the package for it is not installed.
+        """
+        if self.address is None:
+            return
+        try:
+            fsspec.core.url_to_fs(self.address)
+        except ImportError as error:
+            kind = self.address.split(":", 1)[0]
+            raise PipelineError(
+                f"--share {kind}://…: {error}; for s3 run `uv sync --extra s3`, else `uv pip install` that package"
+            ) from error
+        except ValueError as error:
+            raise PipelineError(
+                f"--share: {error}; expected a folder or an fsspec URL such as s3://bucket/rnn"
+            ) from error
 
     def push(self, stored: Stored, record: Record[Any] | None = None) -> None:
         """Copy a result's files, then its record, to the address."""

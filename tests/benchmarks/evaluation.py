@@ -1,4 +1,4 @@
-"""Evaluation of one network on the test reviews, `model.evaluate` against the compiled loops, in turn:
+"""Evaluation of one network on the test reviews, `model.evaluate` of Keras against the compiled loops, in turn:
 `python tests/benchmarks/evaluation.py --data outputs/data/…`.
 
 `--data` names the folder of a prepared dataset, as the flow leaves it under `outputs/data`.
@@ -8,52 +8,63 @@ import argparse
 import os
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 
 def main() -> None:
-    """Time both sides and print a table."""
+    """Time both engines on both networks and print a line for each network."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="a folder with test.parquet")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
 
-    import numpy as np
     import tensorflow as tf
 
-    from tasks.data.tokens import read_column, read_tokens
+    tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
+    for name in ("simple_rnn", "lstm"):
+        seconds = time_engines(engines(name, arguments.data / "test.parquet", arguments.threads), arguments.rounds)
+        keras, compiled = (statistics.median(seconds[engine]) for engine in ("keras", "compiled"))
+        ratios = [a / b for a, b in zip(seconds["keras"], seconds["compiled"], strict=True)]
+        print(
+            f"{name:12} keras {keras:6.2f} s, compiled {compiled:6.2f} s, ratio {statistics.median(ratios):5.1f} "
+            f"({min(ratios):.1f} to {max(ratios):.1f}), {arguments.threads} threads"
+        )
+
+
+def engines(name: str, path: Path, threads: int) -> dict[str, Callable[[], object]]:
+    """What each engine does to evaluate an untrained network of the tutorial's sizes."""
+    import numpy as np
+
+    from tasks.data.parquet import read_column, read_tokens
     from tasks.models.compiled_learner import CompiledLearner
     from tasks.models.keras_model import build
     from tasks.models.spec import preset
 
-    tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
-    tokens, labels = (
-        read(arguments.data / "test.parquet") for read in (read_tokens, lambda p: read_column(p, "label"))
-    )
-    padded = tokens.astype(np.int32)
-    for name in ("simple_rnn", "lstm"):
-        spec = preset(name, 32, 32, 0.0)
-        model = build(spec, 10_000, 0.001, 0)
-        learner = CompiledLearner(spec, model, arguments.threads)
-        times: dict[str, list[float]] = {"keras": [], "ours": []}
-        for number in range(arguments.rounds + 1):
-            for side, work in (
-                ("keras", lambda m=model: m.evaluate(padded, labels, batch_size=128, verbose=0)),
-                ("ours", lambda one=learner: one.predict(tokens)),
-            ):
-                began = time.perf_counter()
-                work()
-                if number:
-                    times[side].append(time.perf_counter() - began)
-        keras, ours = (statistics.median(times[side]) for side in ("keras", "ours"))
-        ratios = [a / b for a, b in zip(times["keras"], times["ours"], strict=True)]
-        print(
-            f"{name:12} keras {keras:6.2f} s, ours {ours:6.2f} s, ratio {statistics.median(ratios):5.1f} "
-            f"({min(ratios):.1f} to {max(ratios):.1f}), {arguments.threads} threads"
-        )
+    spec = preset(name, 32, 32, 0.0)
+    model = build(spec, 10_000, 0.001, 0)
+    learner = CompiledLearner(spec, model, threads)
+    tokens, labels = read_tokens(path), read_column(path, "label")
+    inputs = tokens.astype(np.int32)
+    return {
+        "keras": lambda: model.evaluate(inputs, labels, batch_size=128, verbose=0),
+        "compiled": lambda: learner.predict(tokens),
+    }
+
+
+def time_engines(engines: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each engine in each round; a first round warms up and is not counted."""
+    seconds: dict[str, list[float]] = {engine: [] for engine in engines}
+    for number in range(rounds + 1):
+        for engine, evaluate in engines.items():
+            started = time.perf_counter()
+            evaluate()
+            if number:
+                seconds[engine].append(time.perf_counter() - started)
+    return seconds
 
 
 if __name__ == "__main__":

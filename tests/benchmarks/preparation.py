@@ -82,31 +82,32 @@ def by_ours(data: Path) -> None:
     """Find the file and prepare it, with all checks and descriptions."""
     began = time.perf_counter()
     from tasks.data.imdb_npz import write_imdb_npz
-    from tasks.fetch import find_source
-    from tasks.prepare import prepare_dataset
+    from tasks.fetch import fetch
+    from tasks.prepare import prepare
     from tests.conftest import random_reviews
 
     with tempfile.TemporaryDirectory() as folder:
         tiny = Path(folder) / "imdb.npz"
         write_imdb_npz(tiny, random_reviews(20), random_reviews(20))
-        prepare_dataset(find_source(tiny, "auto", Path(folder)), 50, 30, None, Path(folder))
+        prepare(fetch(tiny, "auto", Path(folder)), 50, 30, None, Path(folder))
     imported(began)
     with tempfile.TemporaryDirectory() as folder:
-        source = find_source(data, "auto", Path(folder))
-        prepare_dataset(source, 10_000, 500, None, Path(folder))
+        source = fetch(data, "auto", Path(folder))
+        prepare(source, 10_000, 500, None, Path(folder))
 
 
 def by_training(data: Path) -> None:
     """Prepare, and train a SimpleRNN for one epoch."""
-    from tasks.fetch import find_source
+    from tasks.fetch import fetch
+    from tasks.job import Job
     from tasks.models.spec import TrainingPlan, preset
-    from tasks.prepare import prepare_dataset
-    from tasks.train import Job, train_branch
+    from tasks.prepare import prepare
+    from tasks.train import train
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        dataset = prepare_dataset(find_source(data, "auto", folder), 10_000, 500, None, folder)
-        train_branch(Job(preset("simple_rnn", 32, 32, 0.0), TrainingPlan(1, 128, 0.001, 0.2), dataset, 1, folder))
+        dataset = prepare(fetch(data, "auto", folder), 10_000, 500, None, folder)
+        train(Job(preset("simple_rnn", 32, 32, 0.0), TrainingPlan(1, 128, 0.001, 0.2), dataset, 1, folder))
 
 
 def large() -> None:

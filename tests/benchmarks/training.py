@@ -1,10 +1,10 @@
-"""One epoch of training, stock Keras against the compiled loops, in turn: `python tests/benchmarks/training.py`.
+"""One epoch of training, Keras against the compiled loops, in turn: `python tests/benchmarks/training.py`.
 
 Reads a prepared dataset (the newest under `outputs/data` unless `--data` names a folder), times blocks of training
-steps with the same threads and the same batches, and prints each side's median extrapolated to an epoch of 20,000
-reviews, the ratio of the medians with its spread over the rounds, and how near the loops come to the machine's peak:
-the floating-point operations that the maths needs over the measured time, against a measured matrix product. PyTorch
-and Keras on JAX are timed too where they are installed.
+steps with the same threads and the same batches, and prints the median of each engine extrapolated to an epoch of
+20,000 reviews, the ratio of the medians with its spread over the rounds, and how near the loops come to the machine's
+peak: the floating-point operations that the maths needs over the measured time, against a measured matrix product.
+PyTorch and Keras on JAX are timed too where they are installed.
 """
 
 import argparse
@@ -12,84 +12,106 @@ import importlib.util
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 EPOCH, BATCH = 20_000, 128
 Batches = list[tuple[np.ndarray, np.ndarray]]
+Fit = Callable[[Batches], object]
+
+JAX_PROGRAM = f"""
+import sys, numpy
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from training import model_of
+model = model_of(sys.argv[1])
+for line in sys.stdin:
+    data = numpy.load(line.strip())
+    model.fit(data["x"].astype("int32"), data["y"], batch_size={BATCH}, shuffle=False, verbose=0)
+    print("done", flush=True)
+"""
 
 
 def main() -> None:
-    """Parse, and run each number of threads in a process of its own: TensorFlow fixes its threads once."""
+    """Run each number of threads in a process of its own, because TensorFlow fixes its threads once."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="a folder with train.parquet")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--models", nargs="+", default=["simple_rnn", "lstm"])
-    parser.add_argument("--rounds", type=int, default=8, help="how often each side is timed")
-    parser.add_argument("--steps", type=int, default=5, help="training steps a round")
-    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=8, help="how often each engine is timed")
+    parser.add_argument("--steps", type=int, default=5, help="training steps in a round")
+    parser.add_argument("--measure", type=int, metavar="THREADS", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     arguments.data = arguments.data or newest_dataset()
-    if arguments.one:
-        measure(arguments)
+    if arguments.measure:
+        measure(arguments, arguments.measure)
         return
-    print(f"{'model':12} threads {'side':8} {'s/epoch':>8} {'min':>7} {'max':>7}  ratio {'spread':>13}   peak")
+    print(f"{'model':12} threads {'engine':8} {'s/epoch':>8} {'min':>7} {'max':>7}  ratio {'spread':>13}   peak")
     for threads in arguments.threads:
         limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-        command = [sys.executable, *sys.argv, "--one", str(threads), "--data", str(arguments.data)]
+        command = [sys.executable, *sys.argv, "--measure", str(threads), "--data", str(arguments.data)]
         subprocess.run(command, env=os.environ | limits | {"TF_CPP_MIN_LOG_LEVEL": "3"}, check=True)
 
 
 def newest_dataset() -> Path:
     """The dataset that was prepared last."""
-    folders = sorted(Path("outputs/data").glob("*/train.parquet"), key=lambda path: path.stat().st_mtime)
-    if not folders:
+    files = sorted(Path("outputs/data").glob("*/train.parquet"), key=lambda path: path.stat().st_mtime)
+    if not files:
         sys.exit("No dataset under outputs/data: run `python flows/main.py --data imdb.npz` first, or give --data")
-    return folders[-1].parent
+    return files[-1].parent
 
 
-def measure(arguments: argparse.Namespace) -> None:
-    """Time every side of every model with the given number of threads."""
-    from tasks.data.tokens import read_column, read_tokens
+def measure(arguments: argparse.Namespace, threads: int) -> None:
+    """Time every engine on every model and print a line for each."""
+    from tasks.data.parquet import read_column, read_tokens
 
     path = arguments.data / "train.parquet"
     tokens, labels = read_tokens(path), read_column(path, "label")
     for name in arguments.models:
-        sides = {"keras": keras_side(name, arguments.one), "ours": our_side(name, arguments.one)}
-        if importlib.util.find_spec("torch"):
-            sides["torch"] = torch_side(name, arguments.one)
-        if importlib.util.find_spec("jax"):
-            sides["jax"] = jax_side(name)
-        times = run(sides, tokens, labels, arguments.rounds, arguments.steps)
-        share = flops(name, tokens[:EPOCH]) / (np.median(times["ours"]) * peak(arguments.one))
-        for side, seconds in times.items():
-            ratios = np.array(times["keras"]) / np.array(seconds)
-            line = f"{name:12} {arguments.one:7} {side:8} {np.median(seconds):8.2f} {min(seconds):7.2f}"
-            line += f" {max(seconds):7.2f} {np.median(ratios):6.1f} {min(ratios):6.1f}-{max(ratios):6.1f}"
-            print(line, f"{share:6.1%}" if side == "ours" else "", flush=True)
+        seconds = time_engines(engines(name, threads), tokens, labels, arguments.rounds, arguments.steps)
+        share = operations(name, tokens[:EPOCH]) / (np.median(seconds["compiled"]) * peak(threads))
+        for engine, times in seconds.items():
+            ratios = np.array(seconds["keras"]) / np.array(times)
+            line = f"{name:12} {threads:7} {engine:8} {np.median(times):8.2f} {min(times):7.2f} {max(times):7.2f}"
+            line += f" {np.median(ratios):6.1f} {min(ratios):6.1f}-{max(ratios):6.1f}"
+            print(line, f"{share:6.1%}" if engine == "compiled" else "", flush=True)
 
 
-def run(
-    sides: dict[str, Callable[[Batches], object]], tokens: np.ndarray, labels: np.ndarray, rounds: int, steps: int
+def engines(name: str, threads: int) -> dict[str, Fit]:
+    """How each installed engine trains a model on some batches."""
+    fits = {"keras": keras_fit(name, threads), "compiled": compiled_fit(name, threads)}
+    if importlib.util.find_spec("torch"):
+        fits["torch"] = torch_fit(name, threads)
+    if importlib.util.find_spec("jax"):
+        fits["jax"] = jax_fit(name)
+    return fits
+
+
+def time_engines(
+    engines: dict[str, Fit], tokens: np.ndarray, labels: np.ndarray, rounds: int, steps: int
 ) -> dict[str, list[float]]:
-    """Seconds an epoch for each round and side; sides take turns on the same batches, a first round is not counted."""
+    """Seconds per epoch of each engine in each round; engines take turns on the same batches.
+
+    A first round warms up and is not counted.
+    """
     random = np.random.default_rng(0)
-    times: dict[str, list[float]] = {side: [] for side in sides}
+    seconds: dict[str, list[float]] = {engine: [] for engine in engines}
     for number in range(rounds + 1):
         rows = [random.integers(0, EPOCH, BATCH) for _ in range(steps)]
         batches = [(tokens[chosen], labels[chosen]) for chosen in rows]
-        for side, fit in sides.items():
-            began = time.perf_counter()
+        for engine, fit in engines.items():
+            started = time.perf_counter()
             fit(batches)
             if number:
-                times[side].append((time.perf_counter() - began) / steps * EPOCH / BATCH)
-    return times
+                seconds[engine].append((time.perf_counter() - started) / steps * EPOCH / BATCH)
+    return seconds
 
 
-def model_of(name: str) -> object:
+def model_of(name: str) -> Any:
     """The compiled Keras model of a preset with the tutorial's sizes."""
     from tasks.models.keras_model import build
     from tasks.models.spec import preset
@@ -97,8 +119,14 @@ def model_of(name: str) -> object:
     return build(preset(name, 32, 32, 0.0), 10_000, 0.001, 0)
 
 
-def keras_side(name: str, threads: int) -> Callable[[Batches], object]:
-    """Stock Keras 3: its layers and its `fit`."""
+def joined(batches: Batches) -> tuple[np.ndarray, np.ndarray]:
+    """The tokens and labels of all batches."""
+    tokens, labels = zip(*batches, strict=True)
+    return np.concatenate(tokens), np.concatenate(labels)
+
+
+def keras_fit(name: str, threads: int) -> Fit:
+    """Keras on TensorFlow: its layers and its `fit`."""
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -106,13 +134,13 @@ def keras_side(name: str, threads: int) -> Callable[[Batches], object]:
     model = model_of(name)
 
     def fit(batches: Batches) -> object:
-        x, y = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+        x, y = joined(batches)
         return model.fit(x.astype(np.int32), y, batch_size=BATCH, shuffle=False, verbose=0)
 
     return fit
 
 
-def our_side(name: str, threads: int) -> Callable[[Batches], object]:
+def compiled_fit(name: str, threads: int) -> Fit:
     """The compiled loops."""
     from tasks.models.compiled_learner import CompiledLearner
     from tasks.models.spec import preset
@@ -120,8 +148,8 @@ def our_side(name: str, threads: int) -> Callable[[Batches], object]:
     return CompiledLearner(preset(name, 32, 32, 0.0), model_of(name), threads).fit_epoch
 
 
-def torch_side(name: str, threads: int) -> Callable[[Batches], object]:
-    """The same network in PyTorch, padded as it is."""
+def torch_fit(name: str, threads: int) -> Fit:
+    """The same network in PyTorch, on padded batches."""
     import torch
 
     torch.set_num_threads(threads)
@@ -141,26 +169,18 @@ def torch_side(name: str, threads: int) -> Callable[[Batches], object]:
     return fit
 
 
-def jax_side(name: str) -> Callable[[Batches], object]:
-    """Keras on JAX, in a process of its own: a process has one backend. It is told the batches by their number."""
-    script = f"""import sys, numpy
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-from training import model_of
-model = model_of({name!r})
-for line in sys.stdin:
-    data = numpy.load(line.strip())
-    model.fit(data["x"].astype("int32"), data["y"], batch_size={BATCH}, shuffle=False, verbose=0)
-    print("done", flush=True)
-"""
-    environment = os.environ | {"KERAS_BACKEND": "jax"}
+def jax_fit(name: str) -> Fit:
+    """Keras on JAX, in a process of its own because a process has one backend; it reads batches from files."""
     process = subprocess.Popen(
-        [sys.executable, "-c", script], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", JAX_PROGRAM, name],
+        env=os.environ | {"KERAS_BACKEND": "jax"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
 
     def fit(batches: Batches) -> None:
-        import tempfile
-
-        x, y = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+        x, y = joined(batches)
         with tempfile.NamedTemporaryFile(suffix=".npz") as file:
             np.savez(file, x=x, y=y)
             file.flush()
@@ -173,23 +193,23 @@ for line in sys.stdin:
     return fit
 
 
-def flops(name: str, tokens: np.ndarray) -> float:
-    """Operations that an epoch's maths needs: for each word the two products of a gate, forward and twice backward."""
+def operations(name: str, tokens: np.ndarray) -> float:
+    """Operations that an epoch's maths needs: for each token the two products of a gate, forward and twice backward."""
     gates = {"simple_rnn": 1, "lstm": 4}[name]
     return 3 * 2 * (32 + 32) * 32 * gates * float(np.count_nonzero(tokens))
 
 
 def peak(threads: int) -> float:
-    """Operations a second of a large matrix product, the best of five."""
+    """Operations per second of a large matrix product, the best of five."""
     from threadpoolctl import threadpool_limits
 
     matrix = np.ones((2_000, 2_000), np.float32)
     best = float("inf")
     with threadpool_limits(threads):
         for _ in range(5):
-            began = time.perf_counter()
+            started = time.perf_counter()
             matrix @ matrix
-            best = min(best, time.perf_counter() - began)
+            best = min(best, time.perf_counter() - started)
     return 2 * 2_000**3 / best
 
 

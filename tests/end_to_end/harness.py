@@ -19,7 +19,7 @@ import tenacity
 
 PREFECT = Path(sys.executable).parent / "prefect"
 ROOT = Path(__file__).parent.parent.parent
-SMALL = ("--source", "sample", "--reviews", "600", "--steps", "120", "--epochs", "6")
+SMALL = ("--source", "sample", "--reviews", "600", "--max-length", "120", "--epochs", "6")
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:

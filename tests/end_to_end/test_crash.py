@@ -32,7 +32,7 @@ def test_branches_overlap_in_time(undisturbed: tuple[Path, dict[str, Any]]) -> N
 
 
 @pytest.mark.parametrize("stage", ["Beginning flow run", "evaluate lstm seed 1"])
-def test_a_killed_run_goes_on_to_the_same_bits(
+def test_a_killed_run_resumes_and_ends_with_the_same_bits(
     stage: str, home: Path, undisturbed: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
     run = Process.main(home, *SMALL, "--outputs", tmp_path)
@@ -55,7 +55,7 @@ def test_a_run_killed_in_an_epoch_repeats_only_that_and_is_marked_as_crashed_wit
     again.wait_for("was left by a dead process: marked as crashed")
     assert again.wait() == 0, again.output
     assert outcome(tmp_path) == undisturbed[1]
-    line = next(line for line in again.lines if re.search("lstm seed 1: (goes on after epoch|reused)", line))
+    line = next(line for line in again.lines if re.search("lstm seed 1: (resumes after epoch|reused)", line))
     assert "reused" in line or int(line.split("after epoch ")[1]) >= 3
     newest = """
 from prefect.client.schemas.sorting import FlowRunSort
@@ -87,7 +87,7 @@ def test_a_server_that_goes_away_while_branches_start_does_not_stop_the_run_for_
     assert "Error: The Prefect server no longer answers" in run.output
 
 
-def test_a_branch_whose_process_is_killed_goes_on_in_the_same_run(
+def test_a_branch_whose_process_is_killed_resumes_in_the_same_run(
     home: Path, undisturbed: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
     run = Process.main(home, *SMALL, "--outputs", tmp_path)
@@ -125,13 +125,13 @@ def test_a_configured_server_that_goes_away_stops_no_training(
     assert "trained by" not in again.output
 
 
-def test_ctrl_c_ends_within_five_seconds_and_says_how_to_go_on(home: Path, tmp_path: Path) -> None:
+def test_ctrl_c_ends_within_five_seconds_and_says_how_to_resume(home: Path, tmp_path: Path) -> None:
     run = Process.main(home, *SMALL[:-1], "500", "--outputs", tmp_path)
     run.wait_for("lstm seed 1: epoch 1/500")
     below = run.children()
     run.interrupt()
     assert run.wait(5) == 130
-    assert "Stopped. The same command goes on" in run.output
+    assert "Stopped. The same command resumes" in run.output
     assert "Traceback" not in run.output
     assert wait_until_gone(below, 1) == []
 

@@ -96,7 +96,8 @@ def test_a_schedule_of_every_minute_fires(deployed: Served, tmp_path: Path) -> N
 
 
 def test_a_worker_that_is_killed_loses_nothing(deployed: Served, tmp_path: Path) -> None:
-    settings = {"data": {"source": "sample", "reviews": 600, "steps": 120}, "training": {"epochs": 6}}
+    former_name = {"steps": 120}  # Of `max_length`, as in parameters of earlier versions.
+    settings = {"data": {"source": "sample", "reviews": 600} | former_name, "training": {"epochs": 6}}
     text = json.dumps(settings | {"run": {"outputs": str(tmp_path)}})
     assert deployed.worker
     already = len(deployed.worker.lines)
@@ -110,7 +111,7 @@ def test_a_worker_that_is_killed_loses_nothing(deployed: Served, tmp_path: Path)
     deployed.start_worker()
     again = Process.main(deployed.home, *SMALL, "--outputs", tmp_path, **deployed.settings)
     assert again.wait() == 0, again.output
-    line = next(line for line in again.lines if re.search("lstm seed 1: (goes on after epoch|reused)", line))
+    line = next(line for line in again.lines if re.search("lstm seed 1: (resumes after epoch|reused)", line))
     assert "reused" in line or int(line.split("after epoch ")[1]) >= 2
     assert len(outcome(tmp_path)["curves"]["lstm 1"]) == 6
 

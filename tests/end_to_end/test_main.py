@@ -126,8 +126,11 @@ asyncio.run(main())
 
 
 def test_a_wrong_setting_is_named_and_gives_status_2(home: Path, tmp_path: Path) -> None:
-    done = run(home, "--words", "3", "--outputs", tmp_path)
-    assert (done.returncode, done.stderr) == (2, "Error: --words '3' found; should be greater than or equal to 4\n")
+    done = run(home, "--vocabulary-size", "3", "--outputs", tmp_path)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "Error: --vocabulary-size: found '3'; it should be greater than or equal to 4\n",
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -147,7 +150,8 @@ def test_help_shows_every_setting(home: Path) -> None:
     shown = run(home, "--help").stdout
     for option in (
         "--data",
-        "--words",
+        "--vocabulary-size",
+        "--max-length",
         "--models",
         "--units",
         "--epochs",

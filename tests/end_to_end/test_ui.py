@@ -25,7 +25,7 @@ from tests.end_to_end.harness import Process
 def run(deployed: Served, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The id of a finished run."""
     outputs = tmp_path_factory.mktemp("outputs")
-    small = ("--source", "sample", "--reviews", "800", "--steps", "200", "--epochs", "5", "--outputs", outputs)
+    small = ("--source", "sample", "--reviews", "800", "--max-length", "200", "--epochs", "5", "--outputs", outputs)
     process = Process.main(deployed.home, *small, **deployed.settings)
     assert process.wait() == 0, process.output
     found = re.search(r"In the UI: (\S+)", process.output)

@@ -15,7 +15,8 @@ from prefect.logging import disable_run_logger
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from flows.config import RunSettings, Settings
-from flows.run import Run
+from flows.run import Row, Run
+from tasks.results.errors import PipelineError
 from tasks.storage.files import sha256_of_file
 from tasks.storage.reuse import LOGGER, Logger, Record, step
 
@@ -109,7 +110,7 @@ def test_rows_run_side_by_side_and_feed_the_next_step(tmp_path: Path, calls: lis
     def work(run: Run) -> None:
         writing = run.each(write, ["a", "b"], [tmp_path] * 2)
         copying = run.each(copy, ["a", "b"], writing)
-        results.extend(run.results(copy, copying))
+        results.extend(text for text in run.results(copy, copying) if text)
         assert list(run.clock.laps) == ["copy"]
 
     run_id = in_a_run(tmp_path, lambda run: run.side_by_side(lambda run, _: work(run), [FakeJob()]))
@@ -128,14 +129,14 @@ class FakeJob:
 def test_a_row_that_is_there_starts_nothing(tmp_path: Path, calls: list[str]) -> None:
     with disable_run_logger():
         write.keep("a", tmp_path)
-    rows: list[Any] = []
+    rows: list[Row] = []
 
     def work(run: Run) -> None:
         rows.extend(run.each(write, ["a", "b"], [tmp_path] * 2))
         run.results(write, rows)
 
     run_id = in_a_run(tmp_path, lambda run: run.side_by_side(lambda run, _: work(run), [FakeJob()]))
-    assert isinstance(rows[0], Text)
+    assert isinstance(rows[0].pending, Text)
     assert_states(run_id, {"write a": "Cached", "write b": "Completed"})
     assert calls == ["a", "b"]
 
@@ -151,3 +152,40 @@ def test_tags_are_added_to_those_of_the_run(tmp_path: Path) -> None:
     run_id = in_a_run(tmp_path, lambda run: run.tag("b", "a"))
     with get_client(sync_client=True) as client:
         assert client.read_flow_run(UUID(run_id)).tags == ["a", "b"]
+
+
+@step(title="try {name}", record=text_record)
+def write_unless_bad(name: str, folder: Path, *, logger: Logger = LOGGER) -> Text:
+    """Write a file, unless it is called "bad"."""
+    if name == "bad":
+        raise PipelineError("it is bad")
+    return write(name, folder, logger=logger)
+
+
+def test_a_row_that_fails_leaves_the_others_and_fails_the_run_at_its_end(tmp_path: Path, calls: list[str]) -> None:
+    results: list[Text | None] = []
+
+    def work(run: Run) -> None:
+        writing = run.each(write_unless_bad, ["bad", "b"], [tmp_path] * 2)
+        copying = run.each(copy, ["bad", "b"], writing)
+        assert run.results(write_unless_bad, writing)[0] is None
+        results.extend(run.results(copy, copying))
+        assert run.failures == ["try bad: it is bad"]
+
+    def whole(run: Run) -> None:
+        run.side_by_side(lambda run, _: work(run), [FakeJob()])
+        run.finish()
+
+    with pytest.raises(PipelineError, match="try bad: it is bad"):
+        in_a_run(tmp_path, whole)
+    assert results[0] is None
+    assert results[1] is not None
+    assert calls == ["b", "copy b"]
+
+
+def test_a_run_of_which_nothing_is_left_fails_at_once(tmp_path: Path) -> None:
+    def work(run: Run) -> None:
+        run.results(write_unless_bad, run.each(write_unless_bad, ["bad"], [tmp_path]))
+
+    with pytest.raises(PipelineError, match="try bad: it is bad"):
+        in_a_run(tmp_path, lambda run: run.side_by_side(lambda run, _: work(run), [FakeJob()]))

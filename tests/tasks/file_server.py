@@ -19,6 +19,7 @@ class FileServer(ThreadingHTTPServer):
         self.requests: list[str | None] = []
         self.content = CONTENT
         self.resumes = True
+        self.retry_after: str | None = None
 
     @property
     def base(self) -> str:
@@ -33,7 +34,11 @@ class Handler(BaseHTTPRequestHandler):
         self.server.requests.append(wanted)
         fault = self.server.faults.pop(0) if self.server.faults else ""
         if fault == "503" or self.path.endswith(".json"):
-            self.send_error(503 if fault == "503" else 404)
+            self.send_response(503 if fault == "503" else 404)
+            if self.server.retry_after:
+                self.send_header("Retry-After", self.server.retry_after)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
             return
         start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and self.server.resumes else 0
         body = self.server.content[start:]

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.data.tokens import read_tokens
+from tasks.data.parquet import read_tokens
 from tasks.evaluate import evaluate
 from tasks.job import Job
 from tasks.models.spec import TrainingPlan, preset

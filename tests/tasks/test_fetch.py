@@ -16,7 +16,7 @@ UNREACHABLE = "http://127.0.0.1:9/"
 @pytest.fixture
 def no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """No network, and no waiting between attempts."""
-    monkeypatch.setattr(download, "wait_exponential_jitter", lambda **_: lambda _state: 0.0)
+    monkeypatch.setattr(download, "BACK_OFF", lambda _: 0.0)
 
 
 @pytest.mark.usefixtures("no_wait")
@@ -39,7 +39,7 @@ def test_an_own_file_comes_first_and_its_hash_is_recorded(npz: Path, tmp_path: P
 
 
 def test_a_missing_own_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="none.npz: there is no such file"):
+    with pytest.raises(DataError, match="none.npz: no such file"):
         fetch(tmp_path / "none.npz", "auto", tmp_path, base=UNREACHABLE)
 
 
@@ -47,12 +47,14 @@ def test_a_missing_own_file_is_named(tmp_path: Path) -> None:
 def test_the_cache_comes_before_kaggle_and_kaggle_before_the_network(
     npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "is_imdb", lambda *_: True)
     kaggle = tmp_path / "input" / "keras-imdb" / "imdb.npz"
     kaggle.parent.mkdir(parents=True)
     kaggle.write_bytes(npz.read_bytes())
     monkeypatch.setattr(module, "KAGGLE", (str(tmp_path / "input" / "*" / "imdb.npz"),))
     assert fetch(None, "imdb", tmp_path / "cache", base=UNREACHABLE).path == kaggle
     cached = tmp_path / "cache" / "imdb.npz"
+    cached.parent.mkdir(exist_ok=True)
     cached.write_bytes(npz.read_bytes())
     assert fetch(None, "imdb", tmp_path / "cache", base=UNREACHABLE).path == cached
 
@@ -101,3 +103,32 @@ def test_the_sample_on_request_is_kept(tmp_path: Path) -> None:
     record = fetch.record(None, "sample", tmp_path)
     assert record
     assert record.read() == source
+
+
+@pytest.mark.usefixtures("no_wait")
+def test_a_file_in_the_cache_that_is_not_imdb_is_not_called_imdb(
+    npz: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cached = tmp_path / "imdb.npz"
+    cached.write_bytes(npz.read_bytes())
+    with pytest.raises(NetworkError):
+        fetch(None, "imdb", tmp_path, base=UNREACHABLE)
+    assert "not the IMDB reviews" in caplog.text
+    assert (tmp_path / "imdb.npz.other").read_bytes() == npz.read_bytes()
+
+
+@pytest.mark.usefixtures("no_wait")
+@pytest.mark.parametrize("damage", [b"", b"PK damaged"])
+def test_a_damaged_sample_is_made_again(tmp_path: Path, damage: bytes) -> None:
+    first = fetch.keep(None, "sample", tmp_path)
+    first.path.write_bytes(damage)
+    assert fetch.keep(None, "sample", tmp_path) == first
+    assert fetch(None, "auto", tmp_path, base=UNREACHABLE) == first
+
+
+def test_an_unreachable_word_index_costs_only_the_words(
+    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "NPZ_SHA256", SHA256)
+    assert fetch(None, "imdb", tmp_path, base=server.base).word_index is None
+    assert "No word index" in caplog.text

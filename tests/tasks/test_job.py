@@ -6,6 +6,7 @@ import pytest
 from tasks.job import RECORD, Job
 from tasks.models.spec import TrainingPlan, preset
 from tasks.results.data import Dataset
+from tasks.results.errors import PipelineError
 
 
 @pytest.fixture
@@ -39,3 +40,10 @@ def test_threads_are_shared_fairly_and_passed_on(job: Job, monkeypatch: pytest.M
     assert jobs[1].threads() == 8
     many = replace(job, siblings=tuple(job.root / str(number) for number in range(20)))
     assert many.threads() == 1
+
+
+@pytest.mark.parametrize(("validation", "left"), [(1e-17, "120 are left to train on and 0"), (0.99999, "0 are left")])
+def test_a_plan_that_leaves_nothing_to_train_or_validate_on_is_refused(job: Job, validation: float, left: str) -> None:
+    with pytest.raises(PipelineError, match=left):
+        replace(job, plan=replace(job.plan, validation=validation)).check()
+    job.check()

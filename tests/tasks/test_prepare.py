@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.data.tokens import read_column, read_tokens
-from tasks.prepare import check, prepare
+from tasks.data.parquet import read_column, read_tokens
+from tasks.prepare import prepare
 from tasks.results.data import Dataset, Source
 from tasks.results.errors import DataError
 
@@ -82,22 +82,6 @@ def test_a_failure_leaves_nothing_half_written(source: Source, tmp_path: Path, m
     with pytest.raises(DataError):
         prepare.keep(source, 50, 30, None, tmp_path / "data")
     assert [path.suffix for path in (tmp_path / "data").iterdir()] == [".lock"]
-
-
-def test_one_label_only_is_reported_with_all_faults(dataset: Dataset) -> None:
-    for split in (dataset.train, dataset.test):
-        table = pq.read_table(split.path)
-        ones = np.ones(len(table), np.uint8)
-        table = table.set_column(1, table.schema.field("label"), [ones])
-        pq.write_table(table, split.path)
-    with pytest.raises(DataError) as caught:
-        check(dataset.folder, 50, 30)
-    assert str(caught.value).count("labels [1], expected 0 and 1") == 2
-
-
-def test_a_wrong_schema_is_reported(dataset: Dataset) -> None:
-    with pytest.raises(DataError, match=r"train.parquet: schema"):
-        check(dataset.folder, 50, 31)
 
 
 def test_the_first_reviews_only(source: Source, tmp_path: Path, dataset: Dataset) -> None:

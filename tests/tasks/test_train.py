@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.data.tokens import read_tokens
+from tasks.data.parquet import read_tokens
 from tasks.job import Job
 from tasks.models.spec import ModelSpec, TrainingPlan, preset
 from tasks.results.data import Dataset

@@ -26,7 +26,8 @@ class Dense:
     def forward(self, inputs: Floats) -> Floats:
         """Probabilities, shape (reviews,), from shape (reviews, units)."""
         logits = inputs @ self.weights.kernel[:, 0] + self.weights.bias[0]
-        return (0.5 + 0.5 * np.tanh(0.5 * logits)).astype(np.float32)
+        probabilities: Floats = (0.5 + 0.5 * np.tanh(0.5 * logits)).astype(np.float32)
+        return probabilities
 
     def backward(self, inputs: Floats, d_logits: Floats) -> tuple[Floats, DenseWeights]:
         """Gradients of the inputs, shape (reviews, units), and of the weights."""

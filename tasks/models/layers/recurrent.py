@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -195,7 +196,7 @@ class Recurrent:
         self,
         layer_pass: LayerPass,
         d_final: Floats,
-        d_outputs: SequenceGradient | None,
+        d_outputs: SequenceGradient,
         workspace: Workspace,
         vanished: float = VANISHED,
     ) -> tuple[SequenceGradient, list[CellWeights]]:
@@ -204,14 +205,12 @@ class Recurrent:
         Args:
             layer_pass: from `forward`.
             d_final: gradient of the outputs after the last timestep, shape (reviews, outputs).
-            d_outputs: gradient of all outputs, where a layer above reads them.
+            d_outputs: gradient of all outputs, or `no_gradient`.
             workspace: where the result stands until the next batch.
             vanished: gradients this small are taken for zero.
         """
         sequence = layer_pass.sequences[0]
         timesteps, features = len(sequence.layout.batch_sizes), sequence.entries.values.shape[1]
-        if d_outputs is None:
-            d_outputs = SequenceGradient(np.zeros((0, self.outputs), np.float32), np.zeros(timesteps, np.int32))
         values = workspace.take(f"{self._name} d_inputs", timesteps * sequence.reviews, (features,))
         d_inputs = SequenceGradient(values, np.zeros(timesteps, np.int32))
         gradients = [
@@ -221,6 +220,16 @@ class Recurrent:
         return d_inputs, gradients
 
 
+def no_gradient(timesteps: int, outputs: int) -> SequenceGradient:
+    """Of outputs that no layer above reads."""
+    return SequenceGradient(np.zeros((0, outputs), np.float32), np.zeros(timesteps, np.int32))
+
+
 def add_gradients(groups: Iterable[list[CellWeights]]) -> list[CellWeights]:
     """The sum over groups of what `Recurrent.backward` gives, for each direction."""
-    return [CellWeights(*map(sum, zip(*parts, strict=True))) for parts in zip(*groups, strict=True)]
+    return [CellWeights(*map(add_up, zip(*parts, strict=True))) for parts in zip(*groups, strict=True)]
+
+
+def add_up(arrays: Iterable[Floats]) -> Floats:
+    """The sum of arrays, in their order."""
+    return reduce(np.add, arrays)

@@ -22,7 +22,7 @@ TILE_ROWS, TILE_VECTORS = (8, 2) if _WIDE else (6, 1)
 LANES = 16
 TILE_COLUMNS = TILE_VECTORS * LANES
 
-_POINTER = types.CPointer(types.float32)
+_POINTER = types.CPointer(types.float32)  # type: ignore[attr-defined]
 _INDEX = ir.IntType(64)
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tasks.data.batches import TrainingReviews
-from tasks.data.tokens import read_column, read_tokens
+from tasks.data.parquet import read_column, read_tokens
 from tasks.results.data import Dataset
 
 

@@ -62,8 +62,8 @@ def test_reads_every_binary_pickle_protocol(tmp_path: Path, protocol: int) -> No
 
 
 def test_reads_more_than_one_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.data.imdb_npz._CHUNK_BYTES", 64)
-    monkeypatch.setattr("tasks.data.imdb_npz._PROLOGUE_BYTES", 512)
+    monkeypatch.setattr("tasks.data.pickled_lists._CHUNK_BYTES", 64)
+    monkeypatch.setattr("tasks.data.pickled_lists._PROLOGUE_BYTES", 512)
     expected = random_reviews(400)
     write_imdb_npz(tmp_path / "imdb.npz", expected, expected)
     found, _ = read_imdb_npz(tmp_path / "imdb.npz")

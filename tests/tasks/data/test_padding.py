@@ -58,8 +58,10 @@ def test_lengths_count_the_start_token() -> None:
 
 
 def test_unknown_rate_is_the_share_of_words_outside_the_vocabulary() -> None:
-    assert unknown_rate(make_reviews([[1, 6], [7, 8]], [0, 1]), 10) == 0.5
-    assert unknown_rate(make_reviews([[]], [0]), 10) == 0.0
+    reviews = make_reviews([[1, 6], [7, 8], [9]], [0, 1, 1])
+    assert unknown_rate(reviews, np.array([0, 1]), 10) == 0.5
+    assert unknown_rate(reviews, np.array([2, 0]), 10) == pytest.approx(1 / 3)
+    assert unknown_rate(make_reviews([[]], [0]), np.array([0]), 10) == 0.0
 
 
 @pytest.mark.parametrize(

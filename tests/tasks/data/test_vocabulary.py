@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tasks.data import vocabulary
-from tasks.data.vocabulary import read_word_index, words_by_token, words_of
+from tasks.data.vocabulary import read_vocabulary, read_word_index, words_by_token, words_of, write_vocabulary
 from tasks.results.errors import DataError
 
 
@@ -43,3 +43,15 @@ def test_a_large_index_is_refused_unread(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "index.json").write_text('{"a": 1}')
     with pytest.raises(DataError, match="at most 3"):
         read_word_index(tmp_path / "index.json")
+
+
+def test_a_vocabulary_is_the_part_of_the_word_index_that_it_covers(tmp_path: Path) -> None:
+    (tmp_path / "index.json").write_text('{"the": 1, "film": 6, "rare": 7}')
+    write_vocabulary(tmp_path / "vocabulary.json", tmp_path / "index.json", 10)
+    assert read_vocabulary(tmp_path / "vocabulary.json") == {"the": 1, "film": 6}
+
+
+def test_without_a_word_index_the_vocabulary_is_empty(tmp_path: Path) -> None:
+    write_vocabulary(tmp_path / "vocabulary.json", None, 10)
+    assert read_vocabulary(tmp_path / "vocabulary.json") == {}
+    assert words_of([4], words_by_token(tmp_path / "vocabulary.json")) == ["⟨4⟩"]

@@ -1,4 +1,5 @@
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tests.tasks.file_server import CONTENT, SHA256, FileServer, serving
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
     """The file server, without waiting between attempts."""
-    monkeypatch.setattr(module, "wait_exponential_jitter", lambda **_: lambda _state: 0.0)
+    monkeypatch.setattr(module, "BACK_OFF", lambda _: 0.0)
     with serving() as server:
         yield server
 
@@ -77,3 +78,40 @@ def test_two_at_once_download_once(server: FileServer, tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert len(server.requests) == 1
+
+
+def test_the_server_says_when_to_try_again(server: FileServer, tmp_path: Path) -> None:
+    server.faults, server.retry_after = ["503"], "1"
+    started = time.monotonic()
+    download(f"{server.base}imdb.npz", tmp_path / "imdb.npz", SHA256)
+    assert time.monotonic() - started > 0.9
+
+
+def test_a_download_that_drips_has_an_end_and_can_be_resumed(
+    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_SECONDS", 0.0)
+    with pytest.raises(NetworkError, match="too slow"):
+        download(f"{server.base}imdb.npz", tmp_path / "imdb.npz", SHA256)
+    assert len(server.requests) == 1
+    monkeypatch.undo()
+    assert download(f"{server.base}imdb.npz", tmp_path / "imdb.npz", SHA256).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("url", ["http://[", "no scheme", "http://a b/", "ftp://example.org/imdb.npz"])
+def test_an_address_that_is_none_is_a_network_error(url: str, tmp_path: Path) -> None:
+    with pytest.raises(NetworkError, match="no download"):
+        download(url, tmp_path / "imdb.npz", SHA256)
+
+
+def test_a_part_that_is_a_link_is_not_written_through(server: FileServer, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.write_bytes(b"theirs")
+    (tmp_path / "imdb.npz.part").symlink_to(theirs)
+    download(f"{server.base}imdb.npz", tmp_path / "imdb.npz", SHA256)
+    assert theirs.read_bytes() == b"theirs"
+
+
+def test_a_cached_file_that_was_changed_is_fetched_again(server: FileServer, tmp_path: Path) -> None:
+    (tmp_path / "imdb.npz").write_bytes(b"changed")
+    assert download(f"{server.base}imdb.npz", tmp_path / "imdb.npz", SHA256).read_bytes() == CONTENT

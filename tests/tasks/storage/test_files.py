@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from tasks.results.errors import PipelineError
 from tasks.storage.files import (
     atomic_path,
     fingerprint,
     is_whole,
     point,
     read_json,
+    remove,
     sha256_of_file,
     write_bytes,
     write_json,
@@ -93,3 +95,28 @@ def test_whole_is_every_file_with_its_digest(tmp_path: Path) -> None:
     assert not is_whole(result)
     path.unlink()
     assert not is_whole(result)
+
+
+def test_a_link_in_the_place_of_a_file_is_replaced_and_its_target_stays(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("theirs")
+    link.symlink_to(target)
+    write_bytes(link, b"ours")
+    assert (target.read_text(), link.read_text(), link.is_symlink()) == ("theirs", "ours", False)
+
+
+def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(PipelineError, match="folder: found a folder, expected a file"):
+        write_bytes(tmp_path / "folder", b"ours")
+
+
+def test_removing_a_link_leaves_its_target(tmp_path: Path) -> None:
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target" / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    remove(tmp_path / "link")
+    assert (tmp_path / "target" / "file").exists()
+    remove(tmp_path / "target")
+    remove(tmp_path / "target")
+    assert list(tmp_path.iterdir()) == []

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.results.errors import DataError
+from tasks.results.errors import DataError, PipelineError
 from tasks.storage.files import sha256_of_file
 from tasks.storage.reuse import Record
 from tasks.storage.share import Share
@@ -86,3 +86,19 @@ def test_a_record_of_another_key_brings_nothing(tmp_path: Path) -> None:
     record.path.unlink()
     Share(address, outputs).pull_record(Record(record.path, "another", Made))
     assert not result.path.exists()
+
+
+def test_an_address_of_an_unknown_kind_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match="--share: .*expected a folder or an fsspec URL"):
+        Share("nonsense://bucket/rnn", tmp_path).check()
+    Share(str(tmp_path), tmp_path).check()
+    Share(None, tmp_path).check()
+
+
+def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_: str) -> None:
+        raise ImportError("Install s3fs to access S3")
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", missing)
+    with pytest.raises(PipelineError, match="--share s3://…: Install s3fs to access S3; .*--extra s3"):
+        Share("s3://user:secret@bucket/rnn", tmp_path).check()

@@ -8,14 +8,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tasks.data.imdb_npz import Reviews
 from tasks.data.padding import lengths, padded, token_dtype
+from tasks.data.reviews import Reviews
 from tasks.storage.files import atomic_path
 
 ROW_GROUP = 5_000
 
 
-def schema(words: int, steps: int, metadata: Mapping[str, str]) -> pa.Schema:
+def schema(vocabulary_size: int, max_length: int, metadata: Mapping[str, str]) -> pa.Schema:
     """Columns of a prepared split.
 
     review_id int32 (place in the source file), label uint8 (1 = positive), length int32 (tokens before truncation,
@@ -26,7 +26,7 @@ def schema(words: int, steps: int, metadata: Mapping[str, str]) -> pa.Schema:
             pa.field("review_id", pa.int32(), nullable=False),
             pa.field("label", pa.uint8(), nullable=False),
             pa.field("length", pa.int32(), nullable=False),
-            pa.field("tokens", pa.list_(_token_field(words), steps), nullable=False),
+            pa.field("tokens", pa.list_(_token_field(vocabulary_size), max_length), nullable=False),
         ],
         metadata=dict(metadata),
     )
@@ -36,12 +36,12 @@ def write_split(
     path: Path,
     reviews: Reviews,
     order: NDArray[np.int64],
-    words: int,
-    steps: int,
+    vocabulary_size: int,
+    max_length: int,
     metadata: Mapping[str, str],
 ) -> None:
     """Pad the reviews in the given order and write them, a row group at a time, atomically."""
-    layout = schema(words, steps, metadata)
+    layout = schema(vocabulary_size, max_length, metadata)
     all_lengths = lengths(reviews)
     with (
         atomic_path(path) as temporary,
@@ -49,7 +49,7 @@ def write_split(
     ):
         for start in range(0, len(order), ROW_GROUP):
             rows = order[start : start + ROW_GROUP]
-            values = pa.array(padded(reviews, rows, words, steps).reshape(-1))
+            values = pa.array(padded(reviews, rows, vocabulary_size, max_length).reshape(-1))
             columns = [
                 pa.array(rows.astype(np.int32)),
                 pa.array(reviews.labels[rows]),
@@ -60,14 +60,14 @@ def write_split(
 
 
 def read_tokens(path: Path) -> NDArray[np.unsignedinteger]:
-    """The tokens of a split, shape (reviews, steps), in the smallest unsigned type."""
+    """The tokens of a split, shape (reviews, max_length), in the smallest unsigned type."""
     file = pq.ParquetFile(path)
-    steps = file.schema_arrow.field("tokens").type.list_size
+    max_length = file.schema_arrow.field("tokens").type.list_size
     value_type = file.schema_arrow.field("tokens").type.value_type.to_pandas_dtype()
-    tokens = np.empty((file.metadata.num_rows, steps), value_type)
+    tokens = np.empty((file.metadata.num_rows, max_length), value_type)
     start = 0
     for batch in file.iter_batches(ROW_GROUP, columns=["tokens"]):
-        tokens[start : start + len(batch)] = batch.column(0).flatten().to_numpy().reshape(-1, steps)
+        tokens[start : start + len(batch)] = batch.column(0).flatten().to_numpy().reshape(-1, max_length)
         start += len(batch)
     return tokens
 
@@ -78,5 +78,5 @@ def read_column(path: Path, column: str) -> NDArray[np.integer]:
     return values
 
 
-def _token_field(words: int) -> pa.Field:
-    return pa.field("element", pa.from_numpy_dtype(token_dtype(words)), nullable=False)
+def _token_field(vocabulary_size: int) -> pa.Field:
+    return pa.field("element", pa.from_numpy_dtype(token_dtype(vocabulary_size)), nullable=False)
