@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from tasks.models.compiled_network import CompiledNetwork
 from tasks.models.learner import Batch, Metrics
@@ -41,22 +40,19 @@ class CompiledLearner:
     def fit_epoch(self, batches: Iterable[Batch]) -> Metrics:
         """One step of the optimizer for each batch; gives the means of loss and accuracy over the reviews."""
         metrics = Metrics()
-        with threadpool_limits(1):
-            for tokens, labels in batches:
-                gradients = self._network.gradients(tokens, labels)
-                self._optimizer.step(gradients, self._network.map)
-                metrics.add(gradients.probabilities, labels)
+        for tokens, labels in batches:
+            gradients = self._network.gradients(tokens, labels)
+            self._optimizer.step(gradients, self._network.map)
+            metrics.add(gradients.probabilities, labels)
         return metrics
 
     def predict(self, tokens: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
         """Probabilities of "positive", float32, shape (reviews,)."""
-        with threadpool_limits(1):
-            return self._network.predict(tokens)
+        return self._network.predict(tokens)
 
     def gradient_norms(self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> NDArray[np.float32]:
         """Norm of d loss / d input at each timestep, 0 at padding, shape (reviews, timesteps)."""
-        with threadpool_limits(1):
-            return self._network.gradient_norms(tokens, labels)
+        return self._network.gradient_norms(tokens, labels)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that training resumes from: the weights and the optimizer's state."""

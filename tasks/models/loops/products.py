@@ -21,6 +21,8 @@ _WIDE = bool(llvmlite.binding.get_host_cpu_features().get("avx512f"))
 TILE_ROWS, TILE_VECTORS = (8, 2) if _WIDE else (6, 1)
 LANES = 16
 TILE_COLUMNS = TILE_VECTORS * LANES
+# A tile of up to four rows takes as long as one: each addition waits for the one before it.
+HEIGHTS = (TILE_ROWS, 4, 3, 2, 1)
 
 _POINTER = types.CPointer(types.float32)  # type: ignore[attr-defined]
 _INDEX = ir.IntType(64)
@@ -48,25 +50,35 @@ def _ahead(_context: Any, _pointer: Any, _numbers: Any) -> Any:
 
 
 @intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
-def _tile(_context: Any, rows: Any, vectors: Any, lanes: Any, _steps: Any, operands: Any, _add: Any) -> Any:
-    """`rows` times `vectors · lanes` numbers of a product; the first three arguments are written as numbers.
+def _tile(_context: Any, vectors: Any, lanes: Any, _rows: Any, _steps: Any, operands: Any, _add: Any) -> Any:
+    """`rows` times `vectors · lanes` numbers of a product.
 
     Args:
-        rows, vectors, lanes: the tile's shape.
+        vectors, lanes: the tile's width, written as numbers.
+        rows: its height, one of HEIGHTS.
         steps: over how many products each number is summed.
         operands: where the left factor begins, how far apart its rows and its steps are; where the right factor
             begins, whose columns stand side by side, and how far apart its steps are; and where the result begins, and
             how far apart its rows are.
         add: whether to add to what the result holds.
     """
-    shape = rows.literal_value, vectors.literal_value, lanes.literal_value
+    width, lane_count = vectors.literal_value, lanes.literal_value
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        *_, steps, packed, add = arguments
-        _generate_tile(builder, shape, steps, cgutils.unpack_tuple(builder, packed), add)
+        _, _, rows, steps, packed, add = arguments
+        unpacked = cgutils.unpack_tuple(builder, packed)
+        end = builder.append_basic_block("tile_end")
+        choice = builder.switch(rows, end)
+        for height in HEIGHTS:
+            block = builder.append_basic_block(f"tile_{height}")
+            choice.add_case(_INDEX(height), block)
+            builder.position_at_end(block)
+            _generate_tile(builder, (height, width, lane_count), steps, unpacked, add)
+            builder.branch(end)
+        builder.position_at_end(end)
         return context.get_dummy_value()
 
-    return types.void(rows, vectors, lanes, types.int64, operands, types.boolean), generate
+    return types.void(vectors, lanes, types.int64, types.int64, operands, types.boolean), generate
 
 
 def _generate_tile(builder: Any, shape: tuple[int, int, int], steps: Any, operands: list[Any], add: Any) -> None:
@@ -121,36 +133,18 @@ def _product(
         width = TILE_COLUMNS if rest >= TILE_COLUMNS else LANES if rest >= LANES else 4 if rest >= 4 else 1
         i = 0
         while i < rows:
-            height = TILE_ROWS if rows - i >= TILE_ROWS else 3 if rows - i >= 3 else 1
+            left_rows = rows - i
+            height = TILE_ROWS if left_rows >= TILE_ROWS else min(left_rows, 4)
             row, result = _ahead(left, i * left_row), _ahead(out, i * out_row + j)
             operands = row, left_row, left_step, _ahead(right, j), right_step, result, out_row
             if width == TILE_COLUMNS:
-                if height == TILE_ROWS:
-                    _tile(TILE_ROWS, TILE_VECTORS, LANES, steps, operands, add)
-                elif height == 3:
-                    _tile(3, TILE_VECTORS, LANES, steps, operands, add)
-                else:
-                    _tile(1, TILE_VECTORS, LANES, steps, operands, add)
+                _tile(TILE_VECTORS, LANES, height, steps, operands, add)
             elif width == LANES:
-                if height == TILE_ROWS:
-                    _tile(TILE_ROWS, 1, LANES, steps, operands, add)
-                elif height == 3:
-                    _tile(3, 1, LANES, steps, operands, add)
-                else:
-                    _tile(1, 1, LANES, steps, operands, add)
+                _tile(1, LANES, height, steps, operands, add)
             elif width == 4:
-                if height == TILE_ROWS:
-                    _tile(TILE_ROWS, 1, 4, steps, operands, add)
-                elif height == 3:
-                    _tile(3, 1, 4, steps, operands, add)
-                else:
-                    _tile(1, 1, 4, steps, operands, add)
-            elif height == TILE_ROWS:
-                _tile(TILE_ROWS, 1, 1, steps, operands, add)
-            elif height == 3:
-                _tile(3, 1, 1, steps, operands, add)
+                _tile(1, 4, height, steps, operands, add)
             else:
-                _tile(1, 1, 1, steps, operands, add)
+                _tile(1, 1, height, steps, operands, add)
             i += height
         j += width
 

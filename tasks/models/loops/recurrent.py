@@ -110,6 +110,7 @@ def recurrent_backward(
     dz = np.empty((BLOCK + reviews, width // units, units), np.float32)
     flat_dz = dz.reshape(len(dz), width)
     block = np.empty((len(dz), units + features), np.float32)  # Hidden states and inputs that belong to `dz`.
+    ones, bias = np.ones((len(dz), 1), np.float32), gradients.bias.reshape(1, width)
     filled = 0
     end = reviews
     for step in range(timesteps - 1, -1, -1):
@@ -126,7 +127,7 @@ def recurrent_backward(
         _collect(block_now, states.hidden, inputs, 0, begun, before, 1)
         if begun < end:
             step_backward(cell, dz_now, d_hidden, d_cell, padding_states, begun, end, step, step + 1, 0)
-            _collect(block_now, padding_states.hidden, padding_inputs, begun, end, step, 0)
+            _collect(block_now, padding_states.hidden, padding_inputs, begun, begun + 1, step, 0)
         now = flat_dz[filled : filled + end]
         multiply(now[:, first_column:], kernels.recurrent_transposed, d_hidden[:end], cell == GRU)
         known = min(d_inputs.ends[t], end)
@@ -134,14 +135,14 @@ def recurrent_backward(
         multiply(now[:known, :input_width], kernels.kernel_transposed, d_inputs.values[row : row + known], True)
         multiply(now[known:, :input_width], kernels.kernel_transposed, d_inputs.values[row + known : row + end], False)
         d_inputs.ends[t] = max(d_inputs.ends[t], end)
-        filled += end
+        filled += begun
+        if begun < end:  # The same state and input for all of them: their outer products are one, that of the sum.
+            _sum_rows(flat_dz[filled : filled + end - begun])
+            filled += 1
         if filled >= BLOCK or step == 0:
             add_outer_products(block[:filled, :units], flat_dz[:filled, first_column:], gradients.recurrent_kernel)
             add_outer_products(block[:filled, units:], flat_dz[:filled, :input_width], gradients.kernel)
-            for i in range(filled):
-                row_dz = flat_dz[i]
-                for j in range(width):
-                    gradients.bias[j] += row_dz[j]
+            add_outer_products(ones[:filled], flat_dz[:filled], bias)
             filled = 0
 
 
@@ -179,6 +180,16 @@ def _collect(block: Floats, hidden: Floats, inputs: Inputs, first: int, last: in
             target[j] = h[j]
         for j in range(len(x)):
             target_input[j] = x[j]
+
+
+@fast
+def _sum_rows(rows: Floats) -> None:
+    """Add all rows to the first."""
+    total = rows[0]
+    for i in range(1, len(rows)):
+        row = rows[i]
+        for j in range(len(row)):
+            total[j] += row[j]
 
 
 @fast
