@@ -31,6 +31,7 @@ from tasks.results.evidence import Trace
 from tasks.results.explanation import Moment
 
 TINY = 8  # Size of the text in small axes, in points.
+LOWEST = 1e-9  # What the axis of gradients shows at least: below it, nothing can be told apart.
 ZERO = 1e-30  # What a logarithmic axis shows of a gradient that is 0.
 
 
@@ -78,7 +79,7 @@ def reach(c: Comparison) -> Figure:
     for its_axes, moment in zip(axes, moments, strict=True):
         smallest = min([smallest, *_draw_reach(its_axes, c, moment)])
     for its_axes in axes:
-        its_axes.set_ylim(bottom=max(smallest / 10, ZERO))
+        its_axes.set_ylim(bottom=max(smallest / 10, LOWEST))
     axes[0].set_ylabel("‖∂loss / ∂input‖, last word = 1")
     legend(axes[0])
     reviews = plural(c.explanations[0].reaches["last"].reviews, "review")
