@@ -11,22 +11,6 @@ from markupsafe import Markup
 
 from tasks.results.reader import MAX_WEIGHT_BYTES, Reader, ReaderNetwork
 
-EXAMPLES = (
-    (
-        "A review that turns",
-        "It starts well, with a great cast and a beautiful opening scene, and for half an hour I loved it. Then it "
-        "falls apart: the story is boring, the ending is terrible, and I cannot recommend it.",
-    ),
-    (
-        "A good one",
-        "I expected nothing and saw one of the best films of the year. The acting is excellent, the story is "
-        "wonderful and the ending made me cry.",
-    ),
-    (
-        "A bad one",
-        "What a waste of two hours! The plot is awful, the acting is worse, and there isn't one good scene in it.",
-    ),
-)
 _SCRIPTS = ("reader_tokens.js", "reader_network.js", "reader.js")
 _CELLS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 
@@ -41,7 +25,6 @@ def html(reader: Reader) -> str:
     return environment.get_template("reader.html.j2").render(
         r=reader,
         limit=MAX_WEIGHT_BYTES // 1_000_000,
-        examples=EXAMPLES,
         described=_described,
         data=Markup(_json(_plain(reader))),  # noqa: S704 -- holds no <, so it cannot end its element
         script=Markup(script),  # noqa: S704 -- our own file

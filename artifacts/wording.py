@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import cast
 
-from artifacts.blocks import Code, Shade, Spans, Strong
+from artifacts.blocks import Code, Link, Shade, Spans, Strong
 from artifacts.formats import listed, p_value, plural
 from tasks.results.comparison import Comparison
 from tasks.results.evaluation import Explanation
 from tasks.results.evidence import Contrast, LengthLead, Pair, Reason, ReviewText, Trace
+from tasks.results.reader import MAX_WEIGHT_BYTES, Reader
 from tasks.results.training import Branch
 
 HOW_TO_SORT = "Click the head of a column to sort its table."
@@ -59,6 +60,16 @@ def about_run(c: Comparison) -> Spans:
 def more_in_html(c: Comparison) -> str:
     """Where to find what markdown leaves out."""
     return f"Mistakes and reviews read word by word are in outputs/runs/{c.run}/report.html."
+
+
+def about_reader(reader: Reader) -> Spans:
+    """Where to find the reader, or why there is none."""
+    if not reader.ranks:
+        return ("There is no page to try the networks on your own text: the data came without a word index.",)
+    if not reader.networks:
+        limit = f"{MAX_WEIGHT_BYTES // 1_000_000} MB"
+        return (f"There is no page to try the networks on your own text: the weights of each exceed {limit}.",)
+    return Link("Type a review and watch the networks read it", "reader.html"), ", word by word, in your browser."
 
 
 def left_out(stem: str) -> str:

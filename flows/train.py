@@ -18,6 +18,7 @@ from flows.config import Settings
 from flows.operate.notify import post_end, webhook_is_set
 from flows.operate.progress import watched
 from flows.run import Run
+from tasks.analysis.reader import open_reader
 from tasks.analysis.reviews import choose_reviews
 from tasks.compare import Study, compare
 from tasks.evaluate import evaluate
@@ -90,13 +91,13 @@ def write_report(comparison: Comparison, outputs: Path) -> Path:
     """Draw, write and publish the report; `outputs/latest` points to it from then on."""
     folder = outputs / "runs" / comparison.run
     drawn = {stem: picture(figure) for stem, figure in all_figures(comparison).items()}
-    for name, content in report.files(comparison, drawn).items():
+    for name, content in report.files(comparison, drawn, open_reader(comparison)).items():
         write_bytes(folder / name, content)
     point(outputs / "latest", folder)
     get_run_logger().info("Report: %s", folder / "report.html")
     rows = append_to_run_log(outputs, summarize(comparison, time.time()))
     try:
-        publish(comparison, drawn, (folder / "report.html").as_uri())
+        publish(comparison, drawn, folder)
         publish_history(rows)
     except TransportError as error:
         get_run_logger().warning("The report is written, but could not be published (%s)", error)

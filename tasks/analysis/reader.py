@@ -7,6 +7,7 @@ from tasks.models.saved_weights import read_saved_weights
 from tasks.models.spec import ModelSpec
 from tasks.results.comparison import Comparison
 from tasks.results.data import Dataset
+from tasks.results.errors import DataError
 from tasks.results.reader import MAX_WEIGHT_BYTES, Reader, ReaderNetwork
 from tasks.results.training import Branch
 
@@ -15,13 +16,11 @@ def open_reader(comparison: Comparison) -> Reader:
     """The run's networks at their best epochs, as many as 20 MB of weights allow, the first seed's first.
 
     Raises:
-        DataError: the word index cannot be read.
         ValueError: a network's `best.keras` cannot be read.
     """
     dataset = comparison.dataset
-    several_seeds = len(comparison.branches) > len(comparison.models())
-    ordered = sorted(comparison.branches, key=lambda branch: branch.seed != comparison.branches[0].seed)
-    networks, left_out = choose(_network(branch, several_seeds) for branch in ordered)
+    branches = sorted(comparison.branches, key=lambda branch: branch.seed != comparison.branches[0].seed)
+    networks, left_out = choose(_network(branch, comparison.has_several_seeds()) for branch in branches)
     return Reader(
         run=comparison.run,
         title=dataset.title,
@@ -64,9 +63,13 @@ def _network(branch: Branch, several_seeds: bool) -> ReaderNetwork:
 
 
 def _ranks(dataset: Dataset) -> dict[str, int]:
-    """The whole word index: it tells a word outside the vocabulary from one that is skipped.
+    """The whole word index, which tells a word outside the vocabulary from one that is skipped.
 
-    The vocabulary alone, where the word index has gone.
+    Where it cannot be read any more, the vocabulary alone: a run that has trained its networks still gets its report.
     """
-    index = dataset.source.word_index
-    return read_vocabulary(index if index and index.exists() else dataset.vocabulary)
+    if dataset.source.word_index:
+        try:
+            return read_vocabulary(dataset.source.word_index)
+        except DataError:
+            pass
+    return read_vocabulary(dataset.vocabulary)

@@ -53,11 +53,6 @@ class Reader:
     left_out: tuple[str, ...] = ()
 
     @property
-    def note(self) -> str | None:
-        """Why there is no page, if there is none."""
-        if not self.ranks:
-            return "The reader is left out: the data came without a word index"
-        if not self.networks:
-            size = MAX_WEIGHT_BYTES // 1_000_000
-            return f"The reader is left out: the weights of each network exceed {size} MB"
-        return None
+    def is_usable(self) -> bool:
+        """Whether there is a network to read with, and a word to read."""
+        return bool(self.ranks and self.networks)

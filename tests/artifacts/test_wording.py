@@ -8,8 +8,10 @@ import pytest
 
 import artifacts
 from artifacts import wording
+from artifacts.markup import html_spans
 from tasks.results.comparison import Comparison
 from tasks.results.evaluation import Reach
+from tasks.results.reader import Reader, ReaderNetwork
 from tests.artifacts import examples
 from tests.artifacts.examples import estimate
 
@@ -136,3 +138,11 @@ def test_templates_hold_no_words(name: str) -> None:
     template = (ROOM / "templates" / name).read_text()
     text = re.sub(r"\{%.*?%\}|\{\{.*?\}\}|<[^>]*>", " ", template, flags=re.DOTALL)
     assert not re.findall(r"[A-Za-z]{2,}", text)
+
+
+def test_the_report_says_where_the_reader_is_or_why_there_is_none() -> None:
+    network = ReaderNetwork("lstm", "lstm", (4,), False, 1, 0.8, {})
+    reader = Reader("run", "IMDB reviews", 50, 30, {"the": 1}, (network,))
+    assert html_spans(wording.about_reader(reader)).startswith('<a href="reader.html">Type a review')
+    assert "without a word index" in html_spans(wording.about_reader(replace(reader, ranks={})))
+    assert "weights of each exceed 20 MB" in html_spans(wording.about_reader(replace(reader, networks=())))
