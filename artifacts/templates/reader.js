@@ -1,6 +1,7 @@
 // The page: what a person types is read by each network, a few milliseconds at a time.
 
 const SLICE_MS = 8;
+const SHOW_EVERY_MS = 50;
 const ANNOUNCE_AFTER_MS = 1000;
 const IDLE_HINT = "Point at a word, or move to it with the keyboard, to read the review without it.";
 
@@ -83,11 +84,10 @@ class Panel {
   constructor(section, reading) {
     this.reading = reading;
     this.label = section.dataset.label;
-    [this.verdict, this.meter, this.without, this.chart, this.words] = ["verdict", "meter", "without", "chart", "words"].map(
-      (name) => section.querySelector(`.${name}`),
-    );
-    [this.line, this.marker] = ["line", "marker"].map((name) => this.chart.querySelector(`.${name}`));
+    const names = ["verdict", "share", "without", "chart", "line", "marker", "words"];
+    for (const name of names) this[name] = section.querySelector(`.${name}`);
     this.section = section;
+    this.painted = [];
   }
 
   get buttons() {
@@ -97,7 +97,7 @@ class Panel {
   showWords() {
     const shown = review.words.length - review.first;
     while (this.buttons.length > shown) this.words.lastChild.remove();
-    // The space between two buttons is what lets a line break there.
+    this.painted.length = this.buttons.length;
     const added = document.createDocumentFragment();
     for (let place = this.buttons.length; place < shown; place++) added.append(newButton());
     this.words.append(added);
@@ -109,12 +109,12 @@ class Panel {
     this.section.setAttribute("aria-busy", String(final === undefined));
     if (final !== undefined) {
       setText(this.verdict, `${isPositive(final) ? "positive" : "negative"}, probability of positive ${shown3(final)}`);
-      this.meter.value = final;
+      this.share.style.width = `${100 * final}%`;
     }
     const points = [];
     for (let place = review.first; place < review.words.length; place++) {
       const probability = after[review.ends[place]];
-      paint(this.buttons[place - review.first], place, probability);
+      this.paint(place, probability);
       if (probability !== undefined) points.push(`${place - review.first + 0.5},${100 * (1 - probability)}`);
     }
     this.chart.setAttribute("viewBox", `0 0 ${Math.max(1, review.words.length - review.first)} 100`);
@@ -122,6 +122,16 @@ class Panel {
     if (points.length === 1) points.unshift(points[0].replace(/^[^,]+/, "0"));
     this.line.setAttribute("points", points.join(" "));
     this.showInspected();
+  }
+
+  /** A word as it is now; what has not changed since it was painted stays. */
+  paint(place, probability) {
+    const at = place - review.first;
+    const now = { word: review.words[place], token: review.wordTokens[place], probability };
+    const then = this.painted[at];
+    if (then?.word === now.word && then.token === now.token && then.probability === probability) return;
+    paint(this.buttons[at], now);
+    this.painted[at] = now;
   }
 
   showInspected() {
@@ -158,16 +168,13 @@ function newButton() {
 const KINDS = { skipped: ", not in the word index, skipped", unknown: ", outside the vocabulary" };
 
 /** The word, its colour, its mark if it is unknown, and what a screen reader says of it. */
-function paint(button, place, probability) {
-  const token = review.wordTokens[place];
+function paint(button, { word, token, probability }) {
   const kind = token === null ? "skipped" : token === UNKNOWN ? "unknown" : "";
   const level = probability === undefined || kind === "skipped" ? "" : `q${Math.round(10 * probability)}`;
-  const name = [kind, level, place === inspected ? "inspected" : ""].filter(Boolean).join(" ");
-  setText(button, review.words[place]);
-  if (button.className !== name) button.className = name;
+  setText(button, word);
+  button.className = `${kind} ${level}`.trim();
   const said = probability === undefined ? "" : `, ${shown3(probability)} positive`;
-  const label = `${review.words[place]}${KINDS[kind] ?? ""}${said}`;
-  if (button.getAttribute("aria-label") !== label) button.setAttribute("aria-label", label);
+  button.setAttribute("aria-label", `${word}${KINDS[kind] ?? ""}${said}`);
 }
 
 // What is shown.
@@ -220,6 +227,7 @@ function countSentence() {
 
 let queue = [];
 let isWorking = false;
+let shownAt = 0;
 
 function start(jobs, { isNew = true } = {}) {
   queue = isNew ? jobs : [...jobs, ...queue];
@@ -233,8 +241,11 @@ function work() {
   while (queue.length && performance.now() < end) {
     if (queue[0].next().done) queue.shift();
   }
-  show();
   isWorking = queue.length > 0;
+  if (!isWorking || end - shownAt > SHOW_EVERY_MS) {
+    show();
+    shownAt = end;
+  }
   if (isWorking) setTimeout(work);
 }
 
