@@ -9,10 +9,10 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from tasks.results.reader import MAX_WEIGHT_BYTES, Reader, ReaderNetwork
+from artifacts.wording import reader as wording
+from tasks.results.reader import Reader, ReaderNetwork
 
 _SCRIPTS = ("reader_tokens.js", "reader_network.js", "reader.js")
-_CELLS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 
 
 def html(reader: Reader) -> str:
@@ -24,8 +24,8 @@ def html(reader: Reader) -> str:
     style = _source(environment, "reader.css")
     return environment.get_template("reader.html.j2").render(
         r=reader,
-        limit=MAX_WEIGHT_BYTES // 1_000_000,
-        described=_described,
+        limit=wording.MAX_MEGABYTES,
+        described=wording.network,
         data=Markup(_json(_plain(reader))),  # noqa: S704 -- holds no <, so it cannot end its element
         script=Markup(script),  # noqa: S704 -- our own file
         script_hash=_hash(script),
@@ -69,13 +69,3 @@ def _plain_network(network: ReaderNetwork) -> dict[str, Any]:
         "bidirectional": network.bidirectional,
         "weights": weights,
     }
-
-
-def _described(network: ReaderNetwork) -> str:
-    """Kind and size of the network, and which epoch it is from."""
-    both = "Bidirectional " if network.bidirectional else ""
-    sizes = " + ".join(map(str, network.units))
-    return (
-        f"{both}{_CELLS[network.cell]}, {sizes} units · epoch {network.epoch}, its best by validation accuracy "
-        f"({network.validation_accuracy:.4f})"
-    )

@@ -1,4 +1,4 @@
-"""The report as files: figures, `report.md`, a self-contained `report.html` and `metrics.json`."""
+"""The report as files: figures, `report.md`, a self-contained `report.html`, `summary.txt` and `metrics.json`."""
 
 import base64
 import hashlib
@@ -13,11 +13,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from artifacts import reader as reader_page
-from artifacts import wording
 from artifacts.blocks import Drawing, Paragraph, without_details
 from artifacts.figures.render import Picture
 from artifacts.markup import escape_markdown, html_spans, markdown_spans
 from artifacts.sections import introduction, sections
+from artifacts.summary import summary
+from artifacts.wording import report as wording
+from artifacts.wording.reader import about_reader
 from tasks.results.comparison import Comparison
 from tasks.results.reader import Reader
 
@@ -29,6 +31,7 @@ def files(comparison: Comparison, drawn: Mapping[str, Picture], reader: Reader |
     content = {f"{stem}.png": picture.png for stem, picture in drawn.items()}
     content |= {f"{stem}.svg": picture.svg.encode() for stem, picture in drawn.items()}
     content["report.md"] = markdown(comparison, lambda stem: f"{stem}.png").encode()
+    content["summary.txt"] = summary(comparison).encode()
     content["report.html"] = html(comparison, drawn, reader).encode()
     if reader and reader.is_usable:
         content["reader.html"] = reader_page.html(reader).encode()
@@ -70,14 +73,14 @@ def html(comparison: Comparison, drawn: Mapping[str, Picture], reader: Reader | 
         labelled = svg.replace("<svg", f'<svg role="img" aria-label="{escape(drawing.caption)}"', 1)
         return Markup(labelled)  # noqa: S704 -- made by matplotlib, which escapes text
 
-    about_reader = [Paragraph(wording.about_reader(reader))] if reader else []
+    link = [Paragraph(about_reader(reader))] if reader else []
     script = (TEMPLATES / "sort.js").read_text().strip()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     environment = _environment(autoescape=True)
     environment.filters["spans"] = html_spans
     return environment.get_template("report.html.j2").render(
         title=wording.title(comparison),
-        introduction=introduction(comparison) + about_reader,
+        introduction=introduction(comparison) + link,
         how_to_sort=wording.HOW_TO_SORT,
         sections=sections(comparison),
         image=image,

@@ -1,5 +1,6 @@
 """The training flow: fetch, prepare, train side by side, evaluate, explain, compare, report."""
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from httpx import TransportError
-from prefect import flow
+from prefect import flow, runtime
 from prefect.logging import get_run_logger
 
 from artifacts import report
@@ -37,7 +38,17 @@ ENDS = ("on_completion", "on_failure", "on_crashed", "on_cancellation")
 HOOKS: dict[str, Any] = {end: [post_end] for end in ENDS} if webhook_is_set() else {}  # Prefect logs each, even idle.
 
 
-@flow(name="train", flow_run_name="{settings.title}", **HOOKS)
+GENERATED_NAME = re.compile(r"[a-z]+-[a-z]+")  # As Prefect makes them up.
+
+
+def run_name() -> str:
+    """The name of the run in the UI, unless somebody gave it one."""
+    given = runtime.flow_run.name or ""
+    settings: Settings = runtime.flow_run.parameters.get("settings") or Settings()
+    return settings.title if not given or GENERATED_NAME.fullmatch(given) else given
+
+
+@flow(name="train", flow_run_name=run_name, **HOOKS)
 def train_flow(settings: Settings = Settings()) -> Path:  # noqa: B008 -- frozen
     """Fetch and prepare the reviews, train the networks side by side, evaluate, explain, compare, report."""
     run = Run.begin(settings)
@@ -47,7 +58,7 @@ def train_flow(settings: Settings = Settings()) -> Path:  # noqa: B008 -- frozen
     run.tag(f"data:{dataset.title}", *(f"model:{spec.name}" for spec in run.settings.specs()))
     study = run.side_by_side(study_networks, plan_jobs(run, dataset))
     comparison = compare(run.describe(dataset), dataset, study)
-    folder = write_report(comparison, run.outputs)
+    folder = write_report(run, comparison)
     remove_old_runs(run)
     run.finish()
     return folder
@@ -87,15 +98,17 @@ def complete(*columns: Sequence[Any]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def write_report(comparison: Comparison, outputs: Path) -> Path:
+def write_report(run: Run, comparison: Comparison) -> Path:
     """Draw, write and publish the report; `outputs/latest` points to it from then on."""
-    folder = outputs / "runs" / comparison.run
+    folder = run.outputs / "runs" / comparison.run
     drawn = {stem: picture(figure) for stem, figure in all_figures(comparison).items()}
+    run.clock.lap("figures")
+    comparison = replace(comparison, durations=dict(run.clock.laps))
     for name, content in report.files(comparison, drawn, open_reader(comparison)).items():
         write_bytes(folder / name, content)
-    point(outputs / "latest", folder)
+    point(run.outputs / "latest", folder)
     get_run_logger().info("Report: %s", folder / "report.html")
-    rows = append_to_run_log(outputs, summarize(comparison, time.time()))
+    rows = append_to_run_log(run.outputs, summarize(comparison, time.time()))
     try:
         publish(comparison, drawn, folder)
         publish_history(rows)
