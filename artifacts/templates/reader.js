@@ -17,7 +17,7 @@ const setText = (element, text) => {
 };
 const isPositive = (probability) => probability > 0.5;
 
-/** The text as words, and the tokens of those that the networks read. `ends[i]`: tokens up to word i, start included. */
+/** The text as words, with the tokens that the networks read. `ends[i]`: tokens up to word i, the start token included. */
 class Review {
   constructor(text) {
     this.words = wordsOf(text);
@@ -108,7 +108,9 @@ class Panel {
     const { final, after } = this.reading;
     this.section.setAttribute("aria-busy", String(final === undefined));
     if (final !== undefined) {
-      setText(this.verdict, `${isPositive(final) ? "positive" : "negative"}, probability of positive ${shown3(final)}`);
+      const when = review.words.length ? "" : "before the first word: ";
+      const label = isPositive(final) ? "positive" : "negative";
+      setText(this.verdict, `${when}${label}, probability of positive ${shown3(final)}`);
       this.share.style.width = `${100 * final}%`;
     }
     const points = [];
@@ -219,7 +221,10 @@ function countSentence() {
   const parts = [plural(review.words.length, "word")];
   if (skipped) parts.push(`${skipped.toLocaleString("en")} not in the word index: skipped`);
   if (unknown) parts.push(`${unknown.toLocaleString("en")} outside the vocabulary: read as one unknown word`);
-  if (review.first) parts.push(`the first ${review.first.toLocaleString("en")} are not shown: the networks read the last ${data.max_length} tokens`);
+  if (review.first) {
+    const hidden = review.first.toLocaleString("en");
+    parts.push(`the first ${hidden} are not shown: the networks read the last ${data.max_length} tokens`);
+  }
   return parts.join(" · ");
 }
 
@@ -269,7 +274,9 @@ function announceLater() {
 function announce() {
   if (queue.length) return announceLater();
   const sentence = (panel) => `${panel.label}: ${inspected === null ? panel.verdict.textContent : panel.sentence()}`;
-  setText(byId("status"), [inspected === null ? countSentence() : "", ...panels.map(sentence)].filter(Boolean).join(". "));
+  const sentences = panels.map(sentence);
+  if (inspected === null) sentences.unshift(countSentence());
+  setText(byId("status"), sentences.join(". "));
 }
 
 // The keyboard, the pointer, the buttons.

@@ -1,6 +1,6 @@
 // The networks: Keras's recurrent layers, computed from the weights in the page.
 //
-// Work is written as generators that yield after each step, so that the page can stop at any time to answer the keyboard.
+// Work is written as generators that yield after each step, so that the page can stop to answer the keyboard.
 // `read` gives the probability of "positive" for tokens that are padded in front to `maxLength`; the state after the
 // padding is not zero.
 
@@ -82,7 +82,7 @@ class LSTM extends Cell {
   }
 }
 
-/** Gates in Keras's order: update, reset, candidate; the reset gate comes after the product, which has a bias of its own. */
+/** Gates in Keras's order: update, reset, candidate. The reset gate applies after the product, which has its own bias. */
 class GRU extends Cell {
   constructor(units, weights) {
     super(units, 3, weights);
