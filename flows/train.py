@@ -30,7 +30,7 @@ from tasks.prepare import prepare
 from tasks.results.comparison import Comparison
 from tasks.results.data import Dataset
 from tasks.storage.files import point, write_bytes
-from tasks.storage.retention import keep_last
+from tasks.storage.retention import keep_last, mark_in_use, release
 from tasks.storage.run_log import append_to_run_log, summarize
 from tasks.train import train
 
@@ -56,9 +56,12 @@ def train_flow(settings: Settings = Settings()) -> Path:  # noqa: B008 -- frozen
     source = run.step(fetch, data.data, data.source, run.outputs / "cache")
     dataset = run.step(prepare, source, data.vocabulary_size, data.max_length, data.reviews, run.outputs / "data")
     run.tag(f"data:{dataset.title}", *(f"model:{spec.name}" for spec in run.settings.specs()))
-    study = run.side_by_side(study_networks, plan_jobs(run, dataset))
+    jobs = plan_jobs(run, dataset)
+    mark_in_use(run.folder, [job.folder for job in jobs])
+    study = run.side_by_side(study_networks, jobs)
     comparison = compare(run.describe(dataset), dataset, study)
     folder = write_report(run, comparison)
+    release(run.folder)
     remove_old_runs(run)
     run.finish()
     return folder
@@ -100,7 +103,7 @@ def complete(*columns: Sequence[Any]) -> list[list[Any]]:
 
 def write_report(run: Run, comparison: Comparison) -> Path:
     """Draw, write and publish the report; `outputs/latest` points to it from then on."""
-    folder = run.outputs / "runs" / comparison.run
+    folder = run.folder
     drawn = {stem: picture(figure) for stem, figure in all_figures(comparison).items()}
     run.clock.lap("figures")
     comparison = replace(comparison, durations=dict(run.clock.laps))
