@@ -21,16 +21,12 @@ def write_run(outputs: Path, name: str, accuracy: float) -> None:
     (folder / "metrics.json").write_text(json.dumps(metrics))
 
 
-def test_a_wrong_setting_is_one_line_and_status_2(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_wrong_setting_is_one_line_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command_line(["--epochs", "0"]) == 2
     assert capsys.readouterr().err == "Error: --epochs: found '0'; it should be greater than or equal to 1\n"
 
 
-def test_a_user_error_is_one_line_and_status_1(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_a_user_error_is_one_line_and_status_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert run_command_line(["diff", "latest", "x", "--outputs", str(tmp_path)]) == 1
     error = capsys.readouterr().err
     assert error.startswith("Error: run latest: 0 runs in ")
@@ -69,9 +65,7 @@ def test_a_damaged_run_log_is_a_user_error(
     assert capsys.readouterr().err == "Error: history.parquet is damaged\n"
 
 
-def test_compare_is_still_accepted_for_diff_but_not_shown(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_compare_is_still_accepted_for_diff_but_not_shown(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     write_run(tmp_path, "20260101-a", 0.5)
     write_run(tmp_path, "20260102-b", 0.75)
     printed = []

@@ -75,14 +75,16 @@ def test_installed_versions_are_in_range() -> None:
     assert list(module.versions(Settings())) == [Finding("versions", "all in the required ranges")]
 
 
-def test_a_running_server_is_healthy(prefect_server: None) -> None:
+@pytest.mark.usefixtures("prefect_server")
+def test_a_running_server_is_healthy() -> None:
     server, dead_runs = module.server(Settings())
     assert f"version {prefect.__version__}" in server.result
     assert server.fix == ""
     assert dead_runs == Finding("dead runs", "none")
 
 
-def test_a_server_with_another_version_is_noted(prefect_server: None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("prefect_server")
+def test_a_server_with_another_version_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prefect, "__version__", "3.0.0")
     server, _ = module.server(Settings())
     assert server.fix == "install the same version on both sides: here it is 3.0.0"
