@@ -5,7 +5,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import httpx
 import psutil
@@ -17,7 +17,15 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed, Running
 
 from flows.operate import dead_runs
-from flows.operate.dead_runs import HOST, PROCESS, PROCESS_STARTED, claim, mark_dead_runs, mark_dead_tasks
+from flows.operate.dead_runs import (
+    HOST,
+    PROCESS,
+    PROCESS_STARTED,
+    claim,
+    mark_dead_runs,
+    mark_dead_tasks,
+    mark_left_tasks,
+)
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -97,13 +105,24 @@ def test_runs_of_other_flows_are_left_alone(client: SyncPrefectClient, flow: "Fl
     assert state(client, run) == "Running"
 
 
-def test_a_run_without_labels_is_dead_after_a_while(
-    client: SyncPrefectClient, flow: "Flow[[], None]", monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_without_our_labels_is_another_projects(client: SyncPrefectClient, flow: "Flow[[], None]") -> None:
     run = start(client, flow)
     assert mark_dead_runs(flow.name) == []
-    monkeypatch.setattr(dead_runs, "UNCLAIMED", timedelta(0))
-    assert mark_dead_runs(flow.name) == [run.name]
+    assert state(client, run) == "Running"
+
+
+def test_a_task_that_still_runs_though_its_run_has_ended_is_marked(
+    client: SyncPrefectClient, flow: "Flow[[], None]"
+) -> None:
+    ours, theirs = start(client, flow, ended_process()), start(client, flow)
+    tasks = [
+        client.create_task_run(Task(lambda: None, name="task"), run.id, dynamic_key="0", state=Running())
+        for run in (ours, theirs)
+    ]
+    for run in (ours, theirs):
+        client.set_flow_run_state(run.id, Completed(), force=True)
+    assert mark_left_tasks(flow.name) == 1
+    assert [client.read_task_run(task.id).state_name for task in tasks] == ["Crashed", "Running"]
 
 
 def send_heartbeat(run: FlowRun) -> None:
