@@ -19,6 +19,7 @@ from flows.config import Settings
 from flows.operate.notify import post_end, webhook_is_set
 from flows.operate.progress import watched
 from flows.run import Run
+from tasks.analysis.reader import open_reader
 from tasks.analysis.reviews import choose_reviews
 from tasks.compare import Study, compare
 from tasks.evaluate import evaluate
@@ -106,13 +107,13 @@ def write_report(run: Run, comparison: Comparison) -> Path:
     drawn = {stem: picture(figure) for stem, figure in all_figures(comparison).items()}
     run.clock.lap("figures")
     comparison = replace(comparison, durations=dict(run.clock.laps))
-    for name, content in report.files(comparison, drawn).items():
+    for name, content in report.files(comparison, drawn, open_reader(comparison)).items():
         write_bytes(folder / name, content)
     point(run.outputs / "latest", folder)
     get_run_logger().info("Report: %s", folder / "report.html")
     rows = append_to_run_log(run.outputs, summarize(comparison, time.time()))
     try:
-        publish(comparison, drawn, (folder / "report.html").as_uri())
+        publish(comparison, drawn, folder)
         publish_history(rows)
     except TransportError as error:
         get_run_logger().warning("The report is written, but could not be published (%s)", error)
