@@ -11,6 +11,7 @@ from prefect.client.schemas.actions import ArtifactUpdate
 
 from artifacts.figures.render import data_uri, png
 from artifacts.figures.training import learning_curve
+from artifacts.markup import escape_markdown
 from tasks.job import Job
 from tasks.results.training import Epoch
 
@@ -33,7 +34,9 @@ class ArtifactView:
         key = _key(job)
         if event["event"] == "begin":
             self._histories[key] = []
-            artifact = create_progress_artifact(0.0, key=f"progress-{key}", description=f"Training {job.label}")
+            artifact = create_progress_artifact(
+                0.0, key=f"progress-{key}", description=f"Training {escape_markdown(job.label)}"
+            )
             self._progress[key] = cast(UUID, artifact)
         elif event["event"] == "epoch":
             epoch = Epoch(**{name: event[name] for name in Epoch.__dataclass_fields__})
@@ -57,12 +60,12 @@ class ArtifactView:
     def _publish_curve(self, key: str, job: Job, history: list[Epoch]) -> None:
         name = job.spec.name
         curve = learning_curve(name, self._models.index(name), history, job.dataset.title)
-        text = f"![Learning curve of {name}]({data_uri(png(curve))})"
+        text = f"![Learning curve of {escape_markdown(name)}]({data_uri(png(curve))})"
         if key in self._curves:
             with get_client(sync_client=True) as client:
                 client.update_artifact(self._curves[key], ArtifactUpdate(data=text))
             return
-        description = f"Learning curve of {job.label}"
+        description = f"Learning curve of {escape_markdown(job.label)}"
         artifact = create_markdown_artifact(text, key=f"learning-curve-{key}", description=description)
         self._curves[key] = cast(UUID, artifact)
 
