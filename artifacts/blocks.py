@@ -196,6 +196,17 @@ def without_details(blocks: Sequence[Block]) -> tuple[Block, ...]:
     return present(*(_without_details(block) for block in blocks))
 
 
+def unfolded(blocks: Sequence[Block]) -> tuple[Block, ...]:
+    """The blocks with all details open, each under a heading of its own."""
+    return present(*(_unfolded(block) for block in blocks))
+
+
+def _unfolded(block: Block) -> Block:
+    if isinstance(block, Details):
+        return Topic(block.summary, unfolded(block.blocks))
+    return Topic(block.title, unfolded(block.blocks)) if isinstance(block, Topic) else block
+
+
 def _without_details(block: Block) -> Block | None:
     if isinstance(block, Details):
         return None

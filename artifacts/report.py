@@ -4,16 +4,16 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from artifacts import reader as reader_page
-from artifacts.blocks import Drawing, Paragraph, without_details
+from artifacts.blocks import Block, Drawing, Paragraph, Section, unfolded, without_details
 from artifacts.figures.render import Picture
 from artifacts.markup import escape_markdown, html_spans, markdown_spans
 from artifacts.sections import introduction, sections
@@ -45,19 +45,38 @@ def markdown(comparison: Comparison, address: Callable[[str], str | None]) -> st
     `address` gives for a figure's stem what its image link points to; None leaves the figure out.
     """
 
+    text = _markdown_template(address, without_details).render(
+        title=wording.title(comparison),
+        introduction=introduction(comparison),
+        more_in_html=wording.more_in_html(comparison),
+        sections=sections(comparison),
+    )
+    return _tidy(text)
+
+
+def markdown_page(comparison: Comparison, section: Section, address: Callable[[str], str | None]) -> str:
+    """One section as markdown of its own, with everything: what HTML folds stands open."""
+    text = _markdown_template(address, unfolded).render(
+        title=f"{section.title} · {wording.title(comparison)}",
+        introduction=introduction(comparison),
+        more_in_html="",
+        sections=[replace(section, title="")],
+    )
+    return _tidy(text)
+
+
+def _markdown_template(address: Callable[[str], str | None], shown: Callable[[Sequence[Block]], Any]) -> Template:
     def image(drawing: Drawing) -> str:
         target = address(drawing.stem)
         return f"![{escape_markdown(drawing.caption)}]({target})" if target else wording.left_out(drawing.stem)
 
     environment = _environment(autoescape=False)
-    environment.filters |= {"md": escape_markdown, "spans": markdown_spans, "shown": without_details}
-    text = environment.get_template("report.md.j2").render(
-        title=wording.title(comparison),
-        introduction=introduction(comparison),
-        more_in_html=wording.more_in_html(comparison),
-        sections=sections(comparison),
-        image=image,
-    )
+    environment.filters |= {"md": escape_markdown, "spans": markdown_spans, "shown": shown}
+    environment.globals["image"] = image
+    return environment.get_template("report.md.j2")
+
+
+def _tidy(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 

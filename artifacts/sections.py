@@ -4,6 +4,7 @@ A table, a figure or a sentence is added to the report by a line here; HTML and 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 
@@ -39,6 +40,17 @@ def sections(c: Comparison) -> list[Section]:
     """The sections that have something to show."""
     parts = [which(c), how_sure(c), why(c), what_failed(c), how_learned(c), reproduction(c), how_made(c)]
     return [section for section in parts if section.blocks]
+
+
+def pages(c: Comparison) -> list[Section]:
+    """The sections as pages of their own; reviews read word by word fill one by themselves."""
+    reading = how_read(c)
+    title = reading.title if reading else None
+    parts = [
+        replace(section, blocks=tuple(b for b in section.blocks if not (isinstance(b, Topic) and b.title == title)))
+        for section in sections(c)
+    ]
+    return [*parts, Section("reading", reading.title, reading.blocks)] if reading else parts
 
 
 def introduction(c: Comparison) -> list[Paragraph]:

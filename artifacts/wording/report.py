@@ -25,7 +25,14 @@ ABOUT_MEMORY = (
     "words does not use them."
 )
 NO_MISTAKES = "None."
-LEGEND: Spans = "Colours: ", Shade("negative", 0), " ", Shade("undecided", 5), " ", Shade("positive", 10)
+LEGEND: Spans = (
+    "Probability of “positive”: ",
+    Shade("negative", 0),
+    " ",
+    Shade("undecided", 5),
+    " ",
+    Shade("positive", 10),
+)
 ABOUT_READING = (
     "What each model would say if the review ended after a word. Words outside the vocabulary are shown as ⟨unknown⟩."
 )

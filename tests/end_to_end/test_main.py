@@ -115,6 +115,9 @@ asyncio.run(main())
     artifacts = found["artifacts"]
     assert artifacts["report"][0] == "markdown"
     assert artifacts["report"][1].count("data:image/png;base64,") == len(list((smoke[0] / "latest").glob("*.png")))
+    pages = {key.removeprefix("report-") for key in artifacts if key.startswith("report-")}
+    assert {"which", "sure", "why", "failed", "learned", "made", "reading"} <= pages
+    assert all(len(data) <= 2_000_000 for _, data in artifacts.values())
     rows = json.loads(artifacts["comparison"][1])
     assert sorted(row["model"] for row in rows) == ["gru", "lstm", "simple_rnn"]
     assert [row["run"] for row in json.loads(artifacts["history"][1])] == [(smoke[0] / "latest").resolve().name]
