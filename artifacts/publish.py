@@ -35,8 +35,8 @@ def publish(comparison: Comparison, drawn: Mapping[str, Picture]) -> None:
 
 def publish_history(rows: Sequence[RunSummary]) -> None:
     """Publish the newest runs as a table and their trend as a figure, under keys that all runs share."""
-    newest = tables.history(rows[-HISTORY_ROWS:])
-    create_table_artifact(newest.records(), key="history", description="Runs, the newest last")
+    newest = tables.history(rows[-HISTORY_ROWS:][::-1])
+    create_table_artifact(newest.records(), key="history", description="Runs, the newest first")
     picture = data_uri(png(trend(rows)))
     create_markdown_artifact(f"![Test accuracy over the runs]({picture})", key="trend", description="Runs over time")
 

@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from artifacts.blocks import Column, Table
-from artifacts.formats import COUNT, P_VALUE, POINTS, decimals, interval, percent
+from artifacts.formats import COUNT, P_VALUE, POINTS, VALUE, decimals, interval, percent
 from artifacts.wording import why
 from tasks.results.comparison import Comparison, Network, Reproduction
 from tasks.results.data import Split
 from tasks.results.findings import Finding
-from tasks.results.run_log import RunSummary
+from tasks.results.run_log import RunSummary, differing, flat
 from tasks.results.verdict import Basis, ModelSummary, Pair, SeedTest
 
 # What an interval covers.
@@ -219,13 +219,14 @@ def settings(c: Comparison) -> Table[Item]:
 
 
 def history(rows: Sequence[RunSummary]) -> Table[RunSummary]:
-    """Runs over time; a run without a model leaves its cell empty."""
+    """Runs with the settings that differ between them; a run without a model leaves its cell empty."""
     names = dict.fromkeys(name for row in rows for name in row.accuracies)
     columns: list[Column[RunSummary]] = [
         Column("Run", lambda row: row.run),
         Column("Ended", lambda row: f"{datetime.fromtimestamp(row.ended):%Y-%m-%d %H:%M}"),
         Column("Data", lambda row: row.data),
         Column("Seeds", lambda row: row.seeds, COUNT),
+        *(_setting(name) for name in differing(rows)),
         *(_test_accuracy(name) for name in names),
         Column("Seconds", lambda row: row.seconds, decimals(1)),
         Column("Command", lambda row: row.command),
@@ -235,6 +236,10 @@ def history(rows: Sequence[RunSummary]) -> Table[RunSummary]:
 
 def _test_accuracy(model: str) -> Column[RunSummary]:
     return Column(f"Test accuracy of {model}", lambda row: row.accuracies.get(model), decimals(4))
+
+
+def _setting(name: str) -> Column[RunSummary]:
+    return Column(name.rsplit(".", 1)[-1], lambda row: flat(row.settings).get(name), VALUE)
 
 
 def _names(c: Comparison) -> list[Column[Network]]:

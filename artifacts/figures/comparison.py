@@ -106,9 +106,9 @@ def confusion(c: Comparison) -> Figure:
 
 
 def trend(rows: Sequence[RunSummary]) -> Figure:
-    """Test accuracy of each model over the runs on the newest run's data, oldest first."""
+    """Test accuracy of each model over the runs that are comparable with the newest, oldest first."""
     figure, axes = single(6.4, 3.6)
-    same = [row for row in rows if row.fingerprint == rows[-1].fingerprint][-TREND_RUNS:]
+    same = [row for row in rows if row.conditions == rows[-1].conditions][-TREND_RUNS:]
     for number, model in enumerate(dict.fromkeys(name for row in same for name in row.accuracies)):
         runs = [i for i, row in enumerate(same, 1) if model in row.accuracies]
         accuracies = [row.accuracies[model] for row in same if model in row.accuracies]
@@ -116,7 +116,7 @@ def trend(rows: Sequence[RunSummary]) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlabel("Run, the newest last")
     accuracy_axis(axes)
-    title(axes, "Runs on the same data", rows[-1].data)
+    title(axes, "Runs with the same data and settings", rows[-1].data)
     frame(axes)
     legend(axes)
     return figure

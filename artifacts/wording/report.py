@@ -65,7 +65,10 @@ def about_run(c: Comparison) -> Spans:
 
 def more_in_html(c: Comparison) -> str:
     """Where to find what markdown leaves out."""
-    return f"Mistakes and reviews read word by word are in outputs/runs/{c.run}/report.html."
+    return (
+        f"Mistakes and reviews read word by word are in report.html of run {c.run}; in the Prefect UI, in "
+        "the artifacts report-failed and report-reading."
+    )
 
 
 def left_out(stem: str) -> str:

@@ -7,25 +7,30 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tasks.storage.run_log import Difference, compare_runs, find_run, read_run_log
+from tasks.results.evaluation import Estimate
+from tasks.results.run_log import differing, flat
+from tasks.storage.run_log import Difference, compare_runs, find_run, read_run_log, second_minus_first
 
 SHOWN = 30
 
 
 def show_history(outputs: Path) -> int:
-    """Print the newest runs, the newest last."""
-    runs = read_run_log(outputs.resolve())[-SHOWN:]
+    """Print the newest runs, the newest first, with the settings that differ between them."""
+    runs = read_run_log(outputs.resolve())[-SHOWN:][::-1]
     if not runs:
         print(f"{outputs}: no runs yet; start one with `uv run flows/main.py --smoke`")
         return 0
     models = list(dict.fromkeys(name for run in runs for name in run.accuracies))
     table = Table(title="Test accuracy after the last epoch, mean over seeds")
     table.add_column("run", no_wrap=True, overflow="fold")  # `diff` takes this name: it must be easy to copy.
-    for heading in ("data", "seeds", *models, "seconds"):
-        table.add_column(heading)
+    table.add_column("data")
+    settings = differing(runs)
+    for heading in ("seeds", *(name.rsplit(".", 1)[-1] for name in settings), *models, "seconds"):
+        table.add_column(heading, justify="right")
     for run in runs:
         accuracies = [f"{run.accuracies[name]:.4f}" if name in run.accuracies else "" for name in models]
-        table.add_row(run.run, escape(run.data), str(run.seeds), *accuracies, f"{run.seconds:.0f}")
+        values = [_setting(flat(run.settings).get(name)) for name in settings]
+        table.add_row(run.run, escape(run.data), str(run.seeds), *values, *accuracies, f"{run.seconds:.0f}")
     Console().print(table)
     return 0
 
@@ -41,7 +46,9 @@ def show_differences(outputs: Path, first: str, second: str) -> int:
     inputs = Table("", *(run.name for run in runs), title="What differs")
     for difference in comparison.inputs:
         inputs.add_row(escape(difference.name), _text(difference.first), _text(difference.second))
-    results = Table("", *(run.name for run in runs), "change", title="Results")
+    results = Table(
+        "", *(run.name for run in runs), "second minus first", title="Results, accuracies with 95% intervals"
+    )
     for result in comparison.results:
         results.add_row(escape(result.name), _text(result.first), _text(result.second), _change(result))
     Console().print(inputs if comparison.inputs else "Settings, data and versions are the same.", results)
@@ -49,12 +56,19 @@ def show_differences(outputs: Path, first: str, second: str) -> int:
 
 
 def _change(result: Difference) -> str:
-    if result.first is None or result.second is None:
-        return ""
-    return f"{result.second - result.first:+.4f}"
+    change = second_minus_first(result)
+    if isinstance(change, Estimate):
+        return f"{change.value:+.4f} ({change.low:+.4f} to {change.high:+.4f})"
+    return "" if change is None else f"{change:+.4f}"
 
 
 def _text(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, Estimate):
+        return f"{value.value:.4f} ({value.low:.4f} to {value.high:.4f})"
     return f"{value:.4f}" if isinstance(value, float) else escape(str(value))
+
+
+def _setting(value: Any) -> str:
+    return "" if value is None else escape(str(value))

@@ -1,23 +1,39 @@
 """The log of all runs, `outputs/history.parquet`, and the differences between two runs."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from filelock import FileLock
 from pydantic import TypeAdapter
 
 from tasks.results.comparison import Comparison
 from tasks.results.errors import DataError
-from tasks.results.run_log import RunSummary
+from tasks.results.evaluation import Estimate
+from tasks.results.run_log import RunSummary, flat
 from tasks.storage.files import atomic_path, read_json
 
 FILE = "history.parquet"
-# Each run has its own names of networks, settings and packages: these columns hold JSON.
-JSON_COLUMNS = ["accuracies", "aucs", "durations", "settings", "versions"]
-RENAMED = {"data.words": "data.vocabulary_size", "data.steps": "data.max_length"}  # In runs of earlier versions.
+NUMBERS, TEXTS = pa.map_(pa.string(), pa.float64()), pa.map_(pa.string(), pa.string())
+SCHEMA = pa.schema({
+    "run": pa.string(),
+    "ended": pa.timestamp("us", tz="UTC"),
+    "data": pa.string(),
+    "fingerprint": pa.string(),
+    "seeds": pa.int64(),
+    "accuracies": NUMBERS,
+    "aucs": NUMBERS,
+    "seconds": pa.float64(),
+    "durations": NUMBERS,
+    "settings": pa.string(),  # JSON: the settings are nested, and of many types.
+    "versions": TEXTS,
+    "command": pa.string(),
+})  # fmt: skip
 
 
 class Difference(NamedTuple):
@@ -60,7 +76,7 @@ def append_to_run_log(outputs: Path, summary: RunSummary) -> list[RunSummary]:
     with FileLock(path.with_suffix(".lock")):
         runs = [*read_run_log(outputs), summary]
         with atomic_path(path) as temporary:
-            pd.DataFrame([_row(run) for run in runs]).to_parquet(temporary, index=False)
+            pq.write_table(pa.Table.from_pylist([_row(run) for run in runs], SCHEMA), temporary)
     return runs
 
 
@@ -74,9 +90,8 @@ def read_run_log(outputs: Path) -> list[RunSummary]:
     if not path.exists():
         return []
     try:
-        frame = pd.read_parquet(path)
-        frame[JSON_COLUMNS] = frame[JSON_COLUMNS].map(json.loads)
-        return TypeAdapter(list[RunSummary]).validate_python(frame.to_dict("records"))
+        rows = [_values(row) for row in pq.read_table(path).to_pylist()]
+        return TypeAdapter(list[RunSummary]).validate_python(rows)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(
             f"{path}: not a readable log of runs ({error}); move it away, and the next run starts a new one"
@@ -84,7 +99,17 @@ def read_run_log(outputs: Path) -> list[RunSummary]:
 
 
 def _row(run: RunSummary) -> dict[str, Any]:
-    return {name: json.dumps(value) if name in JSON_COLUMNS else value for name, value in vars(run).items()}
+    return vars(run) | {"settings": json.dumps(run.settings), "ended": datetime.fromtimestamp(run.ended, UTC)}
+
+
+def _values(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as the fields of a `RunSummary`; earlier versions wrote JSON for every mapping, and seconds as a number."""
+    values = dict(row)
+    for name in ("accuracies", "aucs", "durations", "settings", "versions"):
+        values[name] = json.loads(row[name]) if isinstance(row[name], str) else dict(row[name])
+    if isinstance(row["ended"], datetime):
+        values["ended"] = row["ended"].timestamp()
+    return values
 
 
 def find_run(outputs: Path, name: str) -> Path:
@@ -118,17 +143,16 @@ def _side_by_side(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[D
 
 
 def _inputs(metrics: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in _leaves(metrics["settings"]):
-        yield RENAMED.get(name, name), value
+    yield from flat(metrics["settings"]).items()
     yield "dataset", metrics["dataset"]["fingerprint"]
     yield "source", metrics["dataset"]["source"]["sha256"]
     for package, version in metrics["branches"][0]["machine"]["versions"].items():
         yield f"version of {package}", version
 
 
-def _results(metrics: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+def _results(metrics: Mapping[str, Any]) -> Iterator[tuple[str, float | Estimate]]:
     for model in metrics["evidence"]["models"]:
-        yield f"{model['name']}: test accuracy", model["accuracy"]["value"]
+        yield f"{model['name']}: test accuracy", _accuracy(model)
         yield f"{model['name']}: AUC", model["auc"]
         last = [branch["history"][-1] for branch in metrics["branches"] if branch["name"] == model["name"]]
         yield f"{model['name']}: validation accuracy", sum(epoch["val_accuracy"] for epoch in last) / len(last)
@@ -136,10 +160,29 @@ def _results(metrics: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
         yield f"seconds: {step}", seconds
 
 
-def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The values of nested mappings, each under its dotted path."""
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
+def _accuracy(model: Mapping[str, Any]) -> float | Estimate:
+    """The accuracy with its interval, where it has one: the range of two seeds is none."""
+    accuracy = model["accuracy"]
+    has_interval = "low" in accuracy and model.get("basis") != "range"
+    return Estimate(**accuracy) if has_interval else float(accuracy["value"])
+
+
+def second_minus_first(result: Difference) -> float | Estimate | None:
+    """How much larger the second run's result is; None where a run lacks it.
+
+    The interval joins the intervals of both (MOVER: Zou and Donner 2008, doi:10.1002/sim.3095) as if the runs were
+    independent; on the same test reviews it is wider than it need be.
+    """
+    first, second = result.first, result.second
+    if first is None or second is None:
+        return None
+    if not (isinstance(first, Estimate) and isinstance(second, Estimate)):
+        return float(_value(second) - _value(first))
+    change = second.value - first.value
+    down = math.hypot(second.value - second.low, first.high - first.value)
+    up = math.hypot(second.high - second.value, first.value - first.low)
+    return Estimate(change, change - down, change + up)
+
+
+def _value(result: float | Estimate) -> float:
+    return result.value if isinstance(result, Estimate) else result

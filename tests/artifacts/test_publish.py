@@ -106,5 +106,5 @@ def test_a_file_name_is_no_markup_in_any_artifact(
 def test_the_newest_runs_are_published_with_their_trend(published: dict[str, Any]) -> None:
     rows = [RunSummary(str(n), 1.0, "IMDB", "f", 1, {"lstm": 0.8}, {}, 3.5, {}, {}, {}, "x") for n in range(60)]
     publish.publish_history(rows)
-    assert [row["run"] for row in published["history"]] == [str(n) for n in range(10, 60)]
+    assert [row["run"] for row in published["history"]] == [str(n) for n in range(59, 9, -1)]
     assert published["trend"].startswith("![Test accuracy over the runs](data:image/png;base64,")

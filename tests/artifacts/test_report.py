@@ -1,4 +1,5 @@
 import html
+import io
 import json
 import re
 from dataclasses import replace
@@ -7,10 +8,12 @@ from typing import Literal
 
 import pytest
 from markdown_it import MarkdownIt
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from artifacts import report
 from artifacts.figures.render import Picture, picture
+from artifacts.figures.style import COLOURS
 from artifacts.sections import all_figures
 from tasks.analysis.reader import open_reader
 from tasks.analysis.reviews import choose_reviews
@@ -217,3 +220,34 @@ def test_the_reader_is_a_page_of_its_own_to_which_the_report_links(comparison: C
     with_words = report.files(comparison, pictures(comparison), replace(reader, ranks={"film": 1}))
     assert b"Watch the networks read" in with_words["reader.html"]
     assert b'<a href="reader.html">' in with_words["report.html"]
+
+
+@pytest.mark.parametrize(("scheme", "bright"), [("dark", False), ("light", True)])
+def test_figures_do_not_glare(address: str, page: Page, scheme: Literal["dark", "light"], bright: bool) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.goto(address)
+    with Image.open(io.BytesIO(page.locator("figure svg").last.screenshot())) as image:
+        ground = image.convert("L").getpixel((3, 3))
+    assert (ground > 250) if bright else (ground < 50)
+
+
+@pytest.mark.parametrize(("width", "hints"), [(390, True), (1300, False)])
+def test_what_scrolls_sideways_says_so(address: str, page: Page, width: int, hints: bool) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(address)
+    wide = page.locator(".wide").filter(has=page.locator("table")).first
+    if hints:
+        expect(wide).to_have_class(re.compile("scrolls"))
+        hint = wide.evaluate("block => getComputedStyle(block, '::before').content")
+        assert "Scroll sideways" in hint
+    else:
+        expect(wide).not_to_have_class(re.compile("scrolls"))
+
+
+def test_sentiment_has_colours_of_its_own() -> None:
+    css = (report.TEMPLATES / "report.css").read_text()
+    sentiment = re.findall(r"--(?:negative|positive): (\d+) (\d+) (\d+)", css)
+    models = {tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5)) for colour in COLOURS}
+    assert len(sentiment) >= 2
+    assert models.isdisjoint({tuple(map(int, colour)) for colour in sentiment})
+    assert not re.search(r"\.q\d+ [^}]*rgba?\(\d", css)

@@ -71,3 +71,12 @@ def test_the_trend_joins_runs_on_the_newest_data() -> None:
     axes = axes_of(comparison.trend(rows))
     assert labels(axes) == ["lstm", "gru"]
     assert axes.lines[0].get_xydata().tolist() == [[1.0, 0.8], [3.0, 0.9]]
+
+
+def test_the_trend_joins_only_comparable_runs() -> None:
+    def run(accuracy: float, **settings: object) -> RunSummary:
+        nested = {"training": {"epochs": 10, "seed": 1} | settings, "run": {"outputs": str(accuracy), "smoke": False}}
+        return RunSummary("r", 1.0, "IMDB reviews", "f", 1, {"lstm": accuracy}, {}, 1.0, {}, nested, {}, "x")
+
+    axes = axes_of(comparison.trend([run(0.8), run(0.5, epochs=1), run(0.9, seed=7)]))
+    assert list(axes.lines[0].get_ydata()) == [0.8, 0.9]

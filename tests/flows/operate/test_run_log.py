@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,8 @@ def test_history_has_a_row_for_each_run_and_a_column_for_each_network(
     append_to_run_log(tmp_path, summary("2", {"gru": 0.8, "lstm": 0.7}, data="own file [red]x.npz"))
     assert show_history(tmp_path) == 0
     assert cells(capsys) == [
-        ["1", "bundled sample", "1", "0.9000", "", "4"],
-        ["2", "own file [red]x.npz", "1", "0.7000", "0.8000", "4"],
+        ["2", "own file [red]x.npz", "1", "0.8000", "0.7000", "4"],
+        ["1", "bundled sample", "1", "", "0.9000", "4"],
     ]
 
 
@@ -60,7 +61,37 @@ def test_history_shows_the_newest_runs(tmp_path: Path, capsys: pytest.CaptureFix
     for number in range(SHOWN + 2):
         append_to_run_log(tmp_path, summary(str(number), {"lstm": 0.9}))
     show_history(tmp_path)
-    assert [row[0] for row in cells(capsys)] == [str(number) for number in range(2, SHOWN + 2)]
+    assert [row[0] for row in cells(capsys)] == [str(number) for number in range(SHOWN + 1, 1, -1)]
+
+
+def test_history_shows_the_settings_that_differ(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for run, epochs, smoke in (("1", 3, True), ("2", 10, False)):
+        settings = {"training": {"epochs": epochs, "batch_size": 128}, "run": {"smoke": smoke, "outputs": run}}
+        append_to_run_log(tmp_path, replace(summary(run, {"lstm": 0.9}), settings=settings))
+    show_history(tmp_path)
+    printed = capsys.readouterr().out
+    assert "epochs" in printed
+    assert "batch_size" not in printed
+    assert "outputs" not in printed
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.splitlines() if line.startswith("│")]
+    assert [row[2:5] for row in rows] == [["1", "10", "False"], ["1", "3", "True"]]
+
+
+def test_differences_name_their_direction_and_show_intervals(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in (("1", 0.7), ("2", 0.6)):
+        write_run(tmp_path, name, {}, {"lstm": value})
+        path = tmp_path / "runs" / name / "metrics.json"
+        metrics = json.loads(path.read_text())
+        metrics["evidence"]["models"][0]["accuracy"] |= {"low": value - 0.03, "high": value + 0.04}
+        path.write_text(json.dumps(metrics))
+    show_differences(tmp_path, "1", "2")
+    printed = capsys.readouterr().out
+    assert "second minus first" in printed
+    # MOVER: -0.1 - sqrt(0.03² + 0.04²) and -0.1 + sqrt(0.04² + 0.03²).
+    assert "0.7000 (0.6700 to 0.7400)" in printed
+    assert "-0.1000 (-0.1500 to -0.0500)" in printed
 
 
 def test_history_without_runs_says_how_to_start_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

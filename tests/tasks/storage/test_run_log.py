@@ -3,6 +3,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from tasks.results.errors import DataError
@@ -33,6 +35,22 @@ def test_runs_come_back_as_they_were_appended(tmp_path: Path) -> None:
     runs = [summary("1"), summary("2", accuracies={"gru": 0.8, "lstm": 0.7}, data='{"a": "{"')]
     assert [append_to_run_log(tmp_path, run) for run in runs] == [runs[:1], runs]
     assert read_run_log(tmp_path) == runs
+
+
+def test_the_columns_have_types(tmp_path: Path) -> None:
+    append_to_run_log(tmp_path, summary("1"))
+    schema = pq.read_schema(tmp_path / "history.parquet")
+    assert str(schema.field("ended").type) == "timestamp[us, tz=UTC]"
+    assert str(schema.field("accuracies").type).startswith("map<string, double")
+    assert str(schema.field("seeds").type) == "int64"
+
+
+def test_a_log_of_an_earlier_version_is_read_and_extended(tmp_path: Path) -> None:
+    earlier = vars(summary("1"))
+    as_json = {name: json.dumps(value) for name, value in earlier.items() if isinstance(value, dict)}
+    pd.DataFrame([earlier | as_json]).to_parquet(tmp_path / "history.parquet", index=False)
+    assert read_run_log(tmp_path) == [summary("1")]
+    assert append_to_run_log(tmp_path, summary("2")) == read_run_log(tmp_path) == [summary("1"), summary("2")]
 
 
 def test_concurrent_runs_are_all_recorded(tmp_path: Path) -> None:
