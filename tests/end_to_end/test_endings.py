@@ -42,7 +42,7 @@ def test_a_signal_ends_the_run_with_its_processes_and_tasks(
     assert running == []
 
 
-@pytest.mark.parametrize("stage", STAGES[:2] + ["lstm seed 1: epoch 1/6"])
+@pytest.mark.parametrize("stage", [*STAGES[:2], "lstm seed 1: epoch 1/6"])
 def test_a_run_whose_output_nobody_reads_finishes(stage: str, tmp_path: Path) -> None:
     command = [sys.executable, ROOT / "flows" / "main.py", *SMALL, "--outputs", tmp_path / "outputs"]
     with subprocess.Popen(
