@@ -62,7 +62,6 @@ class PairedTest:
         c: reviews on which the champion alone is right.
         difference: the candidate's accuracy less the champion's, with its 95 % interval.
         p: of "the candidate is not better": one-sided exact McNemar test.
-        p_worse: of "the candidate is not worse".
         look: how often this test set was looked at, this time included.
         level: what p must fall below at this look.
         bound: lower bound of the difference at the confidence 1 - level.
@@ -75,7 +74,6 @@ class PairedTest:
     c: int
     difference: Estimate
     p: float
-    p_worse: float
     look: int
     level: float
     bound: float

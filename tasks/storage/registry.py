@@ -1,6 +1,6 @@
 """The registry of promoted networks: immutable folders, a ledger that only grows, one pointer to the champion.
 
-    outputs/registry/networks/<hash>/   a network's files, named by the hash of their contents; `manifest.json` lists them
+    outputs/registry/networks/<hash>/   a network's files, named by the hash of their contents, with a `manifest.json`
     outputs/registry/promotions.jsonl   every decision, one JSON object per line
     outputs/registry/champion.json      the pointer: the present champion and the entry that made it
 
