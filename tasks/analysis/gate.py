@@ -89,14 +89,14 @@ def decide(test: PairedTest, slice_fails: bool, limits: GateLimits) -> tuple[Ver
     Promotions by `non_inferior` add up: ten of them in a row may lose ten times as much.
     """
     tolerated = limits.non_inferior or 0.0
+    if test.difference.high < -tolerated:
+        return "REJECT", "worse"
     if slice_fails:
         return "REJECT", "worse on a slice"
     if test.p < test.level and test.difference.value >= limits.margin:
         return "PROMOTE", "better"
     if limits.non_inferior is not None and test.bound > -tolerated:
         return "PROMOTE", "not inferior"
-    if test.difference.high < -tolerated:
-        return "REJECT", "worse"
     return "HOLD", "less than the margin" if test.p < test.level else "not shown"
 
 

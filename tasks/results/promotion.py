@@ -1,9 +1,9 @@
 """Records of the gate and of the registry: how a candidate compares with the champion, and what followed from it."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from tasks.results.evaluation import Estimate
+from tasks.results.evaluation import Estimate, Scores
 
 Verdict = Literal["PROMOTE", "HOLD", "REJECT"]
 Action = Literal["promote", "rollback"]
@@ -138,10 +138,55 @@ class Entry:
     after: str | None
     test_set: str
     gate: Gate | None
-    settings: dict[str, object]
+    settings: dict[str, Any]
     difference_of_predictions: float | None = None
 
     @property
     def moves(self) -> bool:
         """Whether the champion is another one after this entry."""
         return self.after != self.before
+
+    @property
+    def is_look(self) -> bool:
+        """Whether the test reviews told something new: a champion held against itself does not."""
+        return self.gate is not None and self.network != self.before
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A test review that a network gets wrong: its last words, its label, the probability of "positive"."""
+
+    review_id: int
+    label: int
+    probability: float
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What a model card says.
+
+    Attributes:
+        network: the network's name in the registry.
+        label: its name for people.
+        description: `network.json`: network, training, data.
+        run, settings: how it was trained.
+        epoch: of `best.keras`, the one with the best validation accuracy.
+        validation_accuracy: at that epoch.
+        scores: on the test reviews, made when it was promoted.
+        gate: the verdict and its numbers.
+        mistakes: the most confident ones.
+        drift_limits: by figure, what new texts exceed when they differ from the training reviews.
+    """
+
+    network: str
+    label: str
+    description: dict[str, Any]
+    run: str
+    settings: dict[str, Any]
+    epoch: int
+    validation_accuracy: float
+    scores: Scores
+    gate: Gate
+    mistakes: tuple[Mistake, ...]
+    drift_limits: dict[str, float]
