@@ -11,13 +11,14 @@ from prefect import flow
 from prefect.logging import get_run_logger
 
 from artifacts import report
-from artifacts.figures import training as figures
+from artifacts.figures.render import picture
 from artifacts.publish import publish, publish_history
+from artifacts.sections import all_figures
 from flows.config import Settings
 from flows.operate.notify import post_end, webhook_is_set
 from flows.operate.progress import watched
 from flows.run import Run
-from tasks.analysis.evidence import choose_reviews
+from tasks.analysis.reviews import choose_reviews
 from tasks.compare import Study, compare
 from tasks.evaluate import evaluate
 from tasks.explain import explain
@@ -88,7 +89,7 @@ def complete(*columns: Sequence[Any]) -> list[list[Any]]:
 def write_report(comparison: Comparison, outputs: Path) -> Path:
     """Draw, write and publish the report; `outputs/latest` points to it from then on."""
     folder = outputs / "runs" / comparison.run
-    drawn = {stem: figures.picture(figure) for stem, figure in figures.all_figures(comparison).items()}
+    drawn = {stem: picture(figure) for stem, figure in all_figures(comparison).items()}
     for name, content in report.files(comparison, drawn).items():
         write_bytes(folder / name, content)
     point(outputs / "latest", folder)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tasks.analysis.evidence import gather
-from tasks.results.comparison import Chosen, Comparison, Reproduction
+from tasks.results.comparison import Comparison, Reproduction
 from tasks.results.data import Dataset
 from tasks.results.evaluation import Evaluation, Explanation
+from tasks.results.evidence import Chosen
 from tasks.results.training import Branch
 
 # Validation accuracy after ten epochs as the tutorial printed it, and how far another seed may fall below: the same
@@ -37,13 +38,8 @@ class RunDescription:
 
 def compare(run: RunDescription, dataset: Dataset, study: Study) -> Comparison:
     """Put all branches of a run side by side: everything that the report is made from."""
-    warnings = []
-    if dataset.source.kind == "sample":
-        warnings.append("These are made-up reviews, the bundled sample: the figures say nothing about IMDB.")
-    names = list(dict.fromkeys(branch.name for branch in study.branches))
     return Comparison(
         run=run.name,
-        title=f"{' and '.join(names)} on the {dataset.title}",
         dataset=dataset,
         branches=tuple(study.branches),
         evaluations=tuple(study.evaluations),
@@ -53,7 +49,6 @@ def compare(run: RunDescription, dataset: Dataset, study: Study) -> Comparison:
         settings=run.settings,
         command=run.command,
         durations=run.durations,
-        warnings=tuple(warnings),
     )
 
 

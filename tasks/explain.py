@@ -6,8 +6,8 @@ from tasks.analysis.reading import longest_reviews, memory, reach, trace
 from tasks.data.parquet import read_column, read_tokens
 from tasks.job import Job
 from tasks.models.loading import open_learner
-from tasks.results.comparison import Chosen
 from tasks.results.evaluation import Explanation
+from tasks.results.evidence import Chosen
 from tasks.results.training import Branch
 from tasks.storage.code_version import code_version
 from tasks.storage.files import fingerprint

@@ -1,32 +1,54 @@
-"""How all figures look: colours, markers and lines of the models, size and frame of the axes."""
+"""How all figures look: colours, markers and lines of the models, size, titles and frame of the axes."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
-# Okabe & Ito (2008): told apart with every common kind of colour vision; the yellow is left out, too pale on white.
+from tasks.results.comparison import Comparison
+from tasks.results.evaluation import Estimate
+
+# Okabe & Ito (2008): distinct with every common kind of colour vision; the yellow, too pale on white, is left out.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", "-.", ":")
+GREY = "#767676"
 DPI = 100
+LegendLocation = Literal["best", "lower right", "lower left", "upper left"]
+SMALL, MEDIUM, LARGE = 9, 10, 11  # Sizes of text, in points.
 
 
-def plain(width: float, height: float) -> tuple[Figure, Axes]:
-    """A figure of one set of axes; sizes in inches."""
+def single(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure with one set of axes; sizes in inches."""
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     return figure, figure.subplots()
 
 
-def style(place: int) -> dict[str, Any]:
-    """Colour, marker and line of the model at that place; they differ in more than colour."""
+def grid(width: float, height: float, rows: int, columns: int, used: int) -> tuple[Figure, list[Axes]]:
+    """A figure with rows and columns of axes, of which the first `used` are visible; sizes in inches."""
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for unused in axes[used:]:
+        unused.set_visible(False)
+    return figure, axes[:used]
+
+
+def style(number: int) -> dict[str, Any]:
+    """Colour, marker and line of the model with that number; they differ in more than colour."""
     return {
-        "color": COLOURS[place % len(COLOURS)],
-        "marker": MARKERS[place % len(MARKERS)],
-        "linestyle": LINES[place % len(LINES)],
+        "color": COLOURS[number % len(COLOURS)],
+        "marker": MARKERS[number % len(MARKERS)],
+        "linestyle": LINES[number % len(LINES)],
         "linewidth": 1.8,
         "markersize": 4.5,
     }
+
+
+def style_of(c: Comparison, model: str, **changes: Any) -> dict[str, Any]:
+    """The style of a model, which is the same in all figures of a report; `changes` replace parts of it."""
+    return style(c.models().index(model)) | changes
 
 
 def frame(axes: Axes) -> None:
@@ -35,3 +57,32 @@ def frame(axes: Axes) -> None:
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
+
+
+def title(axes: Axes, text: str, data: str) -> None:
+    """What the axes show, and below it on which data."""
+    axes.set_title(f"{text}\n{data}", fontsize=MEDIUM)
+
+
+def legend(axes: Axes, location: LegendLocation = "best") -> None:
+    """A legend without a frame."""
+    axes.legend(frameon=False, fontsize=SMALL, loc=location)
+
+
+def accuracy_axis(axes: Axes) -> None:
+    """Test accuracy upwards, in percent."""
+    axes.set_ylabel("Test accuracy")
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+
+
+def errorbars(axes: Axes, x: Sequence[float], estimates: Sequence[Estimate], **look: Any) -> None:
+    """A curve of estimates with their intervals."""
+    values = [estimate.value for estimate in estimates]
+    down = [max(estimate.value - estimate.low, 0) for estimate in estimates]
+    up = [max(estimate.high - estimate.value, 0) for estimate in estimates]
+    axes.errorbar(x, values, yerr=[down, up], capsize=2.5, elinewidth=1, **look)
+
+
+def spread(number: int, count: int, width: float) -> float:
+    """How far curve `number` of `count` is shifted so that error bars do not cover one another."""
+    return width * (number - (count - 1) / 2)

@@ -8,7 +8,8 @@ from prefect.artifacts import create_markdown_artifact, create_progress_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactUpdate
 
-from artifacts.figures import training as figures
+from artifacts.figures.render import data_uri, png
+from artifacts.figures.training import learning_curve
 from tasks.job import Job
 from tasks.results.training import Epoch
 
@@ -52,8 +53,8 @@ class ArtifactView:
         self._next_publication = ended + (ended - started) / DRAWING_SHARE
 
     def _publish_curve(self, key: str, job: Job, history: list[Epoch]) -> None:
-        curve = figures.learning_curve(job.spec.name, history, job.dataset.title)
-        text = f"![Learning curve of {job.spec.name}]({figures.data_uri(figures.png(curve))})"
+        curve = learning_curve(job.spec.name, history, job.dataset.title)
+        text = f"![Learning curve of {job.spec.name}]({data_uri(png(curve))})"
         if key in self._curves:
             with get_client(sync_client=True) as client:
                 client.update_artifact(self._curves[key], ArtifactUpdate(data=text))

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.analysis.statistics import auc, proportion, reliability
-from tasks.results.evaluation import Point, Scores
+from tasks.results.evaluation import Confusion, Curve, Point, Predicted, Scores
 
 CURVE_POINTS = 101
 
@@ -27,7 +27,7 @@ def score(labels: NDArray[np.integer], probabilities: NDArray[np.floating], poin
     )
     accuracy, area = proportion(int((predicted == labels).sum()), len(labels)), auc(labels, p)
     (tn, fp), (fn, tp) = metrics.confusion_matrix(labels, predicted, labels=[0, 1]).tolist()
-    bins, calibration_error = reliability(labels, p)
+    calibration = reliability(labels, p)
     false_rate, true_rate, _ = metrics.roc_curve(labels, p)
     precisions, recalls, _ = metrics.precision_recall_curve(labels, p)
     return Scores(
@@ -44,14 +44,14 @@ def score(labels: NDArray[np.integer], probabilities: NDArray[np.floating], poin
         auc=area.value,
         auc_low=area.low,
         auc_high=area.high,
-        confusion=((tn, fp), (fn, tp)),
+        confusion=Confusion(Predicted(tn, fp), Predicted(fn, tp)),
         roc=_on_grid(false_rate, true_rate),
         precision_recall=_on_grid(recalls[::-1], precisions[::-1]),
-        reliability=bins,
-        calibration_error=calibration_error,
+        reliability=calibration.bins,
+        calibration_error=calibration.error,
     )
 
 
-def _on_grid(x: NDArray[np.floating], y: NDArray[np.floating]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _on_grid(x: NDArray[np.floating], y: NDArray[np.floating]) -> Curve:
     grid = np.linspace(0, 1, CURVE_POINTS)
-    return tuple(grid.tolist()), tuple(np.interp(grid, x, y).tolist())
+    return Curve(tuple(grid.tolist()), tuple(np.interp(grid, x, y).tolist()))

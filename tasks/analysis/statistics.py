@@ -1,22 +1,37 @@
-"""How sure a figure is: intervals, paired tests, calibration. scipy and scikit-learn do the work where they can.
+"""How sure a number is: intervals, paired tests, calibration. scipy and scikit-learn do the work where they can.
 
-scipy.stats and scikit-learn take a second to import, which runs whose results are stored do not need: so inside.
+Functions import scipy.stats and scikit-learn themselves: it takes a second, which a run that reuses its results saves.
 """
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.results.comparison import SeedTest
 from tasks.results.evaluation import Estimate, Reliability, Threshold
+from tasks.results.evidence import SeedTest
 
 RESAMPLES = 1_000
 CALIBRATION_BINS = 10
 Labels = NDArray[np.integer]
 Probabilities = NDArray[np.floating]
 Flags = NDArray[np.bool_]
+
+
+class Difference(NamedTuple):
+    """A mean difference with its interval, and the p-value of no difference."""
+
+    estimate: Estimate
+    p: float
+
+
+class Calibration(NamedTuple):
+    """The bins of a reliability diagram and the expected calibration error."""
+
+    bins: tuple[Reliability, ...]
+    error: float
 
 
 def proportion(hits: float, total: int) -> Estimate:
@@ -30,32 +45,38 @@ def proportion(hits: float, total: int) -> Estimate:
 def auc(labels: Labels, probabilities: Probabilities) -> Estimate:
     """Area under the ROC curve with its 95 % interval: percentile bootstrap over reviews of each label (Efron 1979).
 
-    With a single review of a label there is nothing to resample, and the interval is all that is possible.
+    With a single review of a label there is nothing to resample: the interval is 0 to 1.
     """
     from scipy.stats import bootstrap
 
-    # Ranks are those of the whole set, so they are found once: a resample only counts how often each came.
-    values, place = np.unique(probabilities, return_inverse=True)
-    ups, downs = place[labels == 1], place[labels == 0]
+    # The ranks are those of the whole set, so they are computed once: a resample only counts how often each occurs.
+    values, ranks = np.unique(probabilities, return_inverse=True)
+    positive, negative = ranks[labels == 1], ranks[labels == 0]
 
-    def of(up: NDArray[np.integer], down: NDArray[np.integer]) -> float:
-        falling = np.bincount(down, minlength=len(values))
-        below = np.cumsum(falling) - falling / 2  # A tie counts half (Mann & Whitney 1947).
-        return float(below[up].mean() / len(down))
+    def area(positive: NDArray[np.integer], negative: NDArray[np.integer]) -> float:
+        counts = np.bincount(negative, minlength=len(values))
+        below = np.cumsum(counts) - counts / 2  # A tie counts half (Mann & Whitney 1947).
+        return float(below[positive].mean() / len(negative))
 
-    if min(len(ups), len(downs)) < 2:
-        return Estimate(of(ups, downs), 0.0, 1.0)
-    found = bootstrap(
-        (ups, downs), of, n_resamples=RESAMPLES, batch=50, vectorized=False, method="percentile",
+    if min(len(positive), len(negative)) < 2:
+        return Estimate(area(positive, negative), 0.0, 1.0)
+    resampled = bootstrap(
+        (positive, negative),
+        area,
+        n_resamples=RESAMPLES,
+        batch=50,
+        vectorized=False,
+        method="percentile",
         rng=np.random.default_rng(0),
-    ).confidence_interval  # fmt: skip
-    return Estimate(of(ups, downs), float(found.low), float(found.high))
+    )
+    interval = resampled.confidence_interval
+    return Estimate(area(positive, negative), float(interval.low), float(interval.high))
 
 
 def mcnemar(first_right: Flags, second_right: Flags, seed: int) -> SeedTest:
     """Two models on the same reviews: McNemar's exact test (1947), difference of accuracies with its 95 % interval.
 
-    The interval is that of Agresti & Min (2005): Wald's, with half a review more in each of the four cells.
+    The interval is that of Agresti & Min (2005): Wald's, with half a review added to each of the four cells.
 
     Args:
         first_right, second_right: whether each model is right on each review, shape (reviews,).
@@ -63,36 +84,46 @@ def mcnemar(first_right: Flags, second_right: Flags, seed: int) -> SeedTest:
     """
     from scipy.stats import binomtest
 
-    b, c = int((first_right & ~second_right).sum()), int((~first_right & second_right).sum())
-    both, total = int((first_right & second_right).sum()), len(first_right)
-    p = float(binomtest(b, b + c, 0.5).pvalue) if b + c else 1.0
-    b2, c2, n2 = b + 0.5, c + 0.5, total + 2
-    centre = (b2 - c2) / n2
-    half = 1.959964 * math.sqrt(b2 + c2 - (b2 - c2) ** 2 / n2) / n2
-    difference = Estimate((b - c) / total, centre - half, centre + half)
-    return SeedTest(seed, both, b, c, total - both - b - c, difference, p)
+    both = int((first_right & second_right).sum())
+    only_first, only_second = int((first_right & ~second_right).sum()), int((~first_right & second_right).sum())
+    total, discordant = len(first_right), only_first + only_second
+    p = float(binomtest(only_first, discordant, 0.5).pvalue) if discordant else 1.0
+    b, c, n = only_first + 0.5, only_second + 0.5, total + 2
+    centre = (b - c) / n
+    half = 1.959964 * math.sqrt(b + c - (b - c) ** 2 / n) / n
+    return SeedTest(
+        seed=seed,
+        both_right=both,
+        only_first=only_first,
+        only_second=only_second,
+        both_wrong=total - both - discordant,
+        difference=Estimate((only_first - only_second) / total, centre - half, centre + half),
+        p=p,
+    )
 
 
-def mean_difference(first: Sequence[float], second: Sequence[float]) -> tuple[Estimate, float]:
+def mean_difference(first: Sequence[float], second: Sequence[float]) -> Difference:
     """Mean of first - second over seeds with its 95 % interval, and p: Student's paired t-test. Two pairs or more."""
     from scipy.stats import ttest_rel
 
-    difference = float(np.mean(np.subtract(first, second)))
-    if np.ptp(np.subtract(first, second)) < 1e-12:  # No spread, no t.
-        return Estimate(difference, difference, difference), 1.0 if abs(difference) < 1e-12 else 0.0
-    found = ttest_rel(first, second)
-    interval = found.confidence_interval(0.95)
-    return Estimate(difference, float(interval.low), float(interval.high)), float(found.pvalue)
+    differences = np.subtract(first, second)
+    mean_value = float(np.mean(differences))
+    if np.ptp(differences) < 1e-12:  # No spread, no t.
+        return Difference(Estimate(mean_value, mean_value, mean_value), 1.0 if abs(mean_value) < 1e-12 else 0.0)
+    test = ttest_rel(first, second)
+    interval = test.confidence_interval(0.95)
+    return Difference(Estimate(mean_value, float(interval.low), float(interval.high)), float(test.pvalue))
 
 
 def mean(values: Sequence[float]) -> Estimate:
-    """Mean with its 95 % t-interval over seeds; a single value stands for its own bounds."""
+    """Mean with its 95 % t-interval over seeds; a single value is its own lower and upper bound."""
     if len(values) < 2:
         return Estimate(values[0], values[0], values[0])
     from scipy.stats import t
 
+    value = float(np.mean(values))
     half = float(t.ppf(0.975, len(values) - 1)) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    return Estimate(float(np.mean(values)), float(np.mean(values)) - half, float(np.mean(values)) + half)
+    return Estimate(value, value - half, value + half)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -104,23 +135,27 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in corrected]
 
 
-def reliability(labels: Labels, probabilities: Probabilities) -> tuple[tuple[Reliability, ...], float]:
+def reliability(labels: Labels, probabilities: Probabilities) -> Calibration:
     """Reliability diagram in ten bins of equal width, and the expected calibration error (Guo et al. 2017).
 
     The error is the mean distance, weighted by reviews, between a bin's probability and its share of positives.
     """
-    places = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    numbers = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     bins = []
-    for place in np.unique(places):
-        inside = places == place
+    for number in np.unique(numbers):
+        inside = numbers == number
         share, probability = float(labels[inside].mean()), float(probabilities[inside].mean(dtype=np.float64))
         bins.append(Reliability(probability, share, int(inside.sum())))
-    error = sum(one.reviews * abs(one.probability - one.positive) for one in bins) / len(labels)
-    return tuple(bins), error
+    error = sum(b.reviews * abs(b.probability - b.positive) for b in bins) / len(labels)
+    return Calibration(tuple(bins), error)
 
 
 def best_threshold(validation: tuple[Labels, Probabilities], test: tuple[Labels, Probabilities]) -> Threshold:
-    """The threshold with the best validation accuracy, of equals the nearest to 0.5; "positive" is above it."""
+    """The threshold with the best validation accuracy, of equals the nearest to 0.5; "positive" is above it.
+
+    Args:
+        validation, test: the labels of the reviews and their probabilities of "positive", each of shape (reviews,).
+    """
     from sklearn.metrics import roc_curve
 
     labels, probabilities = validation
@@ -133,7 +168,7 @@ def best_threshold(validation: tuple[Labels, Probabilities], test: tuple[Labels,
     best = np.flatnonzero(right >= right.max() - 1e-9)
     value = float(middles[best[np.argmin(np.abs(middles[best] - 0.5))]])
 
-    def accuracy(of: tuple[Labels, Probabilities]) -> float:
-        return float(np.mean((of[1] > value) == (of[0] == 1)))
+    def accuracy(labels: Labels, probabilities: Probabilities) -> float:
+        return float(np.mean((probabilities > value) == (labels == 1)))
 
-    return Threshold(value, accuracy(validation), accuracy(test))
+    return Threshold(value, accuracy(*validation), accuracy(*test))

@@ -1,8 +1,8 @@
-"""Records of a trained network on the test reviews: its scores, and why it gives the answers that it gives."""
+"""Records of a trained network on the test reviews: its scores, and why it answers as it does."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Point = Literal["last", "best"]
 
@@ -25,12 +25,39 @@ class Reliability:
     reviews: int
 
 
+class Predicted(NamedTuple):
+    """How many reviews of one label were predicted as negative and as positive."""
+
+    negative: int
+    positive: int
+
+
+class Confusion(NamedTuple):
+    """The confusion matrix, a row for each label; laid out as scikit-learn's."""
+
+    negative: Predicted
+    positive: Predicted
+
+
+class Curve(NamedTuple):
+    """Points of a curve from left to right."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
 @dataclass(frozen=True)
 class Scores:
-    """A model on the test reviews. `low` and `high` bound the accuracy's 95 % interval (Wilson 1927).
+    """A model on the test reviews, at the threshold 0.5.
 
-    `auc_low` and `auc_high` bound the AUC's by bootstrap over reviews. `roc` holds false and true positive rates,
-    `precision_recall` recalls and precisions, `calibration_error` is the expected calibration error (Guo et al. 2017).
+    Attributes:
+        point, epoch: the network that is scored.
+        loss: mean binary cross-entropy, in nats.
+        low, high: bounds of the accuracy's 95 % interval (Wilson 1927).
+        auc_low, auc_high: bounds of the AUC's 95 % interval (bootstrap over reviews).
+        roc: true positive rate over false positive rate.
+        precision_recall: precision over recall.
+        calibration_error: expected calibration error (Guo et al. 2017).
     """
 
     point: Point
@@ -46,11 +73,21 @@ class Scores:
     auc: float
     auc_low: float
     auc_high: float
-    confusion: tuple[tuple[int, int], tuple[int, int]]
-    roc: tuple[tuple[float, ...], tuple[float, ...]]
-    precision_recall: tuple[tuple[float, ...], tuple[float, ...]]
+    confusion: Confusion
+    roc: Curve
+    precision_recall: Curve
     reliability: tuple[Reliability, ...]
     calibration_error: float
+
+    @property
+    def accuracy_estimate(self) -> Estimate:
+        """The accuracy with its interval."""
+        return Estimate(self.accuracy, self.low, self.high)
+
+    @property
+    def auc_estimate(self) -> Estimate:
+        """The AUC with its interval."""
+        return Estimate(self.auc, self.auc_low, self.auc_high)
 
 
 @dataclass(frozen=True)
@@ -117,7 +154,7 @@ class Reach:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a branch does what it does: its memory, how far its gradients reach, how it reads.
+    """Why a network answers as it does: its memory, how far its gradients reach, how it reads.
 
     `traces` holds for each chosen review the probability of "positive" after each of its words.
     """
@@ -137,4 +174,4 @@ class Explanation:
     @property
     def title(self) -> str:
         """A few words for people."""
-        return f"{len(self.memory)} lengths of memory, {len(self.traces)} reviews read"
+        return f"memory at {len(self.memory)} lengths, {len(self.traces)} reviews read word by word"

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.results.evaluation import Evaluation
-
 
 @dataclass(frozen=True)
 class Epoch:
@@ -31,7 +29,14 @@ class Machine:
 
 @dataclass(frozen=True)
 class Branch:
-    """A trained model: where its files are, how it learned and what that cost."""
+    """A trained network: where its files are, how it learned and what that cost.
+
+    Attributes:
+        best_epoch: the epoch with the best validation accuracy, counted from 1.
+        started, ended: in seconds since 1970.
+        threads: those that the training started with.
+        digests: SHA-256 of each of its files, by name.
+    """
 
     name: str
     seed: int
@@ -58,7 +63,8 @@ class Branch:
     @property
     def title(self) -> str:
         """A few words for people."""
-        return f"{len(self.history)} epochs, validation accuracy {self.history[-1].val_accuracy:.4f}"
+        epochs = "1 epoch" if len(self.history) == 1 else f"{len(self.history)} epochs"
+        return f"{epochs}, validation accuracy {self.history[-1].val_accuracy:.4f}"
 
     @property
     def label(self) -> str:
@@ -74,7 +80,3 @@ class Branch:
     def train_seconds(self) -> float:
         """Wall time of all epochs, validation included."""
         return sum(epoch.seconds for epoch in self.history)
-
-    def accuracy_per_cpu_minute(self, evaluation: "Evaluation") -> float:
-        """Test accuracy at the last epoch over the minutes of processor time that the branch used."""
-        return evaluation.last.accuracy / max(self.cpu_seconds / 60, 1e-9)

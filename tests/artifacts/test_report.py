@@ -8,56 +8,60 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from artifacts import report
-from artifacts.figures import training as figures
-from artifacts.publish import within
-from tasks.analysis.evidence import choose_reviews
-from tasks.compare import compare
-from tasks.evaluate import evaluate_branch
-from tasks.explain import explain_branch
+from artifacts.figures.render import Picture, picture
+from artifacts.sections import all_figures
+from tasks.analysis.reviews import choose_reviews
+from tasks.compare import RunDescription, Study, compare
+from tasks.data.imdb_npz import write_imdb_npz
+from tasks.evaluate import evaluate
+from tasks.explain import explain
+from tasks.job import Job
 from tasks.models.spec import TrainingPlan, preset
+from tasks.prepare import prepare
 from tasks.results.comparison import Comparison
-from tasks.results.data import Dataset
-from tasks.train import Job, train_branch
+from tasks.results.data import Source
+from tasks.train import train
+from tests.conftest import random_reviews
 
 NASTY = '<script>alert(1)</script> | `code` ![x](http://e) [l](javascript:1) **b** & "q"'
 
 
 @pytest.fixture(scope="module")
 def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
-    from tasks.data.imdb_npz import write_imdb_npz
-    from tasks.prepare import prepare_dataset
-    from tasks.results.data import Source
-    from tests.conftest import random_reviews
-
+    """Two networks, trained; data that look like markup are in it."""
     folder = tmp_path_factory.mktemp("report")
     write_imdb_npz(folder / "imdb.npz", random_reviews(120), random_reviews(60, seed=1))
-    dataset = prepare_dataset(Source("sample", folder / "imdb.npz", "0" * 64, NASTY), 50, 30, None, folder / "data")
+    dataset = prepare(Source("sample", folder / "imdb.npz", "0" * 64, NASTY), 50, 30, None, folder / "data")
     plan = TrainingPlan(2, 16, 0.01, 0.25)
-    branches = [
-        train_branch(Job(preset(n, 4, 4, 0.0), plan, dataset, 1, folder / "models")) for n in ("simple_rnn", "lstm")
-    ]
-    evaluations = [evaluate_branch(branch, dataset, 0.25) for branch in branches]
+    jobs = [Job(preset(name, 4, 4, 0.0), plan, dataset, 1, folder / "models") for name in ("simple_rnn", "lstm")]
+    branches = [train(job) for job in jobs]
+    evaluations = [evaluate(job, branch) for job, branch in zip(jobs, branches, strict=True)]
     chosen = choose_reviews(evaluations)
-    explanations = [explain_branch(branch, dataset, chosen) for branch in branches]
-    settings: dict[str, object] = {"training": {"validation": 0.25}}
-    command = "python flows/main.py"
-    made = compare(
-        "20260101-000000-abc", dataset, branches, evaluations, explanations, chosen, settings, command, {"fetch": 1.0}
+    explanations = [explain(job, branch, chosen) for job, branch in zip(jobs, branches, strict=True)]
+    run = RunDescription(
+        "20260101-000000-abc", {"training": {"validation": 0.25}}, "python flows/main.py", {"fetch": 1.0}
     )
-    nasty = replace(made.evidence.disagreements[0], words=("<script>alert(2)</script>",), reason=NASTY)
-    trace = replace(made.evidence.traces[0], text=nasty, lines={"lstm": (0.5,)})
-    evidence = replace(made.evidence, disagreements=(nasty,), traces=(trace, *made.evidence.traces[1:]))
-    return replace(made, evidence=evidence, dataset=replace(dataset, example=NASTY, imdb=False))
+    return with_markup(compare(run, dataset, Study(branches, evaluations, explanations, chosen)))
+
+
+def with_markup(comparison: Comparison) -> Comparison:
+    """The comparison with a review that holds a script, and with an example that holds markup of every kind."""
+    evidence = comparison.evidence
+    nasty = replace(evidence.disagreements[0], words=("<script>alert(2)</script>",))
+    trace = replace(evidence.traces[0], review=nasty, lines={"lstm": (0.5,)})
+    evidence = replace(evidence, disagreements=(nasty,), traces=(trace, *evidence.traces[1:]))
+    return replace(comparison, evidence=evidence, dataset=replace(comparison.dataset, example=NASTY, imdb=False))
 
 
 @pytest.fixture(scope="module")
 def files(comparison: Comparison) -> dict[str, bytes]:
+    """The report's files."""
     return report.files(comparison, pictures(comparison))
 
 
-def pictures(comparison: Comparison) -> dict[str, figures.Picture]:
+def pictures(comparison: Comparison) -> dict[str, Picture]:
     """Every figure, drawn."""
-    return {stem: figures.picture(figure) for stem, figure in figures.all_figures(comparison).items()}
+    return {stem: picture(figure) for stem, figure in all_figures(comparison).items()}
 
 
 def test_holds_every_file(files: dict[str, bytes]) -> None:
@@ -86,7 +90,7 @@ def test_the_sample_is_named_in_title_warning_and_figures(files: dict[str, bytes
     markdown = files["report.md"].decode()
     assert "bundled sample" in markdown.splitlines()[0]
     assert "made-up reviews" in markdown
-    for figure in figures.all_figures(comparison).values():
+    for figure in all_figures(comparison).values():
         texts = [text.get_text() for text in figure.findobj(match=lambda artist: hasattr(artist, "get_text"))]
         assert any("bundled sample" in text for text in texts)
 
@@ -108,11 +112,34 @@ def test_text_from_data_is_no_markup_in_markdown(files: dict[str, bytes]) -> Non
 
 def test_markdown_tables_have_a_blank_line_before_them(files: dict[str, bytes]) -> None:
     lines = files["report.md"].decode().splitlines()
-    for place, line in enumerate(lines):
+    assert sum(line.startswith("|---") for line in lines) == 9
+    for number, line in enumerate(lines):
         if line.startswith("|---"):
-            assert lines[place - 2] == "", lines[place - 2 : place + 1]
-        if line.startswith("#") and place:
-            assert lines[place - 1] == "", line
+            assert lines[number - 2] == "", lines[number - 2 : number + 1]
+        if line.startswith("#") and number:
+            assert lines[number - 1] == "", line
+
+
+def test_html_and_markdown_show_the_same_sections_and_tables(files: dict[str, bytes]) -> None:
+    page, markdown = files["report.html"].decode(), files["report.md"].decode()
+    for tag, sign in (("h2", "## "), ("h3", "### ")):
+        headings = re.findall(rf"<{tag}[^>]*>(.*?)</{tag}>", page)
+        shown = [line.removeprefix(sign) for line in markdown.splitlines() if line.startswith(sign)]
+        # What markdown leaves out is folded in HTML.
+        assert [heading for heading in headings if heading in shown] == shown
+        assert set(headings) - set(shown) <= {"The most confident errors", "Where models disagree most"}
+    heads = [re.findall(r"<th[^>]*>(.*?)</th>", table) for table in re.findall(r"<table>.*?</table>", page, re.DOTALL)]
+    lines = markdown.splitlines()
+    above = [lines[number - 1] for number, line in enumerate(lines) if line.startswith("|---")]
+    assert [f"| {' | '.join(row)} |" for row in heads] == above
+
+
+def test_metrics_hold_what_other_programs_read(files: dict[str, bytes]) -> None:
+    metrics = json.loads(files["metrics.json"])
+    assert {"branches", "evaluations", "evidence", "settings", "dataset", "durations"} <= set(metrics)
+    assert "roc" not in metrics["evaluations"][0]["last"]
+    (tn, fp), (fn, tp) = metrics["evaluations"][0]["last"]["confusion"]
+    assert tn + fp + fn + tp == 60
 
 
 def test_the_html_needs_nothing_from_elsewhere(files: dict[str, bytes]) -> None:
@@ -168,36 +195,3 @@ def test_the_page_follows_the_readers_scheme(
     colours = "(style => [style.color, style.backgroundColor])(getComputedStyle(document.body))"
     text, ground = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in page.evaluate(colours))
     assert (text > ground) == brighter
-
-
-def test_the_published_markdown_loses_its_largest_figures_where_it_would_be_too_large(comparison: Comparison) -> None:
-    drawn = pictures(comparison)
-    whole = within(2_000_000, comparison, drawn)
-    assert len(re.findall(r"!\[", whole)) == 13
-    smaller = within(len(whole.encode()) - 1, comparison, drawn)
-    largest = max(drawn, key=lambda stem: len(drawn[stem].png))
-    assert len(re.findall(r"!\[", smaller)) == 12
-    assert f"{largest}.png is in the run" in smaller
-
-
-def test_the_reproduction_card_stands_for_imdb_only(comparison: Comparison) -> None:
-    from tasks.compare import reproduction
-
-    assert comparison.reproduction == ()
-    card = reproduction(comparison.branches)
-    assert [(line.name, line.tutorial) for line in card] == [("simple_rnn", 0.816), ("lstm", 0.884)]
-    assert not replace(card[0], ours=0.785).reproduced
-    assert replace(card[0], ours=0.787).reproduced
-    page = report.html(replace(comparison, reproduction=card), pictures(comparison))
-    assert "Does it reproduce the tutorial?" in page
-
-
-def test_the_table_holds_plain_values(comparison: Comparison) -> None:
-    rows = report.table(comparison)
-    assert [type(value) for value in rows[0].values()] == [
-        type(value) for value in json.loads(json.dumps(rows))[0].values()
-    ]
-
-
-def test_dataset_title_prefers_imdb(dataset: Dataset) -> None:
-    assert replace(dataset, imdb=True).title == "IMDB reviews"

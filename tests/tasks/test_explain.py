@@ -1,12 +1,12 @@
 from pathlib import Path
 
-from tasks.analysis.evidence import choose_reviews
+from tasks.analysis.reviews import choose_reviews
 from tasks.evaluate import evaluate
 from tasks.explain import explain
 from tasks.job import Job
 from tasks.models.spec import TrainingPlan, preset
-from tasks.results.comparison import Chosen
 from tasks.results.data import Dataset
+from tasks.results.evidence import Chosen
 from tasks.train import train
 
 
@@ -18,5 +18,5 @@ def test_an_explanation_is_kept_until_another_review_is_chosen(dataset: Dataset,
     first = explain.keep(job, branch, chosen)
     assert len(first.traces) == len(chosen) > 0
     assert explain.keep(job, branch, chosen) == first
-    other = explain.keep(job, branch, (Chosen(5, "another"),))
+    other = explain.keep(job, branch, (Chosen(5, "long"),))
     assert len(other.traces) == 1

@@ -1,0 +1,204 @@
+"""What a report is built from: paragraphs, tables and drawings, before they become HTML or markdown.
+
+Text is made of spans. A plain string is shown as it is, whatever it holds; only the spans of this module have a look of
+their own, so data can never become markup.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
+
+from matplotlib.figure import Figure
+
+from artifacts.formats import TEXT, Format, PlainValue
+from tasks.results.comparison import Comparison
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Code:
+    """Text to copy: a command, a name, a checksum."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Strong:
+    """Text that stands out."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Shade:
+    """Text on the colour of a probability of "positive": level 0 is negative, 5 undecided, 10 positive."""
+
+    text: str
+    level: int
+
+
+Span = str | Code | Strong | Shade
+Spans = tuple[Span, ...]
+Role = Literal["plain", "answer", "warning", "reading"]
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A paragraph of the report; its role decides how it looks."""
+
+    spans: Spans
+    role: Role = "plain"
+    kind: ClassVar[str] = "paragraph"
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list."""
+
+    items: tuple[Spans, ...]
+    kind: ClassVar[str] = "bullets"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure of the report.
+
+    Attributes:
+        stem: of the names of its files.
+        caption: what it shows, in a few words.
+        draw: makes the figure.
+        width: "wide" needs the whole page, on a small screen more.
+    """
+
+    stem: str
+    caption: str
+    draw: Callable[[Comparison], Figure]
+    width: Literal["narrow", "wide"] = "narrow"
+    kind: ClassVar[str] = "drawing"
+
+
+class Cell(NamedTuple):
+    """A cell of a table: its text, and the number to sort by if it is one."""
+
+    text: str
+    number: PlainValue | None
+
+
+@dataclass(frozen=True)
+class Column(Generic[Row]):
+    """A column of a table: its head, how to get its value from a row, how to show it."""
+
+    head: str
+    value: Callable[[Row], Any]
+    format: Format = TEXT
+
+    def cell(self, row: Row) -> Cell:
+        """The column's cell in a row, empty where there is no value."""
+        value = self.value(row)
+        if value is None:
+            return Cell("", None)
+        first = next(iter(self.format.plain(value).values()))
+        return Cell(self.format.text(value), first if self.format.is_number else None)
+
+    def plain(self, row: Row) -> dict[str, PlainValue]:
+        """The column's plain values in a row by name, none where there is no value.
+
+        A name is the column's head with a small first letter, unless the head starts with an abbreviation.
+        """
+        value = self.value(row)
+        name = self.head if self.head[:2].isupper() else self.head[:1].lower() + self.head[1:]
+        parts = {} if value is None else self.format.plain(value)
+        return {f"{name}{part}": part_value for part, part_value in parts.items()}
+
+
+@dataclass(frozen=True)
+class Table(Generic[Row]):
+    """A table of the report; without rows it is left out. No title is needed where a heading says what it holds."""
+
+    title: str
+    columns: Sequence[Column[Row]]
+    rows: Sequence[Row]
+    kind: ClassVar[str] = "table"
+
+    def cells(self) -> list[list[Cell]]:
+        """The cells, row by row."""
+        return [[column.cell(row) for column in self.columns] for row in self.rows]
+
+    def records(self) -> list[dict[str, PlainValue]]:
+        """The rows as plain, rounded values, for a table artifact."""
+        return [dict(item for column in self.columns for item in column.plain(row).items()) for row in self.rows]
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Drawings next to one another where there is room."""
+
+    blocks: "tuple[Drawing, ...]"
+    kind: ClassVar[str] = "side_by_side"
+
+
+@dataclass(frozen=True)
+class Details:
+    """What HTML folds under a summary; markdown, which cannot fold, leaves it out."""
+
+    summary: str
+    blocks: "tuple[Block, ...]"
+    is_open: bool = False
+    kind: ClassVar[str] = "details"
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A part of a section under a heading of its own."""
+
+    title: str
+    blocks: "tuple[Block, ...]"
+    kind: ClassVar[str] = "topic"
+
+
+Block = Paragraph | Bullets | Drawing | Table[Any] | SideBySide | Details | Topic
+
+
+@dataclass(frozen=True)
+class Section:
+    """A question that the report answers; `anchor` is its address in the page."""
+
+    anchor: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+def present(*blocks: Block | None) -> tuple[Block, ...]:
+    """The blocks that have something to show."""
+    return tuple(block for block in blocks if block is not None and not _is_empty(block))
+
+
+def drawings(blocks: Sequence[Block]) -> Iterator[Drawing]:
+    """All drawings among the blocks, at every level."""
+    for block in blocks:
+        if isinstance(block, Drawing):
+            yield block
+        elif isinstance(block, (SideBySide, Details, Topic)):
+            yield from drawings(block.blocks)
+
+
+def without_details(blocks: Sequence[Block]) -> tuple[Block, ...]:
+    """The blocks that markdown can show: it can neither fold nor colour."""
+    return present(*(_without_details(block) for block in blocks))
+
+
+def _without_details(block: Block) -> Block | None:
+    if isinstance(block, Details):
+        return None
+    if isinstance(block, Paragraph) and any(isinstance(span, Shade) for span in block.spans):
+        return None
+    return Topic(block.title, without_details(block.blocks)) if isinstance(block, Topic) else block
+
+
+def _is_empty(block: Block) -> bool:
+    if isinstance(block, Table):
+        return not block.rows
+    if isinstance(block, Bullets):
+        return not block.items
+    return isinstance(block, (SideBySide, Topic)) and not block.blocks

@@ -1,0 +1,134 @@
+"""Figures of how networks read: by length, from the last words alone, word by word, back along the gradient."""
+
+import textwrap
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
+
+from artifacts import wording
+from artifacts.figures.style import (
+    GREY,
+    LARGE,
+    SMALL,
+    accuracy_axis,
+    errorbars,
+    frame,
+    grid,
+    legend,
+    single,
+    spread,
+    style_of,
+    title,
+)
+from artifacts.formats import plural
+from tasks.results.comparison import Comparison
+from tasks.results.evaluation import Estimate
+from tasks.results.evidence import Trace
+
+TINY = 8  # Size of the text in small axes, in points.
+ZERO = 1e-30  # What a logarithmic axis shows of a gradient that is 0.
+
+
+def lengths(c: Comparison) -> Figure:
+    """Accuracy by length of the review, bins of equal counts."""
+    figure, axes = single(6.4, 3.9)
+    models = c.evidence.lengths
+    for number, (model, bins) in enumerate(models.items()):
+        x = [i + spread(number, len(models), 0.12) for i in range(len(bins))]
+        errorbars(axes, x, [b.accuracy for b in bins], label=model, **style_of(c, model))
+    bins = next(iter(models.values()))
+    axes.set_xticks(range(len(bins)), [f"{b.shortest}–{b.longest}" for b in bins], rotation=35, ha="right")
+    axes.tick_params(axis="x", labelsize=TINY)
+    axes.set_xlabel("Length of the review (words)")
+    _finish_accuracy(axes, c, "Accuracy by length, with 95% intervals")
+    return figure
+
+
+def memory(c: Comparison) -> Figure:
+    """Accuracy when only the last words are shown."""
+    figure, axes = single(6.4, 3.9)
+    models = [model.name for model in c.evidence.models]
+    words = [point.words for point in c.explanations[0].memory]
+    for number, model in enumerate(models):
+        x = [k * (1 + spread(number, len(models), 0.03)) for k in words]
+        memories = [e.memory for e in c.explanations if e.name == model]
+        estimates = [_mean([point.accuracy for point in points]) for points in zip(*memories, strict=True)]
+        errorbars(axes, x, estimates, label=model, **style_of(c, model))
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(FixedLocator(words))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.tick_params(axis="x", labelsize=TINY)
+    axes.set_xlabel("Last words shown (the rest is padding)")
+    reviews = plural(c.explanations[0].memory_reviews, "review")
+    _finish_accuracy(axes, c, f"Memory: accuracy from the last words alone, {reviews}")
+    return figure
+
+
+def reach(c: Comparison) -> Figure:
+    """Norm of d loss / d input, back from the end, first seed."""
+    figure, axes = single(6.4, 3.9)
+    smallest = 1.0
+    for explanation in c.first_explanations():
+        model, norms = explanation.name, explanation.reach
+        look = style_of(c, model, marker="")
+        steps = [back + 1 for back in norms.steps_back]
+        axes.fill_between(steps, _above_zero(norms.lower), norms.upper, color=look["color"], alpha=0.18, linewidth=0)
+        axes.plot(steps, _above_zero(norms.median), label=model, **look)
+        smallest = min([smallest, *(value for value in norms.median if value > 0)])
+    axes.set_yscale("log")
+    axes.set_ylim(bottom=max(smallest / 10, ZERO))
+    axes.set(xlabel="Steps back from the end of the review", ylabel="‖∂loss / ∂input‖")
+    legend(axes)
+    reviews = plural(c.explanations[0].reach.reviews, "review")
+    title(axes, f"Gradient reach: median and quartiles, {reviews}", c.dataset.title)
+    frame(axes)
+    return figure
+
+
+def traces(c: Comparison) -> Figure:
+    """Probability of "positive" after each word of the chosen reviews."""
+    chosen = c.evidence.traces
+    rows = -(-len(chosen) // 2)
+    figure, axes = grid(9.0, 2.5 * rows + 0.5, rows, 2, used=len(chosen))
+    for its_axes, trace in zip(axes, chosen, strict=True):
+        _draw_trace(its_axes, c, trace)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=SMALL)
+    figure.suptitle(f"Reading word by word · {c.dataset.title}", fontsize=LARGE)
+    return figure
+
+
+def _draw_trace(axes: Axes, c: Comparison, trace: Trace) -> None:
+    axes.axhline(0.5, color=GREY, linewidth=0.8, linestyle=":")
+    for model, line in trace.lines.items():
+        axes.plot(range(1, len(line) + 1), line, label=model, **style_of(c, model, marker="", linewidth=1.4))
+    heading = f"{wording.reason(c, trace.reason)} ({wording.label(trace.review)})"
+    axes.set_title("\n".join(textwrap.wrap(heading, 52)), fontsize=SMALL)
+    axes.set(ylim=(-0.02, 1.02), xlabel="Words read", ylabel="P(positive)")
+    axes.tick_params(labelsize=TINY)
+    axes.xaxis.label.set_fontsize(TINY)
+    axes.yaxis.label.set_fontsize(TINY)
+    frame(axes)
+
+
+def _finish_accuracy(axes: Axes, c: Comparison, text: str) -> None:
+    accuracy_axis(axes)
+    title(axes, text, c.dataset.title)
+    frame(axes)
+    legend(axes)
+
+
+def _above_zero(values: Sequence[float]) -> list[float]:
+    return [max(value, ZERO) for value in values]
+
+
+def _mean(estimates: Sequence[Estimate]) -> Estimate:
+    count = len(estimates)
+    return Estimate(
+        value=sum(e.value for e in estimates) / count,
+        low=sum(e.low for e in estimates) / count,
+        high=sum(e.high for e in estimates) / count,
+    )

@@ -1,0 +1,82 @@
+"""Numbers as text: how many digits, which sign, which unit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.results.evaluation import Estimate
+
+PlainValue = str | int | float
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a table shows the values of a column.
+
+    Attributes:
+        text: a value as people read it.
+        plain: the value, rounded, for tables of plain values; of an interval three parts, by what to add to the
+            column's head. The first part is what the table is sorted by.
+        is_number: numbers are aligned right, text left.
+    """
+
+    text: Callable[[Any], str]
+    plain: Callable[[Any], dict[str, PlainValue]]
+    is_number: bool = True
+
+
+def decimals(digits: int) -> Format:
+    """A number with so many decimals."""
+    return Format(lambda value: f"{value:,.{digits}f}", lambda value: {"": _rounded(value, digits)})
+
+
+def percent(digits: int) -> Format:
+    """A share of 1 as percent."""
+    return Format(lambda value: f"{value:.{digits}%}", lambda value: {"": _rounded(100 * value, digits)})
+
+
+def interval(digits: int) -> Format:
+    """An estimate with its interval: 0.8387 (0.8341 to 0.8432)."""
+
+    def text(estimate: Estimate) -> str:
+        value, low, high = (f"{number:.{digits}f}" for number in (estimate.value, estimate.low, estimate.high))
+        return f"{value} ({low} to {high})"
+
+    return Format(text, lambda estimate: _plain_interval(estimate, 1, digits))
+
+
+def points(estimate: Estimate) -> str:
+    """A difference of accuracies in percentage points: +3.20 (+2.71 to +3.69)."""
+    value, low, high = (f"{100 * number:+.2f}" for number in (estimate.value, estimate.low, estimate.high))
+    return f"{value} ({low} to {high})"
+
+
+def p_value(p: float) -> str:
+    """A p-value with three decimals, never 0."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def plural(count: int, noun: str) -> str:
+    """1 epoch, 2 epochs."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def listed(names: list[str]) -> str:
+    """a; a and b; a, b and c."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+TEXT = Format(str, lambda value: {"": str(value)}, is_number=False)
+COUNT = Format(lambda value: f"{value:,.0f}", lambda value: {"": round(value)})
+POINTS = Format(points, lambda estimate: _plain_interval(estimate, 100, 2))
+P_VALUE = Format(p_value, lambda value: {"": float(value)})
+
+
+def _plain_interval(estimate: Estimate, factor: int, digits: int) -> dict[str, PlainValue]:
+    parts = {"": estimate.value, ", 95% low": estimate.low, ", 95% high": estimate.high}
+    return {name: _rounded(factor * value, digits) for name, value in parts.items()}
+
+
+def _rounded(value: float, digits: int) -> float:
+    """Rounded, as Python's own float: table artifacts refuse NumPy's."""
+    return round(float(value), digits)

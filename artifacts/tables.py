@@ -1,0 +1,216 @@
+"""Every table of the report and of the Prefect UI, described once: a function gives its columns and its rows."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from artifacts.blocks import Column, Table
+from artifacts.formats import COUNT, P_VALUE, POINTS, decimals, interval, percent
+from tasks.results.comparison import Comparison, Network, Reproduction
+from tasks.results.data import Split
+from tasks.results.evidence import ModelSummary, Pair, SeedTest
+from tasks.results.run_log import RunSummary
+
+CALIBRATION_ERROR: Column[Network] = Column(
+    "Expected calibration error", lambda n: n.evaluation.last.calibration_error, decimals(4)
+)
+
+
+def models(c: Comparison) -> Table[ModelSummary]:
+    """Each model over its seeds, where there are several."""
+    columns: list[Column[ModelSummary]] = [
+        Column("Model", lambda model: model.name),
+        Column("Seeds", lambda model: model.seeds, COUNT),
+        Column("Mean test accuracy (95%)", lambda model: model.accuracy, interval(4)),
+        Column("Standard deviation", lambda model: model.deviation, decimals(4)),
+        Column("Mean AUC", lambda model: model.auc, decimals(4)),
+    ]
+    return Table("Each model over its seeds", columns, c.evidence.models if c.has_several_seeds() else ())
+
+
+def accuracy(c: Comparison) -> Table[Network]:
+    """How good each network is."""
+    columns: list[Column[Network]] = [
+        *_names(c),
+        Column("Test accuracy, last epoch", lambda n: n.evaluation.last.accuracy_estimate, interval(4)),
+        Column("Test accuracy, best epoch", lambda n: n.evaluation.best.accuracy, decimals(4)),
+        Column("Best epoch", lambda n: n.evaluation.best.epoch, COUNT),
+        Column("AUC", lambda n: n.evaluation.last.auc_estimate, interval(4)),
+        Column("Parameters", lambda n: n.branch.parameters, COUNT),
+    ]
+    return Table("Accuracy, with 95% intervals", columns, c.networks())
+
+
+def scores(c: Comparison) -> Table[Network]:
+    """Further scores at the threshold 0.5."""
+    columns: list[Column[Network]] = [
+        *_names(c),
+        Column("Loss", lambda n: n.evaluation.last.loss, decimals(4)),
+        Column("Precision", lambda n: n.evaluation.last.precision, decimals(4)),
+        Column("Recall", lambda n: n.evaluation.last.recall, decimals(4)),
+        Column("F1", lambda n: n.evaluation.last.f1, decimals(4)),
+    ]
+    return Table("Other scores, last epoch", columns, c.networks())
+
+
+def cost(c: Comparison) -> Table[Network]:
+    """What each network cost to train."""
+    columns: list[Column[Network]] = [
+        *_names(c),
+        Column("s/epoch", lambda n: n.branch.train_seconds / len(n.branch.history), decimals(2)),
+        Column("Total s", lambda n: n.branch.ended - n.branch.started, decimals(1)),
+        Column("Words/s", lambda n: n.branch.tokens_per_second, COUNT),
+        Column("Peak memory (MB)", lambda n: n.branch.peak_memory_mb, COUNT),
+        Column("Accuracy per CPU minute", accuracy_per_cpu_minute, decimals(3)),
+    ]
+    return Table("Cost of training", columns, c.networks())
+
+
+def accuracy_per_cpu_minute(network: Network) -> float:
+    """Test accuracy at the last epoch over the minutes of processor time that the training used."""
+    return network.evaluation.last.accuracy / max(network.branch.cpu_seconds / 60, 1e-9)
+
+
+def networks(c: Comparison) -> Table[Network]:
+    """All of these in one, for a table artifact."""
+    columns = [*accuracy(c).columns, *scores(c).columns, *cost(c).columns, CALIBRATION_ERROR]
+    return Table("Networks", columns, c.networks())
+
+
+def pairs(c: Comparison) -> Table[Pair]:
+    """Every two models compared."""
+    columns: list[Column[Pair]] = [
+        Column("First", lambda pair: pair.first),
+        Column("Second", lambda pair: pair.second),
+        Column("Seeds", lambda pair: len(pair.seeds), COUNT),
+        Column("Difference (points, 95%)", lambda pair: pair.difference, POINTS),
+        Column("p", lambda pair: pair.p, P_VALUE),
+    ]
+    if len(c.evidence.pairs) > 1:
+        columns.append(Column("p (Holm)", lambda pair: pair.p_holm, P_VALUE))
+    return Table("Pairs of models", columns, c.evidence.pairs)
+
+
+class PairedTest(NamedTuple):
+    """Two models with one seed."""
+
+    pair: Pair
+    test: SeedTest
+
+
+def seed_tests(c: Comparison) -> Table[PairedTest]:
+    """Every two models with each seed, review by review."""
+    columns: list[Column[PairedTest]] = [
+        Column("First", lambda row: row.pair.first),
+        Column("Second", lambda row: row.pair.second),
+        Column("Seed", lambda row: row.test.seed, COUNT),
+        Column("Both right", lambda row: row.test.both_right, COUNT),
+        Column("Only the first", lambda row: row.test.only_first, COUNT),
+        Column("Only the second", lambda row: row.test.only_second, COUNT),
+        Column("Both wrong", lambda row: row.test.both_wrong, COUNT),
+        Column("Difference (points, 95%)", lambda row: row.test.difference, POINTS),
+        Column("p", lambda row: row.test.p, P_VALUE),
+    ]
+    rows = [PairedTest(pair, test) for pair in c.evidence.pairs for test in pair.seeds]
+    return Table("", columns, rows)
+
+
+def thresholds(c: Comparison) -> Table[Network]:
+    """What another threshold than 0.5 would give."""
+    columns: list[Column[Network]] = [
+        *_names(c),
+        CALIBRATION_ERROR,
+        Column("Best threshold on validation", lambda n: n.evaluation.threshold.value, decimals(3)),
+        Column("Validation accuracy there", lambda n: n.evaluation.threshold.validation_accuracy, decimals(4)),
+        Column("Test accuracy there", lambda n: n.evaluation.threshold.test_accuracy, decimals(4)),
+        Column("Test accuracy at 0.5", lambda n: n.evaluation.last.accuracy, decimals(4)),
+    ]
+    return Table("Calibration and thresholds, last epoch", columns, c.networks())
+
+
+def reproduction(c: Comparison) -> Table[Reproduction]:
+    """The tutorial's numbers against ours, on IMDB only."""
+    columns: list[Column[Reproduction]] = [
+        Column("Model", lambda line: line.name),
+        Column("Validation accuracy in the tutorial", lambda line: line.tutorial, decimals(3)),
+        Column("This run, last epoch", lambda line: line.ours, decimals(4)),
+        Column("Tolerance", lambda line: line.tolerance, decimals(2)),
+        Column("Reproduced", lambda line: "yes" if line.reproduced else "no"),
+    ]
+    return Table("", columns, c.reproduction)
+
+
+class NamedSplit(NamedTuple):
+    """A split with its name."""
+
+    name: str
+    split: Split
+
+
+def splits(c: Comparison) -> Table[NamedSplit]:
+    """The reviews in numbers."""
+    columns: list[Column[NamedSplit]] = [
+        Column("Reviews", lambda row: row.name),
+        Column("Count", lambda row: row.split.reviews, COUNT),
+        Column("Positive", lambda row: row.split.positive, COUNT),
+        Column("Median length", lambda row: row.split.length_quantiles["50%"], decimals(0)),
+        Column("Mean length", lambda row: row.split.length_quantiles["mean"], decimals(1)),
+        Column("Unknown words", lambda row: row.split.unknown_rate, percent(2)),
+    ]
+    return Table("", columns, [NamedSplit("training", c.dataset.train), NamedSplit("test", c.dataset.test)])
+
+
+class Item(NamedTuple):
+    """A value with its name."""
+
+    name: str
+    value: Any
+
+
+def durations(c: Comparison) -> Table[Item]:
+    """How long each step took."""
+    columns: list[Column[Item]] = [
+        Column("Step", lambda item: item.name),
+        Column("Wall time (s)", lambda item: item.value, decimals(1)),
+    ]
+    return Table("", columns, [Item(*item) for item in c.durations.items()])
+
+
+def settings(c: Comparison) -> Table[Item]:
+    """All settings of the run."""
+    columns: list[Column[Item]] = [Column("Setting", lambda item: item.name), Column("Value", lambda item: item.value)]
+    return Table("", columns, list(_flat(c.settings)))
+
+
+def history(rows: Sequence[RunSummary]) -> Table[RunSummary]:
+    """Runs over time; a run without a model leaves its cell empty."""
+    names = dict.fromkeys(name for row in rows for name in row.accuracies)
+    columns: list[Column[RunSummary]] = [
+        Column("Run", lambda row: row.run),
+        Column("Ended", lambda row: f"{datetime.fromtimestamp(row.ended):%Y-%m-%d %H:%M}"),
+        Column("Data", lambda row: row.data),
+        Column("Seeds", lambda row: row.seeds, COUNT),
+        *(_test_accuracy(name) for name in names),
+        Column("Seconds", lambda row: row.seconds, decimals(1)),
+        Column("Command", lambda row: row.command),
+    ]
+    return Table("Runs", columns, rows)
+
+
+def _test_accuracy(model: str) -> Column[RunSummary]:
+    return Column(f"Test accuracy of {model}", lambda row: row.accuracies.get(model), decimals(4))
+
+
+def _names(c: Comparison) -> list[Column[Network]]:
+    """The columns that say which network a row is about."""
+    model: Column[Network] = Column("Model", lambda n: n.branch.name)
+    seed: Column[Network] = Column("Seed", lambda n: n.branch.seed, COUNT)
+    return [model, seed] if c.has_several_seeds() else [model]
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[Item]:
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield Item(f"{prefix}{name}", value)

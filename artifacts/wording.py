@@ -1,0 +1,273 @@
+"""Every sentence of the report. Numbers come from `tasks.results`; here they are put into words."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from artifacts.blocks import Code, Shade, Spans, Strong
+from artifacts.formats import listed, p_value, plural
+from tasks.results.comparison import Comparison
+from tasks.results.evaluation import Explanation
+from tasks.results.evidence import Contrast, LengthLead, Pair, Reason, ReviewText, Trace
+from tasks.results.training import Branch
+
+HOW_TO_SORT = "Click the head of a column to sort its table."
+ABOUT_SCORES = (
+    "Scores are those of the last epoch, as in the tutorial. The best epoch is the one with the best validation "
+    "accuracy."
+)
+NOT_COMPARED = "Only one model was trained, so there is nothing to compare it with."
+ABOUT_INTERVALS = (
+    "Intervals cover 95%. Those of a single accuracy are Wilson's, of an AUC by bootstrap over reviews, of a paired "
+    "difference Agresti and Min's, of a mean over seeds Student's."
+)
+ABOUT_MEMORY = (
+    "Each review is shown with only its last words; padding replaces the rest. A model that gains nothing from more "
+    "words does not use them."
+)
+NO_MISTAKES = "None."
+LEGEND: Spans = "Colours: ", Shade("negative", 0), " ", Shade("undecided", 5), " ", Shade("positive", 10)
+ABOUT_READING = (
+    "What each model would say if the review ended after a word. Words outside the vocabulary are shown as ⟨unknown⟩."
+)
+
+
+def title(c: Comparison) -> str:
+    """The title of the report."""
+    return f"{listed(c.models())} on the {c.dataset.title}"
+
+
+def warnings(c: Comparison) -> list[str]:
+    """What a reader must know before any number."""
+    if c.dataset.is_sample:
+        return ["These are the made-up reviews of the bundled sample: the numbers say nothing about IMDB."]
+    return []
+
+
+def name(c: Comparison, branch: Branch) -> str:
+    """The name of a network, with its seed where there are several."""
+    return branch.label if c.has_several_seeds() else branch.name
+
+
+def about_run(c: Comparison) -> Spans:
+    """The run and its data in a line."""
+    validation = cast(Mapping[str, float], c.settings["training"])["validation"]
+    training, test = c.dataset.train.reviews, c.dataset.test.reviews
+    reviews = f"{training:,} training reviews (the last {validation:.0%} for validation) and {test:,} test reviews"
+    return "Run ", Code(c.run), f" · {reviews} · dataset ", Code(c.dataset.fingerprint)
+
+
+def more_in_html(c: Comparison) -> str:
+    """Where to find what markdown leaves out."""
+    return f"Mistakes and reviews read word by word are in outputs/runs/{c.run}/report.html."
+
+
+def left_out(stem: str) -> str:
+    """A figure that would make the page too large."""
+    return f"(The figure {stem}.png is in the run's folder.)"
+
+
+def verdict(pair: Pair) -> str:
+    """Which of two models is better, by how much, how sure."""
+    return f"{_finding(pair)}; {_about_seeds(pair)}."
+
+
+def _finding(pair: Pair) -> str:
+    difference, where = pair.difference, _over_seeds(pair)
+    if not pair.is_different:
+        interval = f"{100 * difference.low:+.1f} to {100 * difference.high:+.1f}"
+        return (
+            f"No difference is shown between {pair.first} and {pair.second}: {100 * difference.value:+.1f} points "
+            f"{where} ({_how_sure(interval, pair)})"
+        )
+    better, worse, low, high = pair.first, pair.second, difference.low, difference.high
+    if difference.value < 0:
+        better, worse, low, high = worse, better, -high, -low
+    interval = f"{100 * low:.1f} to {100 * high:.1f}"
+    return (
+        f"{better} is better than {worse} by {100 * abs(difference.value):.1f} points of test accuracy "
+        f"{where} ({_how_sure(interval, pair)})"
+    )
+
+
+def _how_sure(interval: str, pair: Pair) -> str:
+    return f"95% interval {interval}, {p_text(pair.p_holm)}"
+
+
+def _over_seeds(pair: Pair) -> str:
+    return "with one seed each" if len(pair.seeds) == 1 else f"on average over {len(pair.seeds)} seeds"
+
+
+def _about_seeds(pair: Pair) -> str:
+    if len(pair.seeds) == 1:
+        return "another seed may reverse this: --replicates 3 shows how much seeds matter"
+    return f"{pair.first} is ahead with {pair.seeds_ahead} of {len(pair.seeds)} seeds"
+
+
+def p_text(p: float) -> str:
+    """A p-value within a sentence."""
+    return f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}"
+
+
+def about_pairs(c: Comparison) -> str:
+    """How pairs of models are compared."""
+    pairs = len(c.evidence.pairs)
+    if c.has_several_seeds():
+        test = "Over seeds: Student's paired t-test."
+    else:
+        test = "With one seed each, this is about these trained networks, not about the kinds of network."
+    correction = f" p is corrected for {pairs} comparisons (Holm)." if pairs > 1 else ""
+    return (
+        f"Both models of a pair read the same {c.dataset.test.reviews:,} test reviews. The difference is the first "
+        f"model's accuracy minus the second's, in percentage points. {test}{correction}"
+    )
+
+
+def contrast(contrast: Contrast) -> list[str]:
+    """What sets the best model apart from the last, in a sentence each."""
+    sentences = [_lead_by_length(contrast, contrast.lengths)] if contrast.lengths else []
+    sentences.append(_memory(contrast))
+    if contrast.movement:
+        sentences.append(_movement(contrast))
+    return sentences
+
+
+def _lead_by_length(contrast: Contrast, lead: LengthLead) -> str:
+    if lead.change.low > 0:
+        trend = "it grows with length"
+    elif lead.change.high < 0:
+        trend = "it shrinks with length"
+    else:
+        trend = "no clear change with length"
+    return (
+        f"The lead of {contrast.best} over {contrast.last} is {100 * lead.short.value:+.1f} points on reviews of at "
+        f"most {lead.short_at_most} words and {100 * lead.long.value:+.1f} points on those of at least "
+        f"{lead.long_at_least} words: {trend}."
+    )
+
+
+def _memory(contrast: Contrast) -> str:
+    best, last = contrast.memory[contrast.best], contrast.memory[contrast.last]
+    return (
+        f"From only the last {best.words} words of a review, {contrast.best} is right in {best.accuracy:.1%} and "
+        f"{contrast.last} in {last.accuracy:.1%}; the other words add {100 * best.gain:.1f} and "
+        f"{100 * last.gain:.1f} points."
+    )
+
+
+def _movement(contrast: Contrast) -> str:
+    return (
+        f"In the reviews read word by word, the probability of “positive” moves by "
+        f"{contrast.movement[contrast.best]:.3f} per word in {contrast.best} and by "
+        f"{contrast.movement[contrast.last]:.3f} in {contrast.last}: the more it moves, the more the last few words "
+        "decide."
+    )
+
+
+def about_lengths(c: Comparison) -> str:
+    """What the figure of lengths shows."""
+    return (
+        "All bins hold about the same number of reviews. Reviews longer than "
+        f"{c.dataset.max_length} words are cut at the front."
+    )
+
+
+def about_reach(c: Comparison) -> str:
+    """How far each model's gradient reaches, by the first seed."""
+    sentences = " ".join(_reach(explanation) for explanation in c.first_explanations())
+    return (
+        f"Training can only learn from words that the gradient of the loss reaches. {sentences} "
+        "These are the networks after training: one that is already sure may pass on smaller gradients."
+    )
+
+
+def _reach(explanation: Explanation) -> str:
+    steps_back = explanation.reach.hundredth
+    if steps_back is None:
+        return (
+            f"For {explanation.name}, the median gradient stays above a hundredth of its value at the last word "
+            "throughout the review."
+        )
+    return (
+        f"For {explanation.name}, the median gradient falls below a hundredth of its value at the last word "
+        f"{plural(steps_back, 'word')} back."
+    )
+
+
+def reason(c: Comparison, reason: Reason) -> str:
+    """Why a review was chosen to be read word by word."""
+    best, last = c.evidence.models[0].name, c.evidence.models[-1].name
+    reasons: dict[Reason, str] = {
+        "all_right_positive": "Every model is right",
+        "all_right_negative": "Every model is right",
+        "all_wrong": "Every model is wrong",
+        "only_best_right": f"{best} is right, {last} is wrong",
+        "only_last_right": f"{last} is right, {best} is wrong",
+        "long": "A long review",
+    }
+    return reasons[reason]
+
+
+def label(review: ReviewText) -> str:
+    """The label of a review."""
+    return "label: positive" if review.label else "label: negative"
+
+
+def trace(c: Comparison, trace: Trace) -> str:
+    """A review that is read word by word, in a line."""
+    return f"{reason(c, trace.reason)}: review {trace.review.review_id}, {label(trace.review)}"
+
+
+def reading(model: str, probability: float) -> Spans:
+    """Before the words that a model reads: its name and its answer."""
+    return Strong(model), f" (probability of “positive” {probability:.3f}): "
+
+
+def review(review: ReviewText, *models: str) -> str:
+    """A review in a line: its label and the probabilities that models give it."""
+    probabilities = ", ".join(f"{model} {review.probabilities[model]:.3f}" for model in models)
+    return f"Review {review.review_id}, {label(review)}; probability of “positive”: {probabilities}"
+
+
+def mistakes(model: str, reviews: int) -> str:
+    """How many mistakes of a model are shown."""
+    return f"{model}: {plural(reviews, 'review')}"
+
+
+def training(branch: Branch) -> str:
+    """What a branch was trained with."""
+    return f"Trained by {branch.engine}, {plural(branch.threads, 'thread')} at the start."
+
+
+def again(c: Comparison) -> Spans:
+    """How to repeat the run."""
+    return "The same run again: ", Code(c.command)
+
+
+def source(c: Comparison) -> Spans:
+    """Where the reviews come from."""
+    return f"Source: {c.dataset.source.origin}, SHA-256 ", Code(c.dataset.source.sha256)
+
+
+def example(c: Comparison) -> str:
+    """What a network sees of a review."""
+    return f"The end of the first test review as the models see it: {c.dataset.example}"
+
+
+def machine(c: Comparison) -> str:
+    """What the run ran on."""
+    machine = c.branches[0].machine
+    return f"{machine.platform}; {machine.cpu}, {plural(machine.cores, 'core')}, {machine.memory_gb} GiB of memory."
+
+
+def versions(c: Comparison) -> str:
+    """The versions of what decides the numbers."""
+    return ", ".join(f"{package} {version}" for package, version in c.branches[0].machine.versions.items()) + "."
+
+
+def textbook_check(c: Comparison) -> str:
+    """How far the textbook formulas and Keras are apart."""
+    differences = [f"{e.numpy_difference:.1e} ({name(c, branch)})" for branch, e in c.networks()]
+    return (
+        f"On {plural(c.evaluations[0].numpy_reviews, 'test review')}, the probabilities of the NumPy recurrence and of "
+        f"Keras differ by at most {listed(differences)}."
+    )

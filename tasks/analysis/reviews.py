@@ -1,0 +1,101 @@
+"""Single test reviews that are worth reading: the most confident errors, disagreements, and some of each kind."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.analysis.predictions import Predictions, read_predictions
+from tasks.data.parquet import read_tokens
+from tasks.data.vocabulary import words_by_token, words_of
+from tasks.results.data import Dataset
+from tasks.results.evaluation import Evaluation, Explanation
+from tasks.results.evidence import Chosen, Reason, ReviewText, Trace
+
+MISTAKES, DISAGREEMENTS = 20, 10
+READABLE = range(25, 160)  # Words of a review that is quickly read.
+LONG = 0.95  # The quantile of lengths from which a review counts as long.
+
+
+def mistakes(predictions: Predictions, model: str) -> list[int]:
+    """Rows of the most confident errors of a model's first seed, worst first."""
+    confidence = predictions.confidence(model)
+    order = np.argsort(confidence, kind="stable")
+    wrong = order[confidence[order] < 0]
+    return [int(row) for row in wrong[:MISTAKES]]
+
+
+def disagreements(predictions: Predictions) -> list[int]:
+    """Rows on which the best and the last model (first seeds) are on different sides, farthest apart first."""
+    probabilities = list(predictions.first_seed().values())
+    best, last = probabilities[0], probabilities[-1]
+    rows = np.flatnonzero((best > 0.5) != (last > 0.5))
+    order = rows[np.argsort(-np.abs(best[rows] - last[rows]), kind="stable")]
+    return [int(row) for row in order[:DISAGREEMENTS]]
+
+
+class _Wish(NamedTuple):
+    """A kind of review to show: of the candidates the one with the greatest merit, both of shape (reviews,)."""
+
+    reason: Reason
+    merit: NDArray[np.floating]
+    candidates: NDArray[np.bool_]
+
+
+def choose_reviews(evaluations: Sequence[Evaluation]) -> tuple[Chosen, ...]:
+    """Up to six reviews to read word by word, by the first seeds: the clearest of each kind among the short ones.
+
+    All models right (one positive, one negative), all wrong, only the best right, only the last right, and a long
+    one that models disagree on or find hard.
+    """
+    chosen: list[Chosen] = []
+    for wish in _wishes(read_predictions(evaluations)):
+        rows = np.setdiff1d(np.flatnonzero(wish.candidates), [review.row for review in chosen])
+        if len(rows):
+            chosen.append(Chosen(int(rows[np.argmax(wish.merit[rows])]), wish.reason))
+    return tuple(chosen)
+
+
+def _wishes(predictions: Predictions) -> list[_Wish]:
+    confidences = [predictions.confidence(model) for model in predictions.models]
+    best, last = confidences[0], confidences[-1]
+    lowest, highest = np.min(confidences, axis=0), np.max(confidences, axis=0)
+    lead = best - last
+    positive, short = predictions.labels == 1, np.isin(predictions.lengths, READABLE)
+    long = predictions.lengths >= np.quantile(predictions.lengths, LONG)
+    # With one model, best and last are the same, and no review is right for one of them only.
+    return [
+        _Wish("all_right_positive", lowest, positive & short & (lowest > 0)),
+        _Wish("all_right_negative", lowest, ~positive & short & (lowest > 0)),
+        _Wish("all_wrong", -highest, short & (highest < 0)),
+        _Wish("only_best_right", lead, short & (best > 0) & (last < 0)),
+        _Wish("only_last_right", -lead, short & (best < 0) & (last > 0)),
+        _Wish("long", np.abs(lead), long),
+    ]
+
+
+class Reader:
+    """Turns rows of the test split into text."""
+
+    def __init__(self, dataset: Dataset, predictions: Predictions) -> None:
+        self._tokens, self._predictions = read_tokens(dataset.test.path), predictions
+        self._words = words_by_token(dataset.vocabulary)
+
+    def text(self, row: int) -> ReviewText:
+        """A review with the probability that each model's first seed gives it."""
+        predictions = self._predictions
+        probabilities = {model: round(float(p[row]), 4) for model, p in predictions.first_seed().items()}
+        words = tuple(words_of(self._tokens[row].tolist(), self._words))
+        return ReviewText(int(predictions.review_ids[row]), int(predictions.labels[row]), words, probabilities)
+
+
+def traces(reader: Reader, explanations: Sequence[Explanation], chosen: Sequence[Chosen]) -> Iterator[Trace]:
+    """The chosen reviews with each model's line, by its first seed. A start token has a probability but no word."""
+    first: dict[str, Explanation] = {}
+    for explanation in explanations:
+        first.setdefault(explanation.name, explanation)
+    for number, choice in enumerate(chosen):
+        review = reader.text(choice.row)
+        lines = {model: explanation.traces[number][-len(review.words) :] for model, explanation in first.items()}
+        yield Trace(choice.reason, review, lines)

@@ -1,0 +1,186 @@
+"""A comparison of literal numbers: what the report says of it can be held against them."""
+
+from pathlib import Path
+
+from tasks.results.comparison import Comparison
+from tasks.results.data import Dataset, Source, Split
+from tasks.results.evaluation import (
+    Confusion,
+    Curve,
+    Estimate,
+    Evaluation,
+    Explanation,
+    MemoryPoint,
+    Predicted,
+    Reach,
+    Reliability,
+    Scores,
+    Threshold,
+)
+from tasks.results.evidence import (
+    Contrast,
+    Evidence,
+    LengthBin,
+    LengthLead,
+    MemoryGain,
+    ModelSummary,
+    Pair,
+    ReviewText,
+    SeedTest,
+    Trace,
+)
+from tasks.results.training import Branch, Epoch, Machine
+
+ACCURACIES = {"simple_rnn": 0.82, "lstm": 0.88}
+MACHINE = Machine("Linux", "a processor", 2, 7.5, {"python": "3.11.7", "keras": "3.15.1"})
+
+
+def estimate(value: float, half: float = 0.01) -> Estimate:
+    """A value with an interval of so much on both sides."""
+    return Estimate(value, value - half, value + half)
+
+
+def branch(name: str, seed: int = 1) -> Branch:
+    """Two epochs of a second each; the first is the best."""
+    history = (Epoch(1, 0.5, 0.75, 0.4, 0.85, 1.0), Epoch(2, 0.3, 0.9, 0.45, 0.8, 2.0))
+    return Branch(
+        name=name,
+        seed=seed,
+        key="k",
+        folder=Path("models") / name,
+        spec={"name": name},
+        engine="compiled loops",
+        threads=2,
+        parameters=322_113,
+        history=history,
+        best_epoch=1,
+        started=100.0,
+        ended=104.5,
+        cpu_seconds=30.0,
+        peak_memory_mb=1_007.4,
+        tokens_per_second=123_456.7,
+        machine=MACHINE,
+        digests={},
+    )
+
+
+def scores(accuracy: float, epoch: int = 2) -> Scores:
+    """Scores of a network that is right in that share of 100 reviews."""
+    right = round(50 * accuracy)
+    return Scores(
+        point="last",
+        epoch=epoch,
+        reviews=100,
+        loss=0.4321,
+        accuracy=accuracy,
+        low=accuracy - 0.05,
+        high=accuracy + 0.05,
+        precision=0.81,
+        recall=0.79,
+        f1=0.8,
+        auc=accuracy + 0.06,
+        auc_low=accuracy + 0.04,
+        auc_high=accuracy + 0.08,
+        confusion=Confusion(Predicted(right, 50 - right), Predicted(50 - right, right)),
+        roc=Curve((0.0, 0.25, 1.0), (0.0, 0.75, 1.0)),
+        precision_recall=Curve((0.0, 0.5, 1.0), (1.0, 0.9, 0.5)),
+        reliability=(Reliability(0.05, 0.1, 60), Reliability(0.95, 0.8, 40)),
+        calibration_error=0.09,
+    )
+
+
+def evaluation(name: str, seed: int = 1) -> Evaluation:
+    """An evaluation; each further seed is right in one review more of a hundred."""
+    last = scores(ACCURACIES.get(name, 0.5) + 0.01 * (seed - 1))
+    return Evaluation(
+        name=name,
+        seed=seed,
+        predictions=Path("predictions.parquet"),
+        sha256="",
+        last=last,
+        best=scores(0.9, epoch=1),
+        threshold=Threshold(0.46, 0.87, 0.86),
+        numpy_reviews=32,
+        numpy_difference=1.2e-7,
+        seconds=0.1,
+    )
+
+
+def explanation(name: str, seed: int = 1) -> Explanation:
+    """A network that is right in 60 % with ten words and in 80 % with all; its gradient falls 20 steps back."""
+    return Explanation(
+        name=name,
+        seed=seed,
+        memory=(MemoryPoint(10, estimate(0.6)), MemoryPoint(30, estimate(0.8))),
+        memory_reviews=100,
+        reach=Reach((0, 20), (0.5, 0.0), (1.0, 0.009), (2.0, 0.02), 50),
+        traces=((0.2, 0.9),),
+        seconds=0.1,
+    )
+
+
+def pair(seeds: int = 1, difference: Estimate | None = None, p: float = 0.0004) -> Pair:
+    """lstm against simple_rnn: six points better, or by another difference."""
+    tests = tuple(SeedTest(seed, 78, 10, 4, 8, estimate(0.06, 0.02), 0.02) for seed in range(1, seeds + 1))
+    return Pair("lstm", "simple_rnn", tests, difference or estimate(0.06, 0.02), p, p)
+
+
+def contrast(change: Estimate | None = None) -> Contrast:
+    """What sets lstm apart from simple_rnn."""
+    lead = LengthLead(100, 400, estimate(0.05), estimate(0.08), change or estimate(0.03, 0.02))
+    memory = {"lstm": MemoryGain(10, 0.7, 0.18), "simple_rnn": MemoryGain(10, 0.65, 0.17)}
+    return Contrast("lstm", "simple_rnn", lead, memory, {"lstm": 0.1, "simple_rnn": 0.6})
+
+
+def evidence(seeds: int = 1) -> Evidence:
+    """The evidence on simple_rnn and lstm."""
+    review = ReviewText(7, 1, ("a", "fine", "film"), {"simple_rnn": 0.4, "lstm": 0.913})
+    lines = {"simple_rnn": (0.5, 0.6, 0.4), "lstm": (0.5, 0.7, 0.913)}
+    deviation = 0.01 if seeds > 1 else None
+    models = [ModelSummary(name, seeds, estimate(ACCURACIES[name]), deviation, 0.9) for name in ("lstm", "simple_rnn")]
+    bins = (LengthBin(5, 100, 50, estimate(0.8)), LengthBin(101, 400, 50, estimate(0.7)))
+    return Evidence(
+        models=tuple(models),
+        pairs=(pair(seeds),),
+        contrast=contrast(),
+        lengths={"lstm": bins, "simple_rnn": bins},
+        traces=(Trace("only_best_right", review, lines),),
+        mistakes={"lstm": (), "simple_rnn": (review,)},
+        disagreements=(review,),
+    )
+
+
+def dataset() -> Dataset:
+    """A dataset without files."""
+    split = Split(Path("test.parquet"), "", 100, 50, {"50%": 174.0, "mean": 233.77}, 0.0123)
+    return Dataset(
+        folder=Path("data"),
+        fingerprint="f1",
+        source=Source("file", Path("own.npz"), "5ha", "own.npz"),
+        vocabulary_size=50,
+        max_length=30,
+        train=split,
+        test=split,
+        vocabulary=Path("vocabulary.json"),
+        vocabulary_sha256="",
+        imdb=True,
+        example="a fine film",
+        columns={},
+    )
+
+
+def comparison(seeds: int = 1) -> Comparison:
+    """simple_rnn and lstm with so many seeds each, in the order in which they were asked for."""
+    networks = [(name, seed) for seed in range(1, seeds + 1) for name in ACCURACIES]
+    return Comparison(
+        run="20260101-000000-abc",
+        dataset=dataset(),
+        branches=tuple(branch(*network) for network in networks),
+        evaluations=tuple(evaluation(*network) for network in networks),
+        explanations=tuple(explanation(*network) for network in networks),
+        evidence=evidence(seeds),
+        reproduction=(),
+        settings={"training": {"validation": 0.2, "epochs": 2}, "data": {"data": None}},
+        command="python flows/main.py",
+        durations={"fetch": 1.0, "train": 12.34},
+    )

@@ -1,0 +1,42 @@
+from dataclasses import replace
+
+import pytest
+from matplotlib.axes import Axes
+
+from artifacts.figures import reading
+from tests.artifacts import examples
+
+
+def curves(axes: Axes) -> dict[str, list[float]]:
+    """The heights of curves with error bars, by label."""
+    return {container.get_label(): list(container.lines[0].get_ydata()) for container in axes.containers}
+
+
+def test_accuracy_of_each_bin_of_lengths() -> None:
+    (axes,) = reading.lengths(examples.comparison()).axes
+    assert curves(axes) == {"lstm": [0.8, 0.7], "simple_rnn": [0.8, 0.7]}
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["5–100", "101–400"]
+
+
+def test_accuracy_from_the_last_words_mean_over_seeds() -> None:
+    c = examples.comparison(2)
+    better = replace(c.explanations[3], memory=tuple(
+        replace(point, accuracy=examples.estimate(point.accuracy.value + 0.1)) for point in c.explanations[3].memory
+    ))  # fmt: skip
+    (axes,) = reading.memory(replace(c, explanations=(*c.explanations[:3], better))).axes
+    assert curves(axes)["lstm"] == pytest.approx([0.65, 0.85])
+    assert curves(axes)["simple_rnn"] == pytest.approx([0.6, 0.8])
+
+
+def test_gradients_back_from_the_end() -> None:
+    (axes,) = reading.reach(examples.comparison()).axes
+    assert axes.lines[0].get_xydata().tolist() == [[1.0, 1.0], [21.0, 0.009]]
+    assert axes.get_yscale() == "log"
+    assert "50 reviews" in axes.get_title()
+
+
+def test_the_probability_after_each_word() -> None:
+    (axes, hidden) = reading.traces(examples.comparison()).axes
+    assert not hidden.get_visible()
+    assert axes.get_title() == "lstm is right, simple_rnn is wrong (label: positive)"
+    assert list(axes.lines[2].get_ydata()) == [0.5, 0.7, 0.913]

@@ -1,0 +1,49 @@
+import pytest
+from matplotlib.axes import Axes
+
+from artifacts.figures import training
+from tests.artifacts import examples
+
+
+def curves(axes: Axes) -> dict[str, list[float]]:
+    """The heights of the labelled curves."""
+    return {line.get_label(): list(line.get_ydata()) for line in axes.lines if not line.get_label().startswith("_")}
+
+
+@pytest.mark.parametrize(
+    ("curve", "expected"),
+    [
+        ("accuracy", {"training": [0.75, 0.9], "validation": [0.85, 0.8]}),
+        ("loss", {"training": [0.5, 0.3], "validation": [0.4, 0.45]}),
+    ],
+)
+def test_the_tutorials_curves(curve: training.Curve, expected: dict[str, list[float]]) -> None:
+    c = examples.comparison()
+    (axes,) = training.tutorial_curve(c, c.branches[0], curve).axes
+    assert curves(axes) == expected
+    assert axes.get_title() == f"simple_rnn: training and validation {curve}\nIMDB reviews"
+    assert axes.lines[0].get_linestyle() == "None"
+
+
+def test_a_seed_is_named_where_there_are_several() -> None:
+    c = examples.comparison(2)
+    (axes,) = training.tutorial_curve(c, c.branches[3], "loss").axes
+    assert axes.get_title().startswith("lstm seed 2: ")
+
+
+def test_a_single_epoch_can_be_seen() -> None:
+    history = examples.branch("lstm").history[:1]
+    accuracy, loss = training.learning_curve("lstm", history, "IMDB reviews").axes
+    assert [line.get_marker() for line in accuracy.lines] == ["o", "None", "_"]
+    assert curves(loss) == {"training": [0.5], "validation": [0.4]}
+
+
+def test_all_models_share_axes_with_the_mean_and_range_over_seeds() -> None:
+    c = examples.comparison(2)
+    figure = training.shared_curves(c)
+    accuracy, loss = figure.axes
+    assert curves(accuracy) == {"simple_rnn": [0.85, 0.8], "lstm": [0.85, 0.8]}
+    assert curves(loss)["lstm"] == [0.4, 0.45]
+    assert len(accuracy.collections) == 2
+    assert figure.get_suptitle() == "All models on the IMDB reviews, mean and range of 2 seeds"
+    assert training.shared_curves(examples.comparison()).axes[0].collections[:] == []

@@ -1,0 +1,98 @@
+from dataclasses import replace
+
+from artifacts.blocks import Details, Drawing, Section, Shade, Topic, drawings
+from artifacts.sections import all_figures, coloured, introduction, sections
+from tasks.results.comparison import Comparison, Reproduction
+from tests.artifacts import examples
+
+FIGURES = {
+    "calibration", "confusion", "curves", "lengths", "memory", "precision-recall", "reach", "roc", "traces",
+    *(f"{name}-seed1-{curve}" for name in ("lstm", "simple_rnn") for curve in ("accuracy", "loss")),
+}  # fmt: skip
+
+
+def section(c: Comparison, anchor: str) -> Section:
+    """A section by its anchor."""
+    return next(section for section in sections(c) if section.anchor == anchor)
+
+
+def topics(c: Comparison, anchor: str) -> list[str]:
+    """The headings in a section."""
+    return [block.title for block in section(c, anchor).blocks if isinstance(block, Topic)]
+
+
+def stems(section: Section) -> list[str]:
+    """The figures of a section."""
+    return [drawing.stem for drawing in drawings(section.blocks)]
+
+
+def test_questions_in_their_order() -> None:
+    assert [section.title for section in sections(examples.comparison())] == [
+        "Which model?",
+        "How sure?",
+        "Why?",
+        "What failed?",
+        "How did each model learn?",
+        "How was it made?",
+    ]
+
+
+def test_the_reproduction_card_stands_for_imdb_only() -> None:
+    c = examples.comparison()
+    card = replace(c, reproduction=(Reproduction("lstm", 0.884, 0.88, 0.03),))
+    assert "reproduction" not in [section.anchor for section in sections(c)]
+    assert section(card, "reproduction").title == "Does it reproduce the tutorial?"
+
+
+def test_every_figure_is_drawn_once() -> None:
+    c = examples.comparison()
+    assert set(all_figures(c)) == FIGURES
+    assert sorted(stem for section in sections(c) for stem in stems(section)) == sorted(FIGURES)
+
+
+def test_several_seeds_have_a_figure_of_their_own() -> None:
+    c = examples.comparison(3)
+    assert "seeds" in stems(section(c, "which"))
+    folded = [block for block in section(c, "learned").blocks if isinstance(block, Details)]
+    assert [details.summary for details in folded] == [f"{n} seed {s}" for s in (2, 3) for n in ("simple_rnn", "lstm")]
+
+
+def test_without_chosen_reviews_nothing_is_read() -> None:
+    c = examples.comparison()
+    bare = replace(c, evidence=replace(c.evidence, traces=(), disagreements=()))
+    assert "How does each model read?" in topics(c, "why")
+    assert "How does each model read?" not in topics(bare, "why")
+    assert "Where models disagree most" not in topics(bare, "failed")
+
+
+def test_a_model_alone_is_compared_with_nothing() -> None:
+    c = examples.comparison()
+    lstm = replace(c.evidence, models=c.evidence.models[:1], pairs=(), contrast=None, traces=(), disagreements=())
+    alone = replace(
+        c, branches=c.branches[1:], evaluations=c.evaluations[1:], explanations=c.explanations[1:], evidence=lstm
+    )
+    assert topics(alone, "sure") == []
+    assert all(isinstance(block, Topic) for block in section(alone, "why").blocks)
+
+
+def test_a_network_that_failed_leaves_the_others_in_the_report() -> None:
+    c = examples.comparison(2)
+    rest = replace(c, branches=c.branches[1:], evaluations=c.evaluations[1:], explanations=c.explanations[1:])
+    assert [branch.label for branch, _ in rest.first_networks()] == ["lstm seed 1", "simple_rnn seed 2"]
+    assert "simple_rnn-seed2-loss" in all_figures(rest)
+
+
+def test_a_figure_has_a_caption_for_those_who_do_not_see_it() -> None:
+    for section in sections(examples.comparison()):
+        assert all(drawing.caption for drawing in drawings(section.blocks) if isinstance(drawing, Drawing))
+
+
+def test_warnings_stand_first() -> None:
+    c = examples.comparison()
+    sample = replace(c, dataset=replace(c.dataset, source=replace(c.dataset.source, kind="sample"), imdb=False))
+    assert [paragraph.role for paragraph in introduction(sample)] == ["warning", "plain"]
+
+
+def test_neighbouring_words_of_one_colour_share_a_span() -> None:
+    spans = list(coloured(["a", "b", "c"], [0.0, 0.04, 0.98]))
+    assert spans == [Shade("a b", 0), " ", Shade("c", 10), " "]

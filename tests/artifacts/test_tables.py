@@ -1,0 +1,108 @@
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from artifacts import tables
+from artifacts.blocks import Table
+from tasks.results.comparison import Comparison, Reproduction
+from tasks.results.run_log import RunSummary
+from tests.artifacts import examples
+
+
+@pytest.fixture
+def c() -> Comparison:
+    """Two models with a seed each."""
+    return examples.comparison()
+
+
+def heads(table: Table[Any]) -> list[str]:
+    """The heads of a table."""
+    return [column.head for column in table.columns]
+
+
+def texts(table: Table[Any]) -> list[list[str]]:
+    """The texts of a table's cells."""
+    return [[cell.text for cell in row] for row in table.cells()]
+
+
+def test_accuracies_best_first(c: Comparison) -> None:
+    assert texts(tables.accuracy(c)) == [
+        ["lstm", "0.8800 (0.8300 to 0.9300)", "0.9000", "1", "0.9400 (0.9200 to 0.9600)", "322,113"],
+        ["simple_rnn", "0.8200 (0.7700 to 0.8700)", "0.9000", "1", "0.8800 (0.8600 to 0.9000)", "322,113"],
+    ]
+
+
+def test_scores_and_cost(c: Comparison) -> None:
+    assert texts(tables.scores(c))[0] == ["lstm", "0.4321", "0.8100", "0.7900", "0.8000"]
+    assert texts(tables.cost(c))[0] == ["lstm", "1.50", "4.5", "123,457", "1,007", "1.760"]
+
+
+def test_accuracy_per_cpu_minute(c: Comparison) -> None:
+    assert tables.accuracy_per_cpu_minute(c.networks()[0]) == pytest.approx(0.88 / 0.5)
+
+
+def test_thresholds(c: Comparison) -> None:
+    assert texts(tables.thresholds(c))[0] == ["lstm", "0.0900", "0.460", "0.8700", "0.8600", "0.8800"]
+
+
+def test_seeds_have_a_column_where_there_are_several() -> None:
+    one, three = examples.comparison(), examples.comparison(3)
+    for table in (tables.accuracy, tables.scores, tables.cost, tables.thresholds):
+        assert "Seed" not in heads(table(one))
+        assert heads(table(three))[:2] == ["Model", "Seed"]
+    assert tables.models(one).rows == ()
+    assert texts(tables.models(three))[0] == ["lstm", "3", "0.8800 (0.8700 to 0.8900)", "0.0100", "0.9000"]
+
+
+def test_pairs_are_corrected_where_there_are_several(c: Comparison) -> None:
+    assert texts(tables.pairs(c)) == [["lstm", "simple_rnn", "1", "+6.00 (+4.00 to +8.00)", "< 0.001"]]
+    many = replace(c, evidence=replace(c.evidence, pairs=(examples.pair(),) * 3))
+    assert heads(tables.pairs(many))[-1] == "p (Holm)"
+
+
+def test_each_seed_is_compared_review_by_review() -> None:
+    rows = texts(tables.seed_tests(examples.comparison(2)))
+    assert rows[1] == ["lstm", "simple_rnn", "2", "78", "10", "4", "8", "+6.00 (+4.00 to +8.00)", "0.020"]
+
+
+def test_the_reproduction_card(c: Comparison) -> None:
+    lines = (Reproduction("lstm", 0.884, 0.8512, 0.03), Reproduction("simple_rnn", 0.816, 0.83, 0.03))
+    assert texts(tables.reproduction(replace(c, reproduction=lines))) == [
+        ["lstm", "0.884", "0.8512", "0.03", "no"],
+        ["simple_rnn", "0.816", "0.8300", "0.03", "yes"],
+    ]
+
+
+def test_data_time_and_settings(c: Comparison) -> None:
+    assert texts(tables.splits(c))[0] == ["training", "100", "50", "174", "233.8", "1.23%"]
+    assert texts(tables.durations(c)) == [["fetch", "1.0"], ["train", "12.3"]]
+    assert texts(tables.settings(c)) == [["training.validation", "0.2"], ["training.epochs", "2"], ["data.data", ""]]
+
+
+def test_the_artifact_joins_the_tables_of_the_networks(c: Comparison) -> None:
+    record = tables.networks(c).records()[0]
+    assert record["model"] == "lstm"
+    assert record["test accuracy, last epoch, 95% low"] == 0.83
+    assert record["AUC"] == 0.94
+    assert record["s/epoch"] == 1.5
+    assert record["expected calibration error"] == 0.09
+
+
+def summary(run: str, **accuracies: float) -> RunSummary:
+    """A run of the history."""
+    return RunSummary(run, 1.0, "IMDB reviews", "f", 1, accuracies, {}, 3.54, {}, {}, {}, "python flows/main.py")
+
+
+def test_the_history_leaves_out_what_a_run_did_not_train() -> None:
+    records = tables.history([summary("1", lstm=0.88), summary("2", gru=0.87654)]).records()
+    assert [record["run"] for record in records] == ["1", "2"]
+    assert (records[0]["test accuracy of lstm"], records[0]["seconds"]) == (0.88, 3.5)
+    assert "test accuracy of lstm" not in records[1]
+    assert records[1]["test accuracy of gru"] == 0.8765
+
+
+def test_records_are_plain_values(c: Comparison) -> None:
+    for table in (tables.networks(c), tables.history([summary("1", lstm=0.88)])):
+        assert json.loads(json.dumps(table.records())) == table.records()

@@ -1,0 +1,138 @@
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import artifacts
+from artifacts import wording
+from tasks.results.comparison import Comparison
+from tasks.results.evaluation import Reach
+from tests.artifacts import examples
+from tests.artifacts.examples import estimate
+
+ROOM = Path(artifacts.__file__).parent
+SENTENCE = re.compile(r"\w+ \w+ \w+.*[.!]\s*$", re.DOTALL)
+
+
+@pytest.fixture
+def c() -> Comparison:
+    """Two models with a seed each."""
+    return examples.comparison()
+
+
+def test_the_title_names_models_and_data(c: Comparison) -> None:
+    assert wording.title(c) == "simple_rnn and lstm on the IMDB reviews"
+
+
+def test_only_the_sample_is_warned_of(c: Comparison) -> None:
+    assert wording.warnings(c) == []
+    sample = replace(c.dataset, source=replace(c.dataset.source, kind="sample"))
+    assert "made-up reviews" in wording.warnings(replace(c, dataset=sample))[0]
+
+
+def test_the_verdict_of_one_seed() -> None:
+    assert wording.verdict(examples.pair()) == (
+        "lstm is better than simple_rnn by 6.0 points of test accuracy with one seed each (95% interval 4.0 to 8.0, "
+        "p < 0.001); another seed may reverse this: --replicates 3 shows how much seeds matter."
+    )
+
+
+def test_the_verdict_over_seeds_says_with_how_many_the_better_model_is_ahead() -> None:
+    pair = examples.pair(seeds=3)
+    behind = replace(pair.seeds[0], difference=estimate(-0.01))
+    text = wording.verdict(replace(pair, seeds=(behind, *pair.seeds[1:])))
+    assert text.startswith("lstm is better than simple_rnn by 6.0 points of test accuracy on average over 3 seeds (")
+    assert text.endswith("; lstm is ahead with 2 of 3 seeds.")
+
+
+def test_the_better_model_comes_first_in_the_sentence() -> None:
+    text = wording.verdict(examples.pair(difference=estimate(-0.06, 0.02)))
+    assert text.startswith("simple_rnn is better than lstm by 6.0 points of test accuracy with one seed each")
+    assert "interval 4.0 to 8.0" in text
+
+
+def test_a_difference_that_may_be_chance_is_not_called_one() -> None:
+    text = wording.verdict(examples.pair(difference=estimate(0.01, 0.03), p=0.2))
+    assert text.startswith("No difference is shown between lstm and simple_rnn: +1.0 points with one seed each (")
+    assert "interval -2.0 to +4.0, p = 0.200" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "trend"),
+    [(0.03, "it grows with length."), (0.005, "no clear change with length."), (-0.03, "it shrinks with length.")],
+)
+def test_the_contrast_in_words(change: float, trend: str) -> None:
+    sentences = wording.contrast(examples.contrast(estimate(change, 0.02)))
+    assert sentences[0] == (
+        "The lead of lstm over simple_rnn is +5.0 points on reviews of at most 100 words and +8.0 points on those of "
+        f"at least 400 words: {trend}"
+    )
+    assert "lstm is right in 70.0% and simple_rnn in 65.0%; the other words add 18.0 and 17.0 points." in sentences[1]
+    assert "moves by 0.100 per word in lstm and by 0.600 in simple_rnn" in sentences[2]
+
+
+def test_what_is_not_known_of_a_contrast_is_not_said() -> None:
+    bare = replace(examples.contrast(), lengths=None, movement={})
+    assert len(wording.contrast(bare)) == 1
+
+
+def test_the_reach_in_words(c: Comparison) -> None:
+    far = Reach((0, 20), (1.0, 0.5), (1.0, 0.5), (1.0, 0.5), 50)
+    text = wording.about_reach(replace(c, explanations=(c.explanations[0], replace(c.explanations[1], reach=far))))
+    assert "For simple_rnn, the median gradient falls below a hundredth of its value at the last word 20 words" in text
+    assert "For lstm, the median gradient stays above a hundredth of its value" in text
+
+
+def test_how_pairs_are_compared() -> None:
+    one, three = examples.comparison(), examples.comparison(3)
+    assert "not about the kinds of network" in wording.about_pairs(one)
+    assert "Student's paired t-test" in wording.about_pairs(three)
+    many = replace(one, evidence=replace(one.evidence, pairs=(examples.pair(),) * 3))
+    assert "p is corrected for 3 comparisons (Holm)" in wording.about_pairs(many)
+
+
+def test_the_best_and_the_last_model_are_named_in_reasons(c: Comparison) -> None:
+    assert wording.trace(c, c.evidence.traces[0]) == "lstm is right, simple_rnn is wrong: review 7, label: positive"
+    assert wording.reason(c, "only_last_right") == "simple_rnn is right, lstm is wrong"
+
+
+def test_a_review_in_a_line(c: Comparison) -> None:
+    review = c.evidence.disagreements[0]
+    assert wording.review(review, "lstm") == "Review 7, label: positive; probability of “positive”: lstm 0.913"
+
+
+def test_counts_agree_with_their_nouns(c: Comparison) -> None:
+    assert wording.training(c.branches[0]) == "Trained by compiled loops, 2 threads at the start."
+    assert wording.training(replace(c.branches[0], threads=1)).endswith("1 thread at the start.")
+    assert wording.mistakes("lstm", 1) == "lstm: 1 review"
+
+
+def test_seeds_are_named_where_there_are_several() -> None:
+    assert "1.2e-07 (lstm) and 1.2e-07 (simple_rnn)." in wording.textbook_check(examples.comparison())
+    assert "1.2e-07 (lstm seed 2)" in wording.textbook_check(examples.comparison(2))
+
+
+def texts(path: Path) -> Iterator[str]:
+    """Every text of a module that is no docstring."""
+    tree = ast.parse(path.read_text())
+    statements = (node.value for node in ast.walk(tree) if isinstance(node, ast.Expr))
+    docstrings = {id(value) for value in statements if isinstance(value, ast.Constant)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+
+
+@pytest.mark.parametrize("path", sorted(ROOM.rglob("*.py")), ids=lambda path: path.stem)
+def test_sentences_are_in_wording_only(path: Path) -> None:
+    sentences = [text for text in texts(path) if SENTENCE.search(text)]
+    assert bool(sentences) == (path.stem == "wording"), sentences
+
+
+@pytest.mark.parametrize("name", ["report.md.j2", "report.html.j2"])
+def test_templates_hold_no_words(name: str) -> None:
+    template = (ROOM / "templates" / name).read_text()
+    text = re.sub(r"\{%.*?%\}|\{\{.*?\}\}|<[^>]*>", " ", template, flags=re.DOTALL)
+    assert not re.findall(r"[A-Za-z]{2,}", text)
