@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from artifacts.markup import escape_markdown as md
 from artifacts.promotion import gate_rows
-from artifacts.report import escape_markdown as md
 from tasks.results.promotion import CardFacts
 
 LICENCES = {

@@ -11,7 +11,7 @@ from tasks.results.promotion import Entry, Gate, PairedTest
 def sentence(entry: Entry) -> str:
     """What an entry of the ledger says, with its reason."""
     if entry.action == "rollback":
-        return f"ROLLBACK: {entry.label} of run {entry.run} is the champion again; its files and predictions are intact."
+        return f"ROLLBACK: {entry.label} of run {entry.run} is champion again; its files and predictions are intact."
     if entry.gate is None:
         return f"{entry.verdict}: {entry.label} of run {entry.run}."
     return f"{entry.verdict}: {entry.label} of run {entry.run} {_because(entry.gate)}."

@@ -17,6 +17,7 @@ from artifacts.sections import all_figures
 from flows.config import Settings
 from flows.operate.notify import post_end, webhook_is_set
 from flows.operate.progress import watched
+from flows.promote import promote_run
 from flows.run import Run
 from tasks.analysis.reviews import choose_reviews
 from tasks.compare import Study, compare
@@ -47,6 +48,7 @@ def train_flow(settings: Settings = Settings()) -> Path:  # noqa: B008 -- frozen
     study = run.side_by_side(study_networks, plan_jobs(run, dataset))
     comparison = compare(run.describe(dataset), dataset, study)
     folder = write_report(comparison, run.outputs)
+    promote_candidate(run, folder)
     remove_old_runs(run)
     run.finish()
     return folder
@@ -101,6 +103,12 @@ def write_report(comparison: Comparison, outputs: Path) -> Path:
     except TransportError as error:
         get_run_logger().warning("The report is written, but could not be published (%s)", error)
     return folder
+
+
+def promote_candidate(run: Run, folder: Path) -> None:
+    """`--promote`: the run's best network against the champion."""
+    if run.settings.promotion.promote:
+        promote_run(run.outputs, folder, None, run.settings.promotion)
 
 
 def remove_old_runs(run: Run) -> None:
