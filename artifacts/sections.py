@@ -53,7 +53,7 @@ def which(c: Comparison) -> Section:
     """Which model?"""
     seeds = Drawing("seeds", "Test accuracy of each seed", scores.seeds) if c.has_several_seeds() else None
     blocks = present(
-        *(paragraph(wording.verdict(pair), "answer") for pair in c.evidence.pairs),
+        *(paragraph(sentence, "answer") for sentence in wording.verdicts(c)),
         tables.models(c),
         seeds,
         tables.accuracy(c),

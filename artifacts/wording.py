@@ -6,10 +6,16 @@ from typing import cast
 from artifacts.blocks import Code, Shade, Spans, Strong
 from artifacts.formats import listed, p_value, plural
 from tasks.results.comparison import Comparison
-from tasks.results.evaluation import Explanation
-from tasks.results.evidence import Contrast, LengthLead, Pair, Reason, ReviewText, Trace
+from tasks.results.evaluation import Explanation, Point
+from tasks.results.evidence import Contrast, LengthLead, Reason, ReviewText, Trace
 from tasks.results.training import Branch
+from tasks.results.verdict import Overfitting, Pair, Verdict
 
+POINTS: tuple[Point, ...] = ("best", "last")
+ONE_SEED = (
+    "One seed says nothing about the kinds of network; what follows is about these trained networks only. "
+    "--replicates 3 trains each with three seeds."
+)
 HOW_TO_SORT = "Click the head of a column to sort its table."
 ABOUT_SCORES = (
     "Scores are those of the last epoch, as in the tutorial. The best epoch is the one with the best validation "
@@ -18,7 +24,8 @@ ABOUT_SCORES = (
 NOT_COMPARED = "Only one model was trained, so there is nothing to compare it with."
 ABOUT_INTERVALS = (
     "Intervals cover 95%. Those of a single accuracy are Wilson's, of an AUC by bootstrap over reviews, of a paired "
-    "difference Agresti and Min's, of a mean over seeds Student's."
+    "difference Agresti and Min's. Over three or more seeds they cover seeds and reviews together (crossed random "
+    "effects, degrees of freedom of Hillis 2007); over two seeds the lower and the higher value are given instead."
 )
 ABOUT_MEMORY = (
     "Each review is shown with only its last words; padding replaces the rest. A model that gains nothing from more "
@@ -66,41 +73,104 @@ def left_out(stem: str) -> str:
     return f"(The figure {stem}.png is in the run's folder.)"
 
 
-def verdict(pair: Pair) -> str:
-    """Which of two models is better, by how much, how sure."""
-    return f"{_finding(pair)}; {_about_seeds(pair)}."
-
-
-def _finding(pair: Pair) -> str:
-    difference, where = pair.difference, _over_seeds(pair)
-    if not pair.is_different:
-        interval = f"{100 * difference.low:+.1f} to {100 * difference.high:+.1f}"
+def nothing_shown(c: Comparison) -> str | None:
+    """Why the scores of a run show nothing; None if they may show something."""
+    if cast(Mapping[str, object], c.settings.get("run", {})).get("smoke"):
+        return "A smoke run: its networks have hardly been trained, so their scores show nothing."
+    if all(evaluation.at(point).low <= c.evidence.chance for evaluation in c.evaluations for point in POINTS):
         return (
-            f"No difference is shown between {pair.first} and {pair.second}: {100 * difference.value:+.1f} points "
-            f"{where} ({_how_sure(interval, pair)})"
+            f"No network is reliably better than always giving the more frequent label ({c.evidence.chance:.1%}), so "
+            "their differences show nothing."
         )
-    better, worse, low, high = pair.first, pair.second, difference.low, difference.high
-    if difference.value < 0:
-        better, worse, low, high = worse, better, -high, -low
-    interval = f"{100 * low:.1f} to {100 * high:.1f}"
+    return None
+
+
+def verdicts(c: Comparison) -> list[str]:
+    """Which model is better: at the epochs that one would keep, at the tutorial's, and what lies between the two."""
+    if nothing := nothing_shown(c):
+        return [nothing]
+    if not c.evidence.pairs:
+        return []
+    last = Verdict("last", c.evidence.pairs, c.evidence.ranking)
+    sentences = [
+        f"The networks to keep, each at its best validation epoch: {verdict(c, c.evidence.kept)}",
+        f"As in the tutorial, each at its last epoch: {verdict(c, last)}",
+        _overfitting(c),
+    ]
+    if any(pair.basis == "reviews" for pair in c.evidence.pairs):
+        return [ONE_SEED, *sentences]
+    return sentences
+
+
+def verdict(c: Comparison, verdict: Verdict) -> str:
+    """Which model is better at one epoch, how sure; three or more models as one ranking."""
+    if len(verdict.pairs) == 1:
+        return _pair(c, verdict.pairs[0])
+    groups = [listed(list(group)) for group in verdict.ranking]
+    if len(groups) == 1:
+        return f"{groups[0]} cannot be told apart{_about_tests(verdict)}."
+    best = f"{groups[0]} {'lead' if len(verdict.ranking[0]) > 1 else 'leads'}"
+    return f"{best}, then {', then '.join(groups[1:])}{_about_tests(verdict)}."
+
+
+def _about_tests(verdict: Verdict) -> str:
+    basis = verdict.pairs[0].basis
+    if basis == "range":
+        return " (two seeds are too few for a test)"
+    sample = "the test reviews" if basis == "reviews" else "seeds and test reviews"
+    return f" (networks named together cannot be told apart at 5%, tested on {sample}, corrected for all pairs)"
+
+
+def _pair(c: Comparison, pair: Pair) -> str:
+    """Two models compared, without a claim that their test cannot carry."""
+    points, low, high = (100 * value for value in (pair.difference.value, pair.difference.low, pair.difference.high))
+    better, worse = (pair.first, pair.second) if points >= 0 else (pair.second, pair.first)
+    if points < 0:
+        low, high = -high, -low
+    by = f"by {abs(points):.1f} points"
+    if pair.basis == "range":
+        return (
+            f"{better} has the higher mean test accuracy over two seeds, {by} ({low:+.1f} and {high:+.1f}); two seeds "
+            "are too few for an interval."
+        )
+    interval = f"95% interval {low:+.1f} to {high:+.1f}, {p_text(pair.p_holm or 0.0)}"
+    if pair.basis == "reviews":
+        sample = f"the same {plural(c.dataset.test.reviews, 'test review')}"
+        if pair.is_different:
+            return f"this {better} is right more often than this {worse} on {sample}, {by} ({interval})."
+        return f"on {sample} no difference is shown between this {better} and this {worse}: {by} ({interval})."
+    sample = f"{plural(len(pair.seeds), 'seed')} and {plural(c.dataset.test.reviews, 'test review')}"
+    ahead = pair.seeds_ahead if points >= 0 else len(pair.seeds) - pair.seeds_ahead
+    seeds = f"{better} is ahead with {ahead} of {len(pair.seeds)} seeds"
+    if pair.is_different:
+        return f"over {sample}, {better} is better than {worse} {by} of test accuracy ({interval}); {seeds}."
+    return f"over {sample} no difference is shown between {better} and {worse}: {by} ({interval}); {seeds}."
+
+
+def _overfitting(c: Comparison) -> str:
+    """What happens between the best validation epochs and the last one."""
+    changes = [_overfitting_of(name, model) for name, model in c.evidence.overfitting.items()]
+    lead = ""
+    if len(c.evidence.pairs) == 1:
+        pair, kept = c.evidence.pairs[0], c.evidence.kept.pairs[0]
+        before = kept.difference.value if kept.first == pair.first else -kept.difference.value
+        lead = (
+            f" So {100 * (pair.difference.value - before):+.1f} of the {100 * pair.difference.value:+.1f} points by "
+            f"which {pair.first} leads at the last epoch come from overfitting."
+        )
+    return f"Between the two: {'; '.join(changes)}.{lead}"
+
+
+def _overfitting_of(name: str, model: Overfitting) -> str:
+    if all(epoch == model.last_epoch for epoch in model.best_epochs):
+        return f"{name} is best at its last epoch"
+    epochs = listed([str(epoch) for epoch in sorted(set(model.best_epochs))])
+    points = 100 * (model.test_accuracy_last - model.test_accuracy_best)
     return (
-        f"{better} is better than {worse} by {100 * abs(difference.value):.1f} points of test accuracy "
-        f"{where} ({_how_sure(interval, pair)})"
+        f"from epoch {epochs} to {model.last_epoch} the validation loss of {name} goes from "
+        f"{model.validation_loss_best:.2f} to {model.validation_loss_last:.2f} and its test accuracy changes by "
+        f"{points:+.1f} points"
     )
-
-
-def _how_sure(interval: str, pair: Pair) -> str:
-    return f"95% interval {interval}, {p_text(pair.p_holm)}"
-
-
-def _over_seeds(pair: Pair) -> str:
-    return "with one seed each" if len(pair.seeds) == 1 else f"on average over {len(pair.seeds)} seeds"
-
-
-def _about_seeds(pair: Pair) -> str:
-    if len(pair.seeds) == 1:
-        return "another seed may reverse this: --replicates 3 shows how much seeds matter"
-    return f"{pair.first} is ahead with {pair.seeds_ahead} of {len(pair.seeds)} seeds"
 
 
 def p_text(p: float) -> str:
@@ -111,10 +181,12 @@ def p_text(p: float) -> str:
 def about_pairs(c: Comparison) -> str:
     """How pairs of models are compared."""
     pairs = len(c.evidence.pairs)
-    if c.has_several_seeds():
-        test = "Over seeds: Student's paired t-test."
-    else:
-        test = "With one seed each, this is about these trained networks, not about the kinds of network."
+    tests = {
+        "reviews": "With one seed each, the test is McNemar's and speaks of these trained networks only.",
+        "range": "Two seeds are too few for a test.",
+        "seeds_and_reviews": "The test covers seeds and reviews together.",
+    }
+    test = tests[c.evidence.pairs[0].basis]
     correction = f" p is corrected for {pairs} comparisons (Holm)." if pairs > 1 else ""
     return (
         f"Both models of a pair read the same {c.dataset.test.reviews:,} test reviews. The difference is the first "
