@@ -9,9 +9,12 @@ from cyclopts import App, Parameter
 
 from flows.gate_settings import GateSettings
 from flows.operate.environment import outlive_the_audience, prepare_environment, say
+from tasks.results.export import ExportFormat
 
 OUTPUTS = Parameter(help="Folder for data, models and reports.")
 Outputs = Annotated[Path, OUTPUTS]
+MODEL_TO_USE = Parameter(help='"champion", the hash of a network in the registry, or a folder with network.json.')
+FORMAT = Parameter(help="savedmodel: TensorFlow, takes texts; onnx: takes tokens.")
 WEBHOOK = Parameter(help="Address to which one line of JSON is posted; it is never recorded (URL).")
 Webhook = Annotated[str | None, WEBHOOK]
 
@@ -62,9 +65,29 @@ def rollback(
     return _report_entry(_in_a_flow(work, webhook))
 
 
+def export(
+    *,
+    to: Annotated[Path, Parameter(help="Folder to write; it must not exist, or be empty.")],
+    model: Annotated[str, MODEL_TO_USE] = "champion",
+    format: Annotated[ExportFormat, FORMAT] = "savedmodel",
+    outputs: Outputs = Path("outputs"),
+) -> int:
+    """Write a network as a SavedModel or an ONNX file, checked in a process without this project."""
+    prepare_environment()
+    from artifacts.export_readme import export_readme
+    from tasks.export import export as write
+    from tasks.storage.trained import find_network
+
+    network = find_network(outputs.resolve(), model)
+    result = write(network.folder, network.test, to, format, export_readme)
+    difference = max(result.differences.values())
+    say(f"{result.folder}: {result.label}, at most {difference:.1e} from Keras on {result.reviews:,} test reviews")
+    return 0
+
+
 def register(app: App) -> None:
     """Add these commands to the command line."""
-    for command in (promote, champion, rollback):
+    for command in (promote, champion, rollback, export):
         app.command(command)
 
 

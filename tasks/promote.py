@@ -268,7 +268,7 @@ def _check_predictions(folder: Path) -> float:
     now = SavedNetwork.read(folder).predict(read_tokens(folder / TEST)).probabilities
     stored = pd.read_parquet(folder / "predictions.parquet")["probability_best"].to_numpy()
     difference = float(np.abs(now - stored).max()) if len(now) == len(stored) else 1.0
-    if difference > SAME_PREDICTIONS:
+    if not difference <= SAME_PREDICTIONS:  # NaN differs, too.
         raise DataError(
             f"{folder}: predictions differ from the stored ones by {difference:.1e}, expected at most "
             f"{SAME_PREDICTIONS:.0e}; the champion stays. Compare the versions of keras and tensorflow in record.json"

@@ -91,6 +91,10 @@ class Registry:
         """The folder of a network."""
         return self._networks / network
 
+    def networks(self) -> list[str]:
+        """The names of all networks."""
+        return sorted(path.name for path in self._networks.glob("[!.]*"))
+
     def add(self, files: Mapping[str, Path], more: Mapping[str, Path]) -> str:
         """Copy a network's files into a folder of their own; nothing happens if they are there. Needs `writing`.
 

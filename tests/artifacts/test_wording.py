@@ -16,7 +16,13 @@ from tests.artifacts.examples import estimate
 
 ROOM = Path(artifacts.__file__).parent
 SENTENCE = re.compile(r"\w+ \w+ \w+.*[.!]\s*$", re.DOTALL)
-WORDING = {"wording", "promotion", "model_card", "drift"}  # One for the report, two for what follows from it.
+WORDING = {
+    "wording",
+    "promotion",
+    "model_card",
+    "drift",
+    "export_readme",
+}  # One for the report, two for what follows from it.
 
 
 @pytest.fixture
