@@ -154,8 +154,17 @@ class Settings(Section):
 
     @property
     def title(self) -> str:
-        """The run's name in the UI: its networks."""
-        return " + ".join(spec.name for spec in self.specs())
+        """The run's name in the UI: its data, networks, epochs and seeds."""
+        effective = self.effective()
+        data = self.data.data.name if self.data.data else effective.data.source
+        epochs, seeds = effective.training.epochs, self.seeds()
+        parts = [
+            "smoke" if self.run.smoke else data,
+            " + ".join(spec.name for spec in self.specs()),
+            f"{epochs} epoch{'' if epochs == 1 else 's'}",
+            f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}",
+        ]
+        return ", ".join(parts)
 
     def specs(self) -> list[ModelSpec]:
         """The networks to train: the named ones, then those given by --spec."""
@@ -189,7 +198,7 @@ class Settings(Section):
 
     def command(self) -> str:
         """The command line that repeats this run: every setting that differs from its default."""
-        words = ["python flows/main.py"]
+        words = ["uv run flows/main.py"]
         for section in (self.data, self.models, self.training, self.run, self.promotion):
             for name in type(section).model_fields:
                 words += _argument(name, getattr(section, name), type(section).model_fields[name].default)

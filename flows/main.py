@@ -26,7 +26,7 @@ from tasks.results.errors import one_line
 
 HELP = """Train and compare recurrent networks on the IMDB reviews: data, training, evaluation, report.
 
-Examples: `python flows/main.py --smoke`, `python flows/main.py --data imdb.npz --models simple_rnn lstm gru`.
+Examples: `uv run flows/main.py --smoke`, `uv run flows/main.py --data imdb.npz --models simple_rnn lstm gru`.
 
 Exit status: 0 success, 1 the run failed, 2 a setting is wrong, 130 stopped by Ctrl-C (143 by SIGTERM, 129 by SIGHUP).
 """
@@ -65,7 +65,9 @@ def main(
         wait_for_server()
         state = train_flow(settings, return_state=True)
         folder = state.result()
+    say("\n" + (folder / "summary.txt").read_text(encoding="utf-8"))
     say(f"Report: {folder / 'report.html'}")
+    say(f"Networks: {folder.parents[1] / 'models'}")
     say(f"In the UI: {run_page(state.state_details.flow_run_id)}")
     return 0
 

@@ -9,8 +9,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.logging import get_run_logger
 
-from artifacts import promotion
-from artifacts.model_card import model_card
+from artifacts.wording import promotion
+from artifacts.wording.model_card import model_card
 from flows.gate_settings import GateSettings
 from flows.operate.notify import post_line
 from tasks import promote as step

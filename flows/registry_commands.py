@@ -74,7 +74,7 @@ def export(
 ) -> int:
     """Write a network as a SavedModel or an ONNX file, checked in a process without this project."""
     prepare_environment()
-    from artifacts.export_readme import export_readme
+    from artifacts.wording.export_readme import export_readme
     from tasks.export import export as write
     from tasks.storage.trained import find_network
 

@@ -38,7 +38,7 @@ def api_server() -> Iterator[Callable[[], None]]:
     """Use the configured Prefect server, or start one for the block; yields a function that waits until it is up.
 
     All processes of the run share this server; by default Prefect would start one in each process. A temporary server
-    records in the database of `prefect server start`, which shows the run later.
+    records in the database of `uv run prefect server start`, which shows the run later.
 
     Raises:
         PipelineError: the configured server does not answer, or a temporary one could not be started.
@@ -66,7 +66,7 @@ def run_page(run: UUID | None) -> str:
     """The address at which the UI shows a run, once `api_server` has ended."""
     if PREFECT_API_URL.value():
         return url_for("flow-run", obj_id=run) or str(run)
-    return f"`prefect server start`, then http://127.0.0.1:4200/runs/flow-run/{run}"
+    return f"`uv run prefect server start`, then http://127.0.0.1:4200/runs/flow-run/{run}"
 
 
 def _check_server(url: str) -> None:
@@ -79,7 +79,7 @@ def _check_server(url: str) -> None:
         ) from error
     except httpx.HTTPError as error:
         raise PipelineError(
-            f"PREFECT_API_URL {url}: no Prefect server answers ({error}); run `prefect server start`, or unset "
+            f"PREFECT_API_URL {url}: no Prefect server answers ({error}); run `uv run prefect server start`, or unset "
             "PREFECT_API_URL so that the run starts its own"
         ) from error
 

@@ -1,5 +1,6 @@
 """The training flow: fetch, prepare, train side by side, evaluate, explain, compare, report."""
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from httpx import TransportError
-from prefect import flow
+from prefect import flow, runtime
 from prefect.logging import get_run_logger
 
 from artifacts import report
@@ -37,7 +38,17 @@ ENDS = ("on_completion", "on_failure", "on_crashed", "on_cancellation")
 HOOKS: dict[str, Any] = {end: [post_end] for end in ENDS} if webhook_is_set() else {}  # Prefect logs each, even idle.
 
 
-@flow(name="train", flow_run_name="{settings.title}", **HOOKS)
+GENERATED_NAME = re.compile(r"[a-z]+-[a-z]+")  # As Prefect makes them up.
+
+
+def run_name() -> str:
+    """The name of the run in the UI, unless somebody gave it one."""
+    given = runtime.flow_run.name or ""
+    settings: Settings = runtime.flow_run.parameters.get("settings") or Settings()
+    return settings.title if not given or GENERATED_NAME.fullmatch(given) else given
+
+
+@flow(name="train", flow_run_name=run_name, **HOOKS)
 def train_flow(settings: Settings = Settings()) -> Path:  # noqa: B008 -- frozen
     """Fetch and prepare the reviews, train the networks side by side, evaluate, explain, compare, report."""
     run = Run.begin(settings)

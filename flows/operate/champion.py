@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from artifacts.promotion import gate_rows, sentence
+from artifacts.wording.promotion import gate_rows, sentence
 from tasks.results.promotion import Entry
 from tasks.storage.registry import Registry
 

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import httpx
 import prefect
 from packaging.requirements import Requirement
+from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -23,6 +25,7 @@ from tasks.results.errors import PipelineError, one_line
 from tasks.storage.files import read_json, sha256_of_file
 
 PROJECT = "rnn-pipeline"
+POOL, NO_POOL = "rnn", -1
 NEEDED_BYTES = 2 << 30
 
 
@@ -76,6 +79,7 @@ def server(_: Settings) -> Iterator[Finding]:
             wait()
             version = server_version()
             dead, tasks = mark_dead_runs("train"), mark_left_tasks("train")
+            limit = pool_limit()
     except PipelineError as error:
         yield Finding("Prefect server", address, str(error))
         return
@@ -83,7 +87,19 @@ def server(_: Settings) -> Iterator[Finding]:
     fix = "" if version == here else f"install the same version on both sides: here it is {here}"
     yield Finding("Prefect server", f"{address}, version {version}", fix, fatal=False)
     yield Finding("dead runs", f"now marked as crashed: {', '.join(dead)}" if dead else "none")
+    if limit != NO_POOL:
+        fix = "" if limit == 1 else f"run `uv run prefect work-pool set-concurrency-limit {POOL} 1`"
+        yield Finding("work pool", f"{POOL}: {limit or 'any number of'} runs at a time", fix, fatal=False)
     yield Finding("tasks of ended runs", f"{tasks} still running: now marked as crashed" if tasks else "none running")
+
+
+def pool_limit() -> int | None:
+    """How many runs the deployments' work pool allows at a time, None if any; `NO_POOL` if there is no such pool."""
+    try:
+        with get_client(sync_client=True) as client:
+            return client.read_work_pool(POOL).concurrency_limit
+    except ObjectNotFound:
+        return NO_POOL
 
 
 def disk(settings: Settings) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """Checks that prepared reviews are as expected, made on the files that were written."""
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,37 +18,36 @@ def check(folder: Path, vocabulary_size: int, max_length: int) -> None:
     """Hold both written splits against the expected schema and ranges.
 
     Raises:
-        DataError: one line a fault: wrong column, no reviews, a value out of its range, one label only.
+        DataError: one line for each fault: a wrong column, no reviews, a value out of its range, one label only.
     """
     with ThreadPoolExecutor(len(SPLITS)) as pool:
-        found = pool.map(lambda split: _faults(folder / f"{split}.parquet", vocabulary_size, max_length), SPLITS)
-        faults = [fault for faults in found for fault in faults]
-    if faults:
-        raise DataError(f"{folder}: the prepared data are not as expected:\n" + "\n".join(f"  - {f}" for f in faults))
+        faults = pool.map(lambda split: _faults(folder / f"{split}.parquet", vocabulary_size, max_length), SPLITS)
+        lines = [f"  - {fault}" for fault in chain.from_iterable(faults)]
+    if lines:
+        raise DataError("\n".join([f"{folder}: the prepared data are not as expected:", *lines]))
 
 
 def _faults(path: Path, vocabulary_size: int, max_length: int) -> list[str]:
-    found, expected = pq.read_schema(path), schema(vocabulary_size, max_length, {})
-    if not found.equals(expected):
-        return [f"{path.name}: schema {found.names} {found.types}, expected {expected.names} {expected.types}"]
-    labels, sizes, tokens = read_column(path, "label"), read_column(path, "length"), read_tokens(path)
+    actual, expected = pq.read_schema(path), schema(vocabulary_size, max_length, {})
+    if not actual.equals(expected):
+        return [f"{path.name}: schema {actual.names} {actual.types}, expected {expected.names} {expected.types}"]
+    labels, lengths, tokens = read_column(path, "label"), read_column(path, "length"), read_tokens(path)
     if len(labels) == 0:
         return [f"{path.name}: no reviews"]
-    return [f"{path.name}: {text}" for text in _range_faults(labels, sizes, tokens, vocabulary_size)]
+    return [f"{path.name}: {fault}" for fault in _range_faults(labels, lengths, tokens, vocabulary_size)]
 
 
 def _range_faults(
-    labels: NDArray[np.integer], sizes: NDArray[np.integer], tokens: NDArray[np.integer], vocabulary_size: int
+    labels: NDArray[np.integer], lengths: NDArray[np.integer], tokens: NDArray[np.integer], vocabulary_size: int
 ) -> list[str]:
-    tests = {
-        f"labels {sorted(set(labels.tolist()))[:5]}, expected 0 and 1": set(labels.tolist()) == {0, 1},
-        f"token {tokens.max()}, expected less than the vocabulary of {vocabulary_size}": bool(
-            tokens.max() < vocabulary_size
-        ),
-        f"length {sizes.min()}, expected 1 or more": bool(sizes.min() >= 1),
-        "a review of padding alone, expected at least the start token": bool((tokens[:, -1] != 0).all()),
-        "padding that differs from the length": bool(
-            ((tokens != 0).sum(axis=1) == np.minimum(sizes, tokens.shape[1])).all()
-        ),
+    distinct_labels = np.unique(labels).tolist()
+    largest = tokens.max()
+    unpadded = np.count_nonzero(tokens, axis=1)
+    is_fault = {
+        f"labels {distinct_labels[:5]}, expected 0 and 1": distinct_labels != [0, 1],
+        f"token {largest}, expected less than the vocabulary of {vocabulary_size}": largest >= vocabulary_size,
+        f"length {lengths.min()}, expected 1 or more": lengths.min() < 1,
+        "a review of padding alone, expected at least the start token": (tokens[:, -1] == 0).any(),
+        "padding that differs from the length": (unpadded != np.minimum(lengths, tokens.shape[1])).any(),
     }
-    return [text for text, passed in tests.items() if not passed]
+    return [fault for fault, is_there in is_fault.items() if is_there]

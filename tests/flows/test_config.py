@@ -66,7 +66,7 @@ def test_former_names_are_accepted_in_the_environment(monkeypatch: pytest.Monkey
 def test_former_names_are_accepted_in_records_and_parameters() -> None:
     former = Settings.model_validate({"data": {"words": 99, "steps": 30}})
     assert former == Settings(data=DataSettings(vocabulary_size=99, max_length=30))
-    assert former.command() == "python flows/main.py --vocabulary-size 99 --max-length 30"
+    assert former.command() == "uv run flows/main.py --vocabulary-size 99 --max-length 30"
     assert set(former.model_dump()["data"]) == {"data", "source", "vocabulary_size", "max_length", "reviews"}
 
 
@@ -122,7 +122,7 @@ def test_smoke_is_small_and_uses_the_sample_by_default() -> None:
 )
 def test_the_recorded_command_gives_the_same_settings(line: str) -> None:
     settings = parse(line)
-    assert parse(settings.command().removeprefix("python flows/main.py")) == settings
+    assert parse(settings.command().removeprefix("uv run flows/main.py")) == settings
 
 
 @pytest.mark.parametrize(
@@ -185,3 +185,15 @@ def test_every_setting_is_described() -> None:
     for section in Settings.model_fields.values():
         for name, field in section.annotation.model_fields.items():
             assert field.description, name
+
+
+@pytest.mark.parametrize(
+    ("line", "title"),
+    [
+        ("", "auto, simple_rnn + lstm, 10 epochs, seed 1"),
+        ("--smoke", "smoke, simple_rnn + lstm, 1 epoch, seed 1"),
+        ("--data a/b.npz --models gru --epochs 3 --replicates 3", "b.npz, gru, 3 epochs, seeds 1 to 3"),
+    ],
+)
+def test_a_title_tells_runs_apart(line: str, title: str) -> None:
+    assert parse(line).title == title

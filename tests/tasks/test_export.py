@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from artifacts.export_readme import export_readme
+from artifacts.wording.export_readme import export_readme
 from tasks.export import Examples, check, export
 from tasks.job import Job
 from tasks.models.spec import TrainingPlan, preset

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from artifacts.model_card import model_card
+from artifacts.wording.model_card import model_card
 from tasks.analysis.scores import score
 from tasks.results.promotion import CardFacts, Mistake
 from tests.artifacts.promotions import GATE

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from artifacts.promotion import gate_rows, ledger, markdown, sentence
+from artifacts.wording.promotion import gate_rows, ledger, markdown, sentence
 from tasks.results.evaluation import Estimate
 from tests.artifacts.promotions import ENTRY, GATE, entry_with
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from artifacts.markup import escape_markdown as md
-from artifacts.promotion import gate_rows
+from artifacts.wording.promotion import gate_rows
 from tasks.results.promotion import CardFacts
 
 LICENCES = {
