@@ -85,9 +85,32 @@ def export(
     return 0
 
 
+def drift(
+    texts: Annotated[str, Parameter(help='Path of a CSV or an imdb.npz, or "sample".')],
+    /,
+    *,
+    model: Annotated[str, MODEL_TO_USE] = "champion",
+    fail_on_drift: Annotated[bool, Parameter(help="Exit with status 1 where the texts differ.")] = False,
+    outputs: Outputs = Path("outputs"),
+    webhook: Webhook = None,
+) -> int:
+    """Hold new texts against the training reviews of a network: do they still look alike?"""
+
+    def work() -> Any:
+        from flows.drift import drift_flow
+
+        return drift_flow(texts, outputs, model, fail_on_drift, return_state=True)
+
+    state = _in_a_flow(work, webhook)
+    from flows.operate.champion import show_drift
+
+    show_drift(state.result())
+    return 0
+
+
 def register(app: App) -> None:
     """Add these commands to the command line."""
-    for command in (promote, champion, rollback, export):
+    for command in (promote, champion, rollback, export, drift):
         app.command(command)
 
 

@@ -7,14 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.analysis.drift import Reference, Texts, telling_tokens, unseen_share
-from tasks.data.parquet import read_column, read_tokens
+from tasks.analysis.training_texts import FEWEST, read_training_texts
 from tasks.data.vocabulary import words_by_token
 from tasks.models.saved import SavedNetwork
 from tasks.results.drift import Drift, TellingWord
 from tasks.results.errors import DataError
 from tasks.storage.reuse import LOGGER, Logger
-
-FEWEST = 20
 
 
 def check_drift(
@@ -39,20 +37,17 @@ def check_drift(
     """
     started = time.perf_counter()
     saved = SavedNetwork.read(network)
-    reference = read_reference(saved, train)
+    reference = read_training_texts(saved, train)
     if len(tokens) < FEWEST:
         raise DataError(f"drift: found {len(tokens)} texts, expected at least {FEWEST}; chance would decide")
     new = Texts(tokens, lengths, saved.predict(tokens).probabilities, saved.vocabulary_size)
     figures = Reference(reference).figures(new)
-    by_token = words_by_token(network / "vocabulary.json")
     drift = Drift(
         texts=len(new),
         compared=min(len(new), len(reference) // 2),
         training=len(reference),
         figures=figures,
-        telling=tuple(
-            TellingWord(by_token.get(token, f"⟨{token}⟩"), *shares) for token, *shares in telling_tokens(new, reference)
-        ),
+        telling=_telling_words(network, new, reference),
         unseen=(unseen_share(new.counts()), unseen_share(reference.counts())),
         median_length=(float(np.median(lengths)), float(np.median(reference.lengths))),
         seconds=time.perf_counter() - started,
@@ -61,16 +56,7 @@ def check_drift(
     return drift
 
 
-def read_reference(network: SavedNetwork, train: Path) -> Texts:
-    """The training reviews; only those that training held out have scores, the others were fitted.
-
-    Raises:
-        DataError: there are fewer than 20 reviews.
-    """
-    tokens = read_tokens(train)
-    held_out = int(network.description["dataset"]["training_reviews"])
-    if len(tokens) < FEWEST or held_out >= len(tokens):
-        raise DataError(f"{train}: found {len(tokens)} training reviews, expected at least {FEWEST}")
-    scores = np.full(len(tokens), np.nan, np.float32)
-    scores[held_out:] = network.predict(tokens[held_out:]).probabilities
-    return Texts(tokens, read_column(train, "length"), scores, network.vocabulary_size)
+def _telling_words(network: Path, new: Texts, reference: Texts) -> tuple[TellingWord, ...]:
+    by_token = words_by_token(network / "vocabulary.json")
+    telling = telling_tokens(new, reference)
+    return tuple(TellingWord(by_token.get(token, f"⟨{token}⟩"), *shares) for token, *shares in telling)

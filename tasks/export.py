@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tasks.data.padding import PAD
 from tasks.data.parquet import read_tokens
 from tasks.data.tokenizer import Tokenizer
-from tasks.data.vocabulary import read_vocabulary, words_by_token, words_of
+from tasks.data.vocabulary import words_by_token, words_of
 from tasks.models import export_check
 from tasks.models.export_onnx import write_onnx
 from tasks.models.export_savedmodel import write_savedmodel
@@ -99,7 +99,8 @@ def export(
     folder = folder.absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PipelineError(f"{folder}: something is there already; give --to a new folder")
-    saved, index = SavedNetwork.read(network), _word_index(network)
+    saved = SavedNetwork.read(network)
+    index = saved.word_index()
     if kind == "savedmodel" and not index:
         raise DataError(f"{network}: vocabulary.json holds no words, so texts cannot be read; use --format onnx")
     with _whole_folder(folder) as made:
@@ -175,12 +176,6 @@ def check(model: Path, kind: ExportFormat, examples: Examples) -> dict[str, floa
             f"most {TOLERANCE:.0e}; nothing is written"
         )
     return differences
-
-
-def _word_index(network: Path) -> dict[str, int]:
-    """All words with a rank, where the network's folder has them, else those of its vocabulary."""
-    paths = [network / "word_index.json", network / "vocabulary.json"]
-    return read_vocabulary(next((path for path in paths if path.is_file()), paths[-1]))
 
 
 def _examples(

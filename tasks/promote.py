@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tasks.analysis.card import confident_mistakes
 from tasks.analysis.gate import Scored, judge, judge_first, slices_by_length
 from tasks.analysis.scores import score
+from tasks.analysis.training_texts import drift_limits
 from tasks.data.contents import Digests, digests_of_test, match, read_digests, set_name, write_digests
 from tasks.data.parquet import read_column, read_tokens
 from tasks.models.saved import Predictions, SavedNetwork
@@ -219,10 +220,11 @@ def _slices(test: Path) -> dict[str, NDArray[np.bool_]]:
 def _facts(candidate: Candidate, sight: Sight) -> CardFacts:
     """What the model card says."""
     branch, probabilities = candidate.branch, sight.predictions.probabilities
+    saved = SavedNetwork.read(branch.folder)
     return CardFacts(
         network=candidate.name,
         label=branch.label,
-        description=SavedNetwork.read(branch.folder).description,
+        description=saved.description,
         run=candidate.run.name,
         settings=candidate.run.settings,
         epoch=branch.best_epoch,
@@ -230,7 +232,7 @@ def _facts(candidate: Candidate, sight: Sight) -> CardFacts:
         scores=score(sight.labels, probabilities, "best", branch.best_epoch),
         gate=sight.gate,
         mistakes=confident_mistakes(candidate.test, candidate.files["vocabulary.json"], probabilities),
-        drift_limits={},
+        drift_limits=drift_limits(saved, candidate.run.dataset.train.path),
     )
 
 

@@ -28,7 +28,9 @@ def model_card(facts: CardFacts) -> str:
         _section("Accuracy on the test reviews", _metrics(facts)),
         _section("Gate", gate_rows(facts.gate)),
         _calibration(facts),
-        _section("Drift limits", [(name, f"{value:.4f}") for name, value in facts.drift_limits.items()]),
+        _section(
+            "Drift limits of 1,000 new texts", [(name, f"{value:.4f}") for name, value in facts.drift_limits.items()]
+        ),
         _mistakes(facts),
         f"## Licence of the data\n\n{_licence(facts)}",
     ]

@@ -1,4 +1,4 @@
-"""`python flows/main.py champion`: the present champion and the ledger in the terminal."""
+"""What the commands around the champion print: the champion, the ledger, verdicts, drift."""
 
 from datetime import datetime
 from pathlib import Path
@@ -7,7 +7,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from artifacts.wording import drift as wording
 from artifacts.wording.promotion import gate_rows, sentence
+from tasks.results.drift import Drift
 from tasks.results.promotion import Entry
 from tasks.storage.registry import Registry
 
@@ -36,6 +38,19 @@ def show_entry(entry: Entry) -> None:
         for name, value in gate_rows(entry.gate):
             table.add_row(escape(name), escape(value))
         Console().print(table)
+
+
+def show_drift(drift: Drift) -> None:
+    """Print how far new texts are from the training reviews."""
+    print(wording.sentence(drift))
+    for rows in (wording.rows(drift), wording.telling_rows(drift)):
+        if rows:
+            table = Table(*rows[0])
+            for row in rows:
+                table.add_row(*("" if value is None else escape(str(value)) for value in row.values()))
+            Console().print(table)
+    for name, value in wording.summary(drift):
+        print(f"{name}: {value}")
 
 
 def describe(entry: Entry, registry: Registry) -> str:

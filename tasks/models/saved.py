@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.data.vocabulary import read_vocabulary
 from tasks.models.loading import open_learner
 from tasks.models.machine import available_cores
 from tasks.models.spec import ModelSpec
@@ -53,6 +54,15 @@ class SavedNetwork:
     def label(self) -> str:
         """The network's name for people."""
         return f"{self.spec.name} seed {self.seed}"
+
+    def word_index(self) -> dict[str, int]:
+        """All words with a rank, where the folder has them, else those of the vocabulary; empty without words.
+
+        Raises:
+            DataError: the file cannot be read.
+        """
+        paths = [self.folder / "word_index.json", self.folder / "vocabulary.json"]
+        return read_vocabulary(next((path for path in paths if path.is_file()), paths[-1]))
 
     def predict(self, tokens: NDArray[np.unsignedinteger]) -> "Predictions":
         """What `best.keras` says of reviews.

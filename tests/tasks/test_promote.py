@@ -152,13 +152,17 @@ def test_other_test_reviews_are_refused(dataset: Dataset, source: Source, tmp_pa
     assert len(Registry(outputs).entries()) == 1
 
 
-def test_the_champion_itself_is_held_and_is_no_look(dataset: Dataset, tmp_path: Path) -> None:
-    outputs = tmp_path / "outputs"
-    runs = [train_run(dataset, outputs, f"run{seed}", seed) for seed in (1, 2)]
-    entries = [promote_run(outputs, run) for run in (runs[0], runs[0], runs[1], runs[1])]
+def test_the_champion_itself_is_held_and_is_no_look(unbalanced: Dataset, tmp_path: Path) -> None:
+    runs = [train_run(unbalanced, tmp_path, f"run{seed}", seed) for seed in (1, 2, 3)]
+    for run, answer in zip(runs, (-1.0, -1.0, 1.0), strict=True):
+        always(run.branches[0], unbalanced, answer)
+    champion, equal, other = (whole(run) for run in runs)
+    limits = replace(EASY, margin=1.0)
+    entries = [promote_run(tmp_path, run, limits) for run in (champion, champion, equal, other, other)]
     assert entries[1].reason == "already champion"
+    assert entries[3].reason == "less than the margin"
     looks = [entry.gate.test.look for entry in entries[1:] if entry.gate and entry.gate.test]
-    assert looks == [2, 2, 3]
+    assert looks == [2, 2, 2, 3]
 
 
 def test_the_candidate_is_the_best_by_validation(dataset: Dataset, tmp_path: Path) -> None:
