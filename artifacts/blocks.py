@@ -38,7 +38,15 @@ class Shade:
     level: int
 
 
-Span = str | Code | Strong | Shade
+@dataclass(frozen=True)
+class Link:
+    """A link to another file of the run's folder. The address is ours, never data."""
+
+    text: str
+    address: str
+
+
+Span = str | Code | Strong | Shade | Link
 Spans = tuple[Span, ...]
 Role = Literal["plain", "answer", "warning", "reading"]
 

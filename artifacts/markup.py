@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-from artifacts.blocks import Code, Shade, Span, Strong
+from artifacts.blocks import Code, Link, Shade, Span, Strong
 
 # An underscore within a word is no markup; a colon before a space starts no link; "www." does.
 _MARKDOWN_SIGNS = re.compile(r"[\\`*\[\]#|~]|(?<![^\W_])_|_(?![^\W_])|:(?=\S)|(?<=www)\.")
@@ -35,6 +35,8 @@ def _html(span: Span) -> Markup:
         return Markup("<b>{}</b>").format(span.text)
     if isinstance(span, Shade):
         return Markup('<i class="q{}">{}</i>').format(span.level, span.text)
+    if isinstance(span, Link):
+        return Markup('<a href="{}">{}</a>').format(span.address, span.text)
     return escape(span)
 
 
@@ -43,6 +45,8 @@ def _markdown(span: Span) -> str:
         return f"`{_one_line(span.text).replace('`', chr(39))}`"
     if isinstance(span, Strong):
         return f"**{escape_markdown(span.text)}**"
+    if isinstance(span, Link):
+        return f"[{escape_markdown(span.text)}]({span.address})"
     return escape_markdown(span.text if isinstance(span, Shade) else span)
 
 

@@ -1,6 +1,7 @@
 """The report in the Prefect UI: one markdown artifact with its figures inside, one table, one link."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
@@ -12,14 +13,24 @@ from tasks.results.comparison import Comparison
 from tasks.results.run_log import RunSummary
 
 MAX_BYTES, HISTORY_ROWS = 2_000_000, 50
+PAGES = {
+    "report.html": "The whole report as one file",
+    "reader.html": "Type a review and watch the networks read it",
+}
 
 
-def publish(comparison: Comparison, drawn: Mapping[str, Picture], page: str) -> None:
-    """Publish the report to the current run. The UI is slow beyond 2 MB: a larger report loses figures."""
+def publish(comparison: Comparison, drawn: Mapping[str, Picture], folder: Path) -> None:
+    """Publish the report to the current run, with links to the pages in its folder.
+
+    The UI is slow beyond 2 MB: a larger report loses figures.
+    """
     title = wording.title(comparison)
     create_markdown_artifact(markdown_within(MAX_BYTES, comparison, drawn), key="report", description=title)
     create_table_artifact(tables.networks(comparison).records(), key="comparison", description=title)
-    create_link_artifact(page, link_text="report.html", key="report-html", description="The whole report as one file")
+    for page, description in PAGES.items():
+        path = folder / page
+        if path.exists():
+            create_link_artifact(path.as_uri(), link_text=page, key=page.replace(".", "-"), description=description)
 
 
 def publish_history(rows: Sequence[RunSummary]) -> None:

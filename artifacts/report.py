@@ -12,24 +12,29 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from artifacts.blocks import Drawing, without_details
+from artifacts import reader as reader_page
+from artifacts.blocks import Drawing, Paragraph, without_details
 from artifacts.figures.render import Picture
 from artifacts.markup import escape_markdown, html_spans, markdown_spans
 from artifacts.sections import introduction, sections
 from artifacts.summary import summary
 from artifacts.wording import report as wording
+from artifacts.wording.reader import about_reader
 from tasks.results.comparison import Comparison
+from tasks.results.reader import Reader
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def files(comparison: Comparison, drawn: Mapping[str, Picture]) -> dict[str, bytes]:
-    """The whole report: for each file of the run's folder its content."""
+def files(comparison: Comparison, drawn: Mapping[str, Picture], reader: Reader | None = None) -> dict[str, bytes]:
+    """The whole report: for each file of the run's folder its content. The reader is a page of its own."""
     content = {f"{stem}.png": picture.png for stem, picture in drawn.items()}
     content |= {f"{stem}.svg": picture.svg.encode() for stem, picture in drawn.items()}
     content["report.md"] = markdown(comparison, lambda stem: f"{stem}.png").encode()
     content["summary.txt"] = summary(comparison).encode()
-    content["report.html"] = html(comparison, drawn).encode()
+    content["report.html"] = html(comparison, drawn, reader).encode()
+    if reader and reader.is_usable:
+        content["reader.html"] = reader_page.html(reader).encode()
     numbers = json.dumps(metrics(comparison), indent=2, ensure_ascii=False, allow_nan=False)
     return content | {"metrics.json": f"{numbers}\n".encode()}
 
@@ -56,8 +61,8 @@ def markdown(comparison: Comparison, address: Callable[[str], str | None]) -> st
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def html(comparison: Comparison, drawn: Mapping[str, Picture]) -> str:
-    """The whole report as one HTML file with its figures inside.
+def html(comparison: Comparison, drawn: Mapping[str, Picture], reader: Reader | None = None) -> str:
+    """The whole report as one HTML file with its figures inside, and a link to the reader.
 
     Its content policy lets the browser run nothing but our script for sorting tables, whatever the data hold.
     """
@@ -68,13 +73,14 @@ def html(comparison: Comparison, drawn: Mapping[str, Picture]) -> str:
         labelled = svg.replace("<svg", f'<svg role="img" aria-label="{escape(drawing.caption)}"', 1)
         return Markup(labelled)  # noqa: S704 -- made by matplotlib, which escapes text
 
+    link = [Paragraph(about_reader(reader))] if reader else []
     script = (TEMPLATES / "sort.js").read_text().strip()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     environment = _environment(autoescape=True)
     environment.filters["spans"] = html_spans
     return environment.get_template("report.html.j2").render(
         title=wording.title(comparison),
-        introduction=introduction(comparison),
+        introduction=introduction(comparison) + link,
         how_to_sort=wording.HOW_TO_SORT,
         sections=sections(comparison),
         image=image,

@@ -27,8 +27,9 @@ from artifacts.blocks import (
 )
 from artifacts.figures import comparison as scores
 from artifacts.figures import reading, training
+from artifacts.wording import conclusions, verdict
 from artifacts.wording import report as wording
-from artifacts.wording import verdict
+from artifacts.wording import why as answers
 from tasks.results.comparison import Comparison
 from tasks.results.evidence import ReviewText, Trace
 from tasks.results.training import Branch
@@ -81,12 +82,14 @@ def how_sure(c: Comparison) -> Section:
 
 def why(c: Comparison) -> Section:
     """Why?"""
-    contrast = wording.contrast(c.evidence.contrast) if c.evidence.contrast else []
+    about_pair = answers.about_pair(c)
     blocks = present(
-        Bullets(tuple((sentence,) for sentence in contrast)),
+        paragraph(about_pair) if about_pair else None,
+        Bullets(tuple(answers.answers(c))),
+        topic("What was measured", *findings(c)) if about_pair else None,
         topic(
             "Does length matter?",
-            paragraph(wording.about_lengths(c)),
+            paragraph(f"{wording.about_lengths(c)} {answers.about_trend(c)}".rstrip()),
             Drawing("lengths", "Accuracy by length of the review", reading.lengths),
         ),
         topic(
@@ -96,12 +99,17 @@ def why(c: Comparison) -> Section:
         ),
         topic(
             "How far does the gradient reach?",
-            paragraph(wording.about_reach(c)),
-            Drawing("reach", "Norm of the gradient, back from the end", reading.reach),
+            paragraph(answers.about_reach(c)),
+            Drawing("reach", "Norm of the gradient, back from the end", reading.reach, "wide"),
         ),
         how_read(c),
     )
     return Section("why", "Why?", blocks)
+
+
+def findings(c: Comparison) -> tuple[Block, ...]:
+    """The numbers behind the answers."""
+    return tables.findings(c), paragraph(answers.ABOUT_FINDINGS)
 
 
 def how_read(c: Comparison) -> Topic | None:
@@ -147,6 +155,7 @@ def what_failed(c: Comparison) -> Section:
                 )
             ),
             tables.thresholds(c),
+            paragraph(conclusions.trusted(c)),
         ),
         topic("The most confident errors", *(mistakes(model, texts) for model, texts in c.evidence.mistakes.items())),
         topic("Where models disagree most", *(whole_review(text, *c.models()) for text in c.evidence.disagreements)),
@@ -172,6 +181,7 @@ def how_learned(c: Comparison) -> Section:
     blocks = present(
         *(topic(wording.name(c, branch), *learning(branch)) for branch in first),
         *(Details(branch.label, learning(branch), is_open=True) for branch in further),
+        paragraph(conclusions.learned(c), "answer"),
     )
     return Section("learned", "How did each model learn?", blocks)
 

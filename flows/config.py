@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from cyclopts import CycloptsError, Group, Parameter
 from cyclopts.argument import Argument
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from flows.gate_settings import PromotionSettings
@@ -96,6 +96,21 @@ class TrainingSettings(Section):
     )
 
 
+def masked(address: str) -> str:
+    """An address without the password in it."""
+    return re.sub(r"://[^/@]*@", "://***@", address)
+
+
+def _without_password(address: str | None) -> str | None:
+    """Settings stand in reports, the history and the UI: a password must not be among them."""
+    if address and masked(address) != address:
+        raise ValueError("expected an address without a password; keep credentials in fsspec's or the cloud's own file")
+    return address
+
+
+Address = Annotated[str | None, AfterValidator(_without_password)]
+
+
 class RunSettings(Section):
     """Where and how to run."""
 
@@ -104,10 +119,10 @@ class RunSettings(Section):
         "process",
         description="Where branches run: in processes or threads on this machine, or on a Dask or Ray cluster.",
     )
-    address: str | None = Field(
+    address: Address = Field(
         None, description="Address of a running Dask or Ray cluster (default: the run starts its own)."
     )
-    share: str | None = Field(
+    share: Address = Field(
         None,
         description="Folder or fsspec URL, such as s3://bucket/rnn, through which machines without a common --outputs "
         "folder exchange data and trained networks.",
@@ -242,4 +257,4 @@ def _fault(fault: ErrorDetails, keywords: dict[tuple[str, ...], str]) -> str:
     field = next((part for part in path[2:] if not part.isdigit()), None)
     name = f"{keyword}, {field}" if field else keyword
     expected = re.sub("^(Input|String) should", "it should", message)
-    return f"{name}: found {fault['input']!r}; {expected}"
+    return masked(f"{name}: found {fault['input']!r}; {expected}")

@@ -7,6 +7,7 @@ server starts, and branch processes, which import this module again, start soone
 import os
 import signal
 import sys
+from collections.abc import Sequence
 
 if __name__ == "__main__":
     # Until the imports are done, Ctrl-C has nothing to tidy up, and its traceback helps nobody.
@@ -40,6 +41,7 @@ app = App(
 )
 
 WEBHOOK = "Address to which one line of JSON is posted when the run ends; it is never recorded (URL)."
+SECURE = "Instead of checking, write a password for this machine's Prefect server into `.env`."
 OUTPUTS = Parameter(help="Folder for data, models and reports.")
 
 
@@ -73,9 +75,18 @@ def main(
 
 
 @app.command
-def doctor(*, settings: Annotated[Settings, Parameter(name="*")] = Settings()) -> int:  # noqa: B008 -- frozen
+def doctor(
+    *,
+    settings: Annotated[Settings, Parameter(name="*")] = Settings(),  # noqa: B008 -- frozen
+    secure: Annotated[bool, Parameter(help=SECURE)] = False,
+) -> int:
     """Check versions, server, output folder, data and cache; mark dead runs; list what to fix (then exit status 1)."""
     prepare_environment()
+    if secure:
+        from flows.operate.secure import secure as protect
+
+        say(f"{protect()}: a password for the Prefect server on this machine; server, worker and runs read it here")
+        return 0
     from flows.operate.doctor import doctor as examine
 
     return examine(settings)
@@ -101,10 +112,10 @@ app.command(diff, name="compare", show=False)  # The former name, accepted until
 register(app)
 
 
-def run_command_line() -> int:
+def run_command_line(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit status."""
     try:
-        return int(app(exit_on_error=False, print_error=False, result_action="return_value") or 0)
+        return int(app(arguments, exit_on_error=False, print_error=False, result_action="return_value") or 0)
     except CycloptsError as error:
         say(f"Error: {setting_error(error)}", error=True)
         return 2
@@ -122,4 +133,4 @@ def run_command_line() -> int:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)
     quick_exit()
-    sys.exit(run_command_line())
+    sys.exit(run_command_line(sys.argv[1:]))

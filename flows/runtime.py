@@ -23,7 +23,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 from prefect.utilities.urls import url_for
 
-from flows.config import RunnerName
+from flows.config import RunnerName, masked
 from flows.operate.environment import outlive_the_audience
 from flows.operate.process import end_with_parent, quick_exit
 from flows.server import Server
@@ -74,13 +74,13 @@ def _check_server(url: str) -> None:
         server_version()
     except PrefectHTTPStatusError as error:
         raise PipelineError(
-            f"PREFECT_API_URL {url}: the server refused access ({error.response.status_code}); set "
+            f"PREFECT_API_URL {masked(url)}: the server refused access ({error.response.status_code}); set "
             "PREFECT_API_AUTH_STRING to the server's PREFECT_SERVER_API_AUTH_STRING"
         ) from error
     except httpx.HTTPError as error:
         raise PipelineError(
-            f"PREFECT_API_URL {url}: no Prefect server answers ({error}); run `uv run prefect server start`, or unset "
-            "PREFECT_API_URL so that the run starts its own"
+            f"PREFECT_API_URL {masked(url)}: no Prefect server answers ({error}); run `uv run prefect server start`, "
+            "or unset PREFECT_API_URL so that the run starts its own"
         ) from error
 
 

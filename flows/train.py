@@ -20,6 +20,7 @@ from flows.operate.notify import post_end, webhook_is_set
 from flows.operate.progress import watched
 from flows.promote import promote_run
 from flows.run import Run
+from tasks.analysis.reader import open_reader
 from tasks.analysis.reviews import choose_reviews
 from tasks.compare import Study, compare
 from tasks.evaluate import evaluate
@@ -30,7 +31,7 @@ from tasks.prepare import prepare
 from tasks.results.comparison import Comparison
 from tasks.results.data import Dataset
 from tasks.storage.files import point, write_bytes
-from tasks.storage.retention import keep_last
+from tasks.storage.retention import keep_last, mark_in_use, release
 from tasks.storage.run_log import append_to_run_log, summarize
 from tasks.train import train
 
@@ -56,10 +57,13 @@ def train_flow(settings: Settings = Settings()) -> Path:  # noqa: B008 -- frozen
     source = run.step(fetch, data.data, data.source, run.outputs / "cache")
     dataset = run.step(prepare, source, data.vocabulary_size, data.max_length, data.reviews, run.outputs / "data")
     run.tag(f"data:{dataset.title}", *(f"model:{spec.name}" for spec in run.settings.specs()))
-    study = run.side_by_side(study_networks, plan_jobs(run, dataset))
+    jobs = plan_jobs(run, dataset)
+    mark_in_use(run.folder, [job.folder for job in jobs])
+    study = run.side_by_side(study_networks, jobs)
     comparison = compare(run.describe(dataset), dataset, study)
     folder = write_report(run, comparison)
     promote_candidate(run, folder)
+    release(run.folder)
     remove_old_runs(run)
     run.finish()
     return folder
@@ -101,17 +105,17 @@ def complete(*columns: Sequence[Any]) -> list[list[Any]]:
 
 def write_report(run: Run, comparison: Comparison) -> Path:
     """Draw, write and publish the report; `outputs/latest` points to it from then on."""
-    folder = run.outputs / "runs" / comparison.run
+    folder = run.folder
     drawn = {stem: picture(figure) for stem, figure in all_figures(comparison).items()}
     run.clock.lap("figures")
     comparison = replace(comparison, durations=dict(run.clock.laps))
-    for name, content in report.files(comparison, drawn).items():
+    for name, content in report.files(comparison, drawn, open_reader(comparison)).items():
         write_bytes(folder / name, content)
     point(run.outputs / "latest", folder)
     get_run_logger().info("Report: %s", folder / "report.html")
     rows = append_to_run_log(run.outputs, summarize(comparison, time.time()))
     try:
-        publish(comparison, drawn, (folder / "report.html").as_uri())
+        publish(comparison, drawn, folder)
         publish_history(rows)
     except TransportError as error:
         get_run_logger().warning("The report is written, but could not be published (%s)", error)

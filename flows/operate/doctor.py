@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from flows.config import Settings
+from flows.config import Settings, masked
 from flows.operate.dead_runs import mark_dead_runs, mark_left_tasks
 from flows.runtime import api_server, server_address, server_version
 from tasks.data.imdb_npz import read_imdb_npz
@@ -73,7 +73,7 @@ def versions(_: Settings) -> Iterator[Finding]:
 
 def server(_: Settings) -> Iterator[Finding]:
     """Whether the Prefect server answers and has our version; marks dead runs."""
-    address = server_address() or "started by each run"
+    address = masked(server_address() or "started by each run")
     try:
         with api_server() as wait:
             wait()

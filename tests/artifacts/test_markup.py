@@ -1,6 +1,6 @@
 import pytest
 
-from artifacts.blocks import Code, Shade, Strong
+from artifacts.blocks import Code, Link, Shade, Strong
 from artifacts.markup import escape_markdown, html_spans, markdown_spans
 
 NASTY = "<b>\n`x` | [l](javascript:1) **b** _i_ & http://e"
@@ -14,6 +14,12 @@ def test_spans_as_html() -> None:
 def test_spans_as_markdown() -> None:
     spans = ("Run ", Code("a`b\nc"), " of ", Strong("*"), Shade("x", 3))
     assert markdown_spans(spans) == r"Run `a'b c` of **\***x"
+
+
+def test_a_link_as_html_and_as_markdown() -> None:
+    link = (Link("<b> & *", "reader.html"),)
+    assert html_spans(link) == '<a href="reader.html">&lt;b&gt; &amp; *</a>'
+    assert markdown_spans(link) == r"[&lt;b&gt; &amp; \*](reader.html)"
 
 
 def test_nothing_of_a_text_is_markdown() -> None:

@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,12 +55,22 @@ def test_the_published_markdown_loses_its_largest_figures_where_it_would_be_too_
 
 
 def test_report_table_and_link_are_published(
-    c: Comparison, drawn: dict[str, Picture], published: dict[str, Any]
+    c: Comparison, drawn: dict[str, Picture], published: dict[str, Any], tmp_path: Path
 ) -> None:
-    publish.publish(c, drawn, "file:///report.html")
+    (tmp_path / "report.html").touch()
+    publish.publish(c, drawn, tmp_path)
     assert published["report"].startswith("# simple_rnn and lstm on the IMDB reviews")
     assert [row["model"] for row in published["comparison"]] == ["lstm", "simple_rnn"]
-    assert published["report-html"] == "file:///report.html"
+    assert published["report-html"] == (tmp_path / "report.html").as_uri()
+    assert "reader-html" not in published
+
+
+def test_the_reader_is_linked_where_there_is_one(
+    c: Comparison, drawn: dict[str, Picture], published: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "reader.html").touch()
+    publish.publish(c, drawn, tmp_path)
+    assert published["reader-html"] == (tmp_path / "reader.html").as_uri()
 
 
 def test_the_newest_runs_are_published_with_their_trend(published: dict[str, Any]) -> None:

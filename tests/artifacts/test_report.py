@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from artifacts import report
 from artifacts.figures.render import Picture, picture
 from artifacts.sections import all_figures
+from tasks.analysis.reader import open_reader
 from tasks.analysis.reviews import choose_reviews
 from tasks.compare import RunDescription, Study, compare
 from tasks.data.imdb_npz import write_imdb_npz
@@ -197,3 +198,13 @@ def test_the_page_follows_the_readers_scheme(
     colours = "(style => [style.color, style.backgroundColor])(getComputedStyle(document.body))"
     text, ground = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in page.evaluate(colours))
     assert (text > ground) == brighter
+
+
+def test_the_reader_is_a_page_of_its_own_to_which_the_report_links(comparison: Comparison) -> None:
+    reader = open_reader(comparison)
+    without_words = report.files(comparison, pictures(comparison), reader)
+    assert "reader.html" not in without_words
+    assert b"the data came without a word index" in without_words["report.html"]
+    with_words = report.files(comparison, pictures(comparison), replace(reader, ranks={"film": 1}))
+    assert b"Watch the networks read" in with_words["reader.html"]
+    assert b'<a href="reader.html">' in with_words["report.html"]

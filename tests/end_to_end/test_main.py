@@ -48,7 +48,7 @@ def test_a_smoke_run_leaves_the_report(smoke: tuple) -> None:
     assert latest.resolve().parent == outputs / "runs"
     assert str(latest.resolve() / "report.html") in done.stdout
     names = {path.name for path in latest.iterdir()}
-    assert {"report.md", "report.html", "metrics.json", "curves.png", "gru-seed1-loss.svg"} <= names
+    assert {"report.md", "report.html", "reader.html", "metrics.json", "curves.png", "gru-seed1-loss.svg"} <= names
 
 
 def test_the_first_log_line_of_the_data_names_the_sample(smoke: tuple) -> None:

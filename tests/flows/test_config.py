@@ -197,3 +197,14 @@ def test_every_setting_is_described() -> None:
 )
 def test_a_title_tells_runs_apart(line: str, title: str) -> None:
     assert parse(line).title == title
+
+
+@pytest.mark.parametrize("option", ["share", "address"])
+def test_a_password_in_an_address_is_refused_and_not_repeated(option: str) -> None:
+    address = "s3://user:verysecret@bucket/rnn"
+    with pytest.raises(ValidationError):
+        Settings.model_validate({"run": {option: address}})
+    with pytest.raises(CycloptsError) as caught:
+        parse(f"--{option} {address}")
+    assert "expected an address without a password" in setting_error(caught.value)
+    assert "verysecret" not in setting_error(caught.value)
