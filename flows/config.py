@@ -11,6 +11,7 @@ from cyclopts.argument import Argument
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from flows.gate_settings import PromotionSettings
 from tasks.models.spec import ModelSpec, PresetName, TrainingPlan, preset
 
 RunnerName = Literal["process", "thread", "dask", "ray"]
@@ -155,6 +156,7 @@ class Settings(Section):
     models: Annotated[ModelSettings, _section("Models", 1)] = ModelSettings()
     training: Annotated[TrainingSettings, _section("Training", 2)] = TrainingSettings()
     run: Annotated[RunSettings, _section("Run", 3)] = RunSettings()
+    promotion: Annotated[PromotionSettings, _section("Promotion", 4)] = PromotionSettings()
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -212,7 +214,7 @@ class Settings(Section):
     def command(self) -> str:
         """The command line that repeats this run: every setting that differs from its default."""
         words = ["uv run flows/main.py"]
-        for section in (self.data, self.models, self.training, self.run):
+        for section in (self.data, self.models, self.training, self.run, self.promotion):
             for name in type(section).model_fields:
                 words += _argument(name, getattr(section, name), type(section).model_fields[name].default)
         return " ".join(words)

@@ -22,6 +22,7 @@ from cyclopts.config import Env
 from flows.config import Settings, setting_error
 from flows.operate.environment import outlive_the_audience, prepare_environment, say
 from flows.operate.process import quick_exit
+from flows.registry_commands import register
 from tasks.results.errors import one_line
 
 HELP = """Train and compare recurrent networks on the IMDB reviews: data, training, evaluation, report.
@@ -108,6 +109,7 @@ def diff(first: str, second: str, /, *, outputs: Annotated[Path, OUTPUTS] = Path
 
 
 app.command(diff, name="compare", show=False)  # The former name, accepted until 1.0.
+register(app)
 
 
 def run_command_line(arguments: Sequence[str]) -> int:

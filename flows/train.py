@@ -19,6 +19,7 @@ from artifacts.sections import all_figures
 from flows.config import Settings
 from flows.operate.notify import post_end, webhook_is_set
 from flows.operate.progress import watched
+from flows.promote import promote_run
 from flows.run import Run
 from tasks.analysis.reader import open_reader
 from tasks.analysis.reviews import choose_reviews
@@ -63,6 +64,7 @@ def train_flow(settings: Settings = Settings()) -> Path:  # noqa: B008 -- frozen
     study = run.side_by_side(study_networks, jobs)
     comparison = compare(run.describe(dataset), dataset, study)
     folder = write_report(run, comparison)
+    promote_candidate(run, folder)
     release(run.folder)
     remove_old_runs(run)
     run.finish()
@@ -136,6 +138,12 @@ def write_and_publish(run: Run, comparison: Comparison, drawn: Mapping[str, Pict
         publish_history(rows)
     except TransportError as error:
         get_run_logger().warning("The report is written, but could not be published (%s)", error)
+
+
+def promote_candidate(run: Run, folder: Path) -> None:
+    """`--promote`: the run's best network against the champion."""
+    if run.settings.promotion.promote:
+        promote_run(run.outputs, folder, None, run.settings.promotion)
 
 
 def remove_old_runs(run: Run) -> None:

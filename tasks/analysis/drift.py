@@ -1,0 +1,227 @@
+"""Drift: whether new texts still look like the reviews that a network was trained on.
+
+Five figures compare two sets of texts; each is 0 or 0.5 for equal sets of infinite size:
+
+- words: Jensen-Shannon distance of the word frequencies (Lin 1991; base 2, its square root, so from 0 to 1), with the
+  1,000 most frequent words of the training reviews each as a class, "rare" for the others and "unseen" for words
+  outside the vocabulary;
+- unseen words: difference of their shares;
+- lengths, scores: Jensen-Shannon distance over tenths of the training reviews;
+- domain classifier: cross-validated AUC of naive Bayes on bags of words that is to tell the sets apart (Rabanser,
+  Günnemann & Lipton 2019).
+
+How large a figure may be by chance depends on the sizes and on the texts, so it is measured: 200 draws from the
+training reviews, as large as the new set, against the rest of them. The limits are such that one draw in 100 exceeds
+any of them: each figure is standardized by the draws, and its limit is the 99th percentile of the largest of the five
+(the max-T method of Westfall & Young 1993). With a 99th percentile for each figure alone, up to five of 100 unchanged
+sets would alarm.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.data.padding import OFFSET, PAD, START, UNKNOWN
+from tasks.results.drift import DriftFigure, FigureName
+
+DRAWS, PERCENTILE = 200, 0.99
+TOP_WORDS, BINS, FOLDS = 1_000, 10, 3
+LEAST = 0.001
+CLASSIFIED = 1_000  # Texts of each set for the classifier: more would only be slower.
+TELLING = 8  # Words of each set.
+NAMES: tuple[FigureName, ...] = get_args(FigureName)
+USUAL: dict[FigureName, float] = {"words": 0.1, "lengths": 0.1, "scores": 0.1, "domain classifier": 0.55}
+Counts = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Prepared texts.
+
+    Attributes:
+        tokens: padded in front, shape (texts, max_length).
+        lengths: in words before truncation, shape (texts,).
+        scores: probabilities of "positive", shape (texts,); NaN where a network has seen the text in training.
+        vocabulary_size: tokens are below it.
+    """
+
+    tokens: NDArray[np.unsignedinteger]
+    lengths: NDArray[np.integer]
+    scores: NDArray[np.floating]
+    vocabulary_size: int
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @cached_property
+    def bags(self) -> Any:
+        """How often each text holds each token, padding and start left out; sparse, shape (texts, vocabulary)."""
+        from scipy.sparse import csr_matrix
+
+        is_word = (self.tokens != PAD) & (self.tokens != START)
+        columns = self.tokens[is_word].astype(np.int32)
+        starts = np.concatenate([[0], np.cumsum(is_word.sum(axis=1))])
+        bags = csr_matrix((np.ones(len(columns)), columns, starts), shape=(len(self), self.vocabulary_size))
+        bags.sum_duplicates()
+        return bags
+
+    def counts(self, rows: Rows | None = None) -> Counts:
+        """How often the texts, or the chosen ones, hold each token, shape (vocabulary,)."""
+        chosen = np.ones(len(self)) if rows is None else np.bincount(rows, minlength=len(self)).astype(np.float64)
+        total: Counts = self.bags.T @ chosen
+        return total
+
+
+class Reference:
+    """Training reviews to hold new texts against.
+
+    Args:
+        texts: at least 20; some must have scores.
+        seed: of the draws.
+    """
+
+    def __init__(self, texts: Texts, seed: int = 0) -> None:
+        self.texts = texts
+        self._random = np.random.default_rng(seed)
+        self._top = OFFSET + np.argsort(-texts.counts()[OFFSET:], kind="stable")[:TOP_WORDS]
+        self._scored = np.flatnonzero(~np.isnan(texts.scores))
+        shares = np.linspace(0, 1, BINS + 1)[1:-1]
+        self._length_edges = np.unique(np.quantile(texts.lengths, shares))
+        self._score_edges = np.unique(np.quantile(texts.scores[self._scored], shares))
+
+    def compared(self, texts: int) -> int:
+        """How large draws are for that many new texts: as many, but at most half of the training reviews."""
+        return min(texts, len(self.texts) // 2)
+
+    def figures(self, new: Texts) -> tuple[DriftFigure, ...]:
+        """How far new texts are from the training reviews, and how far they may be."""
+        size = self.compared(len(new))
+        chosen = self._random.choice(len(new), size, replace=False)
+        everything = np.arange(len(self.texts))
+        values = self._measure(new, chosen, everything)
+        draws = self.draws(size)
+        limits = joint_limits(draws)
+        return tuple(
+            DriftFigure(name, values[name], limits[name], USUAL.get(name), tuple(sorted(draws[name]))) for name in NAMES
+        )
+
+    def draws(self, size: int) -> dict[FigureName, list[float]]:
+        """The figures of `DRAWS` sets of `size` training reviews, each against the others."""
+        results: dict[FigureName, list[float]] = {name: [] for name in NAMES}
+        for _ in range(DRAWS):
+            order = self._random.permutation(len(self.texts))
+            for name, value in self._measure(self.texts, order[:size], order[size:]).items():
+                results[name].append(value)
+        return results
+
+    def _measure(self, new: Texts, rows: Rows, rest: Rows) -> dict[FigureName, float]:
+        """The figures of the chosen new texts against the chosen training reviews."""
+        new_counts, old_counts = new.counts(rows), self.texts.counts(rest)
+        return {
+            "words": distance(self._classes(new_counts), self._classes(old_counts)),
+            "unseen words": abs(unseen_share(new_counts) - unseen_share(old_counts)),
+            "lengths": self._binned(new.lengths[rows], self.texts.lengths[rest], self._length_edges),
+            "scores": self._scores(new, rows),
+            "domain classifier": self._auc(new, rows, rest),
+        }
+
+    def _classes(self, counts: Counts) -> Counts:
+        top, unseen = counts[self._top], counts[UNKNOWN]
+        return np.append(top, [counts.sum() - top.sum() - unseen, unseen])
+
+    def _scores(self, new: Texts, rows: Rows) -> float:
+        """Only reviews that were held out from training count: the others' scores are better than new ones can be."""
+        held_out = self._random.permutation(self._scored)
+        size = min(len(rows), len(held_out) // 2)
+        chosen, others = (held_out[:size], held_out[size:]) if new is self.texts else (rows[:size], held_out)
+        return self._binned(new.scores[chosen], self.texts.scores[others], self._score_edges)
+
+    @staticmethod
+    def _binned(first: NDArray[Any], second: NDArray[Any], edges: NDArray[Any]) -> float:
+        if len(first) == 0 or len(second) == 0:
+            return 0.0
+        bins = [np.searchsorted(edges, values, side="right") for values in (first, second)]
+        return distance(*(np.bincount(numbers, minlength=len(edges) + 1) for numbers in bins))
+
+    def _auc(self, new: Texts, rows: Rows, rest: Rows) -> float:
+        """AUC of a classifier between equally many texts of both sets; above 0.5 where they can be told apart."""
+        from scipy.sparse import vstack
+
+        size = min(len(rows), len(rest), CLASSIFIED)
+        old = self._random.choice(rest, size, replace=False)
+        return cross_validated_auc(vstack([new.bags[rows[:size]], self.texts.bags[old]]), size, self._random)
+
+
+def joint_limits(draws: Mapping[FigureName, list[float]]) -> dict[FigureName, float]:
+    """Limits that one draw in 100 exceeds in any figure, at least `LEAST`: less is no drift, even if nothing varied."""
+    names = list(draws)
+    values = np.array([draws[name] for name in names])  # (figures, draws)
+    means, deviations = values.mean(axis=1), values.std(axis=1)
+    standardized = (values - means[:, None]) / np.where(deviations > 0, deviations, 1.0)[:, None]
+    largest = float(np.quantile(standardized.max(axis=0), PERCENTILE, method="higher"))
+    limits = np.maximum(means + largest * deviations, LEAST)
+    return dict(zip(names, limits.tolist(), strict=True))
+
+
+def distance(first: NDArray[Any], second: NDArray[Any]) -> float:
+    """Jensen-Shannon distance of two distributions, given by counts: 0 for equal ones, 1 for disjoint ones."""
+    from scipy.special import rel_entr
+
+    if first.sum() == 0 or second.sum() == 0:
+        return float(first.sum() != second.sum())
+    p, q = first / first.sum(), second / second.sum()
+    middle = (p + q) / 2
+    divergence = float(rel_entr(p, middle).sum() + rel_entr(q, middle).sum()) / 2 / math.log(2)
+    return math.sqrt(max(divergence, 0.0))  # Rounding may leave a hair below zero.
+
+
+def unseen_share(counts: Counts) -> float:
+    """The share of words that the vocabulary lacks."""
+    return float(counts[UNKNOWN] / max(counts.sum(), 1.0))
+
+
+def cross_validated_auc(bags: Any, first: int, random: np.random.Generator) -> float:
+    """AUC of multinomial naive Bayes on the words that texts hold, on texts that it was not fitted to.
+
+    Args:
+        bags: sparse counts, shape (texts, vocabulary).
+        first: how many of them, from the start, belong to the first set.
+        random: parts the texts into folds.
+    """
+    from sklearn.metrics import roc_auc_score
+    from sklearn.naive_bayes import MultinomialNB
+
+    present, labels = bags.sign().tocsr(), np.arange(bags.shape[0]) < first
+    folds = np.empty(len(labels), np.intp)
+    for label in (True, False):
+        rows = np.flatnonzero(labels == label)
+        folds[rows] = random.permutation(np.arange(len(rows)) % FOLDS)
+    if min(labels.sum(), (~labels).sum()) < FOLDS:
+        return 0.5
+    scores = np.empty(len(labels))
+    for fold in range(FOLDS):
+        held_out = folds == fold
+        model = MultinomialNB().fit(present[~held_out], labels[~held_out])
+        log_odds = model.feature_log_prob_[1] - model.feature_log_prob_[0]
+        scores[held_out] = present[held_out] @ log_odds
+    return float(roc_auc_score(labels, scores))
+
+
+def telling_tokens(new: Texts, reference: Texts) -> list[tuple[int, float, float]]:
+    """The tokens that tell most: each with the share of new texts and of training reviews that hold it.
+
+    They have the largest signed contribution to the chi-squared statistic between the shares; the first half is more
+    frequent in the new texts, the second in the training reviews.
+    """
+    shares = [np.asarray(texts.bags.sign().sum(axis=0)).ravel() / len(texts) for texts in (new, reference)]
+    difference = shares[0] - shares[1]
+    weight = np.sign(difference) * difference**2 / np.maximum(shares[0] + shares[1], 1 / len(new))
+    order = np.argsort(-weight, kind="stable")
+    ends = [*order[:TELLING], *order[::-1][:TELLING]]
+    return [(int(token), float(shares[0][token]), float(shares[1][token])) for token in ends if weight[token] != 0]

@@ -1,0 +1,74 @@
+"""Which reviews are the same, however they were prepared: digests of their words and labels."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from tasks.data.imdb_npz import read_imdb_npz
+from tasks.data.parquet import read_column
+from tasks.data.reviews import Reviews
+from tasks.results.data import Dataset
+from tasks.results.errors import DataError
+from tasks.storage.files import atomic_path, fingerprint
+
+DIGEST_BYTES = 16
+Digests = NDArray[np.bytes_]
+
+
+def digests(reviews: Reviews, rows: NDArray[np.integer]) -> Digests:
+    """A digest of each chosen review's words and label, as 32 hexadecimal digits, shape (rows,)."""
+    texts = []
+    for row in rows:
+        words = reviews.tokens[reviews.offsets[row] : reviews.offsets[row + 1]].astype("<i4")
+        label = bytes([int(reviews.labels[row])])
+        texts.append(hashlib.blake2b(label + words.tobytes(), digest_size=DIGEST_BYTES).hexdigest())
+    return np.array(texts, f"S{2 * DIGEST_BYTES}")
+
+
+def digests_of_test(dataset: Dataset) -> Digests:
+    """The digests of a dataset's test reviews, in the order of its test split.
+
+    Raises:
+        DataError: the source is gone or cannot be read.
+    """
+    _, test = read_imdb_npz(dataset.source.path)
+    return digests(test, read_column(dataset.test.path, "review_id"))
+
+
+def write_digests(path: Path, values: Digests) -> None:
+    """Write digests as a Parquet file of one column, atomically."""
+    with atomic_path(path) as temporary:
+        pq.write_table(pa.table({"digest": pa.array(values.astype(str))}), temporary)
+
+
+def read_digests(path: Path) -> Digests:
+    """The digests that `write_digests` wrote."""
+    values = pq.read_table(path).column("digest").to_pylist()
+    return np.array(values, f"S{2 * DIGEST_BYTES}")
+
+
+def set_name(values: Digests) -> str:
+    """The fingerprint of a set of reviews, whatever their order."""
+    return fingerprint(np.sort(values).astype(str).tolist())
+
+
+def match(first: Digests, second: Digests) -> NDArray[np.intp]:
+    """For each review of the first set its row in the second.
+
+    Raises:
+        DataError: the sets differ.
+    """
+    orders = np.argsort(first, kind="stable"), np.argsort(second, kind="stable")
+    if not np.array_equal(first[orders[0]], second[orders[1]]):
+        common = len(np.intersect1d(first, second))
+        raise DataError(
+            f"test reviews: the candidate has {len(first)}, the champion {len(second)}, and {common} are the same; "
+            "expected the same set. Train the candidate on the champion's data (--data, --source, --reviews)"
+        )
+    rows = np.empty(len(first), np.intp)
+    rows[orders[0]] = orders[1]
+    return rows

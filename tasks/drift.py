@@ -1,0 +1,62 @@
+"""Drift: new texts against the reviews that a network was trained on."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.analysis.drift import Reference, Texts, telling_tokens, unseen_share
+from tasks.analysis.training_texts import FEWEST, read_training_texts
+from tasks.data.vocabulary import words_by_token
+from tasks.models.saved import SavedNetwork
+from tasks.results.drift import Drift, TellingWord
+from tasks.results.errors import DataError
+from tasks.storage.reuse import LOGGER, Logger
+
+
+def check_drift(
+    network: Path,
+    train: Path,
+    tokens: NDArray[np.unsignedinteger],
+    lengths: NDArray[np.integer],
+    *,
+    logger: Logger = LOGGER,
+) -> Drift:
+    """How far new texts are from the training reviews, and whether that is more than chance.
+
+    Args:
+        network: folder of a trained network.
+        train: the prepared training reviews, in its tokens.
+        tokens: of the new texts, in the network's vocabulary and length, shape (texts, max_length).
+        lengths: of the new texts in words before truncation, shape (texts,).
+        logger: gets a line on the result.
+
+    Raises:
+        DataError: there are fewer than 20 texts or training reviews.
+    """
+    started = time.perf_counter()
+    saved = SavedNetwork.read(network)
+    reference = read_training_texts(saved, train)
+    if len(tokens) < FEWEST:
+        raise DataError(f"drift: found {len(tokens)} texts, expected at least {FEWEST}; chance would decide")
+    new = Texts(tokens, lengths, saved.predict(tokens).probabilities, saved.vocabulary_size)
+    figures = Reference(reference).figures(new)
+    drift = Drift(
+        texts=len(new),
+        compared=min(len(new), len(reference) // 2),
+        training=len(reference),
+        figures=figures,
+        telling=_telling_words(network, new, reference),
+        unseen=(unseen_share(new.counts()), unseen_share(reference.counts())),
+        median_length=(float(np.median(lengths)), float(np.median(reference.lengths))),
+        seconds=time.perf_counter() - started,
+    )
+    logger.info("Drift: %d texts, %s", len(new), "alarm" if drift.alarms else "no alarm")
+    return drift
+
+
+def _telling_words(network: Path, new: Texts, reference: Texts) -> tuple[TellingWord, ...]:
+    by_token = words_by_token(network / "vocabulary.json")
+    telling = telling_tokens(new, reference)
+    return tuple(TellingWord(by_token.get(token, f"⟨{token}⟩"), *shares) for token, *shares in telling)

@@ -1,0 +1,204 @@
+"""Export: a trained network as a model that needs nothing of this project."""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.data.padding import PAD
+from tasks.data.parquet import read_tokens
+from tasks.data.tokenizer import Tokenizer
+from tasks.data.vocabulary import words_by_token, words_of
+from tasks.models import export_check
+from tasks.models.export_onnx import write_onnx
+from tasks.models.export_savedmodel import write_savedmodel
+from tasks.models.loading import start_tensorflow
+from tasks.models.machine import available_cores
+from tasks.models.saved import SavedNetwork
+from tasks.results.errors import DataError, PipelineError
+from tasks.results.export import Export, ExportFormat
+from tasks.storage.files import write_json, write_text
+from tasks.storage.reuse import LOGGER, Logger
+
+REVIEWS, TOLERANCE, BATCH = 1_000, 1e-5, 250
+CHECK_SECONDS = 600
+MODEL: dict[ExportFormat, str] = {
+    "savedmodel": "1",
+    "onnx": "model.onnx",
+}  # TensorFlow Serving wants a version's number.
+PACKAGES: dict[ExportFormat, tuple[str, ...]] = {
+    "savedmodel": ("tensorflow", "keras"),
+    "onnx": ("onnx", "onnxruntime", "keras"),
+}
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Reviews with what Keras says of them.
+
+    Attributes:
+        tokens: int32, shape (reviews, max_length).
+        probability: of "positive", shape (reviews,).
+        texts: the same reviews as texts; a word beyond the vocabulary is left out.
+        text_tokens: the tokens of the texts.
+        text_probability: what Keras says of those.
+    """
+
+    tokens: NDArray[np.int32]
+    probability: NDArray[np.float32]
+    texts: tuple[str, ...]
+    text_tokens: NDArray[np.int32]
+    text_probability: NDArray[np.float32]
+
+    def save(self, path: Path) -> None:
+        """Write what the check needs."""
+        content = [text.encode() for text in self.texts]
+        np.savez(
+            path,
+            tokens=self.tokens,
+            probability=self.probability,
+            texts=np.frombuffer(b"".join(content), np.uint8),
+            offsets=np.cumsum([0, *map(len, content)]),
+            text_probability=self.text_probability,
+        )
+
+
+def export(
+    network: Path,
+    test: Path,
+    folder: Path,
+    kind: ExportFormat,
+    readme: Callable[[Export], str],
+    *,
+    logger: Logger = LOGGER,
+) -> Export:
+    """Write a network into a folder of its own, which appears only if the model says there what Keras says here.
+
+    Args:
+        network: folder of the trained network.
+        test: prepared test reviews in its tokens; the first 1,000 are checked.
+        folder: to write; it must not exist, or be empty.
+        kind: of the model.
+        readme: makes the README of the folder.
+        logger: gets a line on the result.
+
+    Raises:
+        PipelineError: the folder is in use, a package is missing, the network has no vocabulary, or the model, reloaded
+            in a process without this project, differs from Keras by more than 1e-5.
+    """
+    folder = folder.absolute()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise PipelineError(f"{folder}: something is there already; give --to a new folder")
+    saved = SavedNetwork.read(network)
+    index = saved.word_index()
+    if kind == "savedmodel" and not index:
+        raise DataError(f"{network}: vocabulary.json holds no words, so texts cannot be read; use --format onnx")
+    with _whole_folder(folder) as made:
+        result = replace(_export_into(made, saved, index, test, kind), folder=folder)
+        write_text(made / "README.md", readme(result))
+    largest = max(result.differences.values())
+    logger.info("%s as %s: at most %.1e from Keras on %d reviews", saved.label, kind, largest, result.reviews)
+    return result
+
+
+@contextmanager
+def _whole_folder(folder: Path) -> Iterator[Path]:
+    """A new folder beside `folder`, which takes its place when the block succeeds."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
+        made = Path(temporary) / folder.name
+        made.mkdir()
+        yield made
+        made.chmod(0o755)
+        if folder.exists():
+            folder.rmdir()
+        made.rename(folder)
+
+
+def _export_into(folder: Path, saved: SavedNetwork, index: Mapping[str, int], test: Path, kind: ExportFormat) -> Export:
+    start_tensorflow(available_cores())
+    import keras
+
+    model = keras.models.load_model(saved.folder / "best.keras", compile=False, safe_mode=True)
+    examples = _examples(model, saved, index, read_tokens(test)[:REVIEWS])
+    if kind == "savedmodel":
+        write_savedmodel(model, index, saved.vocabulary_size, saved.max_length, folder / MODEL[kind])
+    else:
+        write_onnx(model, folder / MODEL[kind])
+    differences = check(folder / MODEL[kind], kind, examples)
+    shutil.copyfile(saved.folder / "vocabulary.json", folder / "vocabulary.json")
+    example = _example(examples)
+    write_json(folder / "example.json", example)
+    return Export(
+        folder=folder,
+        format=kind,
+        name=saved.spec.name,
+        label=saved.label,
+        vocabulary_size=saved.vocabulary_size,
+        max_length=saved.max_length,
+        reviews=len(examples.tokens),
+        differences=differences,
+        versions={package: version(package) for package in PACKAGES[kind]},
+        example=example,
+    )
+
+
+def check(model: Path, kind: ExportFormat, examples: Examples) -> dict[str, float]:
+    """By kind of input, how far an exported model is from Keras at most, in a process without this project.
+
+    Raises:
+        PipelineError: further than 1e-5, or the model cannot be loaded.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        saved = Path(temporary) / "examples.npz"
+        examples.save(saved)
+        command = [sys.executable, "-I", export_check.__file__, kind, str(model), str(saved)]
+        done = subprocess.run(  # noqa: S603 -- our own script
+            command, capture_output=True, text=True, timeout=CHECK_SECONDS, cwd=temporary, check=False
+        )
+    if done.returncode != 0:
+        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
+        raise PipelineError(f"--format {kind}: the exported model cannot be used ({last[0][:200]}); nothing is written")
+    differences: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    if not max(differences.values()) <= TOLERANCE:
+        raise PipelineError(
+            f"--format {kind}: the exported model differs from Keras by {max(differences.values()):.1e}, expected at "
+            f"most {TOLERANCE:.0e}; nothing is written"
+        )
+    return differences
+
+
+def _examples(
+    model: Any, saved: SavedNetwork, index: Mapping[str, int], tokens: NDArray[np.unsignedinteger]
+) -> Examples:
+    by_token = words_by_token(saved.folder / "vocabulary.json")
+    texts = tuple(" ".join(word for word in words_of(row, by_token) if word[0] != "⟨") for row in tokens.tolist())
+    text_tokens = Tokenizer(index).encode(texts).tokens(saved.vocabulary_size, saved.max_length).astype(np.int32)
+    whole = tokens.astype(np.int32)
+    return Examples(whole, _predict(model, whole), texts, text_tokens, _predict(model, text_tokens))
+
+
+def _predict(model: Any, tokens: NDArray[np.int32]) -> NDArray[np.float32]:
+    probabilities: NDArray[np.float32] = model.predict(tokens, batch_size=BATCH, verbose=0)[:, 0]
+    return probabilities
+
+
+def _example(examples: Examples) -> dict[str, object]:
+    """The shortest review, as input and output."""
+    row = int(np.argmin((examples.text_tokens != PAD).sum(axis=1)))
+    tokens = examples.text_tokens[row]
+    return {
+        "text": examples.texts[row],
+        "tokens": tokens[tokens != PAD].tolist(),
+        "probability": round(float(examples.text_probability[row]), 6),
+    }

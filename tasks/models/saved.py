@@ -1,0 +1,91 @@
+"""Saved networks: what `network.json` beside their files says, and their predictions."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.data.vocabulary import read_vocabulary
+from tasks.models.loading import open_learner
+from tasks.models.machine import available_cores
+from tasks.models.spec import ModelSpec
+from tasks.results.errors import DataError
+from tasks.storage.files import read_json
+
+
+@dataclass(frozen=True)
+class SavedNetwork:
+    """A trained network's folder.
+
+    Attributes:
+        folder: holds `best.keras`, `network.json`, `vocabulary.json`.
+        spec: the network.
+        seed: with which it was trained.
+        vocabulary_size, max_length: of the tokens that it reads.
+        description: all that `network.json` says.
+    """
+
+    folder: Path
+    spec: ModelSpec
+    seed: int
+    vocabulary_size: int
+    max_length: int
+    description: dict[str, Any]
+
+    @classmethod
+    def read(cls, folder: Path) -> "SavedNetwork":
+        """The network in a folder.
+
+        Raises:
+            DataError: the folder holds no readable `network.json`.
+        """
+        path = folder / "network.json"
+        try:
+            values = read_json(path)
+            spec = ModelSpec.model_validate(values["network"])
+            return cls(folder, spec, values["seed"], values["vocabulary_size"], values["max_length"], values)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path}: no readable description of a network; train it again") from error
+
+    @property
+    def label(self) -> str:
+        """The network's name for people."""
+        return f"{self.spec.name} seed {self.seed}"
+
+    def word_index(self) -> dict[str, int]:
+        """All words with a rank, where the folder has them, else those of the vocabulary; empty without words.
+
+        Raises:
+            DataError: the file cannot be read.
+        """
+        paths = [self.folder / "word_index.json", self.folder / "vocabulary.json"]
+        return read_vocabulary(next((path for path in paths if path.is_file()), paths[-1]))
+
+    def predict(self, tokens: NDArray[np.unsignedinteger]) -> "Predictions":
+        """What `best.keras` says of reviews.
+
+        Raises:
+            DataError: the model cannot be read.
+        """
+        path = self.folder / "best.keras"
+        try:
+            learner = open_learner(self.spec, path, available_cores())
+        except ValueError as error:
+            raise DataError(f"{path}: Keras cannot read it ({str(error)[:80]}); restore the file") from error
+        learner.predict(tokens[:1])
+        started = time.perf_counter()
+        probabilities = learner.predict(tokens)
+        seconds = time.perf_counter() - started
+        words = int(np.count_nonzero(tokens))
+        return Predictions(probabilities, words / max(seconds, 1e-9), int(learner.model().count_params()))
+
+
+class Predictions(NamedTuple):
+    """Probabilities of "positive", float32, shape (reviews,); words read per second; parameters of the network."""
+
+    probabilities: NDArray[np.float32]
+    words_per_second: float
+    parameters: int

@@ -1,0 +1,294 @@
+"""Promotion: a candidate is held against the champion on the same test reviews, now, and takes its place or does not.
+
+A promotion is never reused: it moves a pointer, and every look at the test reviews counts.
+"""
+
+import getpass
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tasks.analysis.card import confident_mistakes
+from tasks.analysis.gate import Scored, judge, judge_first, slices_by_length
+from tasks.analysis.scores import score
+from tasks.analysis.training_texts import drift_limits
+from tasks.data.contents import Digests, digests_of_test, match, read_digests, set_name, write_digests
+from tasks.data.parquet import read_column, read_tokens
+from tasks.models.saved import Predictions, SavedNetwork
+from tasks.results.errors import DataError
+from tasks.results.promotion import CardFacts, Cost, Entry, Gate, GateLimits
+from tasks.results.training import Branch
+from tasks.storage.files import point, write_text
+from tasks.storage.finished_run import FinishedRun, best_validation
+from tasks.storage.registry import Registry, content_hash
+from tasks.storage.reuse import LOGGER, Logger
+
+NETWORK_FILES = (
+    "best.keras",
+    "last.keras",
+    "history.parquet",
+    "network.json",
+    "vocabulary.json",
+    "record.json",
+    "predictions.parquet",
+)
+# What the network was tested on and learned from, in its own tokens; later candidates and new texts need it.
+TEST, TRAIN, TEST_DIGESTS, CARD = "test.parquet", "train.parquet", "test_digests.parquet", "model-card.md"
+SAME_PREDICTIONS = 1e-5
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network that may become champion.
+
+    Attributes:
+        run: in which it was trained.
+        branch: the network.
+        files: name in the registry -> file.
+        digests: of the test reviews, in the order of the test split.
+    """
+
+    run: FinishedRun
+    branch: Branch
+    files: dict[str, Path]
+    digests: Digests
+
+    @property
+    def test(self) -> Path:
+        """The prepared test reviews."""
+        return self.run.dataset.test.path
+
+    @property
+    def name(self) -> str:
+        """The network's name in the registry."""
+        return content_hash(self.files)
+
+
+class Sight(NamedTuple):
+    """What is seen of a candidate at one look: its predictions, whether they are right, the gate."""
+
+    predictions: Predictions
+    labels: NDArray[np.integer]
+    gate: Gate
+
+
+def find_candidate(run: FinishedRun, model: str | None) -> Candidate:
+    """The run's best network by validation.
+
+    Raises:
+        DataError: a file of it is missing or was changed.
+    """
+    branch = run.candidate(model)
+    files = {name: branch.folder / name for name in NETWORK_FILES}
+    data = run.dataset.train.path, run.dataset.test.path
+    missing = [path for path in (*files.values(), *data) if not path.is_file()]
+    if missing:
+        raise DataError(f"{missing[0]}: no such file; repeat run {run.name}, whose candidate needs it")
+    return Candidate(run, branch, files, digests_of_test(run.dataset))
+
+
+def promote(
+    outputs: Path,
+    candidate: Candidate,
+    limits: GateLimits,
+    card: Callable[[CardFacts], str],
+    *,
+    logger: Logger = LOGGER,
+) -> Entry:
+    """Judge a candidate and write the verdict into the ledger; with PROMOTE it is champion from then on.
+
+    Candidate and champion read the same test reviews now, each in its own tokens. Promotions take turns.
+
+    Args:
+        outputs: the folder above the registry.
+        candidate: from `find_candidate`.
+        limits: what the candidate must show.
+        card: makes the model card.
+        logger: gets a line while another promotion is waited for.
+
+    Raises:
+        DataError: the champion's test reviews are others, or files were changed.
+    """
+    registry = Registry(outputs)
+    with registry.writing(logger):
+        sight = _look(registry, candidate, limits)
+        champion = registry.champion()
+        before = after = champion.network if champion else None
+        if sight.gate.verdict == "PROMOTE":
+            after = _add(registry, candidate, card(_facts(candidate, sight)))
+        entry = _entry(candidate, sight.gate, len(registry.entries()) + 1, before, after)
+        registry.append(entry)
+        _point_to_run(outputs, entry)
+    return entry
+
+
+def _entry(candidate: Candidate, gate: Gate, number: int, before: str | None, after: str | None) -> Entry:
+    return Entry(
+        number=number,
+        time=time.time(),
+        who=_who(),
+        action="promote",
+        verdict=gate.verdict,
+        reason=gate.reason,
+        run=candidate.run.name,
+        label=candidate.branch.label,
+        network=candidate.name,
+        before=before,
+        after=after,
+        test_set=set_name(candidate.digests),
+        gate=gate,
+        settings=candidate.run.settings,
+    )
+
+
+def rollback(outputs: Path, to: int | None, *, logger: Logger = LOGGER) -> Entry:
+    """Make an older champion the champion again, after its files and its stored predictions were checked.
+
+    Args:
+        outputs: the folder above the registry.
+        to: number of the entry that made it champion; None: the champion before the present one.
+        logger: gets a line while a promotion is waited for.
+
+    Raises:
+        DataError: there is no such entry, a file was changed, or the network no longer says what it said.
+    """
+    registry = Registry(outputs)
+    with registry.writing(logger):
+        entries = registry.entries()
+        target = _earlier_champion(entries, to)
+        registry.verify(target.network)
+        champion = registry.champion()
+        entry = replace(
+            target,
+            number=len(entries) + 1,
+            time=time.time(),
+            who=_who(),
+            action="rollback",
+            verdict="PROMOTE",
+            reason="restored",
+            before=champion.network if champion else None,
+            after=target.network,
+            gate=None,
+            difference_of_predictions=_check_predictions(registry.folder(target.network)),
+        )
+        registry.append(entry)
+        _point_to_run(outputs, entry)
+    return entry
+
+
+def _look(registry: Registry, candidate: Candidate, limits: GateLimits) -> Sight:
+    """Score candidate and champion on the candidate's test reviews, and judge."""
+    predictions = SavedNetwork.read(candidate.branch.folder).predict(read_tokens(candidate.test))
+    labels = read_column(candidate.test, "label")
+    scored = _scored(predictions, labels)
+    champion = registry.champion()
+    if champion is None:
+        return Sight(predictions, labels, judge_first(scored, limits))
+    registry.verify(champion.network)
+    folder = registry.folder(champion.network)
+    rows = match(candidate.digests, read_digests(folder / TEST_DIGESTS))
+    other = SavedNetwork.read(folder).predict(read_tokens(folder / TEST)[rows])
+    gate = judge(scored, _scored(other, labels), _slices(candidate.test), _look_number(registry, candidate), limits)
+    if champion.network == candidate.name:
+        gate = replace(gate, verdict="HOLD", reason="already champion")
+    return Sight(predictions, labels, gate)
+
+
+def _scored(predictions: Predictions, labels: NDArray[np.integer]) -> Scored:
+    right = (predictions.probabilities > 0.5) == (labels == 1)
+    return Scored(right, Cost(predictions.parameters, predictions.words_per_second))
+
+
+def _look_number(registry: Registry, candidate: Candidate) -> int:
+    """How often these test reviews decide on a promotion, this time included."""
+    name = set_name(candidate.digests)
+    return 1 + sum(entry.test_set == name and entry.is_look for entry in registry.entries())
+
+
+def _slices(test: Path) -> dict[str, NDArray[np.bool_]]:
+    return slices_by_length(read_column(test, "length"))
+
+
+def _facts(candidate: Candidate, sight: Sight) -> CardFacts:
+    """What the model card says."""
+    branch, probabilities = candidate.branch, sight.predictions.probabilities
+    saved = SavedNetwork.read(branch.folder)
+    return CardFacts(
+        network=candidate.name,
+        label=branch.label,
+        description=saved.description,
+        run=candidate.run.name,
+        settings=candidate.run.settings,
+        epoch=branch.best_epoch,
+        validation_accuracy=best_validation(branch),
+        scores=score(sight.labels, probabilities, "best", branch.best_epoch),
+        gate=sight.gate,
+        mistakes=confident_mistakes(candidate.test, candidate.files["vocabulary.json"], probabilities),
+        drift_limits=drift_limits(saved, candidate.run.dataset.train.path),
+    )
+
+
+def _add(registry: Registry, candidate: Candidate, card: str) -> str:
+    """Put the network, its reviews and its card into the registry."""
+    with tempfile.TemporaryDirectory() as folder:
+        written = {name: Path(folder) / name for name in (TEST_DIGESTS, CARD)}
+        write_digests(written[TEST_DIGESTS], candidate.digests)
+        write_text(written[CARD], card)
+        return registry.add(candidate.files, {TEST: candidate.test, TRAIN: candidate.run.dataset.train.path} | written)
+
+
+def _earlier_champion(entries: list[Entry], to: int | None) -> Entry:
+    moves = [entry for entry in entries if entry.moves]
+    if to is None:
+        if len(moves) < 2:
+            raise DataError(f"registry: found {len(moves)} promotions, expected two; there is no champion to return to")
+        earlier = next((entry for entry in moves if entry.after == moves[-1].before), None)
+    else:
+        earlier = next((entry for entry in moves if entry.number == to), None)
+    if earlier is None:
+        numbers = ", ".join(str(entry.number) for entry in moves) or "none"
+        raise DataError(f"registry: entry {to} made no champion; choose one of {numbers}")
+    if earlier.after == moves[-1].after:
+        raise DataError(f"registry: {earlier.label} of entry {earlier.number} is the champion already")
+    return earlier
+
+
+def _check_predictions(folder: Path) -> float:
+    """How far the stored predictions and those made now are apart at most.
+
+    Raises:
+        DataError: further than 1e-5.
+    """
+    now = SavedNetwork.read(folder).predict(read_tokens(folder / TEST)).probabilities
+    stored = pd.read_parquet(folder / "predictions.parquet")["probability_best"].to_numpy()
+    difference = float(np.abs(now - stored).max()) if len(now) == len(stored) else 1.0
+    if not difference <= SAME_PREDICTIONS:  # NaN differs, too.
+        raise DataError(
+            f"{folder}: predictions differ from the stored ones by {difference:.1e}, expected at most "
+            f"{SAME_PREDICTIONS:.0e}; the champion stays. Compare the versions of keras and tensorflow in record.json"
+        )
+    return difference
+
+
+def _point_to_run(outputs: Path, entry: Entry) -> None:
+    """`outputs/promoted` points to the champion's run, which `--keep` then spares."""
+    run = outputs / "runs" / entry.run
+    if entry.moves and run.is_dir():
+        point(outputs / "promoted", run)
+
+
+def _who() -> str:
+    """User and host, as far as the system tells."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # An id without a name, as in many containers.
+        user = "unknown"
+    return f"{user}@{platform.node() or 'unknown'}"

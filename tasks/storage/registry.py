@@ -1,0 +1,192 @@
+"""The registry of promoted networks: immutable folders, a ledger that only grows, one pointer to the champion.
+
+    outputs/registry/networks/<hash>/   a network's files, named by the hash of their contents, with a `manifest.json`
+    outputs/registry/promotions.jsonl   every decision, one JSON object per line
+    outputs/registry/champion.json      the pointer: the present champion and the entry that made it
+
+A promotion writes in this order: the folder, the line, the pointer; each appears whole or not at all. The ledger is a
+write-ahead log: a process that was killed between line and pointer leaves the old champion in place, and whoever opens
+the registry next moves the pointer to where the ledger says. Writers take turns by a lock.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_jsonable_python
+
+from tasks.results.errors import DataError
+from tasks.results.promotion import Entry
+from tasks.storage.files import read_json, remove, sha256_of_file, sha256_of_json, write_json
+from tasks.storage.locks import locked
+from tasks.storage.reuse import LOGGER, Logger
+
+MANIFEST = "manifest.json"
+_ENTRY = TypeAdapter(Entry)
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The pointer: which network is champion, and the number of the entry that made it so."""
+
+    network: str
+    entry: int
+
+
+class Registry:
+    """The registry below an `outputs` folder."""
+
+    def __init__(self, outputs: Path) -> None:
+        self.root = outputs / "registry"
+        self._networks = self.root / "networks"
+        self._ledger = self.root / "promotions.jsonl"
+        self._pointer = self.root / "champion.json"
+
+    @contextmanager
+    def writing(self, logger: Logger = LOGGER) -> Iterator[None]:
+        """Be the only writer inside the block; what a killed writer left is completed or cleared away first."""
+        with locked(self.root / "registry.lock", logger):
+            self._recover()
+            yield
+
+    def entries(self) -> list[Entry]:
+        """The ledger, oldest first. A last line that was not written to its end is no entry.
+
+        Raises:
+            DataError: another line is damaged.
+        """
+        if not self._ledger.exists():
+            return []
+        lines = self._ledger.read_bytes().split(b"\n")[:-1]
+        entries = []
+        for number, line in enumerate(lines, start=1):
+            try:
+                entries.append(_ENTRY.validate_json(line))
+            except ValidationError as error:
+                raise DataError(
+                    f"{self._ledger}, line {number}: found no entry of the ledger; restore the file from a copy"
+                ) from error
+        return entries
+
+    def champion(self) -> Champion | None:
+        """The present champion; None before the first promotion.
+
+        Raises:
+            DataError: the pointer is damaged.
+        """
+        try:
+            return TypeAdapter(Champion).validate_python(read_json(self._pointer))
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise DataError(f"{self._pointer}: damaged; remove it, and the next promotion restores it") from error
+
+    def folder(self, network: str) -> Path:
+        """The folder of a network."""
+        return self._networks / network
+
+    def networks(self) -> list[str]:
+        """The names of all networks."""
+        return sorted(path.name for path in self._networks.glob("[!.]*"))
+
+    def add(self, files: Mapping[str, Path], more: Mapping[str, Path]) -> str:
+        """Copy a network's files into a folder of their own; nothing happens if they are there. Needs `writing`.
+
+        Args:
+            files: name in the folder -> file; their contents name the network.
+            more: files that are kept and checked with them, but derived from them.
+
+        Returns:
+            the network's name.
+        """
+        self._networks.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=self._networks, prefix=".new-"))
+        for name, path in {**files, **more}.items():
+            _copy(path, temporary / name)
+        digests = {name: sha256_of_file(temporary / name) for name in (*files, *more)}
+        network = network_name({name: digests[name] for name in files})
+        if self.folder(network).exists():
+            remove(temporary)
+            self.verify(network)
+            return network
+        write_json(temporary / MANIFEST, {"content": sorted(files), "sha256": digests})
+        temporary.chmod(0o755)
+        temporary.rename(self.folder(network))
+        return network
+
+    def verify(self, network: str) -> None:
+        """Hold a network's files against the hashes in its manifest, and those against its name.
+
+        Raises:
+            DataError: a file is missing or was changed.
+        """
+        folder = self.folder(network)
+        try:
+            manifest = read_json(folder / MANIFEST)
+            digests = dict(manifest["sha256"])
+            named = network_name({name: digests[name] for name in manifest["content"]})
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{folder}: no readable {MANIFEST}; the network cannot be used") from error
+        if named != network:
+            raise DataError(f"{folder / MANIFEST}: names network {named}, expected {network}; it was changed")
+        for name, digest in digests.items():
+            found = sha256_of_file(folder / name) if (folder / name).is_file() else "no file"
+            if found != digest:
+                raise DataError(f"{folder / name}: found {found}, expected SHA-256 {digest}; it was changed")
+
+    def append(self, entry: Entry) -> None:
+        """Write a decision into the ledger, then move the pointer if it says so. Needs `writing`."""
+        line = json.dumps(to_jsonable_python(entry), ensure_ascii=False, allow_nan=False) + "\n"
+        with self._ledger.open("ab") as file:
+            file.write(line.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        self._follow(self.entries())
+
+    def _recover(self) -> None:
+        """Drop what a killed writer left unfinished, and let the pointer say what the ledger says."""
+        if self._ledger.exists():
+            content = self._ledger.read_bytes()
+            complete = content.rfind(b"\n") + 1
+            if complete < len(content):
+                os.truncate(self._ledger, complete)
+        for unfinished in (*self._networks.glob(".*"), *self.root.glob(f".{self._pointer.stem}-*")):
+            remove(unfinished)
+        self._follow(self.entries())
+
+    def _follow(self, entries: list[Entry]) -> None:
+        """Let the pointer name the champion of the last entry that moved it."""
+        last = next((entry for entry in reversed(entries) if entry.moves), None)
+        if last is None or last.after is None:
+            return
+        champion = Champion(last.after, last.number)
+        try:
+            present = self.champion()
+        except DataError:
+            present = None
+        if champion != present:
+            write_json(self._pointer, to_jsonable_python(champion))
+
+
+def content_hash(files: Mapping[str, Path]) -> str:
+    """The name of a network with these files."""
+    return network_name({name: sha256_of_file(path) for name, path in files.items()})
+
+
+def network_name(digests: Mapping[str, str]) -> str:
+    """16 hexadecimal digits that depend on the names and the SHA-256 of a network's files."""
+    return sha256_of_json(dict(digests))[:16]
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file to the disk, read-only."""
+    shutil.copyfile(source, target)
+    with target.open("rb") as file:
+        os.fsync(file.fileno())
+    target.chmod(0o444)

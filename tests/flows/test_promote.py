@@ -1,0 +1,72 @@
+"""Promotion and rollback as flows, with a real Prefect server."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+from flows.gate_settings import GateSettings
+from flows.operate.champion import show_champion
+from flows.promote import promote_flow, rollback_flow
+from tasks.results.data import Dataset
+from tests.tasks.test_promote import train_run
+
+EASY = GateSettings(floor=0.0)
+
+
+@pytest.fixture(autouse=True)
+def server(prefect_server: None) -> Iterator[None]:  # noqa: ARG001 -- every test needs the server
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
+
+
+def write_run(dataset: Dataset, outputs: Path, name: str, seed: int) -> None:
+    """A finished run as its report leaves it."""
+    run = train_run(dataset, outputs, name, seed)
+    values = {"dataset": asdict(dataset), "branches": [asdict(b) for b in run.branches], "settings": run.settings}
+    (outputs / "runs" / name / "metrics.json").write_text(json.dumps(values, default=str))
+
+
+def test_promote_and_rollback_are_shown_in_the_ui(
+    dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in (1, 2):
+        write_run(dataset, tmp_path, f"run{seed}", seed)
+    first = promote_flow(tmp_path, "run1", None, EASY, return_state=True)
+    held = promote_flow(tmp_path, "run1", None, EASY, return_state=True)
+    assert (first.result().verdict, held.result().verdict) == ("PROMOTE", "HOLD")
+    assert held.is_completed()
+    other = promote_flow(tmp_path, "run2", "lstm", GateSettings(non_inferior=100), return_state=True)
+    assert other.result().reason == "not inferior"
+    back = rollback_flow(tmp_path, return_state=True)
+    assert back.result().after == first.result().network
+    with get_client(sync_client=True) as client:
+        tags = [
+            client.read_flow_run(UUID(str(state.state_details.flow_run_id))).tags
+            for state in (first, held, other, back)
+        ]
+        run_filter = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[first.state_details.flow_run_id]))
+        artifacts = client.read_artifacts(artifact_filter=run_filter)
+    assert [run_tags[0] for run_tags in tags] == ["champion", "candidate", "champion", "champion"]
+    assert {artifact.key for artifact in artifacts} == {"verdict", "ledger", "model-card"}
+    capsys.readouterr()
+    assert show_champion(tmp_path) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("Champion: lstm seed 1, by entry 4")
+    assert [line.split()[0] for line in printed[1:]] == ["1", "2", "3", "4"]
+
+
+def test_a_registry_without_entries_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert show_champion(tmp_path) == 0
+    assert "no promotions yet" in capsys.readouterr().out
+
+
+def test_settings_in_points_become_shares() -> None:
+    limits = GateSettings(margin=1, non_inferior=0.5, slice_margin=3).limits()
+    assert (limits.margin, limits.non_inferior, limits.slice_margin, limits.floor) == (0.01, 0.005, 0.03, 0.6)

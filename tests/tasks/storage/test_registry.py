@@ -1,0 +1,221 @@
+"""The registry: whole or absent, whatever kills its writers."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tasks.results.errors import DataError
+from tasks.results.promotion import Entry
+from tasks.storage.registry import Champion, Registry, content_hash
+
+# Promotes a network, and kills itself before the n-th change to a file below the registry.
+KILLED_WRITER = """
+import os, signal, sys
+from pathlib import Path
+from tests.tasks.storage.test_registry import promote
+
+outputs, network, last = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate", "os.chmod", "shutil.copyfile"}
+changes = 0
+
+def count(event, arguments):
+    global changes
+    is_change = event in CHANGES or event == "open" and isinstance(arguments[2], int) and arguments[2] & 3
+    if is_change and "registry" in str(arguments[0]) and "lock" not in str(arguments[0]):
+        changes += 1
+        if changes == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(count)
+promote(outputs, network)
+print(changes)
+"""
+
+
+def network_files(outputs: Path, name: str) -> dict[str, Path]:
+    """A made-up network: two files."""
+    folder = outputs.parent / f"network-{name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in ("weights", "settings"):
+        (folder / file).write_text(f"{file} of {name}")
+    return {file: folder / file for file in ("weights", "settings")}
+
+
+def entry_of(registry: Registry, network: str, **changes: object) -> Entry:
+    """An entry that makes a network champion."""
+    champion = registry.champion()
+    entry = Entry(
+        number=len(registry.entries()) + 1,
+        time=0.0,
+        who="me@here",
+        action="promote",
+        verdict="PROMOTE",
+        reason="better",
+        run="run",
+        label=network,
+        network=network,
+        before=champion.network if champion else None,
+        after=network,
+        test_set="tests",
+        gate=None,
+        settings={"seed": 1},
+    )
+    return replace(entry, **changes)  # type: ignore[arg-type]
+
+
+def promote(outputs: Path, name: str) -> str:
+    """Promote the made-up network of that name."""
+    registry, files = Registry(outputs), network_files(outputs, name)
+    with registry.writing():
+        network = registry.add(files, {})
+        registry.append(entry_of(registry, network))
+    return network
+
+
+def run_killed(outputs: Path, name: str, change: int) -> "subprocess.CompletedProcess[str]":
+    """Promote in a process of its own that dies before its n-th change."""
+    command = [sys.executable, "-c", KILLED_WRITER, str(outputs), name, str(change)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ | {"PYTHONPATH": "."})
+
+
+def test_a_promoted_network_is_champion_and_its_entry_is_kept(tmp_path: Path) -> None:
+    network = promote(tmp_path / "outputs", "first")
+    registry = Registry(tmp_path / "outputs")
+    assert registry.champion() == Champion(network, 1)
+    assert [entry.network for entry in registry.entries()] == [network]
+    assert (registry.folder(network) / "weights").read_text() == "weights of first"
+    assert content_hash(network_files(tmp_path / "outputs", "first")) == network
+
+
+def test_before_the_first_promotion_there_is_no_champion(tmp_path: Path) -> None:
+    assert Registry(tmp_path).champion() is None
+    assert Registry(tmp_path).entries() == []
+
+
+def test_an_entry_that_holds_leaves_the_pointer(tmp_path: Path) -> None:
+    network, registry = promote(tmp_path / "outputs", "first"), Registry(tmp_path / "outputs")
+    with registry.writing():
+        registry.append(entry_of(registry, "other", verdict="HOLD", reason="not shown", after=network))
+    assert registry.champion() == Champion(network, 1)
+    assert [entry.verdict for entry in registry.entries()] == ["PROMOTE", "HOLD"]
+
+
+def test_the_same_files_are_the_same_network(tmp_path: Path) -> None:
+    assert promote(tmp_path / "outputs", "first") == promote(tmp_path / "outputs", "first")
+    assert len(list((tmp_path / "outputs/registry/networks").iterdir())) == 1
+
+
+@pytest.mark.parametrize("file", ["weights", "manifest.json"])
+def test_a_changed_file_is_noticed(tmp_path: Path, file: str) -> None:
+    network, registry = promote(tmp_path / "outputs", "first"), Registry(tmp_path / "outputs")
+    path = registry.folder(network) / file
+    path.chmod(0o644)
+    path.write_text(path.read_text().replace("weights", "wights"))
+    with pytest.raises(DataError, match="manifest|changed"):
+        registry.verify(network)
+
+
+def test_a_missing_file_is_noticed(tmp_path: Path) -> None:
+    network, registry = promote(tmp_path / "outputs", "first"), Registry(tmp_path / "outputs")
+    (registry.folder(network) / "weights").unlink()
+    with pytest.raises(DataError, match="found no file"):
+        registry.verify(network)
+
+
+def test_a_damaged_line_of_the_ledger_is_named(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        promote(tmp_path / "outputs", name)
+    ledger = tmp_path / "outputs/registry/promotions.jsonl"
+    ledger.write_text(ledger.read_text().replace("PROMOTE", "PROMOT", 1))
+    with pytest.raises(DataError, match="line 1"):
+        Registry(tmp_path / "outputs").entries()
+
+
+def test_half_a_line_is_no_entry_and_the_next_writer_drops_it(tmp_path: Path) -> None:
+    first, ledger = promote(tmp_path / "outputs", "first"), tmp_path / "outputs/registry/promotions.jsonl"
+    whole = ledger.read_bytes()
+    ledger.write_bytes(whole + whole[: len(whole) // 2])
+    assert [entry.network for entry in Registry(tmp_path / "outputs").entries()] == [first]
+    second = promote(tmp_path / "outputs", "second")
+    assert [entry.network for entry in Registry(tmp_path / "outputs").entries()] == [first, second]
+
+
+@pytest.mark.parametrize("content", [None, "{", '{"network": 1}'])
+def test_a_lost_or_damaged_pointer_is_restored_from_the_ledger(tmp_path: Path, content: str | None) -> None:
+    network, pointer = promote(tmp_path / "outputs", "first"), tmp_path / "outputs/registry/champion.json"
+    pointer.unlink()
+    if content:
+        pointer.write_text(content)
+    registry = Registry(tmp_path / "outputs")
+    with registry.writing():
+        assert registry.champion() == Champion(network, 1)
+
+
+def test_a_kill_before_any_change_leaves_the_old_champion_or_the_new_one(tmp_path: Path) -> None:
+    promote(tmp_path / "unbroken" / "outputs", "first")
+    unbroken = run_killed(tmp_path / "unbroken" / "outputs", "second", 0)
+    assert unbroken.returncode == 0, unbroken.stderr
+    assert int(unbroken.stdout) >= 12
+    for change in range(1, int(unbroken.stdout) + 1):
+        outputs = tmp_path / str(change) / "outputs"
+        outputs.mkdir(parents=True)
+        first, second = promote(outputs, "first"), content_hash(network_files(outputs, "second"))
+        assert run_killed(outputs, "second", change).returncode == -signal.SIGKILL
+        registry = Registry(outputs)
+        champion = registry.champion()
+        assert champion in (Champion(first, 1), Champion(second, 2)), change
+        registry.verify(champion.network)
+        with registry.writing():
+            whole = [path for path in (outputs / "registry").rglob("*") if not path.name.startswith(".")]
+            assert len([*(outputs / "registry").rglob("*")]) == len(whole), change
+            after = registry.champion()
+        assert after is not None
+        assert after.entry == len(registry.entries()), change
+        promote(outputs, "third")
+        assert [entry.number for entry in registry.entries()] == [*range(1, after.entry + 2)]
+
+
+def test_a_first_promotion_that_is_killed_leaves_a_registry_that_can_be_used(tmp_path: Path) -> None:
+    changes = int(run_killed(tmp_path / "unbroken" / "outputs", "first", 0).stdout)
+    assert changes >= 8
+    for change in (1, changes // 2, changes):
+        outputs = tmp_path / str(change) / "outputs"
+        outputs.mkdir(parents=True)
+        run_killed(outputs, "first", change)
+        network = promote(outputs, "first")
+        assert Registry(outputs).champion() is not None
+        assert Registry(outputs).entries()[-1].network == network
+
+
+def test_concurrent_promotions_lose_nothing(tmp_path: Path) -> None:
+    outputs = tmp_path / "outputs"
+    outputs.mkdir()
+    code = (
+        "import sys; from pathlib import Path; from tests.tasks.storage.test_registry import promote\n"
+        "for number in range(5): promote(Path(sys.argv[1]), f'{sys.argv[2]}-{number}')"
+    )
+    environment = os.environ | {"PYTHONPATH": "."}
+    writers = [
+        subprocess.Popen([sys.executable, "-c", code, str(outputs), name], env=environment) for name in ("a", "b", "c")
+    ]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    registry = Registry(outputs)
+    entries = registry.entries()
+    assert [entry.number for entry in entries] == list(range(1, 16))
+    assert len({entry.network for entry in entries}) == 15
+    assert all(later.before == earlier.after for earlier, later in itertools.pairwise(entries))
+    assert registry.champion() == Champion(entries[-1].network, 15)
+
+
+def test_the_ledger_is_one_json_object_a_line(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        promote(tmp_path / "outputs", name)
+    lines = (tmp_path / "outputs/registry/promotions.jsonl").read_text().splitlines()
+    assert [json.loads(line)["number"] for line in lines] == [1, 2]

@@ -1,0 +1,51 @@
+"""Drift of a small trained network's texts."""
+
+import numpy as np
+import pytest
+
+from tasks.data.parquet import read_column, read_tokens
+from tasks.drift import check_drift
+from tasks.job import Job
+from tasks.models.spec import TrainingPlan, preset
+from tasks.results.data import Dataset
+from tasks.results.drift import Drift
+from tasks.results.errors import DataError
+from tasks.train import train
+
+
+@pytest.fixture(scope="module")
+def module_dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Many short reviews: enough for draws."""
+    from tasks.data.imdb_npz import write_imdb_npz
+    from tasks.prepare import prepare
+    from tasks.results.data import Source
+    from tests.conftest import random_reviews
+
+    folder = tmp_path_factory.mktemp("data")
+    path = folder / "imdb.npz"
+    write_imdb_npz(path, random_reviews(600), random_reviews(200, seed=1))
+    return prepare.keep(Source("file", path, "0" * 64, str(path)), 50, 30, None, folder)
+
+
+def drift_of(dataset: Dataset, tokens: np.ndarray, lengths: np.ndarray) -> Drift:
+    job = Job(preset("simple_rnn", 4, 4, 0.0), TrainingPlan(1, 32, 0.01, 0.25), dataset, 1, dataset.folder / "models")
+    return check_drift(train.keep(job).folder, dataset.train.path, tokens, lengths)
+
+
+def test_test_reviews_of_the_same_kind_do_not_alarm(module_dataset: Dataset) -> None:
+    test = module_dataset.test.path
+    drift = drift_of(module_dataset, read_tokens(test), read_column(test, "length"))
+    assert not drift.alarms
+    assert (drift.texts, drift.compared, drift.training) == (200, 200, 600)
+
+
+def test_other_words_alarm_and_are_listed(module_dataset: Dataset) -> None:
+    tokens = np.full((50, 30), 7, np.uint8)
+    drift = drift_of(module_dataset, tokens, np.full(50, 30))
+    assert {figure.name for figure in drift.figures if figure.alarms} >= {"words", "lengths", "domain classifier"}
+    assert drift.telling[0].new == 1.0
+
+
+def test_a_few_texts_are_refused(module_dataset: Dataset) -> None:
+    with pytest.raises(DataError, match="found 3 texts, expected at least 20"):
+        drift_of(module_dataset, np.ones((3, 30), np.uint8), np.ones(3, int))

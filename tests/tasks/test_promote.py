@@ -1,0 +1,257 @@
+"""Promotions of small trained networks, from the run's files to the ledger."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks.data.parquet import read_tokens
+from tasks.evaluate import evaluate
+from tasks.job import Job
+from tasks.models.saved import SavedNetwork
+from tasks.models.spec import TrainingPlan, preset
+from tasks.prepare import prepare
+from tasks.promote import TEST, find_candidate, promote, rollback
+from tasks.results.data import Dataset, Source
+from tasks.results.errors import DataError
+from tasks.results.promotion import CardFacts, Entry, GateLimits
+from tasks.results.training import Branch
+from tasks.storage.finished_run import FinishedRun, read_run
+from tasks.storage.registry import Champion, Registry
+from tasks.train import train
+
+EASY = GateLimits(floor=0.0, margin=0.0)
+
+
+def train_run(dataset: Dataset, outputs: Path, name: str, *seeds: int, epochs: int = 2, units: int = 6) -> FinishedRun:
+    """A run of small LSTMs."""
+    jobs = [
+        Job(preset("lstm", units, 5, 0.0), TrainingPlan(epochs, 16, 0.01, 0.25), dataset, seed, outputs / "models")
+        for seed in seeds
+    ]
+    branches = [train.keep(job) for job in jobs]
+    for job, branch in zip(jobs, branches, strict=True):
+        evaluate.keep(job, branch)
+    (outputs / "runs" / name).mkdir(parents=True, exist_ok=True)
+    return FinishedRun(name, dataset, tuple(branches), {"seed": list(seeds)})
+
+
+def card(facts: CardFacts) -> str:
+    """A short model card."""
+    return f"{facts.label} {facts.scores.accuracy}"
+
+
+def promote_run(outputs: Path, run: FinishedRun, limits: GateLimits = EASY) -> Entry:
+    """Promote a run's best network."""
+    return promote(outputs, find_candidate(run, None), limits, card)
+
+
+def always(branch: Branch, dataset: Dataset, answer: float) -> None:
+    """Give a network's predictions, by its output's bias, one sign for all reviews."""
+    import keras
+
+    path = branch.folder / "best.keras"
+    model = keras.models.load_model(path)
+    weights = model.get_weights()
+    weights[-2][:], weights[-1][:] = 0.0, answer
+    model.set_weights(weights)
+    model.save(path)
+    predictions = branch.folder / "predictions.parquet"
+    frame = pd.read_parquet(predictions)
+    frame["probability_best"] = SavedNetwork.read(branch.folder).predict(read_tokens(dataset.test.path)).probabilities
+    frame.to_parquet(predictions)
+
+
+def whole(run: FinishedRun) -> FinishedRun:
+    """The run after its files were changed on purpose."""
+    from tasks.storage.files import sha256_of_file
+
+    branches = [
+        replace(branch, digests={name: sha256_of_file(branch.folder / name) for name in branch.digests})
+        for branch in run.branches
+    ]
+    return replace(run, branches=tuple(branches))
+
+
+@pytest.fixture
+def unbalanced(npz: Path, tmp_path: Path) -> Dataset:
+    """A dataset with three positive test reviews of four: one answer for all is right in 75 %, or in 25 %."""
+    from tasks.data.imdb_npz import write_imdb_npz
+    from tests.conftest import make_reviews, random_reviews
+
+    random = np.random.default_rng(5)
+    lists = [random.integers(1, 60, random.integers(1, 40)).tolist() for _ in range(200)]
+    path = npz.with_name("unbalanced.npz")
+    write_imdb_npz(path, random_reviews(120), make_reviews(lists, [int(row % 4 > 0) for row in range(200)]))
+    return prepare.keep(Source("file", path, "1" * 64, str(path)), 50, 30, None, tmp_path / "data")
+
+
+def test_a_better_candidate_replaces_the_champion_and_rollback_restores_it(unbalanced: Dataset, tmp_path: Path) -> None:
+    outputs = tmp_path / "outputs"
+    runs = [train_run(unbalanced, outputs, f"run{seed}", seed) for seed in (1, 2)]
+    for run, answer in zip(runs, (-1.0, 1.0), strict=True):
+        always(run.branches[0], unbalanced, answer)
+    runs = [whole(run) for run in runs]
+    entries = [promote_run(outputs, run) for run in (runs[0], runs[1], runs[0])]
+    assert [(entry.verdict, entry.reason) for entry in entries] == [
+        ("PROMOTE", "first champion"),
+        ("PROMOTE", "better"),
+        ("REJECT", "worse"),
+    ]
+    test = entries[1].gate.test
+    assert test is not None
+    assert (test.b, test.c, test.look) == (150, 50, 2)
+    assert test.difference.value == pytest.approx(0.5)
+    assert (entries[2].before, entries[2].after) == (entries[1].network, entries[1].network)
+    assert (outputs / "promoted").resolve().name == "run2"
+
+    restored = rollback(outputs, None)
+    assert (restored.action, restored.after, restored.before) == ("rollback", entries[0].network, entries[1].network)
+    assert restored.difference_of_predictions == 0.0
+    registry = Registry(outputs)
+    assert registry.champion() == Champion(entries[0].network, 4)
+    assert [entry.number for entry in registry.entries()] == [1, 2, 3, 4]
+    assert registry.entries() == [*entries, restored]
+    assert (outputs / "promoted").resolve().name == "run1"
+    folder = registry.folder(restored.network)
+    now = SavedNetwork.read(folder).predict(read_tokens(folder / TEST)).probabilities
+    stored = pd.read_parquet(runs[0].branches[0].folder / "predictions.parquet")["probability_best"]
+    assert now.tolist() == stored.tolist()
+    assert rollback(outputs, 2).after == entries[1].network
+
+
+def test_the_champion_reads_the_same_reviews_in_its_own_tokens_and_order(
+    dataset: Dataset, source: Source, tmp_path: Path
+) -> None:
+    other = prepare.keep(source, 40, 20, None, tmp_path / "data")
+    outputs = tmp_path / "outputs"
+    first = train_run(dataset, outputs, "run1", 1)
+    promote_run(outputs, first)
+    second = train_run(other, outputs, "run2", 1)
+    entry = promote_run(outputs, second)
+    assert entry.gate is not None
+    assert entry.gate.test is not None
+    right = [
+        (frame["probability_best"] > 0.5) == frame["label"]
+        for frame in (pd.read_parquet(run.branches[0].folder / "predictions.parquet") for run in (second, first))
+    ]
+    assert entry.gate.test.b == int((right[0] & ~right[1]).sum())
+    assert entry.gate.test.c == int((~right[0] & right[1]).sum())
+    assert entry.gate.candidate_cost.words_per_second > 0
+
+
+def test_other_test_reviews_are_refused(dataset: Dataset, source: Source, tmp_path: Path) -> None:
+    outputs = tmp_path / "outputs"
+    promote_run(outputs, train_run(dataset, outputs, "run1", 1))
+    fewer = prepare.keep(source, 50, 30, 40, tmp_path / "data")
+    with pytest.raises(DataError, match="candidate has 40, the champion 60, and 40 are the same"):
+        promote_run(outputs, train_run(fewer, outputs, "run2", 1))
+    assert len(Registry(outputs).entries()) == 1
+
+
+def test_the_champion_itself_is_held_and_is_no_look(unbalanced: Dataset, tmp_path: Path) -> None:
+    runs = [train_run(unbalanced, tmp_path, f"run{seed}", seed) for seed in (1, 2, 3)]
+    for run, answer in zip(runs, (-1.0, -1.0, 1.0), strict=True):
+        always(run.branches[0], unbalanced, answer)
+    champion, equal, other = (whole(run) for run in runs)
+    limits = replace(EASY, margin=1.0)
+    entries = [promote_run(tmp_path, run, limits) for run in (champion, champion, equal, other, other)]
+    assert entries[1].reason == "already champion"
+    assert entries[3].reason == "less than the margin"
+    looks = [entry.gate.test.look for entry in entries[1:] if entry.gate and entry.gate.test]
+    assert looks == [2, 2, 2, 3]
+
+
+def test_the_candidate_is_the_best_by_validation(dataset: Dataset, tmp_path: Path) -> None:
+    run = train_run(dataset, tmp_path, "run", 1, 2, 3)
+    best = max(run.branches, key=lambda branch: max(epoch.val_accuracy for epoch in branch.history))
+    assert find_candidate(run, None).branch == best
+    assert find_candidate(run, "lstm").branch == best
+    with pytest.raises(DataError, match="found the networks lstm, no gru"):
+        find_candidate(run, "gru")
+
+
+def test_a_candidate_whose_files_were_changed_is_refused(dataset: Dataset, tmp_path: Path) -> None:
+    run = train_run(dataset, tmp_path, "run", 1)
+    always(run.branches[0], dataset, 1.0)
+    with pytest.raises(DataError, match="changed; train lstm seed 1 again"):
+        find_candidate(run, None)
+
+
+def test_a_first_candidate_below_the_floor_leaves_no_champion(dataset: Dataset, tmp_path: Path) -> None:
+    entry = promote_run(tmp_path, train_run(dataset, tmp_path, "run", 1), GateLimits(floor=1.0))
+    assert (entry.verdict, entry.after) == ("REJECT", None)
+    assert Registry(tmp_path).champion() is None
+
+
+def test_rollback_needs_an_earlier_champion(dataset: Dataset, tmp_path: Path) -> None:
+    promote_run(tmp_path, train_run(dataset, tmp_path, "run", 1))
+    with pytest.raises(DataError, match="found 1 promotions, expected two"):
+        rollback(tmp_path, None)
+    with pytest.raises(DataError, match="entry 7 made no champion; choose one of 1"):
+        rollback(tmp_path, 7)
+    with pytest.raises(DataError, match="is the champion already"):
+        rollback(tmp_path, 1)
+
+
+@pytest.mark.parametrize("file", ["best.keras", "predictions.parquet", TEST])
+def test_rollback_to_a_changed_network_leaves_the_champion(unbalanced: Dataset, tmp_path: Path, file: str) -> None:
+    runs = [train_run(unbalanced, tmp_path, f"run{seed}", seed) for seed in (1, 2)]
+    for run, answer in zip(runs, (-1.0, 1.0), strict=True):
+        always(run.branches[0], unbalanced, answer)
+    first, second = (promote_run(tmp_path, whole(run)) for run in runs)
+    path = Registry(tmp_path).folder(first.network) / file
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(DataError, match=f"{file}: found"):
+        rollback(tmp_path, None)
+    assert Registry(tmp_path).champion() == Champion(second.network, 2)
+
+
+def test_rollback_to_a_network_that_answers_otherwise_leaves_the_champion(unbalanced: Dataset, tmp_path: Path) -> None:
+    runs = [train_run(unbalanced, tmp_path, f"run{seed}", seed) for seed in (1, 2)]
+    for run, answer in zip(runs, (-1.0, 1.0), strict=True):
+        always(run.branches[0], unbalanced, answer)
+    predictions = runs[0].branches[0].folder / "predictions.parquet"
+    frame = pd.read_parquet(predictions)
+    frame["probability_best"] += 2e-5
+    frame.to_parquet(predictions)
+    _, second = (promote_run(tmp_path, whole(run)) for run in runs)
+    with pytest.raises(DataError, match="predictions differ from the stored ones by 2"):
+        rollback(tmp_path, None)
+    assert Registry(tmp_path).champion() == Champion(second.network, 2)
+
+
+def test_a_run_is_read_from_its_metrics(dataset: Dataset, tmp_path: Path) -> None:
+    run = train_run(dataset, tmp_path, "run", 1)
+    values = {"dataset": asdict(run.dataset), "branches": [asdict(b) for b in run.branches], "settings": run.settings}
+    (tmp_path / "runs" / "run" / "metrics.json").write_text(json.dumps(values, default=str))
+    assert read_run(tmp_path / "runs" / "run") == run
+    (tmp_path / "runs" / "run" / "metrics.json").write_text("{}")
+    with pytest.raises(DataError, match="no readable description of a run"):
+        read_run(tmp_path / "runs" / "run")
+
+
+def test_the_registry_holds_the_card_and_what_a_later_candidate_is_held_against(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    entry = promote_run(tmp_path, train_run(dataset, tmp_path, "run", 1))
+    names = {path.name for path in Registry(tmp_path).folder(entry.network).iterdir()}
+    assert names == {
+        "best.keras",
+        "history.parquet",
+        "last.keras",
+        "manifest.json",
+        "model-card.md",
+        "network.json",
+        "predictions.parquet",
+        "record.json",
+        "test.parquet",
+        "test_digests.parquet",
+        "train.parquet",
+        "vocabulary.json",
+    }
+    assert (Registry(tmp_path).folder(entry.network) / "model-card.md").read_text().startswith("lstm seed 1")
