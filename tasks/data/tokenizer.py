@@ -29,7 +29,7 @@ from tasks.data.reviews import Reviews
 from tasks.data.vocabulary import UNKNOWN_WORD, read_word_index
 from tasks.results.errors import DataError
 
-SEPARATORS = "!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n"
+SEPARATORS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 SPACE = ord(" ")
 
 
