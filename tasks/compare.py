@@ -44,7 +44,7 @@ def compare(run: RunDescription, dataset: Dataset, study: Study) -> Comparison:
         branches=tuple(study.branches),
         evaluations=tuple(study.evaluations),
         explanations=tuple(study.explanations),
-        evidence=gather(dataset, study.evaluations, study.explanations, study.chosen),
+        evidence=gather(dataset, study.branches, study.evaluations, study.explanations, study.chosen),
         reproduction=reproduction(study.branches) if dataset.imdb else (),
         settings=run.settings,
         command=run.command,

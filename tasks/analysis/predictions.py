@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tasks.results.evaluation import Evaluation
+from tasks.results.evaluation import Evaluation, Point
 
 Probabilities = NDArray[np.floating]
 
 
 class Predictions(NamedTuple):
-    """Test predictions at the last epoch: `probabilities[model][seed]`, shape (reviews,), models best first."""
+    """Test predictions at one epoch: `probabilities[model][seed]`, shape (reviews,), models best first."""
 
     review_ids: NDArray[np.integer]
     labels: NDArray[np.integer]
@@ -41,21 +41,21 @@ class Predictions(NamedTuple):
         return value
 
 
-def read_predictions(evaluations: Sequence[Evaluation]) -> Predictions:
-    """The predictions files of all branches, whose rows are those of the test split."""
+def read_predictions(evaluations: Sequence[Evaluation], point: Point = "last") -> Predictions:
+    """The predictions files of all branches at the last or the best epoch; their rows are those of the test split."""
     frames = [pd.read_parquet(evaluation.predictions) for evaluation in evaluations]
-    probabilities: dict[str, dict[int, Probabilities]] = {name: {} for name in _best_first(evaluations)}
+    probabilities: dict[str, dict[int, Probabilities]] = {name: {} for name in _best_first(evaluations, point)}
     for evaluation, frame in zip(evaluations, frames, strict=True):
-        probabilities[evaluation.name][evaluation.seed] = frame["probability_last"].to_numpy()
+        probabilities[evaluation.name][evaluation.seed] = frame[f"probability_{point}"].to_numpy()
     reviews = frames[0]
     return Predictions(
         reviews["review_id"].to_numpy(), reviews["label"].to_numpy(), reviews["length"].to_numpy(), probabilities
     )
 
 
-def _best_first(evaluations: Sequence[Evaluation]) -> list[str]:
+def _best_first(evaluations: Sequence[Evaluation], point: Point) -> list[str]:
     """Names of the models by mean accuracy over their seeds."""
     accuracies: dict[str, list[float]] = {}
     for evaluation in evaluations:
-        accuracies.setdefault(evaluation.name, []).append(evaluation.last.accuracy)
+        accuracies.setdefault(evaluation.name, []).append(evaluation.at(point).accuracy)
     return sorted(accuracies, key=lambda name: -float(np.mean(accuracies[name])))

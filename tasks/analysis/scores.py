@@ -28,8 +28,6 @@ def score(labels: NDArray[np.integer], probabilities: NDArray[np.floating], poin
     accuracy, area = proportion(int((predicted == labels).sum()), len(labels)), auc(labels, p)
     (tn, fp), (fn, tp) = metrics.confusion_matrix(labels, predicted, labels=[0, 1]).tolist()
     calibration = reliability(labels, p)
-    false_rate, true_rate, _ = metrics.roc_curve(labels, p)
-    precisions, recalls, _ = metrics.precision_recall_curve(labels, p)
     return Scores(
         point=point,
         epoch=epoch,
@@ -45,11 +43,25 @@ def score(labels: NDArray[np.integer], probabilities: NDArray[np.floating], poin
         auc_low=area.low,
         auc_high=area.high,
         confusion=Confusion(Predicted(tn, fp), Predicted(fn, tp)),
-        roc=_on_grid(false_rate, true_rate),
-        precision_recall=_on_grid(recalls[::-1], precisions[::-1]),
+        roc=_roc(labels, p),
+        precision_recall=_precision_recall(labels, p),
         reliability=calibration.bins,
         calibration_error=calibration.error,
     )
+
+
+def _roc(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> Curve:
+    from sklearn.metrics import roc_curve
+
+    false_positive_rate, true_positive_rate, _ = roc_curve(labels, probabilities)
+    return _on_grid(false_positive_rate, true_positive_rate)
+
+
+def _precision_recall(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> Curve:
+    from sklearn.metrics import precision_recall_curve
+
+    precision, recall, _ = precision_recall_curve(labels, probabilities)
+    return _on_grid(recall[::-1], precision[::-1])
 
 
 def _on_grid(x: NDArray[np.floating], y: NDArray[np.floating]) -> Curve:

@@ -14,6 +14,7 @@ from tasks.results.evaluation import Estimate, Reliability, Threshold
 from tasks.results.evidence import SeedTest
 
 RESAMPLES = 1_000
+SMALLEST_P = float(np.finfo(np.float64).tiny)  # A p-value is never 0.
 CALIBRATION_BINS = 10
 Labels = NDArray[np.integer]
 Probabilities = NDArray[np.floating]
@@ -87,7 +88,7 @@ def mcnemar(first_right: Flags, second_right: Flags, seed: int) -> SeedTest:
     both = int((first_right & second_right).sum())
     only_first, only_second = int((first_right & ~second_right).sum()), int((~first_right & second_right).sum())
     total, discordant = len(first_right), only_first + only_second
-    p = float(binomtest(only_first, discordant, 0.5).pvalue) if discordant else 1.0
+    p = max(float(binomtest(only_first, discordant, 0.5).pvalue), SMALLEST_P) if discordant else 1.0
     b, c, n = only_first + 0.5, only_second + 0.5, total + 2
     centre = (b - c) / n
     half = 1.959964 * math.sqrt(b + c - (b - c) ** 2 / n) / n
@@ -100,30 +101,6 @@ def mcnemar(first_right: Flags, second_right: Flags, seed: int) -> SeedTest:
         difference=Estimate((only_first - only_second) / total, centre - half, centre + half),
         p=p,
     )
-
-
-def mean_difference(first: Sequence[float], second: Sequence[float]) -> Difference:
-    """Mean of first - second over seeds with its 95 % interval, and p: Student's paired t-test. Two pairs or more."""
-    from scipy.stats import ttest_rel
-
-    differences = np.subtract(first, second)
-    mean_value = float(np.mean(differences))
-    if np.ptp(differences) < 1e-12:  # No spread, no t.
-        return Difference(Estimate(mean_value, mean_value, mean_value), 1.0 if abs(mean_value) < 1e-12 else 0.0)
-    test = ttest_rel(first, second)
-    interval = test.confidence_interval(0.95)
-    return Difference(Estimate(mean_value, float(interval.low), float(interval.high)), float(test.pvalue))
-
-
-def mean(values: Sequence[float]) -> Estimate:
-    """Mean with its 95 % t-interval over seeds; a single value is its own lower and upper bound."""
-    if len(values) < 2:
-        return Estimate(values[0], values[0], values[0])
-    from scipy.stats import t
-
-    value = float(np.mean(values))
-    half = float(t.ppf(0.975, len(values) - 1)) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    return Estimate(value, value - half, value + half)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

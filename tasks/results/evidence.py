@@ -6,9 +6,11 @@ The words for them are in `artifacts.wording`.
 from dataclasses import dataclass
 from typing import Literal
 
-from tasks.results.evaluation import Estimate
+from tasks.results.evaluation import Estimate, Point
 
 # Why a review is read word by word. "Best" and "last" are the models with the best and the worst test accuracy.
+# What an interval covers: the test reviews that might have been; these and the seeds; or nothing but the values seen.
+Basis = Literal["reviews", "seeds_and_reviews", "range"]
 Reason = Literal["all_right_positive", "all_right_negative", "all_wrong", "only_best_right", "only_last_right", "long"]
 
 
@@ -64,23 +66,29 @@ class SeedTest:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two models compared: the first's test accuracy less the second's, over their seeds.
+    """Two models compared at one epoch of each network: the first's test accuracy less the second's.
 
-    With one seed, difference and p are those of the reviews (McNemar); with more, those of the seeds (paired t-test).
-    `p_holm` is p after Holm's correction for all pairs of the report.
+    Attributes:
+        first, second: their names.
+        seeds: McNemar's test of each seed that both were trained with.
+        difference: mean over seeds; with two seeds, between the lower and the higher one.
+        basis: what the interval covers.
+        p: of no difference on that basis; None with two seeds.
+        p_holm: p after Holm's correction for all pairs.
     """
 
     first: str
     second: str
     seeds: tuple[SeedTest, ...]
     difference: Estimate
-    p: float
-    p_holm: float
+    basis: Basis
+    p: float | None
+    p_holm: float | None
 
     @property
     def is_different(self) -> bool:
         """Whether the difference is significant at 5 %, corrected for the number of pairs."""
-        return self.p_holm < 0.05
+        return self.p_holm is not None and self.p_holm < 0.05
 
     @property
     def seeds_ahead(self) -> int:
@@ -89,12 +97,37 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """The models at the last epoch of each network, or at the best validation epoch of each.
+
+    `ranking` holds groups of models, best first; a group's models cannot be told apart from its best one.
+    """
+
+    point: Point
+    pairs: tuple[Pair, ...]
+    ranking: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Overfitting:
+    """A model at its best validation epoch and at the last one, mean over seeds; losses in nats."""
+
+    best_epochs: tuple[int, ...]
+    last_epoch: int
+    validation_loss_best: float
+    validation_loss_last: float
+    test_accuracy_best: float
+    test_accuracy_last: float
+
+
+@dataclass(frozen=True)
 class ModelSummary:
-    """A model over its seeds: mean test accuracy at the last epoch with its interval, standard deviation, mean AUC."""
+    """A model over its seeds at the last epoch: mean test accuracy with its interval, standard deviation, mean AUC."""
 
     name: str
     seeds: int
     accuracy: Estimate
+    basis: Basis
     deviation: float | None
     auc: float
 
@@ -148,11 +181,22 @@ class Contrast:
 class Evidence:
     """What the report says beyond the scores of single branches. Models by name, best first.
 
-    `contrast` is None where one model was trained alone.
+    Attributes:
+        models: at the last epoch.
+        pairs: at the last epoch, as in the tutorial.
+        ranking: at the last epoch.
+        kept: the networks that one would keep, those of the best validation epochs.
+        overfitting: by model, what lies between the two.
+        chance: accuracy of always giving the more frequent label.
+        contrast: None where one model was trained alone.
     """
 
     models: tuple[ModelSummary, ...]
     pairs: tuple[Pair, ...]
+    ranking: tuple[tuple[str, ...], ...]
+    kept: Verdict
+    overfitting: dict[str, Overfitting]
+    chance: float
     contrast: Contrast | None
     lengths: dict[str, tuple[LengthBin, ...]]
     traces: tuple[Trace, ...]

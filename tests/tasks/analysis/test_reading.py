@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -44,11 +42,3 @@ def test_reach_counts_back_from_the_end_and_leaves_padding_out(learner: KerasLea
 
 def test_the_longest_reviews_show_the_reach() -> None:
     assert longest_reviews(np.array([3, 9, 5, 12]), 8).tolist() == [1, 3, 2, 0]
-
-
-def test_the_first_step_below_a_hundredth() -> None:
-    from tasks.results.evaluation import Reach
-
-    found = Reach((0, 5, 10), (1, 1, 1), (1.0, 0.5, 0.009), (1, 1, 1), 2)
-    assert found.hundredth == 10
-    assert replace(found, median=(1.0, 0.5, 0.1)).hundredth is None

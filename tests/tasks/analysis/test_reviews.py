@@ -1,0 +1,76 @@
+import numpy as np
+import pandas as pd
+
+from tasks.analysis.predictions import Predictions, read_predictions
+from tasks.analysis.reviews import Reader, choose_reviews, disagreements, mistakes, traces
+from tasks.data.parquet import read_column
+from tasks.results.data import Dataset
+from tasks.results.evaluation import Evaluation, Explanation, Reach
+from tasks.results.evidence import Chosen
+
+
+def test_mistakes_are_the_most_confident_errors(evaluations: list[Evaluation], predictions: Predictions) -> None:
+    frame = pd.read_parquet(evaluations[0].predictions)
+    distance = (frame["probability_last"] - frame["label"]).abs()
+    expected = distance[distance > 0.5].sort_values(ascending=False).index[:20].tolist()
+    assert mistakes(predictions, "simple_rnn") == expected
+
+
+def test_disagreements_are_on_two_sides_farthest_apart_first(predictions: Predictions) -> None:
+    lstm, simple_rnn = predictions.first_seed().values()
+    rows = disagreements(predictions)
+    assert len(rows) == 10
+    assert all((lstm[row] > 0.5) != (simple_rnn[row] > 0.5) for row in rows)
+    assert (np.diff(np.abs(lstm[rows] - simple_rnn[rows])) <= 0).all()
+
+
+def test_six_reviews_of_six_kinds_are_chosen(evaluations: list[Evaluation], predictions: Predictions) -> None:
+    chosen = choose_reviews(evaluations)
+    assert [review.reason for review in chosen] == [
+        "all_right_positive", "all_right_negative", "all_wrong", "only_best_right", "only_last_right", "long",
+    ]  # fmt: skip
+    rows = [review.row for review in chosen]
+    assert len(set(rows)) == 6
+    lstm, simple_rnn = (predictions.right(name, 1) for name in ("lstm", "simple_rnn"))
+    assert [(bool(lstm[row]), bool(simple_rnn[row])) for row in rows[:5]] == [
+        (True, True), (True, True), (False, False), (True, False), (False, True),
+    ]  # fmt: skip
+    assert predictions.labels[rows[:2]].tolist() == [1, 0]
+    assert predictions.lengths[rows[5]] >= np.quantile(predictions.lengths, 0.95)
+
+
+def test_a_model_alone_disagrees_with_nothing(evaluations: list[Evaluation]) -> None:
+    alone = evaluations[:1]
+    assert disagreements(read_predictions(alone)) == []
+    assert [review.reason for review in choose_reviews(alone)] == [
+        "all_right_positive", "all_right_negative", "all_wrong", "long",
+    ]  # fmt: skip
+
+
+def predictions_on(dataset: Dataset) -> Predictions:
+    """A model with two seeds on the test reviews of a dataset."""
+    labels = read_column(dataset.test.path, "label")
+    probabilities = {"lstm": {1: np.full(len(labels), 0.123456), 2: np.full(len(labels), 0.9)}}
+    columns = (read_column(dataset.test.path, name) for name in ("review_id", "label", "length"))
+    return Predictions(*columns, probabilities)
+
+
+def test_a_row_becomes_text(dataset: Dataset) -> None:
+    predictions = predictions_on(dataset)
+    review = Reader(dataset, predictions).text(3)
+    assert (review.review_id, review.label) == (predictions.review_ids[3], predictions.labels[3])
+    # Without a word index a word is shown as its token; the start token has none.
+    assert len(review.words) == min(predictions.lengths[3] - 1, dataset.max_length)
+    assert review.words[0].startswith("⟨")
+    assert review.probabilities == {"lstm": 0.1235}
+
+
+def test_a_trace_has_a_probability_for_each_word(dataset: Dataset) -> None:
+    reader = Reader(dataset, predictions_on(dataset))
+    words = len(reader.text(3).words)
+    line = tuple(number / 100 for number in range(words + 1))  # The start token comes first.
+    first = Explanation("lstm", 1, (), 0, Reach((0,), (1.0,), (1.0,), (1.0,), 1), (line,), 0.0)
+    second = Explanation("lstm", 2, (), 0, first.reach, ((0.5,) * (words + 1),), 0.0)
+    (trace,) = traces(reader, [first, second], [Chosen(3, "long")])
+    assert trace.lines == {"lstm": line[1:]}
+    assert trace.reason == "long"

@@ -1,0 +1,16 @@
+from dataclasses import replace
+
+import pytest
+
+from tests.artifacts import examples
+
+
+def test_a_branch_in_a_few_words() -> None:
+    branch = examples.branch("lstm", 3)
+    assert branch.title == "2 epochs, validation accuracy 0.8000"
+    assert replace(branch, history=branch.history[:1]).title == "1 epoch, validation accuracy 0.8500"
+    assert (branch.label, branch.stem) == ("lstm seed 3", "lstm-seed3")
+
+
+def test_training_takes_the_time_of_its_epochs() -> None:
+    assert examples.branch("lstm").train_seconds == pytest.approx(3.0)
