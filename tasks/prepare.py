@@ -15,7 +15,7 @@ from tasks.data.imdb_npz import read_imdb_npz
 from tasks.data.padding import keras_shuffles
 from tasks.data.parquet import schema, write_split
 from tasks.data.reviews import Reviews
-from tasks.data.texts.dataset import Cut, write_dataset
+from tasks.data.texts.dataset import Cut, SurveyedTexts, write_dataset
 from tasks.data.texts.inputs import inputs_of
 from tasks.data.texts.progress import progress
 from tasks.data.texts.word_counts import read_index
@@ -133,8 +133,8 @@ def _prepare_npz(folder: Path, path: Path, cut: Cut, metadata: dict[str, str]) -
 
     orders = keras_shuffles(len(train), len(test))
     with ThreadPoolExecutor(len(SPLITS)) as pool:
-        splits = pool.map(prepare_split, SPLITS, (train, test), orders)
-    return _Prepared(*splits, imdb=is_imdb(train, test))
+        train_split, test_split = pool.map(prepare_split, SPLITS, (train, test), orders)
+    return _Prepared(train_split, test_split, is_imdb(train, test))
 
 
 def _prepare_texts(
@@ -142,7 +142,8 @@ def _prepare_texts(
 ) -> _Prepared:
     inputs = inputs_of(data)
     with progress("encoding texts", inputs) as advance:
-        splits = write_dataset(folder, inputs, data, survey, tokenizer, cut, metadata, advance)
+        texts = SurveyedTexts(inputs, data, survey)
+        splits = write_dataset(folder, texts, tokenizer, cut, metadata, advance)
     return _Prepared(splits["train"], splits["test"], imdb=False)
 
 

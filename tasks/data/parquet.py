@@ -20,8 +20,9 @@ ROW_GROUP = 5_000
 def schema(vocabulary_size: int, max_length: int, metadata: Mapping[str, str]) -> pa.Schema:
     """Columns of a prepared split.
 
-    review_id int32 (place in the source file; of own texts, place in the order of their hashes), label uint8 (1 = positive), length int32 (tokens before truncation,
-    start token included), tokens fixed-size list of the smallest unsigned type.
+    review_id int32 (place in the source file; of own texts, place in the order of their hashes), label uint8
+    (1 = positive), length int32 (tokens before truncation, start token included), tokens fixed-size list of the
+    smallest unsigned type.
     """
     return pa.schema(
         [

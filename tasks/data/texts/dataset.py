@@ -73,11 +73,17 @@ class _Totals:
         self.skipped += encoded.skipped
 
 
+class SurveyedTexts(NamedTuple):
+    """Own texts after the first pass: the files, how to read them, and what was found."""
+
+    inputs: Sequence[Input]
+    data: TextData
+    survey: Survey
+
+
 def write_dataset(
     folder: Path,
-    inputs: Sequence[Input],
-    data: TextData,
-    survey: Survey,
+    texts: SurveyedTexts,
     tokenizer: Tokenizer,
     cut: Cut,
     metadata: Mapping[str, str],
@@ -87,9 +93,7 @@ def write_dataset(
 
     Args:
         folder: gets the two files, and for a while the encoded reviews.
-        inputs: what to read, as it was surveyed.
-        data: how to read it.
-        survey: what the first pass found.
+        texts: what to read.
         tokenizer: turns words into ranks.
         cut: how reviews are cut.
         metadata: of the Parquet files.
@@ -98,17 +102,18 @@ def write_dataset(
     Raises:
         DataError: the files have changed since the survey.
     """
-    if files_digest(inputs) != survey.files_sha256:
-        raise DataError(f"{data.title}: the files have changed since they were surveyed; run the same command again")
+    if files_digest(texts.inputs) != texts.survey.files_sha256:
+        raise DataError(
+            f"{texts.data.title}: the files have changed since they were surveyed; run the same command again"
+        )
     totals = {part: _Totals() for part in PARTS}
-    pieces = _pieces(inputs, data, survey, advance)
+    counts = {TRAIN: texts.survey.train, TEST: texts.survey.test}
     with ExitStack() as stack:
-        counts = {TRAIN: survey.train, TEST: survey.test}
         spills = {
             part: stack.enter_context(Spill(folder / f"{name}-spill", min(counts[part], cut.reviews or counts[part])))
             for part, name in PARTS.items()
         }
-        for both in in_order(partial(_encode, tokenizer=tokenizer, cut=cut), pieces):
+        for both in in_order(partial(_encode, tokenizer=tokenizer, cut=cut), _pieces(texts, advance)):
             for encoded in both:
                 spills[encoded.part].add(encoded.places, encoded.columns)
                 totals[encoded.part].add(encoded)
@@ -118,24 +123,23 @@ def write_dataset(
         }
 
 
-def _pieces(
-    inputs: Sequence[Input], data: TextData, survey: Survey, advance: Callable[[int], None]
-) -> Iterator[_Piece]:
+def _pieces(texts: SurveyedTexts, advance: Callable[[int], None]) -> Iterator[_Piece]:
     """The batches with what the survey says of them.
 
     Raises:
         DataError: the files hold another number of reviews than the survey.
     """
-    table = pq.read_table(survey.reviews)
+    table = pq.read_table(texts.survey.reviews)
     parts, places, labels = (table[name].to_numpy() for name in ("part", "place", "label"))
     start = 0
-    for _, batch in read_batches(inputs, data):
+    for _, batch in read_batches(texts.inputs, texts.data):
         advance(batch.texts.nbytes)
         rows = slice(start, start + len(batch))
         start += len(batch)
         yield _Piece(batch.texts[: len(parts[rows])], parts[rows], places[rows], labels[rows])
     if start != len(parts):
-        raise DataError(f"{data.title}: {start} reviews found, {len(parts)} in the first pass; the files have changed")
+        found = f"{start} reviews found, {len(parts)} in the first pass"
+        raise DataError(f"{texts.data.title}: {found}; the files have changed")
 
 
 def _encode(piece: _Piece, tokenizer: Tokenizer, cut: Cut) -> list[_Encoded]:

@@ -1,4 +1,7 @@
-"""Texts in folders as the raw IMDB reviews have them: `train/pos/0_9.txt`, `train/neg/…`, `test/…`; `unsup` is ignored."""
+"""Texts in folders as the raw IMDB reviews have them: `train/pos/0_9.txt`, `train/neg/…`, `test/…`.
+
+`train/unsup` is ignored: its reviews have no label.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,6 +1,5 @@
 """Which files `--data` and `--test-data` mean, and to which part of the data each belongs."""
 
-import glob
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -87,7 +86,7 @@ def _distinct(inputs: list[Input]) -> list[Input]:
 
 def _inputs(given: Path, option: str) -> Iterator[Input]:
     """What one path or pattern means."""
-    paths = [given] if given.exists() else sorted(map(Path, glob.glob(str(given), recursive=True)))
+    paths = [given] if given.exists() else _matches(given)
     if not paths:
         raise DataError(f"{option} {given}: no such file; give a path or a pattern of {KINDS}")
     for path in map(Path.resolve, paths):
@@ -98,6 +97,14 @@ def _inputs(given: Path, option: str) -> Iterator[Input]:
         else:
             kind = f"is of kind {path.suffix!r}" if path.suffix else "has no suffix"
             raise DataError(f"{option} {path}: the file {kind}; expected {KINDS}")
+
+
+def _matches(pattern: Path) -> list[Path]:
+    root = Path(pattern.anchor or ".")
+    try:
+        return sorted(root.glob(str(pattern.relative_to(pattern.anchor))))
+    except (ValueError, NotImplementedError):
+        return []
 
 
 def _test_inputs(given: Path) -> list[Input]:
@@ -118,6 +125,6 @@ def _folder(path: Path, option: str) -> Iterator[Input]:
         yield Input(path / "test", "test")
     else:
         raise DataError(
-            f"{option} {path}: neither train/pos and train/neg nor pos and neg in this folder; for the files in it give "
-            "a pattern, such as '*.csv' in quotes"
+            f"{option} {path}: neither train/pos and train/neg nor pos and neg in this folder; for the files in it "
+            "give a pattern, such as '*.csv' in quotes"
         )

@@ -48,7 +48,8 @@ class LabelReader:
                 f"{batch.place(wrong)}: the label is {_short(values, wrong)}; expected 0 or 1, false or true, neg or "
                 "pos, negative or positive; for two classes of other names, say which is positive (--positive VALUE)"
             )
-        return _VALUES[places.to_numpy()]
+        labels: NDArray[np.uint8] = _VALUES[places.to_numpy()]
+        return labels
 
     def _chosen(self, batch: TextBatch, values: pa.LargeStringArray) -> NDArray[np.uint8]:
         is_positive = pc.equal(values, self.positive)

@@ -11,7 +11,7 @@ from typing import TypeVar
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
-# What computes the pieces instead of threads: the executor of a cluster, say. Pieces and results are sent to it pickled.
+# What computes the pieces instead of threads: the executor of a cluster, say, to which pieces are sent pickled.
 _EXECUTOR: ContextVar[tuple[Executor, int] | None] = ContextVar("executor", default=None)
 
 

@@ -50,7 +50,7 @@ class Spill:
         table = pa.RecordBatch.from_arrays([pa.array(places), *encoded.columns], ["place", *encoded.schema.names])
         table = table.take(pa.array(order))
         bounds = np.searchsorted(places[order], np.arange(len(self._paths) + 1) * self._size)
-        for bucket in np.flatnonzero(np.diff(bounds)):
+        for bucket in np.flatnonzero(np.diff(bounds)).tolist():
             self._writer(bucket, table.schema).write_batch(
                 table.slice(bounds[bucket], bounds[bucket + 1] - bounds[bucket])
             )

@@ -132,8 +132,8 @@ def _check_parts(reviews: Reviews, data: TextData) -> None:
         if labels.min() == labels.max():
             kind = "positive" if labels[0] else "negative"
             raise DataError(
-                f"{data.title}: all {len(labels)} reviews of the {name} part are {kind}; expected both classes: {advice}, "
-                "or check --label-column and --positive"
+                f"{data.title}: all {len(labels)} reviews of the {name} part are {kind}, expected both classes; "
+                f"{advice}, or check --label-column and --positive"
             )
 
 

@@ -1,6 +1,7 @@
 import json
 import os
 import pickle
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,7 @@ def test_tokens_start_with_1_are_padded_and_cut_in_front_and_ranks_beyond_the_vo
 @given(st.lists(st.text(st.characters(codec="utf-8")), max_size=8))
 def test_any_text_is_split_as_the_rules_say(texts: list[str]) -> None:
     words, offsets = split_words(texts)
-    found = [words[start:end].to_pylist() for start, end in zip(offsets[:-1], offsets[1:], strict=True)]
+    found = [words[start:end].to_pylist() for start, end in pairwise(offsets)]
     assert found == [plainly(text) for text in texts]
 
 
@@ -87,7 +88,7 @@ def test_any_text_is_split_as_the_rules_say(texts: list[str]) -> None:
 @given(st.lists(st.text(st.sampled_from("aA '<>\t\n\r\0\x85\xa0É😀"), max_size=30), max_size=8))
 def test_spaces_control_characters_and_emoji_are_split_as_the_rules_say(texts: list[str]) -> None:
     words, offsets = split_words(texts)
-    found = [words[start:end].to_pylist() for start, end in zip(offsets[:-1], offsets[1:], strict=True)]
+    found = [words[start:end].to_pylist() for start, end in pairwise(offsets)]
     assert found == [plainly(text) for text in texts]
 
 
