@@ -41,7 +41,7 @@ def train_flow(settings: Settings = Settings()) -> Path:  # noqa: B008 -- frozen
     """Fetch and prepare the reviews, train the networks side by side, evaluate, explain, compare, report."""
     run = Run.begin(settings)
     data = run.settings.data
-    source = run.step(fetch, data.data, data.source, run.outputs / "cache")
+    source = run.step(fetch, data.given(), data.source, run.outputs / "cache")
     dataset = run.step(prepare, source, data.vocabulary_size, data.max_length, data.reviews, run.outputs / "data")
     run.tag(f"data:{dataset.title}", *(f"model:{spec.name}" for spec in run.settings.specs()))
     study = run.side_by_side(study_networks, plan_jobs(run, dataset))

@@ -1,10 +1,12 @@
 from pathlib import Path
 
 import pytest
+from cyclopts import CycloptsError
 from pydantic import ValidationError
 
-from flows.config import Settings
+from flows.config import Settings, setting_error
 from flows.main import app
+from tasks.results.texts import TextData
 
 
 def parse(line: str) -> Settings:
@@ -83,3 +85,33 @@ def test_every_setting_is_described() -> None:
     for section in Settings.model_fields.values():
         for name, field in section.annotation.model_fields.items():
             assert field.description, name
+
+
+def test_own_texts_may_be_several_files_with_options_of_their_own() -> None:
+    line = "--data a.csv b/*.parquet --test-share 0.3 --text-column review --positive spam --vocabulary imdb"
+    assert parse(line).data.given() == TextData(
+        (Path("a.csv"), Path("b/*.parquet")), (), "review", "label", "spam", 0.3, "imdb"
+    )
+    assert parse("--data aclImdb --test-data more").data.given() == TextData((Path("aclImdb"),), (Path("more"),))
+
+
+def test_an_npz_stays_a_path_and_settings_of_earlier_versions_are_read() -> None:
+    assert parse("--data imdb.npz").data.given() == Path("imdb.npz")
+    assert Settings.model_validate({"data": {"data": "imdb.npz"}}).data.given() == Path("imdb.npz")
+    assert Settings.model_validate({"data": {"data": None}}).data.given() is None
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("--test-share 0.3", "--test-share: found without texts"),
+        ("--data imdb.npz --positive spam", "--positive: found without texts"),
+        ("--data imdb.npz b.csv", "found 2 files with an .npz among them"),
+        ("--data a.csv --test-data b.csv --test-share 0.1", "--test-data and --test-share: found both"),
+        ("--data a.csv --test-share 1", "--test-share: found '1'; it should be less than 1"),
+    ],
+)
+def test_settings_of_own_texts_that_do_not_fit_are_refused(line: str, message: str) -> None:
+    with pytest.raises(CycloptsError) as caught:
+        parse(line)
+    assert message in setting_error(caught.value)
