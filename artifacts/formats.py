@@ -69,7 +69,7 @@ def listed(names: list[str]) -> str:
 TEXT = Format(str, lambda value: {"": str(value)}, is_number=False)
 COUNT = Format(lambda value: f"{value:,.0f}", lambda value: {"": round(value)})
 POINTS = Format(points, lambda estimate: _plain_interval(estimate, 100, 2))
-P_VALUE = Format(p_value, lambda value: {"": float(value)})
+P_VALUE = Format(p_value, lambda value: {"": p_value(value)})
 
 
 def _plain_interval(estimate: Estimate, factor: int, digits: int) -> dict[str, PlainValue]:

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
-from artifacts import report, tables, wording
+from artifacts import report, tables
 from artifacts.figures.comparison import trend
 from artifacts.figures.render import Picture, data_uri, png
+from artifacts.wording import report as wording
 from tasks.results.comparison import Comparison
 from tasks.results.run_log import RunSummary
 

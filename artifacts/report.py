@@ -12,11 +12,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from artifacts import wording
 from artifacts.blocks import Drawing, without_details
 from artifacts.figures.render import Picture
 from artifacts.markup import escape_markdown, html_spans, markdown_spans
 from artifacts.sections import introduction, sections
+from artifacts.wording import report as wording
 from tasks.results.comparison import Comparison
 
 TEMPLATES = Path(__file__).parent / "templates"

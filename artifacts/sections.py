@@ -9,7 +9,7 @@ from itertools import groupby
 
 from matplotlib.figure import Figure
 
-from artifacts import tables, wording
+from artifacts import tables
 from artifacts.blocks import (
     Block,
     Bullets,
@@ -27,6 +27,8 @@ from artifacts.blocks import (
 )
 from artifacts.figures import comparison as scores
 from artifacts.figures import reading, training
+from artifacts.wording import report as wording
+from artifacts.wording import verdict
 from tasks.results.comparison import Comparison
 from tasks.results.evidence import ReviewText, Trace
 from tasks.results.training import Branch
@@ -53,7 +55,7 @@ def which(c: Comparison) -> Section:
     """Which model?"""
     seeds = Drawing("seeds", "Test accuracy of each seed", scores.seeds) if c.has_several_seeds() else None
     blocks = present(
-        *(paragraph(wording.verdict(pair), "answer") for pair in c.evidence.pairs),
+        *(paragraph(sentence, "answer") for sentence in verdict.verdicts(c)),
         tables.models(c),
         seeds,
         tables.accuracy(c),

@@ -8,9 +8,15 @@ from artifacts.blocks import Column, Table
 from artifacts.formats import COUNT, P_VALUE, POINTS, decimals, interval, percent
 from tasks.results.comparison import Comparison, Network, Reproduction
 from tasks.results.data import Split
-from tasks.results.evidence import ModelSummary, Pair, SeedTest
 from tasks.results.run_log import RunSummary
+from tasks.results.verdict import Basis, ModelSummary, Pair, SeedTest
 
+# What an interval covers.
+BASES: dict[Basis, str] = {
+    "reviews": "reviews",
+    "seeds_and_reviews": "seeds and reviews",
+    "range": "lowest to highest seed",
+}
 CALIBRATION_ERROR: Column[Network] = Column(
     "Expected calibration error", lambda n: n.evaluation.last.calibration_error, decimals(4)
 )
@@ -22,6 +28,7 @@ def models(c: Comparison) -> Table[ModelSummary]:
         Column("Model", lambda model: model.name),
         Column("Seeds", lambda model: model.seeds, COUNT),
         Column("Mean test accuracy (95%)", lambda model: model.accuracy, interval(4)),
+        Column("Interval over", lambda model: BASES[model.basis]),
         Column("Standard deviation", lambda model: model.deviation, decimals(4)),
         Column("Mean AUC", lambda model: model.auc, decimals(4)),
     ]
@@ -54,21 +61,22 @@ def scores(c: Comparison) -> Table[Network]:
 
 
 def cost(c: Comparison) -> Table[Network]:
-    """What each network cost to train."""
+    """What each network cost to train. Processor time does not depend on what else ran; wall time does."""
     columns: list[Column[Network]] = [
         *_names(c),
-        Column("s/epoch", lambda n: n.branch.train_seconds / len(n.branch.history), decimals(2)),
-        Column("Total s", lambda n: n.branch.ended - n.branch.started, decimals(1)),
-        Column("Words/s", lambda n: n.branch.tokens_per_second, COUNT),
+        Column("Trained by", lambda n: n.branch.engine),
+        Column("Processor s/epoch", lambda n: n.branch.cpu_seconds_per_epoch, decimals(2)),
+        Column("Words per processor second", words_per_cpu_second, COUNT),
+        Column("Processor s, total", lambda n: n.branch.cpu_seconds, decimals(1)),
+        Column("Wall s, total", lambda n: n.branch.ended - n.branch.started, decimals(1)),
         Column("Peak memory (MB)", lambda n: n.branch.peak_memory_mb, COUNT),
-        Column("Accuracy per CPU minute", accuracy_per_cpu_minute, decimals(3)),
     ]
     return Table("Cost of training", columns, c.networks())
 
 
-def accuracy_per_cpu_minute(network: Network) -> float:
-    """Test accuracy at the last epoch over the minutes of processor time that the training used."""
-    return network.evaluation.last.accuracy / max(network.branch.cpu_seconds / 60, 1e-9)
+def words_per_cpu_second(network: Network) -> float:
+    """Words of the training reviews that a second of processor time is enough for, validation included."""
+    return network.branch.words_per_epoch / max(network.branch.cpu_seconds_per_epoch, 1e-9)
 
 
 def networks(c: Comparison) -> Table[Network]:
@@ -84,6 +92,7 @@ def pairs(c: Comparison) -> Table[Pair]:
         Column("Second", lambda pair: pair.second),
         Column("Seeds", lambda pair: len(pair.seeds), COUNT),
         Column("Difference (points, 95%)", lambda pair: pair.difference, POINTS),
+        Column("Interval over", lambda pair: BASES[pair.basis]),
         Column("p", lambda pair: pair.p, P_VALUE),
     ]
     if len(c.evidence.pairs) > 1:

@@ -46,7 +46,7 @@ def train_flow(settings: Settings = Settings()) -> Path:  # noqa: B008 -- frozen
     run.tag(f"data:{dataset.title}", *(f"model:{spec.name}" for spec in run.settings.specs()))
     study = run.side_by_side(study_networks, plan_jobs(run, dataset))
     comparison = compare(run.describe(dataset), dataset, study)
-    folder = write_report(comparison, run.outputs)
+    folder = write_report(run, comparison)
     remove_old_runs(run)
     run.finish()
     return folder
@@ -86,15 +86,17 @@ def complete(*columns: Sequence[Any]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def write_report(comparison: Comparison, outputs: Path) -> Path:
+def write_report(run: Run, comparison: Comparison) -> Path:
     """Draw, write and publish the report; `outputs/latest` points to it from then on."""
-    folder = outputs / "runs" / comparison.run
+    folder = run.outputs / "runs" / comparison.run
     drawn = {stem: picture(figure) for stem, figure in all_figures(comparison).items()}
+    run.clock.lap("figures")
+    comparison = replace(comparison, durations=dict(run.clock.laps))
     for name, content in report.files(comparison, drawn).items():
         write_bytes(folder / name, content)
-    point(outputs / "latest", folder)
+    point(run.outputs / "latest", folder)
     get_run_logger().info("Report: %s", folder / "report.html")
-    rows = append_to_run_log(outputs, summarize(comparison, time.time()))
+    rows = append_to_run_log(run.outputs, summarize(comparison, time.time()))
     try:
         publish(comparison, drawn, (folder / "report.html").as_uri())
         publish_history(rows)

@@ -97,17 +97,17 @@ class _Training:
 
     def _run_epoch(self, number: int) -> None:
         """Train one epoch, validate, and leave everything that a resumed run needs."""
-        started = time.perf_counter()
+        started, cpu_started = time.perf_counter(), time.process_time()
         self._learner.set_threads(self._job.threads())
         fitted = self._learner.fit_epoch(self._batches(number))
         validated = validate(self._learner, self._reviews.validation)
-        seconds = time.perf_counter() - started
+        seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
         if not math.isfinite(fitted.loss):
             raise PipelineError(
                 f"{self._job.label}: the loss diverged in epoch {number}; lower --learning-rate "
                 f"({self._job.plan.learning_rate:g} now)"
             )
-        epoch = Epoch(number, fitted.loss, fitted.accuracy, validated.loss, validated.accuracy, seconds)
+        epoch = Epoch(number, fitted.loss, fitted.accuracy, validated.loss, validated.accuracy, seconds, cpu_seconds)
         self._history.append(epoch)
         self._save_checkpoints(epoch)
         self._journal.write(event="epoch", **asdict(epoch))
@@ -170,7 +170,6 @@ class _Training:
 
     def _branch(self) -> Branch:
         job, history = self._job, self._history
-        seconds = sum(epoch.seconds for epoch in history)
         return Branch(
             name=job.spec.name,
             seed=job.seed,
@@ -186,7 +185,7 @@ class _Training:
             ended=time.time(),
             cpu_seconds=time.process_time() - self._cpu_started,
             peak_memory_mb=machine.peak_memory_mb(),
-            tokens_per_second=self._reviews.words_per_epoch * len(history) / seconds,
+            words_per_epoch=self._reviews.words_per_epoch,
             machine=machine.describe(),
             digests={name: sha256_of_file(job.folder / name) for name in FILES},
         )

@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
-from artifacts import wording
 from artifacts.figures.style import (
     GREY,
     LARGE,
@@ -23,6 +22,7 @@ from artifacts.figures.style import (
     title,
 )
 from artifacts.formats import plural
+from artifacts.wording import report as wording
 from tasks.results.comparison import Comparison
 from tasks.results.evaluation import Estimate
 from tasks.results.evidence import Trace

@@ -11,8 +11,8 @@ from tasks.analysis.crossed import MIN_SEEDS, crossed_accuracy, crossed_differen
 from tasks.analysis.predictions import Predictions
 from tasks.analysis.statistics import holm, mcnemar
 from tasks.results.evaluation import Estimate, Evaluation, Point
-from tasks.results.evidence import Basis, ModelSummary, Overfitting, Pair, SeedTest, Verdict
 from tasks.results.training import Branch
+from tasks.results.verdict import Basis, ModelSummary, Overfitting, Pair, SeedTest, Verdict
 
 
 def verdict(predictions: Predictions, point: Point) -> Verdict:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.results.evaluation import Estimate, Reliability, Threshold
-from tasks.results.evidence import SeedTest
+from tasks.results.verdict import SeedTest
 
 RESAMPLES = 1_000
 SMALLEST_P = float(np.finfo(np.float64).tiny)  # A p-value is never 0.

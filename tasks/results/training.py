@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Epoch:
-    """The tutorial's four curves at one epoch, counted from 1; loss in nats, seconds of wall time."""
+    """The tutorial's four curves at one epoch, counted from 1; loss in nats, seconds of wall and of processor time."""
 
     epoch: int
     loss: float
@@ -14,6 +14,7 @@ class Epoch:
     val_loss: float
     val_accuracy: float
     seconds: float
+    cpu_seconds: float
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Branch:
     ended: float
     cpu_seconds: float
     peak_memory_mb: float
-    tokens_per_second: float
+    words_per_epoch: int
     machine: Machine
     digests: dict[str, str]
 
@@ -75,6 +76,11 @@ class Branch:
     def stem(self) -> str:
         """Start of the names of its figures."""
         return f"{self.name}-seed{self.seed}"
+
+    @property
+    def cpu_seconds_per_epoch(self) -> float:
+        """Processor time of an epoch, validation included, mean over epochs."""
+        return sum(epoch.cpu_seconds for epoch in self.history) / len(self.history)
 
     @property
     def train_seconds(self) -> float:

@@ -17,19 +17,9 @@ from tasks.results.evaluation import (
     Scores,
     Threshold,
 )
-from tasks.results.evidence import (
-    Contrast,
-    Evidence,
-    LengthBin,
-    LengthLead,
-    MemoryGain,
-    ModelSummary,
-    Pair,
-    ReviewText,
-    SeedTest,
-    Trace,
-)
+from tasks.results.evidence import Contrast, Evidence, LengthBin, LengthLead, MemoryGain, ReviewText, Trace
 from tasks.results.training import Branch, Epoch, Machine
+from tasks.results.verdict import Basis, ModelSummary, Overfitting, Pair, SeedTest, Verdict
 
 ACCURACIES = {"simple_rnn": 0.82, "lstm": 0.88}
 MACHINE = Machine("Linux", "a processor", 2, 7.5, {"python": "3.11.7", "keras": "3.15.1"})
@@ -42,7 +32,7 @@ def estimate(value: float, half: float = 0.01) -> Estimate:
 
 def branch(name: str, seed: int = 1) -> Branch:
     """Two epochs of a second each; the first is the best."""
-    history = (Epoch(1, 0.5, 0.75, 0.4, 0.85, 1.0), Epoch(2, 0.3, 0.9, 0.45, 0.8, 2.0))
+    history = (Epoch(1, 0.5, 0.75, 0.4, 0.85, 1.0, 1.5), Epoch(2, 0.3, 0.9, 0.45, 0.8, 2.0, 2.5))
     return Branch(
         name=name,
         seed=seed,
@@ -58,7 +48,7 @@ def branch(name: str, seed: int = 1) -> Branch:
         ended=104.5,
         cpu_seconds=30.0,
         peak_memory_mb=1_007.4,
-        tokens_per_second=123_456.7,
+        words_per_epoch=246_000,
         machine=MACHINE,
         digests={},
     )
@@ -122,7 +112,14 @@ def explanation(name: str, seed: int = 1) -> Explanation:
 def pair(seeds: int = 1, difference: Estimate | None = None, p: float = 0.0004) -> Pair:
     """lstm against simple_rnn: six points better, or by another difference."""
     tests = tuple(SeedTest(seed, 78, 10, 4, 8, estimate(0.06, 0.02), 0.02) for seed in range(1, seeds + 1))
-    return Pair("lstm", "simple_rnn", tests, difference or estimate(0.06, 0.02), p, p)
+    tested = None if seeds == 2 else p
+    return Pair("lstm", "simple_rnn", tests, difference or estimate(0.06, 0.02), basis(seeds), tested, tested)
+
+
+def basis(seeds: int) -> Basis:
+    """What an interval covers with so many seeds."""
+    bases: dict[int, Basis] = {1: "reviews", 2: "range"}
+    return bases.get(seeds, "seeds_and_reviews")
 
 
 def contrast(change: Estimate | None = None) -> Contrast:
@@ -137,11 +134,21 @@ def evidence(seeds: int = 1) -> Evidence:
     review = ReviewText(7, 1, ("a", "fine", "film"), {"simple_rnn": 0.4, "lstm": 0.913})
     lines = {"simple_rnn": (0.5, 0.6, 0.4), "lstm": (0.5, 0.7, 0.913)}
     deviation = 0.01 if seeds > 1 else None
-    models = [ModelSummary(name, seeds, estimate(ACCURACIES[name]), deviation, 0.9) for name in ("lstm", "simple_rnn")]
+    models = [
+        ModelSummary(name, seeds, estimate(ACCURACIES[name]), basis(seeds), deviation, 0.9)
+        for name in ("lstm", "simple_rnn")
+    ]
     bins = (LengthBin(5, 100, 50, estimate(0.8)), LengthBin(101, 400, 50, estimate(0.7)))
     return Evidence(
         models=tuple(models),
         pairs=(pair(seeds),),
+        ranking=(("lstm",), ("simple_rnn",)),
+        kept=Verdict("best", (pair(seeds, estimate(0.02, 0.01)),), (("lstm",), ("simple_rnn",))),
+        overfitting={
+            "simple_rnn": Overfitting((4,), 10, 0.36, 0.63, 0.86, 0.82),
+            "lstm": Overfitting((10,), 10, 0.4, 0.4, 0.88, 0.88),
+        },
+        chance=0.5,
         contrast=contrast(),
         lengths={"lstm": bins, "simple_rnn": bins},
         traces=(Trace("only_best_right", review, lines),),

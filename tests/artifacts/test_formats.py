@@ -14,8 +14,8 @@ from tasks.results.evaluation import Estimate
         (percent(2), 0.01234, "1.23%", 1.23),
         (COUNT, 322_113, "322,113", 322113),
         (TEXT, "a|b", "a|b", "a|b"),
-        (P_VALUE, 0.0123, "0.012", 0.0123),
-        (P_VALUE, 0.0, "< 0.001", 0.0),
+        (P_VALUE, 0.0123, "0.012", "0.012"),
+        (P_VALUE, 1e-300, "< 0.001", "< 0.001"),
     ],
 )
 def test_a_value_as_text_and_plain(form: object, value: object, text: str, plain: object) -> None:

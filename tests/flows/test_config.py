@@ -1,24 +1,39 @@
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cyclopts import CycloptsError
+from prefect.utilities.schema_tools.validation import validate
 from pydantic import ValidationError
 
-from flows.config import Settings, setting_error
+from flows.config import DataSettings, Settings, setting_error
 from flows.main import app
 from tasks.results.texts import TextData
+
+DATA_FIELDS = {
+    "data", "test_data", "test_share", "text_column", "label_column", "positive", "vocabulary", "source",
+    "vocabulary_size", "max_length", "reviews",
+}  # fmt: skip
 
 
 def parse(line: str) -> Settings:
     """The settings that a command line gives."""
-    _, bound, _ = app.parse_args(line.split(), exit_on_error=False, print_error=False)
+    _, bound, _ = app.parse_args(shlex.split(line), exit_on_error=False, print_error=False)
     return bound.arguments.get("settings", Settings())
+
+
+def error(line: str) -> str:
+    """What the command line says about a wrong setting."""
+    with pytest.raises(CycloptsError) as caught:
+        parse(line)
+    return setting_error(caught.value)
 
 
 def test_the_defaults_are_the_tutorials() -> None:
     settings = Settings()
     plan = settings.plan(sample=False)
-    assert (settings.data.words, settings.data.steps) == (10_000, 500)
+    assert (settings.data.vocabulary_size, settings.data.max_length) == (10_000, 500)
     assert [(spec.cell, spec.units, spec.embedding) for spec in settings.specs()] == [
         ("simple_rnn", (32,), 32),
         ("lstm", (32,), 32),
@@ -31,21 +46,72 @@ def test_the_command_line_names_any_set_of_networks() -> None:
     assert [spec.cell for spec in parse("--models simple_rnn lstm gru").specs()] == ["simple_rnn", "lstm", "gru"]
 
 
-def test_a_network_of_ones_own_is_given_as_json() -> None:
-    spec = parse('--models lstm --spec {"name":"deep","cell":"gru","units":[64,32]}').specs()[1]
+def test_a_custom_network_is_given_as_json() -> None:
+    spec = parse("""--models lstm --spec '{"name":"deep","cell":"gru","units":[64,32]}'""").specs()[1]
     assert (spec.name, spec.cell, spec.units) == ("deep", "gru", (64, 32))
 
 
 def test_the_environment_sets_what_the_command_line_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RNN_EPOCHS", "3")
-    monkeypatch.setenv("RNN_WORDS", "77")
-    settings = parse("--words 99")
-    assert (settings.training.epochs, settings.data.words) == (3, 99)
+    monkeypatch.setenv("RNN_VOCABULARY_SIZE", "77")
+    settings = parse("--vocabulary-size 99")
+    assert (settings.training.epochs, settings.data.vocabulary_size) == (3, 99)
 
 
-def test_smoke_is_small_and_takes_the_sample_unless_told_otherwise() -> None:
+def test_former_names_are_accepted_on_the_command_line() -> None:
+    assert parse("--words 99 --steps 30") == parse("--vocabulary-size 99 --max-length 30")
+
+
+def test_former_names_are_accepted_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RNN_WORDS", "99")
+    monkeypatch.setenv("RNN_STEPS", "30")
+    assert parse("") == parse("--vocabulary-size 99 --max-length 30")
+    assert parse("--vocabulary-size 77").data.vocabulary_size == 77
+
+
+def test_former_names_are_accepted_in_records_and_parameters() -> None:
+    former = Settings.model_validate({"data": {"words": 99, "steps": 30}})
+    assert former == Settings(data=DataSettings(vocabulary_size=99, max_length=30))
+    assert former.command() == "python flows/main.py --vocabulary-size 99 --max-length 30"
+    assert set(former.model_dump()["data"]) == DATA_FIELDS
+
+
+@pytest.mark.parametrize(("former", "name"), [("words", "vocabulary_size"), ("steps", "max_length")])
+def test_a_former_name_beside_the_new_one_is_an_error(former: str, name: str) -> None:
+    with pytest.raises(ValidationError, match=rf"data\.{former}\s+Extra inputs are not permitted"):
+        Settings.model_validate({"data": {former: 50, name: 60}})
+    option = f"--{name.replace('_', '-')}"
+    assert "specified multiple times" in error(f"--{former} 50 {option} 60")
+
+
+def test_help_shows_the_new_names_first(capsys: pytest.CaptureFixture[str]) -> None:
+    app("--help", result_action="return_value")
+    shown = capsys.readouterr().out
+    assert "--vocabulary-size --words" in shown
+    assert "--max-length --steps" in shown
+    assert "RNN_VOCABULARY_SIZE" in shown
+    assert "RNN_WORDS" not in shown
+
+
+def test_the_run_form_shows_only_the_new_names_with_description_and_bounds() -> None:
+    fields = DataSettings.model_json_schema()["properties"]
+    assert set(fields) == DATA_FIELDS
+    for name, bounds in {"vocabulary_size": (4, 1_000_000), "max_length": (2, 5_000)}.items():
+        assert (fields[name]["minimum"], fields[name]["maximum"]) == bounds
+        assert fields[name]["description"]
+
+
+def test_prefect_lets_former_names_pass_in_parameters_and_refuses_unknown_ones() -> None:
+    schema = Settings.model_json_schema(ref_template="#/definitions/{model}")
+    schema["definitions"] = schema.pop("$defs")
+    assert validate({"data": {"words": 99, "steps": 30}}, schema) == []
+    for wrong in ({"words": 3}, {"steps": 9_000}, {"more_words": 99}, {"vocabulary_size": 3}):
+        assert validate({"data": wrong}, schema), wrong
+
+
+def test_smoke_is_small_and_uses_the_sample_by_default() -> None:
     smoke = parse("--smoke").effective()
-    assert (smoke.data.source, smoke.training.epochs) == ("sample", 1)
+    assert (smoke.data.source, smoke.data.max_length, smoke.training.epochs) == ("sample", 100, 1)
     assert parse("--smoke --source imdb").effective().data.source == "imdb"
     assert parse("--smoke --data imdb.npz").effective().data.source == "auto"
 
@@ -55,30 +121,70 @@ def test_smoke_is_small_and_takes_the_sample_unless_told_otherwise() -> None:
     [
         "",
         "--epochs 3 --models lstm gru",
-        '--spec {"name":"deep","cell":"gru","units":[64,32]}',
+        """--spec '{"name":"deep","cell":"gru","units":[64,32]}'""",
         "--smoke --outputs /tmp/a-b",
+        "--words 99 --max-length 30",
     ],
 )
 def test_the_recorded_command_gives_the_same_settings(line: str) -> None:
-    import shlex
-
     settings = parse(line)
-    words = shlex.split(settings.command())[2:]
-    _, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
-    assert bound.arguments.get("settings", Settings()) == settings
+    assert parse(settings.command().removeprefix("python flows/main.py")) == settings
 
 
 @pytest.mark.parametrize(
-    "change", [{"data": {"words": 3}}, {"training": {"epochs": 0}}, {"models": {"models": []}}, {"run": {"other": 1}}]
+    "change",
+    [
+        {"data": {"vocabulary_size": 3}},
+        {"data": {"words": 3}},
+        {"training": {"epochs": 0}},
+        {"models": {"models": []}},
+        {"models": {"models": ["lstm", "lstm"]}},
+        {"run": {"other": 1}},
+        {"data": {"more_words": 99}},
+    ],
 )
-def test_a_wrong_value_is_refused(change: dict) -> None:
+def test_a_wrong_value_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Settings.model_validate(change)
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("--vocabulary-size 3", "--vocabulary-size: found '3'; it should be greater than or equal to 4"),
+        ("--words 3", "--words: found '3'; it should be greater than or equal to 4"),
+        ("--models rnn", "--models: found 'rnn'; it should be 'simple_rnn', 'lstm',"),
+        ("""--spec '{"name":"Deep","cell":"gru"}'""", "--spec, name: found 'Deep'; it should match pattern"),
+        ("--models lstm lstm", "models: found ['lstm', 'lstm'], expected different names"),
+        ("--epoch 3", "Unknown option: --epoch. Did you mean --epochs?"),
+    ],
+)
+def test_an_error_names_the_option_as_it_was_written(line: str, message: str) -> None:
+    assert error(line).startswith(message)
+
+
+def test_an_error_names_the_environment_variable_that_set_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RNN_EPOCHS", "0")
+    monkeypatch.setenv("RNN_WORDS", "1")
+    assert error("--dropout 7").splitlines() == [
+        "RNN_WORDS: found '1'; it should be greater than or equal to 4",
+        "--dropout: found '7'; it should be less than 1",
+        "RNN_EPOCHS: found '0'; it should be greater than or equal to 1",
+    ]
+
+
 def test_settings_survive_the_record(tmp_path: Path) -> None:
-    settings = parse(f"--outputs {tmp_path} --models gru")
+    settings = parse(f"--outputs {tmp_path} --models gru --vocabulary-size 99")
     assert Settings.model_validate(settings.model_dump(mode="json")) == settings
+
+
+def test_the_record_holds_the_batch_size_that_was_used() -> None:
+    assert Settings().record(sample=True)["training"]["batch_size"] == 64
+    assert parse("--batch-size 10").record(sample=True)["training"]["batch_size"] == 10
+
+
+def test_seeds_count_up_from_the_first() -> None:
+    assert parse("--seed 7 --replicates 3").seeds() == [7, 8, 9]
 
 
 def test_every_setting_is_described() -> None:
@@ -112,6 +218,4 @@ def test_an_npz_stays_a_path_and_settings_of_earlier_versions_are_read() -> None
     ],
 )
 def test_settings_of_own_texts_that_do_not_fit_are_refused(line: str, message: str) -> None:
-    with pytest.raises(CycloptsError) as caught:
-        parse(line)
-    assert message in setting_error(caught.value)
+    assert message in error(line)

@@ -24,7 +24,8 @@ def evaluations(tmp_path: Path) -> list[Evaluation]:
             probability = 1 / (1 + np.exp(-random.normal(skill * (2 * labels - 1), 1.0)))
             path = tmp_path / f"{name}{seed}.parquet"
             columns = {"review_id": np.arange(REVIEWS)[::-1], "label": labels, "length": lengths}
-            pd.DataFrame(columns | {"probability_last": probability}).to_parquet(path)
+            columns |= {"probability_last": probability, "probability_best": probability}
+            pd.DataFrame(columns).to_parquet(path)
             last = score(labels, probability, "last", 2)
             evaluations.append(Evaluation(name, seed, path, "", last, last, Threshold(0.5, 0, 0), 0, 0.0, 0.0))
     return evaluations

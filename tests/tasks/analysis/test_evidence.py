@@ -16,6 +16,7 @@ from tasks.data.parquet import read_column
 from tasks.results.data import Dataset
 from tasks.results.evaluation import Estimate, Evaluation, Explanation, MemoryPoint, Reach, Threshold
 from tasks.results.evidence import Evidence
+from tests.artifacts import examples
 
 ROOM = Path(tasks.analysis.__file__).parent
 
@@ -29,7 +30,8 @@ def evaluations(dataset: Dataset, tmp_path: Path) -> list[Evaluation]:
     for name, skill in (("simple_rnn", 0.5), ("lstm", 1.5)):
         probabilities = 1 / (1 + np.exp(-random.normal(skill * (2 * labels - 1), 1.0)))
         path = tmp_path / f"{name}.parquet"
-        pd.DataFrame(columns | {"probability_last": probabilities}).to_parquet(path)
+        both = {"probability_last": probabilities, "probability_best": probabilities}
+        pd.DataFrame(columns | both).to_parquet(path)
         last = score(labels, probabilities, "last", 2)
         evaluations.append(Evaluation(name, 1, path, "", last, last, Threshold(0.5, 0, 0), 0, 0.0, 0.0))
     return evaluations
@@ -43,7 +45,8 @@ def evidence(dataset: Dataset, evaluations: list[Evaluation]) -> Evidence:
     reach = Reach((0,), (1.0,), (1.0,), (1.0,), 1)
     lines = tuple(tuple(np.linspace(0.4, 0.6, dataset.max_length)) for _ in chosen)
     explanations = [Explanation(e.name, 1, (point, point), 60, reach, lines, 0.0) for e in evaluations]
-    return gather(dataset, evaluations, explanations, chosen)
+    branches = [examples.branch(e.name) for e in evaluations]
+    return gather(dataset, branches, evaluations, explanations, chosen)
 
 
 def test_all_parts_are_about_the_same_models_best_first(evidence: Evidence) -> None:

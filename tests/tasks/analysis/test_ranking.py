@@ -4,17 +4,31 @@ import pytest
 from scipy import stats
 from sklearn import metrics
 
+from tasks.analysis.crossed import crossed_accuracy, crossed_difference
 from tasks.analysis.predictions import Predictions, read_predictions
-from tasks.analysis.ranking import compare_pairs, summarize_models
+from tasks.analysis.ranking import compare_pairs, overfitting, rank, summarize_models
 from tasks.results.evaluation import Estimate, Evaluation
+from tasks.results.verdict import Pair
+from tests.artifacts import examples
 
 
 def test_a_model_over_its_seeds(evaluations: list[Evaluation], predictions: Predictions) -> None:
     best = summarize_models(predictions, evaluations)[0]
     values = [e.last.accuracy for e in evaluations if e.name == "lstm"]
     assert (best.name, best.seeds, best.deviation) == ("lstm", 3, pytest.approx(np.std(values, ddof=1)))
-    interval = stats.t.interval(0.95, 2, np.mean(values), stats.sem(values))
-    assert (best.accuracy.low, best.accuracy.high) == pytest.approx(interval)
+    right = np.stack([predictions.right("lstm", seed) for seed in (1, 2, 3)])
+    assert (best.accuracy, best.basis) == (crossed_accuracy(right), "seeds_and_reviews")
+
+
+def test_two_seeds_have_a_range_and_no_test(evaluations: list[Evaluation]) -> None:
+    two = [evaluations[0], evaluations[1], evaluations[3], evaluations[4]]
+    predictions = read_predictions(two)
+    best = summarize_models(predictions, two)[0]
+    accuracies = sorted(e.last.accuracy for e in two if e.name == "lstm")
+    assert (best.basis, best.accuracy.low, best.accuracy.high) == ("range", *accuracies)
+    pair = compare_pairs(predictions)[0]
+    assert (pair.p, pair.p_holm, pair.is_different) == (None, None, False)
+    assert pair.difference.low == min(test.difference.value for test in pair.seeds)
 
 
 def test_a_model_with_one_seed_has_the_interval_of_its_reviews(evaluations: list[Evaluation]) -> None:
@@ -38,7 +52,9 @@ def test_the_comparison_is_what_scipy_gives_on_the_files(
         assert test.p == pytest.approx(stats.binomtest(b, b + c).pvalue)
         assert test.difference.value == pytest.approx(first.mean() - second.mean())
     means = [[right[name, seed].mean() for seed in (1, 2, 3)] for name in ("lstm", "simple_rnn")]
-    assert pair.p == pair.p_holm == pytest.approx(stats.ttest_rel(*means).pvalue)
+    stacked = [np.stack([right[name, seed] for seed in (1, 2, 3)]) for name in ("lstm", "simple_rnn")]
+    difference = crossed_difference(*stacked)
+    assert (pair.difference, pair.p, pair.p_holm) == (difference.estimate, difference.p, difference.p)
     assert (pair.first, pair.second, pair.is_different) == ("lstm", "simple_rnn", pair.p < 0.05)
     assert pair.seeds_ahead == sum(first > second for first, second in zip(*means, strict=True))
 
@@ -69,3 +85,22 @@ def test_scores_are_what_sklearn_gives_on_the_files(evaluations: list[Evaluation
         frame = pd.read_parquet(e.predictions)
         assert e.last.accuracy == metrics.accuracy_score(frame["label"], frame["probability_last"] > 0.5)
         assert e.last.auc == pytest.approx(metrics.roc_auc_score(frame["label"], frame["probability_last"]))
+
+
+def pair(first: str, second: str, p: float) -> Pair:
+    """A pair whose difference has that p-value."""
+    return Pair(first, second, (), Estimate(0.1, 0.0, 0.2), "reviews", p, p)
+
+
+def test_groups_hold_models_that_cannot_be_told_apart_from_their_best() -> None:
+    pairs = [pair("a", "b", 0.3), pair("a", "c", 0.01), pair("b", "c", 0.2)]
+    assert rank(["a", "b", "c"], pairs) == (("a", "b"), ("c",))
+    assert rank(["a"], []) == (("a",),)
+
+
+def test_overfitting_is_what_happens_after_the_best_epoch() -> None:
+    branch, evaluation = examples.branch("lstm"), examples.evaluation("lstm")
+    model = overfitting([branch], [evaluation])["lstm"]
+    assert (model.best_epochs, model.last_epoch) == ((1,), 2)
+    assert (model.validation_loss_best, model.validation_loss_last) == (0.4, 0.45)
+    assert (model.test_accuracy_best, model.test_accuracy_last) == (0.9, 0.88)

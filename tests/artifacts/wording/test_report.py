@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import artifacts
-from artifacts import wording
+from artifacts.wording import report as wording
 from tasks.results.comparison import Comparison
 from tasks.results.evaluation import Reach
 from tests.artifacts import examples
@@ -31,33 +31,6 @@ def test_only_the_sample_is_warned_of(c: Comparison) -> None:
     assert wording.warnings(c) == []
     sample = replace(c.dataset, source=replace(c.dataset.source, kind="sample"))
     assert "made-up reviews" in wording.warnings(replace(c, dataset=sample))[0]
-
-
-def test_the_verdict_of_one_seed() -> None:
-    assert wording.verdict(examples.pair()) == (
-        "lstm is better than simple_rnn by 6.0 points of test accuracy with one seed each (95% interval 4.0 to 8.0, "
-        "p < 0.001); another seed may reverse this: --replicates 3 shows how much seeds matter."
-    )
-
-
-def test_the_verdict_over_seeds_says_with_how_many_the_better_model_is_ahead() -> None:
-    pair = examples.pair(seeds=3)
-    behind = replace(pair.seeds[0], difference=estimate(-0.01))
-    text = wording.verdict(replace(pair, seeds=(behind, *pair.seeds[1:])))
-    assert text.startswith("lstm is better than simple_rnn by 6.0 points of test accuracy on average over 3 seeds (")
-    assert text.endswith("; lstm is ahead with 2 of 3 seeds.")
-
-
-def test_the_better_model_comes_first_in_the_sentence() -> None:
-    text = wording.verdict(examples.pair(difference=estimate(-0.06, 0.02)))
-    assert text.startswith("simple_rnn is better than lstm by 6.0 points of test accuracy with one seed each")
-    assert "interval 4.0 to 8.0" in text
-
-
-def test_a_difference_that_may_be_chance_is_not_called_one() -> None:
-    text = wording.verdict(examples.pair(difference=estimate(0.01, 0.03), p=0.2))
-    assert text.startswith("No difference is shown between lstm and simple_rnn: +1.0 points with one seed each (")
-    assert "interval -2.0 to +4.0, p = 0.200" in text
 
 
 @pytest.mark.parametrize(
@@ -88,8 +61,9 @@ def test_the_reach_in_words(c: Comparison) -> None:
 
 def test_how_pairs_are_compared() -> None:
     one, three = examples.comparison(), examples.comparison(3)
-    assert "not about the kinds of network" in wording.about_pairs(one)
-    assert "Student's paired t-test" in wording.about_pairs(three)
+    assert "speaks of these trained networks only" in wording.about_pairs(one)
+    assert "covers seeds and reviews together" in wording.about_pairs(three)
+    assert "too few for a test" in wording.about_pairs(examples.comparison(2))
     many = replace(one, evidence=replace(one.evidence, pairs=(examples.pair(),) * 3))
     assert "p is corrected for 3 comparisons (Holm)" in wording.about_pairs(many)
 
@@ -128,7 +102,7 @@ def texts(path: Path) -> Iterator[str]:
 @pytest.mark.parametrize("path", sorted(ROOM.rglob("*.py")), ids=lambda path: path.stem)
 def test_sentences_are_in_wording_only(path: Path) -> None:
     sentences = [text for text in texts(path) if SENTENCE.search(text)]
-    assert bool(sentences) == (path.stem == "wording"), sentences
+    assert bool(sentences) <= ("wording" in path.parts), sentences
 
 
 @pytest.mark.parametrize("name", ["report.md.j2", "report.html.j2"])

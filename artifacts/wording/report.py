@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import cast
 
 from artifacts.blocks import Code, Shade, Spans, Strong
-from artifacts.formats import listed, p_value, plural
+from artifacts.formats import listed, plural
 from tasks.results.comparison import Comparison
 from tasks.results.evaluation import Explanation
-from tasks.results.evidence import Contrast, LengthLead, Pair, Reason, ReviewText, Trace
+from tasks.results.evidence import Contrast, LengthLead, Reason, ReviewText, Trace
 from tasks.results.training import Branch
 
 HOW_TO_SORT = "Click the head of a column to sort its table."
@@ -18,7 +18,8 @@ ABOUT_SCORES = (
 NOT_COMPARED = "Only one model was trained, so there is nothing to compare it with."
 ABOUT_INTERVALS = (
     "Intervals cover 95%. Those of a single accuracy are Wilson's, of an AUC by bootstrap over reviews, of a paired "
-    "difference Agresti and Min's, of a mean over seeds Student's."
+    "difference Agresti and Min's. Over three or more seeds they cover seeds and reviews together (crossed random "
+    "effects, degrees of freedom of Hillis 2007); over two seeds the lower and the higher value are given instead."
 )
 ABOUT_MEMORY = (
     "Each review is shown with only its last words; padding replaces the rest. A model that gains nothing from more "
@@ -66,55 +67,15 @@ def left_out(stem: str) -> str:
     return f"(The figure {stem}.png is in the run's folder.)"
 
 
-def verdict(pair: Pair) -> str:
-    """Which of two models is better, by how much, how sure."""
-    return f"{_finding(pair)}; {_about_seeds(pair)}."
-
-
-def _finding(pair: Pair) -> str:
-    difference, where = pair.difference, _over_seeds(pair)
-    if not pair.is_different:
-        interval = f"{100 * difference.low:+.1f} to {100 * difference.high:+.1f}"
-        return (
-            f"No difference is shown between {pair.first} and {pair.second}: {100 * difference.value:+.1f} points "
-            f"{where} ({_how_sure(interval, pair)})"
-        )
-    better, worse, low, high = pair.first, pair.second, difference.low, difference.high
-    if difference.value < 0:
-        better, worse, low, high = worse, better, -high, -low
-    interval = f"{100 * low:.1f} to {100 * high:.1f}"
-    return (
-        f"{better} is better than {worse} by {100 * abs(difference.value):.1f} points of test accuracy "
-        f"{where} ({_how_sure(interval, pair)})"
-    )
-
-
-def _how_sure(interval: str, pair: Pair) -> str:
-    return f"95% interval {interval}, {p_text(pair.p_holm)}"
-
-
-def _over_seeds(pair: Pair) -> str:
-    return "with one seed each" if len(pair.seeds) == 1 else f"on average over {len(pair.seeds)} seeds"
-
-
-def _about_seeds(pair: Pair) -> str:
-    if len(pair.seeds) == 1:
-        return "another seed may reverse this: --replicates 3 shows how much seeds matter"
-    return f"{pair.first} is ahead with {pair.seeds_ahead} of {len(pair.seeds)} seeds"
-
-
-def p_text(p: float) -> str:
-    """A p-value within a sentence."""
-    return f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}"
-
-
 def about_pairs(c: Comparison) -> str:
     """How pairs of models are compared."""
     pairs = len(c.evidence.pairs)
-    if c.has_several_seeds():
-        test = "Over seeds: Student's paired t-test."
-    else:
-        test = "With one seed each, this is about these trained networks, not about the kinds of network."
+    tests = {
+        "reviews": "With one seed each, the test is McNemar's and speaks of these trained networks only.",
+        "range": "Two seeds are too few for a test.",
+        "seeds_and_reviews": "The test covers seeds and reviews together.",
+    }
+    test = tests[c.evidence.pairs[0].basis]
     correction = f" p is corrected for {pairs} comparisons (Holm)." if pairs > 1 else ""
     return (
         f"Both models of a pair read the same {c.dataset.test.reviews:,} test reviews. The difference is the first "

@@ -1,0 +1,120 @@
+"""Sentences on which model is better. None says more than its test can carry."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from artifacts.formats import listed, p_value, plural
+from tasks.results.comparison import Comparison
+from tasks.results.evaluation import Point
+from tasks.results.verdict import Overfitting, Pair, Verdict
+
+POINTS: tuple[Point, ...] = ("best", "last")
+ONE_SEED = (
+    "One seed says nothing about the kinds of network; what follows is about these trained networks only. "
+    "--replicates 3 trains each with three seeds."
+)
+
+
+def nothing_shown(c: Comparison) -> str | None:
+    """Why the scores of a run show nothing; None if they may show something."""
+    if cast(Mapping[str, object], c.settings.get("run", {})).get("smoke"):
+        return "A smoke run: its networks have hardly been trained, so their scores show nothing."
+    if all(evaluation.at(point).low <= c.evidence.chance for evaluation in c.evaluations for point in POINTS):
+        return (
+            f"No network is reliably better than always giving the more frequent label ({c.evidence.chance:.1%}), so "
+            "their differences show nothing."
+        )
+    return None
+
+
+def verdicts(c: Comparison) -> list[str]:
+    """Which model is better: at the epochs that one would keep, at the tutorial's, and what lies between the two."""
+    if nothing := nothing_shown(c):
+        return [nothing]
+    if not c.evidence.pairs:
+        return []
+    last = Verdict("last", c.evidence.pairs, c.evidence.ranking)
+    sentences = [
+        f"The networks to keep, each at its best validation epoch: {verdict(c, c.evidence.kept)}",
+        f"As in the tutorial, each at its last epoch: {verdict(c, last)}",
+        _overfitting(c),
+    ]
+    if any(pair.basis == "reviews" for pair in c.evidence.pairs):
+        return [ONE_SEED, *sentences]
+    return sentences
+
+
+def verdict(c: Comparison, verdict: Verdict) -> str:
+    """Which model is better at one epoch, how sure; three or more models as one ranking."""
+    if len(verdict.pairs) == 1:
+        return _pair(c, verdict.pairs[0])
+    groups = [listed(list(group)) for group in verdict.ranking]
+    if len(groups) == 1:
+        return f"{groups[0]} cannot be told apart{_about_tests(verdict)}."
+    best = f"{groups[0]} {'lead' if len(verdict.ranking[0]) > 1 else 'leads'}"
+    return f"{best}, then {', then '.join(groups[1:])}{_about_tests(verdict)}."
+
+
+def _about_tests(verdict: Verdict) -> str:
+    basis = verdict.pairs[0].basis
+    if basis == "range":
+        return " (two seeds are too few for a test)"
+    sample = "the test reviews" if basis == "reviews" else "seeds and test reviews"
+    return f" (networks named together cannot be told apart at 5%, tested on {sample}, corrected for all pairs)"
+
+
+def _pair(c: Comparison, pair: Pair) -> str:
+    """Two models compared, without a claim that their test cannot carry."""
+    points, low, high = (100 * value for value in (pair.difference.value, pair.difference.low, pair.difference.high))
+    better, worse = (pair.first, pair.second) if points >= 0 else (pair.second, pair.first)
+    if points < 0:
+        low, high = -high, -low
+    by = f"by {abs(points):.1f} points"
+    if pair.basis == "range":
+        return (
+            f"{better} has the higher mean test accuracy over two seeds, {by} ({low:+.1f} and {high:+.1f}); two seeds "
+            "are too few for an interval."
+        )
+    interval = f"95% interval {low:+.1f} to {high:+.1f}, {p_text(pair.p_holm or 0.0)}"
+    if pair.basis == "reviews":
+        sample = f"the same {plural(c.dataset.test.reviews, 'test review')}"
+        if pair.is_different:
+            return f"this {better} is right more often than this {worse} on {sample}, {by} ({interval})."
+        return f"on {sample} no difference is shown between this {better} and this {worse}: {by} ({interval})."
+    sample = f"{plural(len(pair.seeds), 'seed')} and {plural(c.dataset.test.reviews, 'test review')}"
+    ahead = pair.seeds_ahead if points >= 0 else len(pair.seeds) - pair.seeds_ahead
+    seeds = f"{better} is ahead with {ahead} of {len(pair.seeds)} seeds"
+    if pair.is_different:
+        return f"over {sample}, {better} is better than {worse} {by} of test accuracy ({interval}); {seeds}."
+    return f"over {sample} no difference is shown between {better} and {worse}: {by} ({interval}); {seeds}."
+
+
+def _overfitting(c: Comparison) -> str:
+    """What happens between the best validation epochs and the last one."""
+    changes = [_overfitting_of(name, model) for name, model in c.evidence.overfitting.items()]
+    lead = ""
+    if len(c.evidence.pairs) == 1:
+        pair, kept = c.evidence.pairs[0], c.evidence.kept.pairs[0]
+        before = kept.difference.value if kept.first == pair.first else -kept.difference.value
+        lead = (
+            f" So {100 * (pair.difference.value - before):+.1f} of the {100 * pair.difference.value:+.1f} points by "
+            f"which {pair.first} leads at the last epoch come from overfitting."
+        )
+    return f"Between the two: {'; '.join(changes)}.{lead}"
+
+
+def _overfitting_of(name: str, model: Overfitting) -> str:
+    if all(epoch == model.last_epoch for epoch in model.best_epochs):
+        return f"{name} is best at its last epoch"
+    epochs = listed([str(epoch) for epoch in sorted(set(model.best_epochs))])
+    points = 100 * (model.test_accuracy_last - model.test_accuracy_best)
+    return (
+        f"from epoch {epochs} to {model.last_epoch} the validation loss of {name} goes from "
+        f"{model.validation_loss_best:.2f} to {model.validation_loss_last:.2f} and its test accuracy changes by "
+        f"{points:+.1f} points"
+    )
+
+
+def p_text(p: float) -> str:
+    """A p-value within a sentence."""
+    return f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}"
