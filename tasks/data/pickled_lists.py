@@ -38,6 +38,10 @@ MORE, DONE, REFUSED, TOO_LARGE = 0, 1, 2, 3
 IN_REVIEW, INNER_MARK, WAITING, OUTER_MARK = 0, 1, 2, 3
 
 
+class NotPlainListsError(DataError):
+    """The pickle is no array of plain lists; `tasks.data.pickle_machine` may know what it holds."""
+
+
 class Lists(NamedTuple):
     """Lists of integers laid end to end: list i is `values[starts[i]:starts[i + 1]]`."""
 
@@ -62,7 +66,8 @@ def read_pickled_lists(where: str, member: IO[bytes]) -> Iterator[Lists]:
         member: the pickle.
 
     Raises:
-        DataError: the pickle holds anything but lists of integers of at most 31 bits, or is cut short.
+        NotPlainListsError: the pickle holds anything but lists of integers, each list once.
+        DataError: an integer has more than 31 bits, or the pickle is cut short.
     """
     rest = member.read(_PROLOGUE_BYTES)
     rest = rest[_end_of_prologue(where, rest) :]
@@ -86,7 +91,7 @@ def read_pickled_lists(where: str, member: IO[bytes]) -> Iterator[Lists]:
 
 def _check_status(where: str, walk: _Walk, buffer: NDArray[np.uint8], is_end: bool) -> None:
     if walk.status == REFUSED and not is_end:
-        raise DataError(
+        raise NotPlainListsError(
             f"{where}: the pickle holds opcode {chr(buffer[walk.bytes_used])!r} where only lists of integers are "
             "admitted; nothing from it was run. If you made this file: store each review as a list of ints"
         )
@@ -102,13 +107,13 @@ def _end_of_prologue(where: str, start: bytes) -> int:
                 return position + 1
             unknown = set(argument.split()) - _ARRAY_WORDS if isinstance(argument, str) else set()
             if unknown:
-                raise DataError(
+                raise NotPlainListsError(
                     f"{where}: the pickle names {argument!r}; refused: only arrays of lists of integers are read; "
                     "nothing from the file was run"
                 )
     except ValueError as error:
         raise DataError(f"{where}: the pickle cannot be read ({str(error).splitlines()[0]})") from error
-    raise DataError(f"{where}: no list of reviews was found in the pickle")
+    raise NotPlainListsError(f"{where}: no list of reviews was found in the pickle")
 
 
 def _check_epilogue(where: str, end: bytes) -> None:
@@ -117,7 +122,9 @@ def _check_epilogue(where: str, end: bytes) -> None:
     except ValueError as error:
         raise DataError(f"{where}: the pickle ends too early; the file is cut short") from error
     if [name for name in names if name not in _MEMO_NAMES] != _EPILOGUE:
-        raise DataError(f"{where}: the pickle continues after the reviews ({names[:6]}); refused, nothing was run")
+        raise NotPlainListsError(
+            f"{where}: the pickle continues after the reviews ({names[:6]}); refused, nothing was run"
+        )
 
 
 @compiled
