@@ -1,4 +1,4 @@
-"""The report as files: figures, `report.md`, a self-contained `report.html` and `metrics.json`."""
+"""The report as files: figures, `report.md`, a self-contained `report.html`, `summary.txt` and `metrics.json`."""
 
 import base64
 import hashlib
@@ -16,6 +16,7 @@ from artifacts.blocks import Drawing, without_details
 from artifacts.figures.render import Picture
 from artifacts.markup import escape_markdown, html_spans, markdown_spans
 from artifacts.sections import introduction, sections
+from artifacts.summary import summary
 from artifacts.wording import report as wording
 from tasks.results.comparison import Comparison
 
@@ -27,6 +28,7 @@ def files(comparison: Comparison, drawn: Mapping[str, Picture]) -> dict[str, byt
     content = {f"{stem}.png": picture.png for stem, picture in drawn.items()}
     content |= {f"{stem}.svg": picture.svg.encode() for stem, picture in drawn.items()}
     content["report.md"] = markdown(comparison, lambda stem: f"{stem}.png").encode()
+    content["summary.txt"] = summary(comparison).encode()
     content["report.html"] = html(comparison, drawn).encode()
     numbers = json.dumps(metrics(comparison), indent=2, ensure_ascii=False, allow_nan=False)
     return content | {"metrics.json": f"{numbers}\n".encode()}

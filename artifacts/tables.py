@@ -48,6 +48,18 @@ def accuracy(c: Comparison) -> Table[Network]:
     return Table("Accuracy, with 95% intervals", columns, c.networks())
 
 
+def answer(c: Comparison) -> Table[Network]:
+    """What the terminal shows at the end of a run."""
+    columns: list[Column[Network]] = [
+        *_names(c),
+        Column("Test accuracy, last epoch (95%)", lambda n: n.evaluation.last.accuracy_estimate, interval(4)),
+        Column("Best epoch", lambda n: n.evaluation.best.accuracy, decimals(4)),
+        Column("Epoch", lambda n: n.evaluation.best.epoch, COUNT),
+        Column("Processor s", lambda n: n.branch.cpu_seconds, decimals(1)),
+    ]
+    return Table("", columns, c.networks())
+
+
 def scores(c: Comparison) -> Table[Network]:
     """Further scores at the threshold 0.5."""
     columns: list[Column[Network]] = [

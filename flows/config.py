@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from cyclopts import CycloptsError, Group, Parameter
 from cyclopts.argument import Argument
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from flows.data_settings import DataSettings, Section
@@ -53,6 +53,21 @@ class TrainingSettings(Section):
     )
 
 
+def masked(address: str) -> str:
+    """An address without the password in it."""
+    return re.sub(r"://[^/@]*@", "://***@", address)
+
+
+def _without_password(address: str | None) -> str | None:
+    """Settings stand in reports, the history and the UI: a password must not be among them."""
+    if address and masked(address) != address:
+        raise ValueError("expected an address without a password; keep credentials in fsspec's or the cloud's own file")
+    return address
+
+
+Address = Annotated[str | None, AfterValidator(_without_password)]
+
+
 class RunSettings(Section):
     """Where and how to run."""
 
@@ -61,10 +76,10 @@ class RunSettings(Section):
         "process",
         description="Where branches run: in processes or threads on this machine, or on a Dask or Ray cluster.",
     )
-    address: str | None = Field(
+    address: Address = Field(
         None, description="Address of a running Dask or Ray cluster (default: the run starts its own)."
     )
-    share: str | None = Field(
+    share: Address = Field(
         None,
         description="Folder or fsspec URL, such as s3://bucket/rnn, through which machines without a common --outputs "
         "folder exchange data and trained networks.",
@@ -110,8 +125,17 @@ class Settings(Section):
 
     @property
     def title(self) -> str:
-        """The run's name in the UI: its networks."""
-        return " + ".join(spec.name for spec in self.specs())
+        """The run's name in the UI: its data, networks, epochs and seeds."""
+        effective = self.effective()
+        data = self.data.title or effective.data.source
+        epochs, seeds = effective.training.epochs, self.seeds()
+        parts = [
+            "smoke" if self.run.smoke else data,
+            " + ".join(spec.name for spec in self.specs()),
+            f"{epochs} epoch{'' if epochs == 1 else 's'}",
+            f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}",
+        ]
+        return ", ".join(parts)
 
     def specs(self) -> list[ModelSpec]:
         """The networks to train: the named ones, then those given by --spec."""
@@ -145,7 +169,7 @@ class Settings(Section):
 
     def command(self) -> str:
         """The command line that repeats this run: every setting that differs from its default."""
-        words = ["python flows/main.py"]
+        words = ["uv run flows/main.py"]
         for section in (self.data, self.models, self.training, self.run):
             for name in type(section).model_fields:
                 words += _argument(name, getattr(section, name), type(section).model_fields[name].default)
@@ -189,4 +213,4 @@ def _fault(fault: ErrorDetails, keywords: dict[tuple[str, ...], str]) -> str:
     field = next((part for part in path[2:] if not part.isdigit()), None)
     name = f"{keyword}, {field}" if field else keyword
     expected = re.sub("^(Input|String) should", "it should", message)
-    return f"{name}: found {fault['input']!r}; {expected}"
+    return masked(f"{name}: found {fault['input']!r}; {expected}")

@@ -127,5 +127,11 @@ class DataSettings(Section):
             vocabulary=self.vocabulary,
         )
 
+    @property
+    def title(self) -> str:
+        """The user's own data for the title of a run; empty if there are none."""
+        given = self.given()
+        return given.title if isinstance(given, TextData) else given.name if given else ""
+
     def _npz(self) -> Path | None:
         return next((path for path in self.data if path.suffix == ".npz"), None)

@@ -7,6 +7,7 @@ server starts, and branch processes, which import this module again, start soone
 import os
 import signal
 import sys
+from collections.abc import Sequence
 
 if __name__ == "__main__":
     # Until the imports are done, Ctrl-C has nothing to tidy up, and its traceback helps nobody.
@@ -25,7 +26,7 @@ from tasks.results.errors import one_line
 
 HELP = """Train and compare recurrent networks on the IMDB reviews: data, training, evaluation, report.
 
-Examples: `python flows/main.py --smoke`, `python flows/main.py --data imdb.npz --models simple_rnn lstm gru`.
+Examples: `uv run flows/main.py --smoke`, `uv run flows/main.py --data imdb.npz --models simple_rnn lstm gru`.
 
 Exit status: 0 success, 1 the run failed, 2 a setting is wrong, 130 stopped by Ctrl-C (143 by SIGTERM, 129 by SIGHUP).
 """
@@ -39,6 +40,7 @@ app = App(
 )
 
 WEBHOOK = "Address to which one line of JSON is posted when the run ends; it is never recorded (URL)."
+SECURE = "Instead of checking, write a password for this machine's Prefect server into `.env`."
 OUTPUTS = Parameter(help="Folder for data, models and reports.")
 
 
@@ -64,15 +66,26 @@ def main(
         wait_for_server()
         state = train_flow(settings, return_state=True)
         folder = state.result()
+    say("\n" + (folder / "summary.txt").read_text(encoding="utf-8"))
     say(f"Report: {folder / 'report.html'}")
+    say(f"Networks: {folder.parents[1] / 'models'}")
     say(f"In the UI: {run_page(state.state_details.flow_run_id)}")
     return 0
 
 
 @app.command
-def doctor(*, settings: Annotated[Settings, Parameter(name="*")] = Settings()) -> int:  # noqa: B008 -- frozen
+def doctor(
+    *,
+    settings: Annotated[Settings, Parameter(name="*")] = Settings(),  # noqa: B008 -- frozen
+    secure: Annotated[bool, Parameter(help=SECURE)] = False,
+) -> int:
     """Check versions, server, output folder, data and cache; mark dead runs; list what to fix (then exit status 1)."""
     prepare_environment()
+    if secure:
+        from flows.operate.secure import secure as protect
+
+        say(f"{protect()}: a password for the Prefect server on this machine; server, worker and runs read it here")
+        return 0
     from flows.operate.doctor import doctor as examine
 
     return examine(settings)
@@ -97,10 +110,10 @@ def diff(first: str, second: str, /, *, outputs: Annotated[Path, OUTPUTS] = Path
 app.command(diff, name="compare", show=False)  # The former name, accepted until 1.0.
 
 
-def run_command_line() -> int:
+def run_command_line(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit status."""
     try:
-        return int(app(exit_on_error=False, print_error=False, result_action="return_value") or 0)
+        return int(app(arguments, exit_on_error=False, print_error=False, result_action="return_value") or 0)
     except CycloptsError as error:
         say(f"Error: {setting_error(error)}", error=True)
         return 2
@@ -118,4 +131,4 @@ def run_command_line() -> int:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)
     quick_exit()
-    sys.exit(run_command_line())
+    sys.exit(run_command_line(sys.argv[1:]))

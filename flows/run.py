@@ -115,6 +115,11 @@ class Run:
         return self.settings.run.outputs.resolve()
 
     @property
+    def folder(self) -> Path:
+        """The folder of the run's report."""
+        return self.outputs / "runs" / self.name
+
+    @property
     def share(self) -> Share:
         """What the run exchanges with other machines."""
         return Share(self.settings.run.share, self.outputs)

@@ -23,7 +23,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 from prefect.utilities.urls import url_for
 
-from flows.config import RunnerName
+from flows.config import RunnerName, masked
 from flows.operate.environment import outlive_the_audience
 from flows.operate.process import end_with_parent, quick_exit
 from flows.server import Server
@@ -38,7 +38,7 @@ def api_server() -> Iterator[Callable[[], None]]:
     """Use the configured Prefect server, or start one for the block; yields a function that waits until it is up.
 
     All processes of the run share this server; by default Prefect would start one in each process. A temporary server
-    records in the database of `prefect server start`, which shows the run later.
+    records in the database of `uv run prefect server start`, which shows the run later.
 
     Raises:
         PipelineError: the configured server does not answer, or a temporary one could not be started.
@@ -66,7 +66,7 @@ def run_page(run: UUID | None) -> str:
     """The address at which the UI shows a run, once `api_server` has ended."""
     if PREFECT_API_URL.value():
         return url_for("flow-run", obj_id=run) or str(run)
-    return f"`prefect server start`, then http://127.0.0.1:4200/runs/flow-run/{run}"
+    return f"`uv run prefect server start`, then http://127.0.0.1:4200/runs/flow-run/{run}"
 
 
 def _check_server(url: str) -> None:
@@ -74,13 +74,13 @@ def _check_server(url: str) -> None:
         server_version()
     except PrefectHTTPStatusError as error:
         raise PipelineError(
-            f"PREFECT_API_URL {url}: the server refused access ({error.response.status_code}); set "
+            f"PREFECT_API_URL {masked(url)}: the server refused access ({error.response.status_code}); set "
             "PREFECT_API_AUTH_STRING to the server's PREFECT_SERVER_API_AUTH_STRING"
         ) from error
     except httpx.HTTPError as error:
         raise PipelineError(
-            f"PREFECT_API_URL {url}: no Prefect server answers ({error}); run `prefect server start`, or unset "
-            "PREFECT_API_URL so that the run starts its own"
+            f"PREFECT_API_URL {masked(url)}: no Prefect server answers ({error}); run `uv run prefect server start`, "
+            "or unset PREFECT_API_URL so that the run starts its own"
         ) from error
 
 

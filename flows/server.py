@@ -71,7 +71,7 @@ class Server:
             if time.monotonic() > deadline:
                 raise PipelineError(
                     f"The Prefect server did not answer within {START_SECONDS:.0f} s; "
-                    "run `prefect server start` to see why"
+                    "run `uv run prefect server start` to see why"
                 )
             time.sleep(0.05)
         self._watcher.start()
@@ -84,7 +84,9 @@ class Server:
         """
         self._starts += 1
         if self._starts > MAX_STARTS:
-            raise PipelineError("The Prefect server exited while starting; run `prefect server start` to see why")
+            raise PipelineError(
+                "The Prefect server exited while starting; run `uv run prefect server start` to see why"
+            )
         time.sleep(RESTART_SECONDS)
         self.process = self._start()
 

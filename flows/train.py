@@ -1,5 +1,6 @@
 """The training flow: fetch, prepare, train side by side, evaluate, explain, compare, report."""
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from httpx import TransportError
-from prefect import flow
+from prefect import flow, runtime
 from prefect.logging import get_run_logger
 
 from artifacts import report
@@ -28,7 +29,7 @@ from tasks.prepare import prepare
 from tasks.results.comparison import Comparison
 from tasks.results.data import Dataset
 from tasks.storage.files import point, write_bytes
-from tasks.storage.retention import keep_last
+from tasks.storage.retention import keep_last, mark_in_use, release
 from tasks.storage.run_log import append_to_run_log, summarize
 from tasks.train import train
 
@@ -36,7 +37,17 @@ ENDS = ("on_completion", "on_failure", "on_crashed", "on_cancellation")
 HOOKS: dict[str, Any] = {end: [post_end] for end in ENDS} if webhook_is_set() else {}  # Prefect logs each, even idle.
 
 
-@flow(name="train", flow_run_name="{settings.title}", **HOOKS)
+GENERATED_NAME = re.compile(r"[a-z]+-[a-z]+")  # As Prefect makes them up.
+
+
+def run_name() -> str:
+    """The name of the run in the UI, unless somebody gave it one."""
+    given = runtime.flow_run.name or ""
+    settings: Settings = runtime.flow_run.parameters.get("settings") or Settings()
+    return settings.title if not given or GENERATED_NAME.fullmatch(given) else given
+
+
+@flow(name="train", flow_run_name=run_name, **HOOKS)
 def train_flow(settings: Settings = Settings()) -> Path:  # noqa: B008 -- frozen
     """Fetch and prepare the reviews, train the networks side by side, evaluate, explain, compare, report."""
     run = Run.begin(settings)
@@ -44,9 +55,12 @@ def train_flow(settings: Settings = Settings()) -> Path:  # noqa: B008 -- frozen
     source = run.step(fetch, data.given(), data.source, run.outputs / "cache")
     dataset = run.step(prepare, source, data.vocabulary_size, data.max_length, data.reviews, run.outputs / "data")
     run.tag(f"data:{dataset.title}", *(f"model:{spec.name}" for spec in run.settings.specs()))
-    study = run.side_by_side(study_networks, plan_jobs(run, dataset))
+    jobs = plan_jobs(run, dataset)
+    mark_in_use(run.folder, [job.folder for job in jobs])
+    study = run.side_by_side(study_networks, jobs)
     comparison = compare(run.describe(dataset), dataset, study)
     folder = write_report(run, comparison)
+    release(run.folder)
     remove_old_runs(run)
     run.finish()
     return folder
@@ -88,7 +102,7 @@ def complete(*columns: Sequence[Any]) -> list[list[Any]]:
 
 def write_report(run: Run, comparison: Comparison) -> Path:
     """Draw, write and publish the report; `outputs/latest` points to it from then on."""
-    folder = run.outputs / "runs" / comparison.run
+    folder = run.folder
     drawn = {stem: picture(figure) for stem, figure in all_figures(comparison).items()}
     run.clock.lap("figures")
     comparison = replace(comparison, durations=dict(run.clock.laps))

@@ -98,7 +98,7 @@ def _overfitting(c: Comparison) -> str:
         before = kept.difference.value if kept.first == pair.first else -kept.difference.value
         lead = (
             f" So {100 * (pair.difference.value - before):+.1f} of the {100 * pair.difference.value:+.1f} points by "
-            f"which {pair.first} leads at the last epoch come from overfitting."
+            f"which {pair.first} leads at the last epoch arise after the best epochs."
         )
     return f"Between the two: {'; '.join(changes)}.{lead}"
 

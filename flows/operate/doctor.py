@@ -9,11 +9,13 @@ from typing import NamedTuple
 import httpx
 import prefect
 from packaging.requirements import Requirement
+from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from flows.config import Settings
+from flows.config import Settings, masked
 from flows.operate.dead_runs import mark_dead_runs, mark_left_tasks
 from flows.runtime import api_server, server_address, server_version
 from tasks.data.imdb_npz import read_imdb_npz
@@ -25,6 +27,7 @@ from tasks.results.texts import TextData
 from tasks.storage.files import read_json, sha256_of_file
 
 PROJECT = "rnn-pipeline"
+POOL, NO_POOL = "rnn", -1
 NEEDED_BYTES = 2 << 30
 
 
@@ -72,12 +75,13 @@ def versions(_: Settings) -> Iterator[Finding]:
 
 def server(_: Settings) -> Iterator[Finding]:
     """Whether the Prefect server answers and has our version; marks dead runs."""
-    address = server_address() or "started by each run"
+    address = masked(server_address() or "started by each run")
     try:
         with api_server() as wait:
             wait()
             version = server_version()
             dead, tasks = mark_dead_runs("train"), mark_left_tasks("train")
+            limit = pool_limit()
     except PipelineError as error:
         yield Finding("Prefect server", address, str(error))
         return
@@ -85,7 +89,19 @@ def server(_: Settings) -> Iterator[Finding]:
     fix = "" if version == here else f"install the same version on both sides: here it is {here}"
     yield Finding("Prefect server", f"{address}, version {version}", fix, fatal=False)
     yield Finding("dead runs", f"now marked as crashed: {', '.join(dead)}" if dead else "none")
+    if limit != NO_POOL:
+        fix = "" if limit == 1 else f"run `uv run prefect work-pool set-concurrency-limit {POOL} 1`"
+        yield Finding("work pool", f"{POOL}: {limit or 'any number of'} runs at a time", fix, fatal=False)
     yield Finding("tasks of ended runs", f"{tasks} still running: now marked as crashed" if tasks else "none running")
+
+
+def pool_limit() -> int | None:
+    """How many runs the deployments' work pool allows at a time, None if any; `NO_POOL` if there is no such pool."""
+    try:
+        with get_client(sync_client=True) as client:
+            return client.read_work_pool(POOL).concurrency_limit
+    except ObjectNotFound:
+        return NO_POOL
 
 
 def disk(settings: Settings) -> Iterator[Finding]:

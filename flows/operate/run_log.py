@@ -16,7 +16,7 @@ def show_history(outputs: Path) -> int:
     """Print the newest runs, the newest last."""
     runs = read_run_log(outputs.resolve())[-SHOWN:]
     if not runs:
-        print(f"{outputs}: no runs yet; start one with `python flows/main.py --smoke`")
+        print(f"{outputs}: no runs yet; start one with `uv run flows/main.py --smoke`")
         return 0
     models = list(dict.fromkeys(name for run in runs for name in run.accuracies))
     table = Table(title="Test accuracy after the last epoch, mean over seeds")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -18,19 +19,19 @@ def check(folder: Path, vocabulary_size: int, max_length: int) -> None:
     """Hold both written splits against the expected schema and ranges.
 
     Raises:
-        DataError: one line a fault: wrong column, no reviews, a value out of its range, one label only.
+        DataError: one line for each fault: a wrong column, no reviews, a value out of its range, one label only.
     """
     with ThreadPoolExecutor(len(SPLITS)) as pool:
-        found = pool.map(lambda split: _faults(folder / f"{split}.parquet", vocabulary_size, max_length), SPLITS)
-        faults = [fault for faults in found for fault in faults]
-    if faults:
-        raise DataError(f"{folder}: the prepared data are not as expected:\n" + "\n".join(f"  - {f}" for f in faults))
+        faults = pool.map(lambda split: _faults(folder / f"{split}.parquet", vocabulary_size, max_length), SPLITS)
+        lines = [f"  - {fault}" for fault in chain.from_iterable(faults)]
+    if lines:
+        raise DataError("\n".join([f"{folder}: the prepared data are not as expected:", *lines]))
 
 
 def _faults(path: Path, vocabulary_size: int, max_length: int) -> list[str]:
-    found, expected = pq.read_schema(path), schema(vocabulary_size, max_length, {})
-    if not found.equals(expected):
-        return [f"{path.name}: schema {found.names} {found.types}, expected {expected.names} {expected.types}"]
+    actual, expected = pq.read_schema(path), schema(vocabulary_size, max_length, {})
+    if not actual.equals(expected):
+        return [f"{path.name}: schema {actual.names} {actual.types}, expected {expected.names} {expected.types}"]
     labels = np.unique(read_column(path, "label")).tolist()
     if not labels:
         return [f"{path.name}: no reviews"]
@@ -42,22 +43,22 @@ def _range_faults(path: Path, vocabulary_size: int, max_length: int) -> list[str
     """The values out of their ranges; of each kind the first, a row group at a time."""
     first: dict[str, str] = {}
     for batch in pq.ParquetFile(path).iter_batches(ROW_GROUP, columns=["length", "tokens"]):
-        sizes = batch.column("length").to_numpy()
+        lengths = batch.column("length").to_numpy()
         tokens = batch.column("tokens").flatten().to_numpy().reshape(-1, max_length)
-        for kind, text in _faults_of(sizes, tokens, vocabulary_size):
+        for kind, text in _faults_of(lengths, tokens, vocabulary_size):
             first.setdefault(kind, text)
     return list(first.values())
 
 
 def _faults_of(
-    sizes: NDArray[np.int32], tokens: NDArray[np.unsignedinteger], vocabulary_size: int
+    lengths: NDArray[np.int32], tokens: NDArray[np.unsignedinteger], vocabulary_size: int
 ) -> Iterator[tuple[str, str]]:
     """What is wrong with some reviews: its kind, and what was found."""
     if tokens.max() >= vocabulary_size:
         yield "token", f"token {tokens.max()}, expected less than the vocabulary of {vocabulary_size}"
-    if sizes.min() < 1:
-        yield "length", f"length {sizes.min()}, expected 1 or more"
+    if lengths.min() < 1:
+        yield "length", f"length {lengths.min()}, expected 1 or more"
     if not tokens[:, -1].all():
         yield "empty", "a review of padding alone, expected at least the start token"
-    if (np.count_nonzero(tokens, axis=1) != np.minimum(sizes, tokens.shape[1])).any():
+    if (np.count_nonzero(tokens, axis=1) != np.minimum(lengths, tokens.shape[1])).any():
         yield "padding", "padding that differs from the length"

@@ -61,17 +61,15 @@ def write_imdb_npz(path: Path, train: Reviews, test: Reviews) -> None:
 
 
 def _check_members(path: Path, archive: zipfile.ZipFile) -> None:
-    found = {info.filename: info.file_size for info in archive.infolist()}
-    missing = [name for name in MEMBERS if f"{name}.npy" not in found]
+    sizes = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
+    missing = [name for name in MEMBERS if name not in sizes]
     if missing:
         raise DataError(
-            f"{path}: expected the arrays {', '.join(MEMBERS)}; missing {', '.join(missing)}, found {sorted(found)[:8]}"
+            f"{path}: expected the arrays {', '.join(MEMBERS)}; missing {', '.join(missing)}, found {sorted(sizes)[:8]}"
         )
     for name in MEMBERS:
-        if found[f"{name}.npy"] > MAX_MEMBER_BYTES:
-            raise DataError(
-                f"{path}: {name} unpacks to {found[f'{name}.npy']} bytes; at most {MAX_MEMBER_BYTES} are read"
-            )
+        if sizes[name] > MAX_MEMBER_BYTES:
+            raise DataError(f"{path}: {name} unpacks to {sizes[name]} bytes; expected at most {MAX_MEMBER_BYTES}")
 
 
 def _read_split(path: Path, archive: zipfile.ZipFile, split: str) -> Reviews:
@@ -80,7 +78,7 @@ def _read_split(path: Path, archive: zipfile.ZipFile, split: str) -> Reviews:
     tokens, offsets = _read_reviews(f"{path}: x_{split}", archive, f"x_{split}.npy")
     if len(labels) != len(offsets) - 1:
         raise DataError(
-            f"{path}: y_{split} holds {len(labels)} labels for {len(offsets) - 1} reviews; expected one each"
+            f"{path}: y_{split} holds {len(labels)} labels for {len(offsets) - 1} reviews; expected one for each"
         )
     if len(labels) == 0:
         raise DataError(f"{path}: x_{split} holds no reviews; expected at least one")
@@ -90,8 +88,8 @@ def _read_split(path: Path, archive: zipfile.ZipFile, split: str) -> Reviews:
 def _read_header(where: str, member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
     try:
         version = npy.read_magic(member)
-        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, dtype = read(member, max_header_size=_HEADER_BYTES)
+        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, _, dtype = read_header(member, max_header_size=_HEADER_BYTES)
     except ValueError as error:
         raise DataError(f"{where}: not a NumPy array ({str(error).splitlines()[0]})") from error
     if len(shape) != 1 or shape[0] > MAX_REVIEWS:
@@ -105,7 +103,7 @@ def _read_labels(where: str, member: IO[bytes]) -> NDArray[np.uint8]:
         raise DataError(f"{where}: the labels are of type {dtype}; expected integers, 0 or 1 for each review")
     content = member.read(count * dtype.itemsize)
     if len(content) < count * dtype.itemsize:
-        raise DataError(f"{where}: the array ends too early; the file is cut short")
+        raise DataError(f"{where}: the array ends too early; the file is cut short, fetch it again")
     labels = np.frombuffer(content, dtype)
     wrong = np.flatnonzero((labels != 0) & (labels != 1))
     if len(wrong):
@@ -124,7 +122,7 @@ def _read_reviews(where: str, archive: zipfile.ZipFile, name: str) -> tuple[NDAr
             offsets = np.cumsum([0, *map(len, reviews)], dtype=np.int64)
             flat = np.concatenate([np.zeros(0, np.int32), *reviews])
     if len(offsets) - 1 != count:
-        raise DataError(f"{where}: {len(offsets) - 1} lists found; the header promises {count}")
+        raise DataError(f"{where}: found {len(offsets) - 1} lists; the header promises {count}")
     if len(flat) and flat.min() < 0:
         raise DataError(f"{where}: word index {flat.min()} found; expected 0 or more")
     return flat, offsets
@@ -134,7 +132,7 @@ def _read_object_header(where: str, member: IO[bytes]) -> int:
     """How many reviews the header promises."""
     (count,), dtype = _read_header(where, member)
     if not dtype.hasobject or dtype.names:
-        raise DataError(f"{where}: the array is of type {dtype}; expected object (a list of integers a review)")
+        raise DataError(f"{where}: the array is of type {dtype}; expected object (a list of integers for each review)")
     return count
 
 

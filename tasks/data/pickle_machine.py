@@ -18,7 +18,7 @@ from tasks.storage.compiled import compiled
 
 _RUN = 1 << 16
 _WAY_OUT = (
-    "only lists of integers, tuples or arrays of them are read; nothing from the file was run. If you made this file: "
+    "only lists of integers, tuples or arrays of them are read. Nothing from the file was run. If you wrote this file, "
     "store each review as a list of ints"
 )
 _BININT, _BININT1, _BININT2, _STOP = 74, 75, 77, 46

@@ -1,7 +1,8 @@
 """Lists of integers out of a pickled object array, without unpickling it.
 
 Unpickling runs whatever code somebody put into a file. Here a compiled loop walks over the opcodes of the pickle and
-admits only those that a list of lists of integers consists of. Nothing in the file is ever called.
+admits only those that build a list of lists of integers, in the order in which `pickle.dump` writes them. Nothing in
+the file is ever called.
 """
 
 import pickletools
@@ -28,14 +29,50 @@ MARK, TUPLE, FRAME = 40, 116, 149
 EMPTY_LIST, APPEND, APPENDS = 93, 97, 101
 BININT, BININT1, BININT2, LONG1, LONG4 = 74, 75, 77, 138, 139
 MEMOIZE, BINPUT, LONG_BINPUT = 148, 113, 114
-# Bytes of an opcode with its operand; the longest is FRAME with its eight.
-LONGEST_OPCODE = 10
+_INTEGERS = (BININT, BININT1, BININT2)
+# Opcodes that change nothing in the lists: their bytes, operand included.
+_SKIPPED = {MEMOIZE: 1, BINPUT: 2, LONG_BINPUT: 5, FRAME: 9}
+# No opcode is longer, its operand included.
+LONGEST_OPCODE = 9
 
-# How a walk over a chunk ended.
-MORE, DONE, REFUSED, TOO_LARGE = 0, 1, 2, 3
-# What the opcodes so far left open, as places in `state`: a review; a mark in it; an integer that waits for its
-# APPEND; a mark in the outer list.
-IN_REVIEW, INNER_MARK, WAITING, OUTER_MARK = 0, 1, 2, 3
+# What is being built. `pickle` fills a list in two ways: a MARK, a batch of items and APPENDS, or one item and APPEND.
+# The outer list gets its reviews, and each review its integers, in either way.
+OUTER_LIST = 0
+BATCH = 1  # A batch of reviews that is still empty.
+REVIEW = 2  # A review in a batch; it ends where the next one begins or the batch ends.
+REVIEW_BATCH = 3  # A batch of integers in such a review.
+REVIEW_INTEGER = 4  # An integer in such a review that waits for its APPEND.
+SINGLE = 5  # A review without a batch, which waits for its own APPEND.
+SINGLE_BATCH = 6
+SINGLE_INTEGER = 7
+# How the walk ends.
+DONE, REFUSED, TOO_LARGE = 8, 9, 10
+
+_GRAMMAR = {
+    OUTER_LIST: {MARK: BATCH, EMPTY_LIST: SINGLE, TUPLE: DONE},
+    BATCH: {EMPTY_LIST: REVIEW, APPENDS: OUTER_LIST},
+    REVIEW: {EMPTY_LIST: REVIEW, MARK: REVIEW_BATCH, APPENDS: OUTER_LIST} | dict.fromkeys(_INTEGERS, REVIEW_INTEGER),
+    REVIEW_BATCH: {APPENDS: REVIEW} | dict.fromkeys(_INTEGERS, REVIEW_BATCH),
+    REVIEW_INTEGER: {APPEND: REVIEW},
+    SINGLE: {MARK: SINGLE_BATCH, APPEND: OUTER_LIST} | dict.fromkeys(_INTEGERS, SINGLE_INTEGER),
+    SINGLE_BATCH: {APPENDS: SINGLE} | dict.fromkeys(_INTEGERS, SINGLE_BATCH),
+    SINGLE_INTEGER: {APPEND: SINGLE},
+}
+
+
+def _transitions() -> NDArray[np.uint8]:
+    """The grammar as an array that a compiled loop can read: the next state by state and opcode."""
+    table = np.full((len(_GRAMMAR), 256), REFUSED, np.uint8)
+    for state, next_states in _GRAMMAR.items():
+        table[state, [LONG1, LONG4]] = TOO_LARGE
+        table[state, list(_SKIPPED)] = state
+        table[state, list(next_states)] = list(next_states.values())
+    return table
+
+
+NEXT_STATE = _transitions()
+# Bytes of each opcode but the integers.
+OPCODE_BYTES = np.array([_SKIPPED.get(opcode, 1) for opcode in range(256)], np.uint8)
 
 
 class NotPlainListsError(DataError):
@@ -50,12 +87,12 @@ class Lists(NamedTuple):
 
 
 class _Walk(NamedTuple):
-    """What a walk over a chunk used, found and ended with."""
+    """How far a walk over a chunk came."""
 
     bytes_used: int
     value_count: int
     list_count: int
-    status: int
+    state: int
 
 
 def read_pickled_lists(where: str, member: IO[bytes]) -> Iterator[Lists]:
@@ -66,37 +103,37 @@ def read_pickled_lists(where: str, member: IO[bytes]) -> Iterator[Lists]:
         member: the pickle.
 
     Raises:
-        NotPlainListsError: the pickle holds anything but lists of integers, each list once.
-        DataError: an integer has more than 31 bits, or the pickle is cut short.
+        NotPlainListsError: the pickle holds anything but lists of integers of at most 31 bits, each list once.
+        DataError: the pickle is cut short.
     """
     rest = member.read(_PROLOGUE_BYTES)
     rest = rest[_end_of_prologue(where, rest) :]
-    state = np.zeros(4, np.bool_)
-    while True:
+    state = OUTER_LIST
+    while state != DONE:
         chunk = member.read(_CHUNK_BYTES)
         # Padding lets the loop read a whole operand at the end of the file without looking past the buffer.
         buffer = np.frombuffer(rest + chunk + (b"" if chunk else bytes(LONGEST_OPCODE)), np.uint8)
         values = np.empty(len(buffer) // 2 + 1, np.int32)
         starts = np.empty(len(buffer) + 1, np.int64)
-        walk = _Walk(*_walk(buffer, state, values, starts))
-        _check_status(where, walk, buffer, is_end=not chunk and walk.bytes_used >= len(rest))
+        walk = _Walk(*_walk_opcodes(buffer, state, values, starts))
+        is_cut = not chunk and walk.bytes_used >= len(rest)
+        _check_walk(where, walk, buffer, is_cut)
         yield Lists(values[: walk.value_count].copy(), starts[: walk.list_count].copy())
         rest = buffer[walk.bytes_used :].tobytes()
-        if walk.status == DONE:
-            _check_epilogue(where, rest + member.read(_PROLOGUE_BYTES))
-            return
-        if not chunk:
-            raise DataError(f"{where}: the pickle ends too early; the file is cut short")
+        state = walk.state
+    _check_epilogue(where, rest + member.read(_PROLOGUE_BYTES))
 
 
-def _check_status(where: str, walk: _Walk, buffer: NDArray[np.uint8], is_end: bool) -> None:
-    if walk.status == REFUSED and not is_end:
+def _check_walk(where: str, walk: _Walk, buffer: NDArray[np.uint8], is_cut: bool) -> None:
+    if is_cut:
+        raise DataError(f"{where}: the pickle ends too early; the file is cut short, fetch it again")
+    if walk.state == TOO_LARGE:
+        raise NotPlainListsError(f"{where}: a word index does not fit into 31 bits; expected the ranks of words")
+    if walk.state == REFUSED:
         raise NotPlainListsError(
             f"{where}: the pickle holds opcode {chr(buffer[walk.bytes_used])!r} where only lists of integers are "
-            "admitted; nothing from it was run. If you made this file: store each review as a list of ints"
+            "admitted. Nothing from the file was run. If you wrote this file, store each review as a list of ints"
         )
-    if walk.status == TOO_LARGE:
-        raise DataError(f"{where}: a word index does not fit into 31 bits; expected the ranks of words")
 
 
 def _end_of_prologue(where: str, start: bytes) -> int:
@@ -108,112 +145,58 @@ def _end_of_prologue(where: str, start: bytes) -> int:
             unknown = set(argument.split()) - _ARRAY_WORDS if isinstance(argument, str) else set()
             if unknown:
                 raise NotPlainListsError(
-                    f"{where}: the pickle names {argument!r}; refused: only arrays of lists of integers are read; "
-                    "nothing from the file was run"
+                    f"{where}: the pickle names {argument!r}; refused, only arrays of lists of integers are read. "
+                    "Nothing from the file was run"
                 )
     except ValueError as error:
         raise DataError(f"{where}: the pickle cannot be read ({str(error).splitlines()[0]})") from error
-    raise NotPlainListsError(f"{where}: no list of reviews was found in the pickle")
+    raise NotPlainListsError(f"{where}: found no list of reviews in the pickle; expected an array of lists of integers")
 
 
 def _check_epilogue(where: str, end: bytes) -> None:
     try:
         names = [opcode.name for opcode, _, _ in pickletools.genops(end)]
     except ValueError as error:
-        raise DataError(f"{where}: the pickle ends too early; the file is cut short") from error
+        raise DataError(f"{where}: the pickle ends too early; the file is cut short, fetch it again") from error
     if [name for name in names if name not in _MEMO_NAMES] != _EPILOGUE:
-        raise NotPlainListsError(
-            f"{where}: the pickle continues after the reviews ({names[:6]}); refused, nothing was run"
-        )
+        raise DataError(f"{where}: the pickle continues after the reviews ({names[:6]}); refused. Nothing was run")
 
 
 @compiled
-def _walk(
-    buffer: NDArray[np.uint8],
-    state: NDArray[np.bool_],
-    values: NDArray[np.int32],
-    starts: NDArray[np.int64],
+def _walk_opcodes(
+    buffer: NDArray[np.uint8], state: int, values: NDArray[np.int32], starts: NDArray[np.int64]
 ) -> tuple[int, int, int, int]:
     """Walk over opcodes as long as they build a list of lists of integers.
 
     Args:
         buffer: opcodes; the last `LONGEST_OPCODE` - 1 bytes are left for the next chunk.
-        state: what the opcodes before left open, updated.
+        state: what the opcodes before are building.
         values, starts: room for the integers, and for where each list starts.
 
     Returns:
-        bytes used, integers, lists, and how it ended, as `_Walk` names them.
+        as `_Walk`; where the walk ended, its last opcode is not among the bytes used.
     """
-    in_review, inner_mark = state[IN_REVIEW], state[INNER_MARK]
-    waiting, outer_mark = state[WAITING], state[OUTER_MARK]
-    at, value_count, list_count, status = 0, 0, 0, MORE
-    while at + LONGEST_OPCODE <= len(buffer):
-        opcode = buffer[at]
-        if opcode in (BININT1, BININT2, BININT):
-            if not in_review or waiting:
-                status = REFUSED
-                break
-            value = np.int32(buffer[at + 1])
-            size = 2
+    position, value_count, list_count = 0, 0, 0
+    while position + LONGEST_OPCODE <= len(buffer):
+        opcode = buffer[position]
+        state = NEXT_STATE[state, opcode]
+        if state >= DONE:
+            break
+        if opcode in _INTEGERS:
+            # A size read from a table would make each position wait for the one before.
+            value, size = np.int32(buffer[position + 1]), 2
             if opcode != BININT1:
-                value |= np.int32(buffer[at + 2]) << 8
+                value |= np.int32(buffer[position + 2]) << 8
                 size = 3
             if opcode == BININT:
-                value |= (np.int32(buffer[at + 3]) << 16) | (np.int32(buffer[at + 4]) << 24)
+                value |= (np.int32(buffer[position + 3]) << 16) | (np.int32(buffer[position + 4]) << 24)
                 size = 5
             values[value_count] = value
             value_count += 1
-            waiting = not inner_mark
-            at += size
-        elif opcode == EMPTY_LIST:
-            if inner_mark or waiting:
-                status = REFUSED
-                break
+            position += size
+            continue
+        if opcode == EMPTY_LIST:
             starts[list_count] = value_count
             list_count += 1
-            in_review = True
-            at += 1
-        elif opcode == MARK:
-            if inner_mark or waiting or (outer_mark and not in_review):
-                status = REFUSED
-                break
-            if in_review:
-                inner_mark = True
-            else:
-                outer_mark = True
-            at += 1
-        elif opcode == APPENDS:
-            if inner_mark:
-                inner_mark = False
-            elif outer_mark and not waiting:
-                outer_mark = in_review = False
-            else:
-                status = REFUSED
-                break
-            at += 1
-        elif opcode == APPEND:
-            if waiting:
-                waiting = False
-            elif in_review and not outer_mark and not inner_mark:
-                in_review = False
-            else:
-                status = REFUSED
-                break
-            at += 1
-        elif opcode == MEMOIZE:
-            at += 1
-        elif opcode == BINPUT:
-            at += 2
-        elif opcode == LONG_BINPUT:
-            at += 5
-        elif opcode == FRAME:
-            at += 9
-        elif opcode in (LONG1, LONG4):
-            status = TOO_LARGE
-            break
-        else:
-            status = DONE if opcode == TUPLE and not (in_review or outer_mark) else REFUSED
-            break
-    state[IN_REVIEW], state[INNER_MARK] = in_review, inner_mark
-    state[WAITING], state[OUTER_MARK] = waiting, outer_mark
-    return at, value_count, list_count, status
+        position += OPCODE_BYTES[opcode]
+    return position, value_count, list_count, state

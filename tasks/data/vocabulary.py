@@ -37,7 +37,7 @@ def read_vocabulary(path: Path) -> dict[str, int]:
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
-            raise DataError(f"{path}: {size} bytes; a word index of at most {MAX_BYTES} bytes is read")
+            raise DataError(f"{path}: {size} bytes; expected a word index of at most {MAX_BYTES} bytes")
         index = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; give the path of an imdb_word_index.json") from None

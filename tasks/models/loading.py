@@ -40,8 +40,8 @@ def open_learner(spec: ModelSpec, path: Path, threads: int) -> Learner:
 def _learner(spec: ModelSpec, model: Any, threads: int) -> Learner:
     import tensorflow
 
-    from tasks.models.compiled_cells import why_not_covered
     from tasks.models.compiled_learner import CompiledLearner
+    from tasks.models.compiled_network import why_not_covered
     from tasks.models.keras_learner import KerasLearner
 
     has_gpu = tensorflow.config.list_physical_devices("GPU")

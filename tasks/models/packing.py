@@ -2,15 +2,17 @@
 
 Reviews are *packed* as in PyTorch's `PackedSequence`: sorted by length, longest first, and laid out one timestep after
 the other. Padding stands in front, so at timestep t the first `batch_sizes[t]` reviews have begun, and their entries in
-every packed array are `offsets[t]` to `offsets[t] + batch_sizes[t]`. A review that begins at timestep t starts from the
-state that t timesteps of padding lead to. Those states are the same for all reviews: one shared *trajectory*, computed
-once for a batch. Nothing is approximated: the numbers are those of the loop over all timesteps, forward and backward.
+every packed array are `offsets[t]` to `offsets[t + 1]`. A review that begins at timestep t starts from the state that t
+timesteps of padding lead to. Those states are the same for all reviews: one shared *trajectory*, computed once for a
+batch. Nothing is approximated: the numbers are those of the loop over all timesteps, forward and backward.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tasks.models.loops.records import Layout
 
 # How many parts share a batch's work. Fixed, whatever the number of threads, so that sums always come out the same.
 GROUPS = 2
@@ -50,15 +52,13 @@ class PackedReviews:
 
     Attributes:
         sorted_indices: each review's position in the batch, longest review first, int64, shape (reviews,).
-        rows: the row in the projections that each entry reads, int32, shape (entries,).
-        offsets: the first entry of each timestep, int32, shape (timesteps,).
-        batch_sizes: how many of the reviews have begun by each timestep, int32, shape (timesteps,).
+        layout: where the entries stand.
+        rows: the row of each entry's token among the distinct tokens, int32, shape (entries,).
     """
 
     sorted_indices: NDArray[np.int64]
+    layout: Layout
     rows: NDArray[np.int32]
-    offsets: NDArray[np.int32]
-    batch_sizes: NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def pack(tokens: NDArray[np.unsignedinteger], row_of: NDArray[np.int32]) -> Pack
 
     Args:
         tokens: shape (reviews, timesteps), padded in front with 0.
-        row_of: for each token its row in the projections.
+        row_of: for each token its row among the distinct tokens.
     """
     timesteps = tokens.shape[1]
     starts = (tokens != 0).argmax(axis=1)
@@ -84,17 +84,18 @@ def pack(tokens: NDArray[np.unsignedinteger], row_of: NDArray[np.int32]) -> Pack
     for first in range(min(GROUPS, len(tokens))):
         indices = order[first::GROUPS]
         visible = np.arange(timesteps)[:, None] >= starts[indices]  # (timesteps, reviews)
-        batch_sizes = visible.sum(axis=1, dtype=np.int32)
-        offsets = (np.cumsum(batch_sizes) - batch_sizes).astype(np.int32)
-        groups.append(PackedReviews(indices, row_of[tokens[indices].T[visible]], offsets, batch_sizes))
+        layout = layout_of(visible.sum(axis=1, dtype=np.int32))
+        groups.append(PackedReviews(indices, layout, row_of[tokens[indices].T[visible]]))
     return PackedBatch(groups, int(starts.max()))
 
 
-def packed_padding(timesteps: int) -> PackedReviews:
-    """One review that is nothing but padding: its states are the trajectory that all reviews share."""
-    return PackedReviews(
-        sorted_indices=np.zeros(1, np.int64),
-        rows=np.zeros(timesteps, np.int32),
-        offsets=np.arange(timesteps, dtype=np.int32),
-        batch_sizes=np.ones(timesteps, np.int32),
-    )
+def layout_of(batch_sizes: NDArray[np.int32]) -> Layout:
+    """Where entries stand, from the number of reviews that have begun by each timestep."""
+    offsets = np.zeros(len(batch_sizes) + 1, np.int32)
+    np.cumsum(batch_sizes, out=offsets[1:])
+    return Layout(offsets, batch_sizes)
+
+
+def unpacked_layout(timesteps: int, reviews: int) -> Layout:
+    """Every review at every timestep."""
+    return layout_of(np.full(timesteps, reviews, np.int32))

@@ -72,6 +72,7 @@ def test_holds_every_file(files: dict[str, bytes]) -> None:
     ]  # fmt: skip
     expected = {f"{stem}.{kind}" for stem in stems for kind in ("png", "svg")} | {
         "report.md",
+        "summary.txt",
         "report.html",
         "metrics.json",
     }

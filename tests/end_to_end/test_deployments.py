@@ -82,7 +82,9 @@ def test_a_schedule_of_every_minute_fires(deployed: Served, tmp_path: Path) -> N
         found = client.read_deployment_by_name("train/train")
         made = client.create_deployment_schedules(found.id, [(every_minute, True)], parameters=parameters)
         try:
-            deployed.worker.wait_for("Flow run 'simple_rnn' - Finished in state Completed()", 180, after=already)
+            deployed.worker.wait_for(
+                "Flow run 'smoke, simple_rnn, 1 epoch, seed 1' - Finished in state Completed()", 180, after=already
+            )
         finally:
             client.delete_deployment_schedule(found.id, made[0].id)
         runs = client.read_flow_runs(

@@ -72,7 +72,7 @@ def test_former_names_are_accepted_in_the_environment(monkeypatch: pytest.Monkey
 def test_former_names_are_accepted_in_records_and_parameters() -> None:
     former = Settings.model_validate({"data": {"words": 99, "steps": 30}})
     assert former == Settings(data=DataSettings(vocabulary_size=99, max_length=30))
-    assert former.command() == "python flows/main.py --vocabulary-size 99 --max-length 30"
+    assert former.command() == "uv run flows/main.py --vocabulary-size 99 --max-length 30"
     assert set(former.model_dump()["data"]) == DATA_FIELDS
 
 
@@ -128,7 +128,7 @@ def test_smoke_is_small_and_uses_the_sample_by_default() -> None:
 )
 def test_the_recorded_command_gives_the_same_settings(line: str) -> None:
     settings = parse(line)
-    assert parse(settings.command().removeprefix("python flows/main.py")) == settings
+    assert parse(settings.command().removeprefix("uv run flows/main.py")) == settings
 
 
 @pytest.mark.parametrize(
@@ -219,3 +219,26 @@ def test_an_npz_stays_a_path_and_settings_of_earlier_versions_are_read() -> None
 )
 def test_settings_of_own_texts_that_do_not_fit_are_refused(line: str, message: str) -> None:
     assert message in error(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "title"),
+    [
+        ("", "auto, simple_rnn + lstm, 10 epochs, seed 1"),
+        ("--smoke", "smoke, simple_rnn + lstm, 1 epoch, seed 1"),
+        ("--data a/b.npz --models gru --epochs 3 --replicates 3", "b.npz, gru, 3 epochs, seeds 1 to 3"),
+    ],
+)
+def test_a_title_tells_runs_apart(line: str, title: str) -> None:
+    assert parse(line).title == title
+
+
+@pytest.mark.parametrize("option", ["share", "address"])
+def test_a_password_in_an_address_is_refused_and_not_repeated(option: str) -> None:
+    address = "s3://user:verysecret@bucket/rnn"
+    with pytest.raises(ValidationError):
+        Settings.model_validate({"run": {option: address}})
+    with pytest.raises(CycloptsError) as caught:
+        parse(f"--{option} {address}")
+    assert "expected an address without a password" in setting_error(caught.value)
+    assert "verysecret" not in setting_error(caught.value)

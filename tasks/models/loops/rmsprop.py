@@ -36,8 +36,7 @@ def rmsprop_rows(
     weights: Floats,
     velocities: Floats,
     rows: NDArray[np.int64],
-    gradients: Floats,
-    squares: Floats,
+    sums: Floats,
     learning_rate: np.float32,
     rho: np.float32,
     epsilon: np.float32,
@@ -47,13 +46,13 @@ def rmsprop_rows(
     Args:
         weights, velocities: shape (n, features).
         rows: rising row numbers, int64, shape (m,).
-        gradients, squares: for each of `rows`, shape (m, features).
+        sums: gradients and squares for each of `rows`, shape (m, 2, features).
         learning_rate, rho, epsilon: as for `rmsprop`.
     """
     used = 0
     for row in range(len(weights)):
         if used < len(rows) and rows[used] == row:
-            rmsprop(weights[row], velocities[row], gradients[used], squares[used], learning_rate, rho, epsilon)
+            rmsprop(weights[row], velocities[row], sums[used, 0], sums[used, 1], learning_rate, rho, epsilon)
             used += 1
         else:
             velocity = velocities[row]

@@ -14,20 +14,20 @@ from tests.conftest import make_reviews
 
 
 def by_keras(
-    path: Path, words: int, steps: int, monkeypatch: pytest.MonkeyPatch
+    path: Path, vocabulary_size: int, max_length: int, monkeypatch: pytest.MonkeyPatch
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """What Keras's own functions make of the file."""
     monkeypatch.setattr(keras_imdb, "get_file", lambda **_: str(path))
-    splits = keras.datasets.imdb.load_data(num_words=words)
-    return [(pad_sequences(x, maxlen=steps), y) for x, y in splits]
+    splits = keras.datasets.imdb.load_data(num_words=vocabulary_size)
+    return [(pad_sequences(x, maxlen=max_length), y) for x, y in splits]
 
 
-def assert_equal_to_keras(path: Path, words: int, steps: int) -> None:
+def assert_equal_to_keras(path: Path, vocabulary_size: int, max_length: int) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
-        expected = by_keras(path, words, steps, monkeypatch)
+        expected = by_keras(path, vocabulary_size, max_length, monkeypatch)
     splits = read_imdb_npz(path)
     for reviews, order, (tokens, labels) in zip(splits, keras_shuffles(*map(len, splits)), expected, strict=True):
-        np.testing.assert_array_equal(padded(reviews, order, words, steps), tokens)
+        np.testing.assert_array_equal(padded(reviews, order, vocabulary_size, max_length), tokens)
         np.testing.assert_array_equal(reviews.labels[order], labels)
 
 
@@ -35,20 +35,20 @@ REVIEWS = st.lists(st.lists(st.integers(1, 80), max_size=30), min_size=2, max_si
 
 
 @settings(deadline=None, max_examples=60)
-@given(train=REVIEWS, test=REVIEWS, words=st.integers(4, 90), steps=st.integers(2, 35))
+@given(train=REVIEWS, test=REVIEWS, vocabulary_size=st.integers(4, 90), max_length=st.integers(2, 35))
 def test_equal_to_keras_on_made_up_data(
-    tmp_path_factory: pytest.TempPathFactory, train: list, test: list, words: int, steps: int
+    tmp_path_factory: pytest.TempPathFactory, train: list, test: list, vocabulary_size: int, max_length: int
 ) -> None:
     path = tmp_path_factory.mktemp("npz") / "imdb.npz"
     write_imdb_npz(path, *(make_reviews(lists, [i % 2 for i in range(len(lists))]) for lists in (train, test)))
-    assert_equal_to_keras(path, words, steps)
+    assert_equal_to_keras(path, vocabulary_size, max_length)
 
 
 def test_equal_to_keras_on_all_reviews_of_imdb(imdb: Path) -> None:
     assert_equal_to_keras(imdb, 10_000, 500)
 
 
-def test_pads_and_cuts_in_front() -> None:
+def test_pads_and_truncates_in_front() -> None:
     reviews = make_reviews([[1, 2], [5, 6, 7, 8]], [0, 1])
     assert padded(reviews, np.array([0, 1]), 10, 4).tolist() == [[0, 1, 4, 5], [8, 9, 2, 2]]
 
@@ -65,7 +65,8 @@ def test_unknown_rate_is_the_share_of_words_outside_the_vocabulary() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "dtype"), [(4, "uint8"), (256, "uint8"), (257, "uint16"), (65_536, "uint16"), (65_537, "uint32")]
+    ("vocabulary_size", "dtype"),
+    [(4, "uint8"), (256, "uint8"), (257, "uint16"), (65_536, "uint16"), (65_537, "uint32")],
 )
-def test_tokens_take_the_smallest_type(words: int, dtype: str) -> None:
-    assert token_dtype(words) == dtype
+def test_tokens_take_the_smallest_type(vocabulary_size: int, dtype: str) -> None:
+    assert token_dtype(vocabulary_size) == dtype

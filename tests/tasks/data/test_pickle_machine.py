@@ -181,5 +181,5 @@ def test_the_header_must_agree(tmp_path: Path) -> None:
     np.savez(path, y_train=np.zeros(3, int), x_test=np.zeros(0), y_test=np.zeros(3, int))
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("x_train.npy", header + pickle.dumps(objects((1,), (2,))))
-    with pytest.raises(DataError, match="2 lists found; the header promises 3"):
+    with pytest.raises(DataError, match="found 2 lists; the header promises 3"):
         read_imdb_npz(path)

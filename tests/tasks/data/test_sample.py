@@ -12,11 +12,11 @@ from tasks.storage.files import sha256_of_file
 def test_has_imdbs_lengths_and_a_zipf_vocabulary(tmp_path: Path) -> None:
     write_sample(tmp_path / "imdb.npz", tmp_path / "index.json")
     train, test = read_imdb_npz(tmp_path / "imdb.npz")
-    words = lengths(train) - 1
+    word_counts = lengths(train) - 1
     assert (len(train), len(test)) == (TRAIN, TEST)
-    assert abs(np.median(words) - 178) < 10
-    assert abs(words.mean() - 239) < 12
-    assert words.max() > 1_000
+    assert abs(np.median(word_counts) - 178) < 10
+    assert abs(word_counts.mean() - 239) < 12
+    assert word_counts.max() > 1_000
     assert 0.45 < train.labels.mean() < 0.55
     counts = np.sort(np.bincount(train.tokens))[::-1]
     assert counts[0] > 20 * counts[100] > 100 * counts[2_000]

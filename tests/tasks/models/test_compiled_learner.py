@@ -4,15 +4,17 @@ import pytest
 from tasks.models.compiled_learner import CompiledLearner
 from tasks.models.keras_learner import KerasLearner
 from tasks.models.keras_model import build
-from tasks.models.spec import preset
+from tasks.models.spec import ModelSpec, PresetName, preset
 from tests.conftest import ragged_tokens
 from tests.tasks.models.batches import random_batches
+from tests.tasks.models.networks import PRESETS, SMALL
 
-COVERED = ("simple_rnn", "lstm")
+by_name = pytest.mark.parametrize("name", PRESETS)
+by_spec = pytest.mark.parametrize("spec", SMALL, ids=lambda spec: spec.name)
 
 
-@pytest.mark.parametrize("name", COVERED)
-def test_fifty_training_steps_lose_what_keras_loses(name: str) -> None:
+@by_name
+def test_fifty_training_steps_lose_what_keras_loses(name: PresetName) -> None:
     spec = preset(name, 16, 16, 0.0)
     by_keras = KerasLearner(build(spec, 100, 0.001, 5))
     compiled = CompiledLearner(spec, build(spec, 100, 0.001, 5), 2)
@@ -21,8 +23,8 @@ def test_fifty_training_steps_lose_what_keras_loses(name: str) -> None:
     assert compiled.fit_epoch(random_batches(1, 32, 100)).reviews == 32
 
 
-@pytest.mark.parametrize("name", COVERED)
-def test_results_do_not_depend_on_the_number_of_threads(name: str) -> None:
+@by_name
+def test_results_do_not_depend_on_the_number_of_threads(name: PresetName) -> None:
     spec = preset(name, 8, 8, 0.0)
     states = []
     for threads in (1, 2, 4):
@@ -34,8 +36,8 @@ def test_results_do_not_depend_on_the_number_of_threads(name: str) -> None:
         assert np.array_equal(states[0][key], states[2][key])
 
 
-@pytest.mark.parametrize("name", COVERED)
-def test_the_number_of_threads_can_change_between_epochs(name: str) -> None:
+@by_name
+def test_the_number_of_threads_can_change_between_epochs(name: PresetName) -> None:
     spec = preset(name, 8, 8, 0.0)
     steady, changing = (CompiledLearner(spec, build(spec, 50, 0.01, 6), 1) for _ in range(2))
     for threads in (2, 1, 3):
@@ -43,8 +45,8 @@ def test_the_number_of_threads_can_change_between_epochs(name: str) -> None:
         assert steady.fit_epoch(random_batches(2, 16, 50)).loss == changing.fit_epoch(random_batches(2, 16, 50)).loss
 
 
-@pytest.mark.parametrize("name", COVERED)
-def test_the_keras_model_predicts_what_the_learner_predicts(name: str) -> None:
+@by_name
+def test_the_keras_model_predicts_what_the_learner_predicts(name: PresetName) -> None:
     spec = preset(name, 8, 8, 0.0)
     learner = CompiledLearner(spec, build(spec, 50, 0.01, 7), 1)
     learner.fit_epoch(random_batches(5, 32, 50))
@@ -52,8 +54,8 @@ def test_the_keras_model_predicts_what_the_learner_predicts(name: str) -> None:
     np.testing.assert_allclose(learner.model().predict(tokens, verbose=0)[:, 0], learner.predict(tokens), atol=1e-5)
 
 
-def test_a_restored_state_resumes_bit_for_bit() -> None:
-    spec = preset("lstm", 4, 4, 0.0)
+@by_spec
+def test_a_restored_state_resumes_bit_for_bit(spec: ModelSpec) -> None:
     first, second = (CompiledLearner(spec, build(spec, 30, 0.01, 8), 1) for _ in range(2))
     first.fit_epoch(random_batches(3, 16, 30))
     state = first.state()
@@ -62,3 +64,18 @@ def test_a_restored_state_resumes_bit_for_bit() -> None:
     second.fit_epoch(random_batches(2, 16, 30, seed=9))
     for name in state:
         assert np.array_equal(first.state()[name], second.state()[name]), name
+
+
+@by_spec
+def test_the_keras_model_has_the_weights_and_the_optimizer_of_the_learner(spec: ModelSpec) -> None:
+    initial = build(spec, 30, 0.001, 8).get_weights()
+    learner, by_keras = CompiledLearner(spec, build(spec, 30, 0.001, 8), 1), KerasLearner(build(spec, 30, 0.001, 8))
+    for weight, expected in zip(learner.model().get_weights(), initial, strict=True):
+        assert np.array_equal(weight, expected)
+    learner.fit_epoch(random_batches(5, 16, 30))
+    by_keras.fit_epoch(random_batches(5, 16, 30))
+    ours, theirs = learner.model().optimizer.variables, by_keras.model().optimizer.variables
+    assert [variable.shape for variable in ours] == [variable.shape for variable in theirs]
+    assert int(ours[0]) == 5
+    for variable, expected in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(variable.numpy(), expected.numpy(), rtol=5e-3, atol=1e-9, err_msg=variable.path)

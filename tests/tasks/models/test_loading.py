@@ -9,16 +9,17 @@ from tasks.models import loading
 from tasks.models.loading import new_learner, open_learner
 from tasks.models.spec import PresetName, preset
 from tests.conftest import ragged_tokens
+from tests.tasks.models.networks import PRESETS
 
 
 @pytest.mark.parametrize(
-    ("name", "engine"),
-    [("simple_rnn", "compiled loops"), ("lstm", "compiled loops"), ("gru", "Keras (no compiled loop for gru)")],
+    ("name", "dropout", "engine"),
+    [*((name, 0.0, "compiled loops") for name in PRESETS), ("lstm", 0.2, "Keras (dropout)")],
 )
 def test_a_saved_learner_opens_with_the_same_predictions_and_engine(
-    name: PresetName, engine: str, tmp_path: Path
+    name: PresetName, dropout: float, engine: str, tmp_path: Path
 ) -> None:
-    spec = preset(name, 5, 4, 0.0)
+    spec = preset(name, 5, 4, dropout)
     learner = new_learner(spec, 30, 0.01, 3, 1)
     learner.model().save(tmp_path / "network.keras")
     opened = open_learner(spec, tmp_path / "network.keras", 1)

@@ -1,6 +1,6 @@
 import numpy as np
 
-from tasks.models.packing import all_tokens, distinct_tokens, pack, packed_padding
+from tasks.models.packing import all_tokens, distinct_tokens, pack, unpacked_layout
 
 TOKENS = np.array([[0, 0, 7, 9], [0, 0, 0, 0], [5, 7, 7, 5]], np.uint16)
 
@@ -11,11 +11,11 @@ def test_a_batch_with_literal_numbers() -> None:
     assert batch.padding == 3
     # The longest and the shortest review; the one of nothing but padding begins at its last timestep.
     assert first.sorted_indices.tolist() == [2, 1]
-    assert first.batch_sizes.tolist() == [1, 1, 1, 2]
-    assert first.offsets.tolist() == [0, 1, 2, 3]
+    assert first.layout.batch_sizes.tolist() == [1, 1, 1, 2]
+    assert first.layout.offsets.tolist() == [0, 1, 2, 3, 5]
     assert first.rows.tolist() == [5, 7, 7, 5, 0]
     assert second.sorted_indices.tolist() == [0]
-    assert second.batch_sizes.tolist() == [0, 0, 1, 1]
+    assert second.layout.batch_sizes.tolist() == [0, 0, 1, 1]
     assert second.rows.tolist() == [7, 9]
 
 
@@ -40,8 +40,7 @@ def test_all_tokens_stand_in_their_own_rows() -> None:
     assert vocabulary.tokens.tolist() == vocabulary.row_of.tolist() == [0, 1, 2, 3]
 
 
-def test_packed_padding_is_one_review_of_zeros() -> None:
-    padding = packed_padding(3)
-    assert padding.rows.tolist() == [0, 0, 0]
-    assert padding.offsets.tolist() == [0, 1, 2]
-    assert padding.batch_sizes.tolist() == [1, 1, 1]
+def test_an_unpacked_layout_has_every_review_at_every_timestep() -> None:
+    layout = unpacked_layout(3, 2)
+    assert layout.offsets.tolist() == [0, 2, 4, 6]
+    assert layout.batch_sizes.tolist() == [2, 2, 2]

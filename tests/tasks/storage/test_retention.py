@@ -4,7 +4,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from tasks.storage.files import point
-from tasks.storage.retention import keep_last
+from tasks.storage.retention import IN_USE, keep_last, mark_in_use, release
 
 
 def made_run(outputs: Path, name: str, *networks: str) -> Path:
@@ -52,3 +52,38 @@ def test_a_run_that_is_being_written_and_a_network_in_training_stay(tmp_path: Pa
         keep_last(tmp_path, 1)
     assert left(tmp_path, "runs") == ["0", "2"]
     assert left(tmp_path, "models") == ["busy"]
+
+
+def test_networks_of_a_run_under_way_stay(tmp_path: Path) -> None:
+    made_run(tmp_path, "1", "longer-uses-this", "only-1")
+    made_run(tmp_path, "2")
+    longer = tmp_path / "runs" / "3"
+    mark_in_use(longer, [tmp_path / "models" / "longer-uses-this"])
+    assert keep_last(tmp_path, 1) == ["1"]
+    assert left(tmp_path, "models") == ["longer-uses-this"]
+    release(longer)
+    assert not longer.exists()
+
+
+def test_a_mark_whose_process_is_gone_protects_nothing(tmp_path: Path) -> None:
+    made_run(tmp_path, "1", "a")
+    made_run(tmp_path, "2")
+    dead = tmp_path / "runs" / "3"
+    mark_in_use(dead, [tmp_path / "models" / "a"])
+    mark = json.loads((dead / IN_USE).read_text())
+    (dead / IN_USE).write_text(json.dumps(mark | {"process_started": 1.0}))
+    keep_last(tmp_path, 1)
+    assert left(tmp_path, "models") == []
+
+
+def test_a_mark_of_another_host_protects_for_a_week(tmp_path: Path) -> None:
+    for age, networks in ((0.0, ["a"]), (8 * 24 * 3600.0, [])):
+        outputs = tmp_path / str(age)
+        made_run(outputs, "1", "a")
+        made_run(outputs, "2")
+        mark_in_use(outputs / "runs" / "3", [outputs / "models" / "a"])
+        path = outputs / "runs" / "3" / IN_USE
+        mark = json.loads(path.read_text())
+        path.write_text(json.dumps(mark | {"host": "elsewhere", "marked": mark["marked"] - age}))
+        keep_last(outputs, 1)
+        assert left(outputs, "models") == networks

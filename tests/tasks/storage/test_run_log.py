@@ -10,39 +10,51 @@ from tasks.results.run_log import RunSummary
 from tasks.storage.run_log import Difference, append_to_run_log, compare_runs, find_run, read_run_log
 
 
-def row(run: str, **more: Any) -> RunSummary:
-    """A run of the history."""
+def summary(run: str, **changes: Any) -> RunSummary:
+    """A run of the log."""
     values = {
-        "run": run, "ended": 1.0, "data": "bundled sample", "fingerprint": "f", "seeds": 1,
-        "accuracies": {"lstm": 0.9}, "aucs": {"lstm": 0.95}, "seconds": 3.5, "durations": {"train": 3.5},
-        "settings": {"training": {"epochs": 1}}, "versions": {"keras": "3"}, "command": "python flows/main.py",
-    }  # fmt: skip
-    return RunSummary(**(values | more))
+        "run": run,
+        "ended": 1.0,
+        "data": "bundled sample",
+        "fingerprint": "f",
+        "seeds": 1,
+        "accuracies": {"lstm": 0.9},
+        "aucs": {"lstm": 0.95},
+        "seconds": 3.5,
+        "durations": {"train": 3.5},
+        "settings": {"training": {"epochs": 1}},
+        "versions": {"keras": "3"},
+        "command": "python flows/main.py",
+    }
+    return RunSummary(**(values | changes))
 
 
-def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
-    rows = [row("1"), row("2", accuracies={"gru": 0.8, "lstm": 0.7}, data='{"a": "{"')]
-    for one in rows:
-        append_to_run_log(tmp_path, one)
-    assert read_run_log(tmp_path) == rows
+def test_runs_come_back_as_they_were_appended(tmp_path: Path) -> None:
+    runs = [summary("1"), summary("2", accuracies={"gru": 0.8, "lstm": 0.7}, data='{"a": "{"')]
+    assert [append_to_run_log(tmp_path, run) for run in runs] == [runs[:1], runs]
+    assert read_run_log(tmp_path) == runs
 
 
-def test_runs_at_once_lose_no_row(tmp_path: Path) -> None:
+def test_concurrent_runs_are_all_recorded(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: append_to_run_log(tmp_path, row(str(number))), range(24)))
-    assert sorted(int(one.run) for one in read_run_log(tmp_path)) == list(range(24))
+        list(pool.map(lambda number: append_to_run_log(tmp_path, summary(str(number))), range(24)))
+    assert sorted(int(run.run) for run in read_run_log(tmp_path)) == list(range(24))
 
 
-def test_a_damaged_history_is_named(tmp_path: Path) -> None:
+def test_without_a_log_there_are_no_runs(tmp_path: Path) -> None:
+    assert read_run_log(tmp_path) == []
+
+
+def test_a_damaged_log_is_named(tmp_path: Path) -> None:
     (tmp_path / "history.parquet").write_bytes(b"broken")
     with pytest.raises(DataError, match="history.parquet: not a readable log of runs"):
         read_run_log(tmp_path)
 
 
-def made(outputs: Path, name: str, epochs: int, accuracy: float) -> Path:
+def write_run(outputs: Path, name: str, settings: dict[str, Any], accuracy: float) -> Path:
     """A run's folder."""
     metrics = {
-        "settings": {"training": {"epochs": epochs, "seed": 1}},
+        "settings": settings,
         "dataset": {"fingerprint": "f", "source": {"sha256": "s"}},
         "branches": [
             {
@@ -61,16 +73,42 @@ def made(outputs: Path, name: str, epochs: int, accuracy: float) -> Path:
     return folder
 
 
-def test_only_inputs_that_differ_are_listed(tmp_path: Path) -> None:
-    comparison = compare_runs(made(tmp_path, "a", 3, 0.7), made(tmp_path, "b", 5, 0.8))
-    assert comparison.inputs == [Difference("training.epochs", 3, 5)]
-    assert Difference("lstm: test accuracy", 0.7, 0.8) in comparison.results
+def training(epochs: int) -> dict[str, Any]:
+    """The settings of a run."""
+    return {"training": {"epochs": epochs, "seed": 1}}
 
 
-def test_a_run_is_found_by_the_start_of_its_name(tmp_path: Path) -> None:
-    first = made(tmp_path, "20260101-a", 1, 0.5)
-    made(tmp_path, "20260102-b", 1, 0.5)
+def test_only_inputs_that_differ_are_listed_but_all_results(tmp_path: Path) -> None:
+    first, second = write_run(tmp_path, "a", training(3), 0.7), write_run(tmp_path, "b", training(5), 0.8)
+    comparison = compare_runs(first, second)
+    assert comparison.inputs == [Difference("training.epochs", first=3, second=5)]
+    assert Difference("lstm: test accuracy", first=0.7, second=0.8) in comparison.results
+    assert Difference("lstm: AUC", first=0.9, second=0.9) in comparison.results
+
+
+def test_a_setting_that_one_run_lacks_is_none(tmp_path: Path) -> None:
+    first = write_run(tmp_path, "a", {"run": {}}, 0.7)
+    second = write_run(tmp_path, "b", {"run": {"keep": 3}}, 0.7)
+    assert compare_runs(first, second).inputs == [Difference("run.keep", first=None, second=3)]
+
+
+def test_former_names_of_settings_are_no_differences(tmp_path: Path) -> None:
+    former = write_run(tmp_path, "a", {"data": {"words": 99, "steps": 30}}, 0.7)
+    today = write_run(tmp_path, "b", {"data": {"vocabulary_size": 99, "max_length": 40}}, 0.7)
+    assert compare_runs(former, today).inputs == [Difference("data.max_length", first=30, second=40)]
+
+
+def test_a_run_is_given_by_the_start_of_its_name(tmp_path: Path) -> None:
+    first = write_run(tmp_path, "20260101-a", training(1), 0.5)
+    write_run(tmp_path, "20260102-b", training(1), 0.5)
     assert find_run(tmp_path, "20260101") == first
     for name in ("2026", "x"):
         with pytest.raises(DataError, match="the newest are: 20260101-a, 20260102-b"):
             find_run(tmp_path, name)
+
+
+def test_latest_is_the_run_that_the_link_points_to(tmp_path: Path) -> None:
+    first = write_run(tmp_path, "20260101-a", training(1), 0.5)
+    write_run(tmp_path, "20260102-b", training(1), 0.5)
+    (tmp_path / "latest").symlink_to(first)
+    assert find_run(tmp_path, "latest") == first.resolve()

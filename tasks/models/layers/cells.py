@@ -1,0 +1,83 @@
+"""The cells that the compiled loops know, and how Keras's weights stand in their blocks."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from tasks.models.loops import cells
+from tasks.models.loops.arithmetic import Floats
+from tasks.models.loops.records import KernelGradients, Kernels
+
+
+class CellWeights(NamedTuple):
+    """A cell's weights, or their gradients, as Keras has them.
+
+    Shapes: (features, gates · units), (units, gates · units), and (gates · units,) or, of a GRU, (2, gates · units)
+    for input and state.
+    """
+
+    kernel: Floats
+    recurrent_kernel: Floats
+    bias: Floats
+
+
+@dataclass(frozen=True)
+class CompiledCell:
+    """A cell of `tasks.models.loops.cells`.
+
+    Attributes:
+        number: by which the loops know it.
+        blocks: how many values before the activation each unit has.
+        input_blocks: the block of each gate of Keras's kernel.
+        recurrent_blocks: the block of each gate of Keras's recurrent kernel.
+    """
+
+    number: int
+    blocks: int
+    input_blocks: tuple[int, ...]
+    recurrent_blocks: tuple[int, ...]
+
+    @property
+    def keeps_gates(self) -> bool:
+        """Whether the backward pass needs the activated gates; a simple RNN's is its hidden state."""
+        return self.blocks > 1
+
+    @property
+    def has_cell_state(self) -> bool:
+        """Whether a second state goes with the hidden state."""
+        return self.number == cells.LSTM
+
+    def to_blocks(self, weights: CellWeights) -> Kernels:
+        """Keras's weights in the order of the loops."""
+        units = len(weights.recurrent_kernel)
+        by_gate = np.split(weights.kernel, len(self.input_blocks), axis=1)
+        kernel = np.concatenate(
+            [by_gate[self.input_blocks.index(block)] for block in sorted(self.input_blocks)], axis=1
+        )
+        bias = np.zeros((self.blocks, units), np.float32)
+        for row, blocks in zip(weights.bias.reshape(-1, len(by_gate), units), self._of_bias(), strict=False):
+            bias[list(blocks)] += row
+        recurrent = weights.recurrent_kernel
+        transposed = np.ascontiguousarray(kernel.T), np.ascontiguousarray(recurrent.T)
+        return Kernels(kernel, recurrent, *transposed, bias.reshape(-1))
+
+    def from_blocks(self, gradients: KernelGradients, bias_shape: tuple[int, ...]) -> CellWeights:
+        """Gradients in Keras's order."""
+        by_block = np.split(gradients.kernel, len(self.input_blocks), axis=1)
+        kernel = np.concatenate([by_block[block] for block in self.input_blocks], axis=1)
+        bias_blocks = gradients.bias.reshape(self.blocks, -1)
+        rows = [bias_blocks[list(blocks)] for blocks in self._of_bias()]
+        bias = np.concatenate(rows[: 2 if len(bias_shape) > 1 else 1]).reshape(bias_shape)
+        return CellWeights(kernel, gradients.recurrent_kernel, bias)
+
+    def _of_bias(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The blocks of Keras's bias: of its first or only row, and of its second."""
+        return self.input_blocks, self.recurrent_blocks
+
+
+CELLS = {
+    "simple_rnn": CompiledCell(cells.SIMPLE_RNN, 1, input_blocks=(0,), recurrent_blocks=(0,)),
+    "lstm": CompiledCell(cells.LSTM, 4, input_blocks=(0, 1, 2, 3), recurrent_blocks=(0, 1, 2, 3)),
+    "gru": CompiledCell(cells.GRU, 4, input_blocks=(1, 2, 0), recurrent_blocks=(1, 2, 3)),
+}

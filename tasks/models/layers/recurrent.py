@@ -1,0 +1,235 @@
+"""A recurrent layer: a cell over time, in one direction or in both."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+
+from tasks.models.layers.cells import CellWeights, CompiledCell
+from tasks.models.layers.sequence import Sequence, no_padding, outputs_in
+from tasks.models.loops.arithmetic import Floats
+from tasks.models.loops.records import Inputs, KernelGradients, Kernels, SequenceGradient, States
+from tasks.models.loops.recurrent import project, recurrent_backward, recurrent_forward, unpack_outputs
+from tasks.models.packing import unpacked_layout
+from tasks.models.workspace import Workspace
+
+# Gradients this small are lost in the rounding of the sums that they would be added to.
+VANISHED = 1e-15
+
+
+class Direction:
+    """A cell that reads reviews from start to end, or backwards, with the given weights, used as they are."""
+
+    def __init__(self, cell: CompiledCell, weights: CellWeights, name: str, backwards: bool) -> None:
+        self.cell, self.weights, self.backwards = cell, weights, backwards
+        self.units = len(weights.recurrent_kernel)
+        self._name = name
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take over changed weights; call it before a batch."""
+        self.kernels: Kernels = self.cell.to_blocks(self.weights)
+
+    def project(self, values: Floats, projections: Floats) -> None:
+        """Inputs of shape (n, features) through the kernel, into shape (n, blocks, units)."""
+        project(values, self.kernels, projections)
+
+    def take_projections(self, count: int, workspace: Workspace) -> Floats:
+        """Room for the projections of `count` inputs."""
+        return workspace.take(f"{self._name} projections", count, (self.cell.blocks, self.units))
+
+    def no_states(self) -> States:
+        """The states before anything was read."""
+        zeros = np.zeros((1, self.units), np.float32)
+        return States(zeros, zeros, np.zeros((0, self.cell.blocks, self.units), np.float32))
+
+    def forward(self, sequence: Sequence, start: States, workspace: Workspace, keep_gates: bool) -> States:
+        """States of a group; arguments as in `recurrent_forward`."""
+        entries, reviews = len(sequence.entries.rows), sequence.reviews
+        shape = self.cell.blocks, self.units
+        rows = entries + reviews
+        hidden = workspace.take(f"{self._name} hidden", rows, (self.units,))
+        cell = workspace.take(f"{self._name} cell", rows if self.cell.has_cell_state else 0, (self.units,))
+        kept = (entries if keep_gates else reviews) if self.cell.keeps_gates else 0
+        states = States(hidden, cell, workspace.take(f"{self._name} gates", kept, shape))
+        projections = self._projections(sequence, workspace)
+        recurrent_forward(
+            self.cell.number,
+            sequence.layout,
+            sequence.entries.rows,
+            projections,
+            self.kernels.recurrent_kernel,
+            start,
+            states,
+            keep_gates,
+        )
+        return states
+
+    def _projections(self, sequence: Sequence, workspace: Workspace) -> Floats:
+        if sequence.projections is not None:
+            return sequence.projections[int(self.backwards)]
+        values = sequence.entries.values
+        projections = self.take_projections(len(values), workspace)
+        self.project(values, projections)
+        return projections
+
+    def backward(
+        self,
+        sequence: Sequence,
+        states: States,
+        padding: States,
+        d_final: Floats,
+        d_outputs: SequenceGradient,
+        d_inputs: SequenceGradient,
+        vanished: float,
+    ) -> CellWeights:
+        """Gradients of the weights; adds those of the inputs to `d_inputs`. Arguments as in `recurrent_backward`.
+
+        `d_final`, shape (reviews, outputs of the layer), is the gradient of the outputs after the last timestep.
+        """
+        column = self.units if self.backwards else 0
+        d_hidden = np.ascontiguousarray(d_final[:, column : column + self.units])
+        kernels = self.kernels
+        gradients = KernelGradients(
+            np.zeros_like(kernels.kernel), np.zeros_like(kernels.recurrent_kernel), np.zeros_like(kernels.bias)
+        )
+        recurrent_backward(
+            self.cell.number,
+            self.backwards,
+            sequence.layout,
+            kernels,
+            sequence.entries,
+            states,
+            sequence.padding,
+            padding,
+            d_outputs,
+            column,
+            d_hidden,
+            np.zeros_like(d_hidden),
+            vanished,
+            d_inputs,
+            gradients,
+        )
+        return self.cell.from_blocks(gradients, self.weights.bias.shape)
+
+
+@dataclass(frozen=True)
+class LayerPass:
+    """A layer's forward pass over a group.
+
+    Attributes:
+        sequences: what each direction read.
+        states: of each direction.
+        padding: the states of the padding that the reviews share.
+        final: the outputs after the last timestep, shape (reviews, outputs).
+    """
+
+    sequences: list[Sequence]
+    states: list[States]
+    padding: States
+    final: Floats
+
+
+class Recurrent:
+    """A recurrent layer with one or two directions; `name` tells its memory from that of other layers."""
+
+    def __init__(self, cell: CompiledCell, weights: list[CellWeights], name: str) -> None:
+        self.directions = [
+            Direction(cell, of_direction, f"{name} {number}", backwards=number == 1)
+            for number, of_direction in enumerate(weights)
+        ]
+        self.is_bidirectional = len(weights) == 2
+        self.inputs = len(weights[0].kernel)
+        self.outputs = sum(direction.units for direction in self.directions)
+        self._name = name
+
+    def refresh(self) -> None:
+        """Take over changed weights; call it before a batch."""
+        for direction in self.directions:
+            direction.refresh()
+
+    def forward_padding(self, sequence: Sequence | None, workspace: Workspace) -> States:
+        """The states of the padding that all reviews share, for `forward`.
+
+        `sequence` is one review of nothing but padding, or None if there is none to share.
+        """
+        ahead = self.directions[0]
+        start = ahead.no_states()
+        return ahead.forward(sequence, start, workspace, keep_gates=True) if sequence else start
+
+    def padding_above(self, sequence: Sequence | None, states: States) -> Sequence | None:
+        """The padding that reviews share as a layer above reads it, or None if there is none."""
+        if sequence is None or self.is_bidirectional:
+            return None
+        entries = Inputs(states.hidden, np.arange(1, len(states.hidden), dtype=np.int32))
+        return Sequence(1, sequence.layout, entries, no_padding(states.hidden))
+
+    def forward(self, sequence: Sequence, padding: States, workspace: Workspace, keep_gates: bool) -> LayerPass:
+        """Read a group of reviews; with `keep_gates` the result serves for `backward`."""
+        sequences = [sequence.backwards() if direction.backwards else sequence for direction in self.directions]
+        states = [
+            direction.forward(read, direction.no_states() if direction.backwards else padding, workspace, keep_gates)
+            for direction, read in zip(self.directions, sequences, strict=True)
+        ]
+        final = np.concatenate([of_direction.hidden[-sequence.reviews :] for of_direction in states], axis=1)
+        return LayerPass(sequences, states, padding, final)
+
+    def sequence_above(self, layer_pass: LayerPass, workspace: Workspace) -> Sequence:
+        """The outputs at all timesteps, as inputs of a layer above."""
+        sequence, states, padding = layer_pass.sequences[0], layer_pass.states, layer_pass.padding
+        if not self.is_bidirectional:
+            entries = Inputs(states[0].hidden, outputs_in(sequence.layout))
+            of_padding = Inputs(padding.hidden, np.arange(1, len(padding.hidden), dtype=np.int32))
+            return Sequence(sequence.reviews, sequence.layout, entries, of_padding)
+        timesteps, reviews = len(sequence.layout.batch_sizes), sequence.reviews
+        outputs = workspace.take(f"{self._name} outputs", timesteps * reviews, (self.outputs,))
+        column = 0
+        for direction, read, of_direction in zip(self.directions, layer_pass.sequences, states, strict=True):
+            hidden = of_direction.hidden, padding.hidden
+            unpack_outputs(direction.backwards, read.layout, *hidden, reviews, column, outputs)
+            column += direction.units
+        entries = Inputs(outputs, np.arange(len(outputs), dtype=np.int32))
+        return Sequence(reviews, unpacked_layout(timesteps, reviews), entries, no_padding(outputs))
+
+    def backward(
+        self,
+        layer_pass: LayerPass,
+        d_final: Floats,
+        d_outputs: SequenceGradient,
+        workspace: Workspace,
+        vanished: float = VANISHED,
+    ) -> tuple[SequenceGradient, list[CellWeights]]:
+        """Gradients of the inputs, and of the weights of each direction.
+
+        Args:
+            layer_pass: from `forward`.
+            d_final: gradient of the outputs after the last timestep, shape (reviews, outputs).
+            d_outputs: gradient of all outputs, or `no_gradient`.
+            workspace: where the result stands until the next batch.
+            vanished: gradients this small are taken for zero.
+        """
+        sequence = layer_pass.sequences[0]
+        timesteps, features = len(sequence.layout.batch_sizes), sequence.entries.values.shape[1]
+        values = workspace.take(f"{self._name} d_inputs", timesteps * sequence.reviews, (features,))
+        d_inputs = SequenceGradient(values, np.zeros(timesteps, np.int32))
+        gradients = [
+            direction.backward(read, states, layer_pass.padding, d_final, d_outputs, d_inputs, vanished)
+            for direction, read, states in zip(self.directions, layer_pass.sequences, layer_pass.states, strict=True)
+        ]
+        return d_inputs, gradients
+
+
+def no_gradient(timesteps: int, outputs: int) -> SequenceGradient:
+    """Of outputs that no layer above reads."""
+    return SequenceGradient(np.zeros((0, outputs), np.float32), np.zeros(timesteps, np.int32))
+
+
+def add_gradients(groups: Iterable[list[CellWeights]]) -> list[CellWeights]:
+    """The sum over groups of what `Recurrent.backward` gives, for each direction."""
+    return [CellWeights(*map(add_up, zip(*parts, strict=True))) for parts in zip(*groups, strict=True)]
+
+
+def add_up(arrays: Iterable[Floats]) -> Floats:
+    """The sum of arrays, in their order."""
+    return reduce(np.add, arrays)

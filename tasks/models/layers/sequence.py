@@ -1,0 +1,55 @@
+"""What one layer hands to the next."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.models.loops.arithmetic import Floats
+from tasks.models.loops.records import Inputs, Layout
+from tasks.models.packing import unpacked_layout
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """The inputs of a layer for a group of reviews.
+
+    Attributes:
+        reviews: how many reviews the group has.
+        layout: of the entries: packed, or every review at every timestep where the padding differs from review to
+            review, as it does above a bidirectional layer.
+        entries: the input of each entry.
+        padding: the input at each timestep of the padding that all reviews share; none if the layout is not packed.
+        projections: `entries.values` through the kernel of each direction of the layer, shape (n, blocks, units),
+            where they are known.
+    """
+
+    reviews: int
+    layout: Layout
+    entries: Inputs
+    padding: Inputs
+    projections: list[Floats] | None = None
+
+    def backwards(self) -> "Sequence":
+        """Every review at every timestep, from its end to its start; padding is read from row 0.
+
+        A review's padding comes last here, after states of the review's own: it cannot be shared.
+        """
+        timesteps = len(self.layout.batch_sizes)
+        begun = np.arange(self.reviews) < self.layout.batch_sizes[:, None]  # (timesteps, reviews)
+        rows = np.zeros(begun.shape, np.int32)
+        rows[begun] = self.entries.rows
+        entries = Inputs(self.entries.values, np.ascontiguousarray(rows[::-1]).reshape(-1))
+        layout = unpacked_layout(timesteps, self.reviews)
+        return Sequence(self.reviews, layout, entries, no_padding(self.entries.values), self.projections)
+
+
+def no_padding(values: Floats) -> Inputs:
+    """Inputs of no timestep."""
+    return Inputs(values, np.zeros(0, np.int32))
+
+
+def outputs_in(layout: Layout) -> NDArray[np.int32]:
+    """The row of `States.hidden` that holds each entry's output: the state before the review's next entry."""
+    entries = np.arange(layout.offsets[-1], dtype=np.int32)
+    return entries + np.repeat(layout.batch_sizes, layout.batch_sizes)

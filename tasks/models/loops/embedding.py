@@ -1,0 +1,44 @@
+"""The gradient of the embedding."""
+
+import numpy as np
+
+from tasks.models.loops.arithmetic import Floats, Ints, fast
+from tasks.models.loops.records import Layout, SequenceGradient
+
+
+@fast
+def add_to_tokens(layout: Layout, rows: Ints, d_inputs: SequenceGradient, sums: Floats) -> None:
+    """Add the gradient of every occurrence of a token, and its square, to the token's sums.
+
+    Args:
+        layout: of the entries.
+        rows: each entry's token, as a row of `sums`; padding is row 0.
+        d_inputs: gradients of the embedded tokens, those of padding included.
+        sums: result: gradients and squares, shape (tokens, 2, features).
+    """
+    timesteps = len(layout.batch_sizes)
+    reviews = len(d_inputs.values) // timesteps
+    for t in range(timesteps):
+        n, offset = layout.batch_sizes[t], layout.offsets[t]
+        for i in range(d_inputs.ends[t]):
+            total = sums[rows[offset + i] if i < n else 0]
+            dx = d_inputs.values[t * reviews + i]
+            for j in range(len(dx)):
+                total[0, j] += dx[j]
+            for j in range(len(dx)):
+                total[1, j] += dx[j] * dx[j]
+
+
+@fast
+def entry_norms(layout: Layout, d_inputs: SequenceGradient, norms: Floats) -> None:
+    """Norm of each token's gradient: `norms` has shape (timesteps, reviews) and receives 0 at padding."""
+    reviews = norms.shape[1]
+    for t in range(len(norms)):
+        for i in range(reviews):
+            norms[t, i] = np.float32(0.0)
+        for i in range(min(layout.batch_sizes[t], d_inputs.ends[t])):
+            dx = d_inputs.values[t * reviews + i]
+            total = np.float32(0.0)
+            for j in range(len(dx)):
+                total += dx[j] * dx[j]
+            norms[t, i] = np.sqrt(total)

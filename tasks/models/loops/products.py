@@ -1,0 +1,168 @@
+"""Products of small matrices, at the speed of the processor's vector units whatever their size.
+
+A BLAS library prepares each product for longer than a timestep's product of 64 reviews and 32 units takes. Here a
+*tile* of the result stays in the processor's registers while the products are added up, step after step, as in Goto &
+van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008). Each number of a result is one chain of
+additions in the order of the steps, whatever tile it falls into, so results depend neither on how many rows are
+multiplied at once nor on the processor's BLAS.
+"""
+
+from typing import Any
+
+import llvmlite.binding
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from tasks.models.loops.arithmetic import Floats, fast
+
+# What fits into the registers, accumulators and operands together: 32 of 512 bits, or 16 of 256 bits.
+_WIDE = bool(llvmlite.binding.get_host_cpu_features().get("avx512f"))
+TILE_ROWS, TILE_VECTORS = (8, 2) if _WIDE else (6, 1)
+LANES = 16
+TILE_COLUMNS = TILE_VECTORS * LANES
+# A tile of up to four rows takes as long as one: each addition waits for the one before it.
+HEIGHTS = (TILE_ROWS, 4, 3, 2, 1)
+
+_POINTER = types.CPointer(types.float32)  # type: ignore[attr-defined]
+_INDEX = ir.IntType(64)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _at(_context: Any, array: Any) -> Any:
+    """The address of an array's first number."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return context.make_array(signature.args[0])(context, builder, arguments[0]).data
+
+    return _POINTER(array), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _ahead(_context: Any, _pointer: Any, _numbers: Any) -> Any:
+    """The address so many numbers further on."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        pointer, numbers = arguments
+        return builder.gep(pointer, [numbers])
+
+    return _POINTER(_POINTER, types.int64), generate
+
+
+@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+def _tile(_context: Any, vectors: Any, lanes: Any, _rows: Any, _steps: Any, operands: Any, _add: Any) -> Any:
+    """`rows` times `vectors · lanes` numbers of a product.
+
+    Args:
+        vectors, lanes: the tile's width, written as numbers.
+        rows: its height, one of HEIGHTS.
+        steps: over how many products each number is summed.
+        operands: where the left factor begins, how far apart its rows and its steps are; where the right factor
+            begins, whose columns stand side by side, and how far apart its steps are; and where the result begins, and
+            how far apart its rows are.
+        add: whether to add to what the result holds.
+    """
+    width, lane_count = vectors.literal_value, lanes.literal_value
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        _, _, rows, steps, packed, add = arguments
+        unpacked = cgutils.unpack_tuple(builder, packed)
+        end = builder.append_basic_block("tile_end")
+        choice = builder.switch(rows, end)
+        for height in HEIGHTS:
+            block = builder.append_basic_block(f"tile_{height}")
+            choice.add_case(_INDEX(height), block)
+            builder.position_at_end(block)
+            _generate_tile(builder, (height, width, lane_count), steps, unpacked, add)
+            builder.branch(end)
+        builder.position_at_end(end)
+        return context.get_dummy_value()
+
+    return types.void(vectors, lanes, types.int64, types.int64, operands, types.boolean), generate
+
+
+def _generate_tile(builder: Any, shape: tuple[int, int, int], steps: Any, operands: list[Any], add: Any) -> None:
+    """Write a tile's instructions: load the sums, add a product for each step, store the sums."""
+    height, width, lanes = shape
+    left, left_row, left_step, right, right_step, out, out_row = operands
+    vector = ir.VectorType(ir.FloatType(), lanes)
+    multiply_add = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fmuladd.v{lanes}f32"
+    )
+
+    def number_at(pointer: Any, distance: Any, count: int) -> Any:
+        return builder.gep(pointer, [builder.mul(distance, _INDEX(count))])
+
+    def vectors_at(pointer: Any) -> list[Any]:
+        starts = [builder.gep(pointer, [_INDEX(lanes * number)]) for number in range(width)]
+        return [builder.bitcast(start, vector.as_pointer()) for start in starts]
+
+    def broadcast(number: Any) -> Any:
+        undefined = ir.Constant(vector, ir.Undefined)
+        first = builder.insert_element(undefined, number, ir.IntType(32)(0))
+        return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes))
+
+    results = [vectors_at(number_at(out, out_row, row)) for row in range(height)]
+    zero = ir.Constant(vector, [0.0] * lanes)
+    sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(width)] for _ in range(height)]
+    targets = [pair for both in zip(results, sums, strict=True) for pair in zip(*both, strict=True)]
+    with builder.if_then(add):
+        for result, total in targets:
+            builder.store(builder.load(result, align=4), total)
+    with cgutils.for_range(builder, steps) as loop:
+        columns = vectors_at(builder.gep(right, [builder.mul(loop.index, right_step)]))
+        factors = [builder.load(column, align=4) for column in columns]
+        first = builder.gep(left, [builder.mul(loop.index, left_step)])
+        for row in range(height):
+            number = broadcast(builder.load(number_at(first, left_row, row)))
+            for factor, total in zip(factors, sums[row], strict=True):
+                builder.store(builder.call(multiply_add, [number, factor, builder.load(total)]), total)
+    for result, total in targets:
+        builder.store(builder.load(total), result, align=4)
+
+
+@fast
+def _product(
+    rows: int, columns: int, steps: int, left: Any, left_row: int, left_step: int, right: Any, right_step: int,
+    out: Any, out_row: int, add: bool,
+) -> None:  # fmt: skip
+    """Cover a result of `rows` times `columns` with tiles; arguments as for `_tile`."""
+    j = 0
+    while j < columns:
+        rest = columns - j
+        width = TILE_COLUMNS if rest >= TILE_COLUMNS else LANES if rest >= LANES else 4 if rest >= 4 else 1
+        i = 0
+        while i < rows:
+            left_rows = rows - i
+            height = TILE_ROWS if left_rows >= TILE_ROWS else min(left_rows, 4)
+            row, result = _ahead(left, i * left_row), _ahead(out, i * out_row + j)
+            operands = row, left_row, left_step, _ahead(right, j), right_step, result, out_row
+            if width == TILE_COLUMNS:
+                _tile(TILE_VECTORS, LANES, height, steps, operands, add)
+            elif width == LANES:
+                _tile(1, LANES, height, steps, operands, add)
+            elif width == 4:
+                _tile(1, 4, height, steps, operands, add)
+            else:
+                _tile(1, 1, height, steps, operands, add)
+            i += height
+        j += width
+
+
+@fast
+def multiply(left: Floats, right: Floats, out: Floats, add: bool) -> None:
+    """`left @ right`, shapes (rows, steps) and (steps, columns), into `out`, or added to it.
+
+    The numbers of each row stand side by side; rows may stand apart.
+    """
+    left_row, right_row, out_row = left.strides[0] // 4, right.strides[0] // 4, out.strides[0] // 4
+    steps = left.shape[1]
+    _product(len(out), out.shape[1], steps, _at(left), left_row, 1, _at(right), right_row, _at(out), out_row, add)
+
+
+@fast
+def add_outer_products(left: Floats, right: Floats, target: Floats) -> None:
+    """Add `left.T @ right`, shapes (steps, rows) and (steps, columns), to `target`, shape (rows, columns)."""
+    left_row, right_row, target_row = left.strides[0] // 4, right.strides[0] // 4, target.strides[0] // 4
+    rows, columns = target.shape
+    _product(rows, columns, len(left), _at(left), 1, left_row, _at(right), right_row, _at(target), target_row, True)

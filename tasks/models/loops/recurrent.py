@@ -1,0 +1,216 @@
+"""A recurrent layer over packed reviews, forward and backward, whatever its cell."""
+
+import numpy as np
+
+from tasks.models.loops.arithmetic import Floats, Ints, fast
+from tasks.models.loops.cells import GRU, LSTM, SIMPLE_RNN, step_backward, step_forward
+from tasks.models.loops.products import add_outer_products, multiply
+from tasks.models.loops.records import Inputs, KernelGradients, Kernels, Layout, SequenceGradient, States
+
+# Entries whose outer products are summed at once, while they are in the processor's cache.
+BLOCK = 128
+
+
+@fast
+def project(inputs: Floats, kernels: Kernels, projections: Floats) -> None:
+    """Inputs times the kernel, plus the bias: shape (n, features) into (n, blocks, units)."""
+    flat = projections.reshape(len(projections), len(kernels.bias))
+    for i in range(len(flat)):
+        row = flat[i]
+        for j in range(len(row)):
+            row[j] = kernels.bias[j]
+    multiply(inputs, kernels.kernel, flat[:, : kernels.kernel.shape[1]], True)
+
+
+@fast
+def recurrent_forward(
+    cell: int,
+    layout: Layout,
+    rows: Ints,
+    projections: Floats,
+    recurrent_kernel: Floats,
+    start: States,
+    states: States,
+    keep_gates: bool,
+) -> None:
+    """States of packed reviews.
+
+    Args:
+        cell: see `tasks.models.loops.cells`.
+        layout: of the entries.
+        rows: which row of `projections` each entry reads, int32, shape (entries,).
+        projections: see `project`.
+        recurrent_kernel: shape (units, recurrent blocks · units).
+        start: a review that begins at timestep t starts from the states in row t.
+        states: result.
+        keep_gates: keep the gates of all entries, for `recurrent_backward`; else those of a timestep overwrite those
+            of the one before, and `states.gates` needs one row for each review only.
+    """
+    offsets, batch_sizes = layout
+    gates = states.gates.reshape(len(states.gates), states.gates.shape[1] * states.gates.shape[2])
+    first_column = gates.shape[1] - recurrent_kernel.shape[1]
+    begun = 0
+    for t in range(len(batch_sizes)):
+        n, before, after = batch_sizes[t], offsets[t], offsets[t + 1]
+        for i in range(begun, n):
+            states.hidden[before + i] = start.hidden[t]
+            if cell == LSTM:
+                states.cell[before + i] = start.cell[t]
+        begun = n
+        gate = before if keep_gates else 0
+        hidden = states.hidden[before:after]
+        if cell == SIMPLE_RNN:
+            multiply(hidden, recurrent_kernel, states.hidden[after : after + n, 0:], False)
+        else:
+            multiply(hidden, recurrent_kernel, gates[gate : gate + n, first_column:], False)
+        step_forward(cell, rows[before:after], projections, states, before, after, gate)
+
+
+@fast
+def recurrent_backward(
+    cell: int,
+    backwards: bool,
+    layout: Layout,
+    kernels: Kernels,
+    inputs: Inputs,
+    states: States,
+    padding_inputs: Inputs,
+    padding_states: States,
+    d_outputs: SequenceGradient,
+    column: int,
+    d_hidden: Floats,
+    d_cell: Floats,
+    vanished: float,
+    d_inputs: SequenceGradient,
+    gradients: KernelGradients,
+) -> None:
+    """Gradients of packed reviews, and of the padding before them.
+
+    Before a review begins, its states are the shared ones of the padding, but its gradients are its own.
+
+    Args:
+        cell: see `tasks.models.loops.cells`.
+        backwards: whether the layout's timesteps run from the reviews' end to their start.
+        layout, kernels: as in the forward pass.
+        inputs, states: of each entry.
+        padding_inputs, padding_states: of each timestep of padding, as one packed review.
+        d_outputs: gradients of the outputs, if a layer above reads them: `units` columns from `column` on.
+        column: see `d_outputs`.
+        d_hidden, d_cell: gradients of each review's last states, shape (reviews, units); overwritten.
+        vanished: reviews at the end of the group whose gradients are this small are left out; 0 leaves out none but
+            zeros.
+        d_inputs: result; where it holds a gradient, it is added.
+        gradients: gradients are added.
+    """
+    offsets, batch_sizes = layout
+    timesteps, (reviews, units) = len(batch_sizes), d_hidden.shape
+    width, features = len(kernels.bias), inputs.values.shape[1]
+    first_column = width - kernels.recurrent_kernel.shape[1]
+    input_width = kernels.kernel.shape[1]
+    dz = np.empty((BLOCK + reviews, width // units, units), np.float32)
+    flat_dz = dz.reshape(len(dz), width)
+    block = np.empty((len(dz), units + features), np.float32)  # Hidden states and inputs that belong to `dz`.
+    ones, bias = np.ones((len(dz), 1), np.float32), gradients.bias.reshape(1, width)
+    filled = 0
+    end = reviews
+    for step in range(timesteps - 1, -1, -1):
+        t = timesteps - 1 - step if backwards else step
+        before, after = offsets[step], offsets[step + 1]
+        end = _live_reviews(d_hidden, d_cell, cell == LSTM, end, d_outputs.ends[t], vanished)
+        begun = min(batch_sizes[step], end)
+        for i in range(d_outputs.ends[t]):
+            dh, d_output = d_hidden[i], d_outputs.values[t * reviews + i, column:]
+            for j in range(units):
+                dh[j] += d_output[j]
+        dz_now, block_now = dz[filled : filled + end], block[filled : filled + end]
+        step_backward(cell, dz_now, d_hidden, d_cell, states, 0, begun, before, after, 1)
+        _collect(block_now, states.hidden, inputs, 0, begun, before, 1)
+        if begun < end:
+            step_backward(cell, dz_now, d_hidden, d_cell, padding_states, begun, end, step, step + 1, 0)
+            _collect(block_now, padding_states.hidden, padding_inputs, begun, begun + 1, step, 0)
+        now = flat_dz[filled : filled + end]
+        multiply(now[:, first_column:], kernels.recurrent_transposed, d_hidden[:end], cell == GRU)
+        known = min(d_inputs.ends[t], end)
+        row = t * reviews
+        multiply(now[:known, :input_width], kernels.kernel_transposed, d_inputs.values[row : row + known], True)
+        multiply(now[known:, :input_width], kernels.kernel_transposed, d_inputs.values[row + known : row + end], False)
+        d_inputs.ends[t] = max(d_inputs.ends[t], end)
+        filled += begun
+        if begun < end:  # The same state and input for all of them: their outer products are one, that of the sum.
+            _sum_rows(flat_dz[filled : filled + end - begun])
+            filled += 1
+        if filled >= BLOCK or step == 0:
+            add_outer_products(block[:filled, :units], flat_dz[:filled, first_column:], gradients.recurrent_kernel)
+            add_outer_products(block[:filled, units:], flat_dz[:filled, :input_width], gradients.kernel)
+            add_outer_products(ones[:filled], flat_dz[:filled], bias)
+            filled = 0
+
+
+@fast
+def _live_reviews(d_hidden: Floats, d_cell: Floats, has_cell: bool, end: int, outputs_end: int, vanished: float) -> int:
+    """How many reviews still have a gradient; those behind the last of them are set to zero."""
+    end = max(end, outputs_end)
+    while end > outputs_end:
+        largest = np.float32(0.0)
+        dh = d_hidden[end - 1]
+        for j in range(len(dh)):
+            largest = max(largest, abs(dh[j]))
+        if has_cell:
+            dc = d_cell[end - 1]
+            for j in range(len(dc)):
+                largest = max(largest, abs(dc[j]))
+        if largest > vanished:
+            break
+        end -= 1
+        d_hidden[end] = np.float32(0.0)
+        if has_cell:
+            d_cell[end] = np.float32(0.0)
+    return end
+
+
+@fast
+def _collect(block: Floats, hidden: Floats, inputs: Inputs, first: int, last: int, before: int, stride: int) -> None:
+    """Copy the hidden states and inputs of reviews `first` to `last` side by side into `block`."""
+    units = hidden.shape[1]
+    for i in range(first, last):
+        entry = before + i * stride
+        target, target_input = block[i, :units], block[i, units:]
+        h, x = hidden[entry], inputs.values[inputs.rows[entry]]
+        for j in range(len(h)):
+            target[j] = h[j]
+        for j in range(len(x)):
+            target_input[j] = x[j]
+
+
+@fast
+def _sum_rows(rows: Floats) -> None:
+    """Add all rows to the first."""
+    total = rows[0]
+    for i in range(1, len(rows)):
+        row = rows[i]
+        for j in range(len(row)):
+            total[j] += row[j]
+
+
+@fast
+def unpack_outputs(
+    backwards: bool, layout: Layout, hidden: Floats, padding_hidden: Floats, reviews: int, column: int, outputs: Floats
+) -> None:
+    """The outputs of every review at every timestep, those of padding included.
+
+    Args:
+        backwards, layout: as in `recurrent_backward`.
+        hidden, padding_hidden: of the entries and of the padding, as in `States`.
+        reviews: how many there are.
+        column: of `outputs`, where this direction's begin.
+        outputs: result; row t · reviews + i belongs to review i at timestep t, shape (timesteps · reviews, outputs).
+    """
+    timesteps, units = len(layout.batch_sizes), hidden.shape[1]
+    for step in range(timesteps):
+        t = timesteps - 1 - step if backwards else step
+        n, after = layout.batch_sizes[step], layout.offsets[step + 1]
+        for i in range(reviews):
+            h = hidden[after + i] if i < n else padding_hidden[step + 1]
+            output = outputs[t * reviews + i, column:]
+            for j in range(units):
+                output[j] = h[j]

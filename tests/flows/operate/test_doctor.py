@@ -1,0 +1,170 @@
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import prefect
+import pytest
+
+from flows.config import DataSettings, RunSettings, Settings
+from flows.operate import doctor as module
+from flows.operate.doctor import Finding, doctor
+from tasks.storage.files import sha256_of_file
+
+
+def settings(outputs: Path, **data: object) -> Settings:
+    """The settings of a run that writes to `outputs`."""
+    return Settings(data=DataSettings.model_validate(data), run=RunSettings(outputs=outputs))
+
+
+@pytest.fixture
+def download_site(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
+    """A site that answers with the status under each path, or 404; it replaces the official one."""
+    statuses: dict[str, int] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(statuses.get(self.path, 404))
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as site:
+        threading.Thread(target=site.serve_forever, daemon=True).start()
+        monkeypatch.setattr(module, "OFFICIAL", f"http://127.0.0.1:{site.server_port}/")
+        yield statuses
+        site.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("finding", "sign", "status"),
+    [
+        (Finding("disk", "enough"), "ok", 0),
+        (Finding("disk", "full", "free some space"), "fix", 1),
+        (Finding("disk", "nearly full", "free some space", fatal=False), "note", 0),
+    ],
+)
+def test_only_a_fatal_finding_is_to_fix_and_gives_status_1(
+    finding: Finding, sign: str, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "CHECKS", (lambda _: iter([finding]),))
+    assert doctor(Settings()) == status
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("│"))
+    assert [cell.strip() for cell in row.split("│")[1:-1]] == [sign, *finding[:3]]
+
+
+def test_brackets_in_paths_are_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(module, "CHECKS", (lambda _: iter([Finding("data", "/a[red]b")]),))
+    doctor(Settings())
+    assert "/a[red]b" in capsys.readouterr().out
+
+
+def test_missing_and_wrong_versions_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    required = ["numpy>=99", "no-such-package>=1", "pytest", "no-such-extra>=1; extra == 'dask'"]
+    monkeypatch.setattr("importlib.metadata.requires", lambda _: required)
+    (finding,) = module.versions(Settings())
+    assert "numpy 2" in finding.result
+    assert "no-such-package is missing, expected >=1" in finding.result
+    assert "no-such-extra" not in finding.result
+    assert finding.fix == "run `uv sync`"
+
+
+def test_installed_versions_are_in_range() -> None:
+    assert list(module.versions(Settings())) == [Finding("versions", "all in the required ranges")]
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_running_server_is_healthy() -> None:
+    server, dead_runs, *_ = module.server(Settings())
+    assert f"version {prefect.__version__}" in server.result
+    assert server.fix == ""
+    assert dead_runs == Finding("dead runs", "none")
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_server_with_another_version_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prefect, "__version__", "3.0.0")
+    server, *_ = module.server(Settings())
+    assert server.fix == "install the same version on both sides: here it is 3.0.0"
+    assert not server.fatal
+
+
+def test_a_folder_that_can_be_written_is_created(tmp_path: Path) -> None:
+    (finding,) = module.disk(settings(tmp_path / "outputs"))
+    assert finding.result.startswith(f"{tmp_path / 'outputs'}, ")
+    assert list((tmp_path / "outputs").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_fatal(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (finding,) = module.disk(settings(tmp_path / "file" / "outputs"))
+    assert "choose a path in a folder that exists" in finding.fix
+    assert finding.fatal
+
+
+def test_little_space_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "NEEDED_BYTES", shutil.disk_usage(tmp_path).total * 2)
+    (finding,) = module.disk(settings(tmp_path))
+    assert finding.fix.startswith("free some space")
+    assert not finding.fatal
+
+
+def test_a_given_file_is_read(npz: Path, tmp_path: Path) -> None:
+    (finding,) = module.data(settings(tmp_path, data=npz))
+    assert finding == Finding("data", f"{npz}: 120 training and 60 test reviews")
+
+
+@pytest.mark.parametrize("content", [b"PK", None])
+def test_a_given_file_that_is_damaged_or_missing_is_fatal(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "imdb.npz"
+    if content is not None:
+        path.write_bytes(content)
+    (finding,) = module.data(settings(tmp_path, data=path))
+    assert str(path) in finding.fix
+    assert finding.fatal
+
+
+def test_a_cached_file_needs_the_right_hash(npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cached = tmp_path / "cache" / "imdb.npz"
+    cached.parent.mkdir()
+    shutil.copy(npz, cached)
+    (wrong,) = module.data(settings(tmp_path))
+    assert wrong.fix == "wrong SHA-256: remove the file"
+    monkeypatch.setattr(module, "NPZ_SHA256", sha256_of_file(cached))
+    (right,) = module.data(settings(tmp_path))
+    assert right == Finding("data", f"IMDB in the cache, {cached}")
+
+
+def test_imdb_can_be_downloaded(download_site: dict[str, int], tmp_path: Path) -> None:
+    download_site["/imdb.npz"] = 200
+    assert list(module.data(settings(tmp_path))) == [Finding("data", "IMDB will be downloaded")]
+
+
+@pytest.mark.parametrize(("source", "fatal"), [("auto", False), ("imdb", True)])
+@pytest.mark.usefixtures("download_site")
+def test_a_failed_download_is_fatal_only_where_the_sample_is_refused(source: str, fatal: bool, tmp_path: Path) -> None:
+    (finding,) = module.data(settings(tmp_path, source=source))
+    assert finding.result == "IMDB is not in the cache and cannot be downloaded"
+    assert "pass --data" in finding.fix
+    assert finding.fatal is fatal
+
+
+def test_damaged_records_are_named(tmp_path: Path) -> None:
+    for name, text in {"lstm-seed1": "{}", "gru-seed1": '{"branch": 1}', "rnn-seed1": "{"}.items():
+        (tmp_path / "models" / name).mkdir(parents=True)
+        (tmp_path / "models" / name / "record.json").write_text(text)
+    (finding,) = module.stored(settings(tmp_path))
+    assert finding.result == "3 prepared data sets and trained networks"
+    assert "lstm-seed1" in finding.fix
+    assert "rnn-seed1" in finding.fix
+    assert "gru-seed1" not in finding.fix
+
+
+@pytest.mark.parametrize(("cores", "is_noted"), [(1, True), (2, False)])
+def test_a_single_processor_is_noted(cores: int, is_noted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "available_cores", lambda: cores)
+    (finding,) = module.machine(Settings())
+    assert bool(finding.fix) is is_noted
+    assert not finding.fatal

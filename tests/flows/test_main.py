@@ -1,0 +1,88 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from flows.main import run_command_line
+from tasks.results.errors import DataError
+
+
+def write_run(outputs: Path, name: str, accuracy: float) -> None:
+    """A run's folder with the little that `diff` reads."""
+    metrics = {
+        "settings": {"training": {"epochs": 1}},
+        "dataset": {"fingerprint": "f", "source": {"sha256": "s"}},
+        "branches": [{"name": "lstm", "machine": {"versions": {}}, "history": [{"val_accuracy": 0.5}]}],
+        "evidence": {"models": [{"name": "lstm", "accuracy": {"value": accuracy}, "auc": 0.9}]},
+        "durations": {},
+    }
+    folder = outputs / "runs" / name
+    folder.mkdir(parents=True)
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+
+
+def test_a_wrong_setting_is_one_line_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line(["--epochs", "0"]) == 2
+    assert capsys.readouterr().err == "Error: --epochs: found '0'; it should be greater than or equal to 1\n"
+
+
+def test_a_user_error_is_one_line_and_status_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run_command_line(["diff", "latest", "x", "--outputs", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("Error: run latest: 0 runs in ")
+    assert error.count("\n") == 1
+
+
+def test_an_unexpected_error_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Path) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("flows.operate.run_log.show_history", fail)
+    with pytest.raises(ZeroDivisionError):
+        run_command_line(["history"])
+
+
+def test_ctrl_c_is_status_130_and_says_how_to_resume(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_: Path) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("flows.operate.run_log.show_history", interrupt)
+    assert run_command_line(["history"]) == 130
+    expected = "Stopped. The same command resumes after the last completed epoch of each network.\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_a_damaged_run_log_is_a_user_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def fail(_: Path) -> int:
+        raise DataError("history.parquet is damaged")
+
+    monkeypatch.setattr("flows.operate.run_log.show_history", fail)
+    assert run_command_line(["history", "--outputs", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == "Error: history.parquet is damaged\n"
+
+
+def test_compare_is_still_accepted_for_diff_but_not_shown(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    write_run(tmp_path, "20260101-a", 0.5)
+    write_run(tmp_path, "20260102-b", 0.75)
+    printed = []
+    for command in ("diff", "compare"):
+        assert run_command_line([command, "20260101", "20260102", "--outputs", str(tmp_path)]) == 0
+        printed.append(capsys.readouterr().out)
+    assert "+0.2500" in printed[0]
+    assert printed[0] == printed[1]
+    run_command_line(["--help"])
+    commands = capsys.readouterr().out
+    assert "diff " in commands
+    assert "compare " not in commands.split("Commands")[1].split("Parameters")[0]
+
+
+def test_the_environment_sets_the_outputs_of_every_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RNN_OUTPUTS", str(tmp_path))
+    assert run_command_line(["history"]) == 0
+    assert capsys.readouterr().out.startswith(f"{tmp_path}: no runs yet")

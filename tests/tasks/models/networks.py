@@ -1,0 +1,23 @@
+"""Networks that the compiled loops are held against Keras with."""
+
+from typing import get_args
+
+from tasks.models.spec import ModelSpec, PresetName, preset
+
+PRESETS: tuple[PresetName, ...] = get_args(PresetName)
+
+
+def small(name: PresetName, units: int = 5, embedding: int = 4) -> ModelSpec:
+    """A preset with few units."""
+    return preset(name, units, embedding, 0.0)
+
+
+# Every cell in every position: alone, below and above others, in both directions, with layers of different sizes.
+SMALL = [
+    *(small(name) for name in PRESETS),
+    ModelSpec(name="stacked_lstm", cell="lstm", units=(3, 6, 2), embedding=5),
+    ModelSpec(name="stacked_gru", cell="gru", units=(6, 3), embedding=5),
+    ModelSpec(name="bidirectional_simple_rnn", cell="simple_rnn", units=(4,), embedding=3, bidirectional=True),
+    ModelSpec(name="stacked_bidirectional_gru", cell="gru", units=(3, 5, 2), embedding=4, bidirectional=True),
+    ModelSpec(name="stacked_bidirectional_lstm", cell="lstm", units=(4, 3), embedding=4, bidirectional=True),
+]
