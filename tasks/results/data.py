@@ -109,13 +109,6 @@ class Dataset:
         return splits | {self.vocabulary: self.vocabulary_sha256} | index
 
     @property
-    def word_ranks(self) -> str:
-        """Where the ranks of words come from, for people."""
-        if self.source.texts and self.source.texts.vocabulary == "training":
-            return "the words of the training texts, by frequency"
-        return "the word index of the data" if self.word_index else "none: the data came without words"
-
-    @property
     def title(self) -> str:
         """A few words for titles, figures and tags."""
         return "IMDB reviews" if self.imdb else self.source.title

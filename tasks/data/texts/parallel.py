@@ -35,9 +35,14 @@ def in_order(function: Callable[[Piece], Result], pieces: Iterable[Piece]) -> It
     if chosen:
         yield from _windowed(*chosen, function, pieces)
         return
-    workers = os.cpu_count() or 1
+    workers = _cores()
     with ThreadPoolExecutor(workers) as pool:
         yield from _windowed(pool, workers, function, pieces)
+
+
+def _cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _windowed(

@@ -126,7 +126,6 @@ def test_dataset_json_says_which_tokenizer_and_words(tmp_path: Path) -> None:
     assert record["tokenizer_version"] == 1
     assert record["source"]["texts"]["vocabulary"] == "training"
     assert record["word_index_sha256"] == dataset.word_index_sha256
-    assert dataset.word_ranks == "the words of the training texts, by frequency"
     assert dataset.title == "own texts reviews.csv"
 
 
