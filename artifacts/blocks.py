@@ -38,7 +38,15 @@ class Shade:
     level: int
 
 
-Span = str | Code | Strong | Shade
+@dataclass(frozen=True)
+class Link:
+    """A link to another file of the run's folder. The address is ours, never data."""
+
+    text: str
+    address: str
+
+
+Span = str | Code | Strong | Shade | Link
 Spans = tuple[Span, ...]
 Role = Literal["plain", "answer", "warning", "reading"]
 
@@ -186,6 +194,17 @@ def drawings(blocks: Sequence[Block]) -> Iterator[Drawing]:
 def without_details(blocks: Sequence[Block]) -> tuple[Block, ...]:
     """The blocks that markdown can show: it can neither fold nor colour."""
     return present(*(_without_details(block) for block in blocks))
+
+
+def unfolded(blocks: Sequence[Block]) -> tuple[Block, ...]:
+    """The blocks with all details open, each under a heading of its own."""
+    return present(*(_unfolded(block) for block in blocks))
+
+
+def _unfolded(block: Block) -> Block:
+    if isinstance(block, Details):
+        return Topic(block.summary, unfolded(block.blocks))
+    return Topic(block.title, unfolded(block.blocks)) if isinstance(block, Topic) else block
 
 
 def _without_details(block: Block) -> Block | None:

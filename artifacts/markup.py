@@ -5,11 +5,22 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-from artifacts.blocks import Code, Shade, Span, Strong
+from artifacts.blocks import Code, Link, Shade, Span, Strong
 
-# An underscore within a word is no markup; a colon before a space starts no link; "www." does.
-_MARKDOWN_SIGNS = re.compile(r"[\\`*\[\]#|~]|(?<![^\W_])_|_(?![^\W_])|:(?=\S)|(?<=www)\.")
-_HTML_SIGNS = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+# What a renderer would make a link of by itself. Shown as code it stays as it is, and a reader can copy it.
+_ADDRESS = re.compile(
+    r"(?:\b[a-z][a-z0-9+.-]*://|\b(?:mailto|xmpp):|\bwww\.)[\w.~:/?#@!$&',;=%+-]*|[\w.+-]+@[\w.-]+\w", re.I
+)
+# Each sign only where it would be markup: an underscore within a word, a colon, "a < b" and "[1, 2]" are none.
+_MARKDOWN_SIGNS = re.compile(
+    r"[\\`*|~]"
+    r"|(?<![^\W_])_|_(?![^\W_])"  # Emphasis.
+    r"|(?<=!)\[|\](?=[(\[:])"  # Pictures and links.
+    r"|(?<!\S)\#"  # Headings, and the signs that close one.
+    r"|^[>+=-](?=[\s=>-]|$)|(?<=^\d)[.)](?=\s)"  # Quotes, lists, lines.
+)
+_HTML_SIGNS = re.compile(r"<(?=[a-z/!?]|$)|&(?=[a-z#]|$)", re.I)  # A tag, a character by its name.
+_CONTROLS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
 
 
 def html_spans(spans: Sequence[Span]) -> Markup:
@@ -18,14 +29,24 @@ def html_spans(spans: Sequence[Span]) -> Markup:
 
 
 def markdown_spans(spans: Sequence[Span]) -> str:
-    """Spans as markdown, on one line."""
+    """Spans as markdown, on one line. What colours say in HTML stands there as a number."""
     return "".join(_markdown(span) for span in spans)
 
 
 def escape_markdown(text: object) -> str:
-    """Text that markdown shows as it is: no markup, no HTML, no table cell, on one line."""
-    line = "".join(_HTML_SIGNS.get(sign, sign) for sign in _one_line(str(text)))
-    return _MARKDOWN_SIGNS.sub(r"\\\g<0>", line)
+    """Text that markdown shows as it is, on one line: no markup, no HTML, no table cell, no link."""
+    line = _one_line(str(text))
+    parts, end = [], 0
+    for address in _ADDRESS.finditer(line):
+        parts += [_escape(line[end : address.start()]), f"`{address[0]}`"]
+        end = address.end()
+    return "".join([*parts, _escape(line[end:])])
+
+
+def _escape(text: str) -> str:
+    """Text without addresses."""
+    html_free = _HTML_SIGNS.sub(lambda sign: "&lt;" if sign[0] == "<" else "&amp;", text)
+    return _MARKDOWN_SIGNS.sub(r"\\\g<0>", html_free)
 
 
 def _html(span: Span) -> Markup:
@@ -35,17 +56,24 @@ def _html(span: Span) -> Markup:
         return Markup("<b>{}</b>").format(span.text)
     if isinstance(span, Shade):
         return Markup('<i class="q{}">{}</i>').format(span.level, span.text)
+    if isinstance(span, Link):
+        return Markup('<a href="{}">{}</a>').format(span.address, span.text)
     return escape(span)
 
 
 def _markdown(span: Span) -> str:
     if isinstance(span, Code):
-        return f"`{_one_line(span.text).replace('`', chr(39))}`"
+        code = _one_line(span.text).replace("`", "'")
+        return f"`{code}`" if code.strip() else code
     if isinstance(span, Strong):
         return f"**{escape_markdown(span.text)}**"
-    return escape_markdown(span.text if isinstance(span, Shade) else span)
+    if isinstance(span, Link):
+        return f"[{escape_markdown(span.text)}]({span.address})"
+    if isinstance(span, Shade):
+        return f"{escape_markdown(span.text)} ⟨{10 * span.level}%⟩"
+    return escape_markdown(span)
 
 
 def _one_line(text: str) -> str:
-    """Runs of white space, line breaks included, become one space; a space at an end stays."""
-    return re.sub(r"\s+", " ", text)
+    """Runs of white space and of control characters become one space; a space at an end stays."""
+    return _CONTROLS.sub(" ", text)

@@ -1,25 +1,36 @@
-"""The report in the Prefect UI: one markdown artifact with its figures inside, one table, one link."""
+"""The report in the Prefect UI: markdown artifacts with their figures inside, and a table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
-from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from artifacts import report, tables
 from artifacts.figures.comparison import trend
 from artifacts.figures.render import Picture, data_uri, png
+from artifacts.markup import escape_markdown
+from artifacts.sections import pages
 from artifacts.wording import report as wording
 from tasks.results.comparison import Comparison
 from tasks.results.run_log import RunSummary
 
+Address = Callable[[str], str | None]  # What the image link of a figure points to, by its stem.
 MAX_BYTES, HISTORY_ROWS = 2_000_000, 50
 
 
-def publish(comparison: Comparison, drawn: Mapping[str, Picture], page: str) -> None:
-    """Publish the report to the current run. The UI is slow beyond 2 MB: a larger report loses figures."""
-    title = wording.title(comparison)
-    create_markdown_artifact(markdown_within(MAX_BYTES, comparison, drawn), key="report", description=title)
-    create_table_artifact(tables.networks(comparison).records(), key="comparison", description=title)
-    create_link_artifact(page, link_text="report.html", key="report-html", description="The whole report as one file")
+def publish(comparison: Comparison, drawn: Mapping[str, Picture]) -> None:
+    """Publish the report to the current run: all of it in short, and a page for each question.
+
+    The UI is slow beyond 2 MB: a larger page loses figures.
+    """
+    description = escape_markdown(wording.title(comparison))  # The UI renders it as markdown.
+    text = within(MAX_BYTES, drawn, lambda address: report.markdown(comparison, address))
+    create_markdown_artifact(text, key="report", description=description)
+    for section in pages(comparison):
+        text = within(MAX_BYTES, drawn, partial(report.markdown_page, comparison, section))
+        about = f"{escape_markdown(section.title)} {description}"
+        create_markdown_artifact(text, key=f"report-{section.anchor}", description=about)
+    create_table_artifact(tables.networks(comparison).records(), key="comparison", description=description)
 
 
 def publish_history(rows: Sequence[RunSummary]) -> None:
@@ -30,11 +41,11 @@ def publish_history(rows: Sequence[RunSummary]) -> None:
     create_markdown_artifact(f"![Test accuracy over the runs]({picture})", key="trend", description="Runs over time")
 
 
-def markdown_within(size: int, comparison: Comparison, drawn: Mapping[str, Picture]) -> str:
-    """The report as markdown with its figures inside; the largest are left out until it has at most `size` bytes."""
+def within(size: int, drawn: Mapping[str, Picture], write: Callable[[Address], str]) -> str:
+    """Markdown with its figures inside; the largest are left out until it has at most `size` bytes."""
     stems = sorted(drawn, key=lambda stem: len(drawn[stem].png))
     while True:
-        text = report.markdown(comparison, lambda stem: drawn[stem].data_uri if stem in stems else None)
+        text = write(lambda stem: drawn[stem].data_uri if stem in stems else None)
         if len(text.encode()) <= size or not stems:
             return text
         stems.pop()

@@ -4,32 +4,37 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from artifacts.blocks import Drawing, without_details
+from artifacts import reader as reader_page
+from artifacts.blocks import Block, Drawing, Paragraph, Section, unfolded, without_details
 from artifacts.figures.render import Picture
 from artifacts.markup import escape_markdown, html_spans, markdown_spans
 from artifacts.sections import introduction, sections
 from artifacts.summary import summary
 from artifacts.wording import report as wording
+from artifacts.wording.reader import about_reader
 from tasks.results.comparison import Comparison
+from tasks.results.reader import Reader
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def files(comparison: Comparison, drawn: Mapping[str, Picture]) -> dict[str, bytes]:
-    """The whole report: for each file of the run's folder its content."""
+def files(comparison: Comparison, drawn: Mapping[str, Picture], reader: Reader | None = None) -> dict[str, bytes]:
+    """The whole report: for each file of the run's folder its content. The reader is a page of its own."""
     content = {f"{stem}.png": picture.png for stem, picture in drawn.items()}
     content |= {f"{stem}.svg": picture.svg.encode() for stem, picture in drawn.items()}
     content["report.md"] = markdown(comparison, lambda stem: f"{stem}.png").encode()
     content["summary.txt"] = summary(comparison).encode()
-    content["report.html"] = html(comparison, drawn).encode()
+    content["report.html"] = html(comparison, drawn, reader).encode()
+    if reader and reader.is_usable:
+        content["reader.html"] = reader_page.html(reader).encode()
     numbers = json.dumps(metrics(comparison), indent=2, ensure_ascii=False, allow_nan=False)
     return content | {"metrics.json": f"{numbers}\n".encode()}
 
@@ -40,24 +45,43 @@ def markdown(comparison: Comparison, address: Callable[[str], str | None]) -> st
     `address` gives for a figure's stem what its image link points to; None leaves the figure out.
     """
 
+    text = _markdown_template(address, without_details).render(
+        title=wording.title(comparison),
+        introduction=introduction(comparison),
+        more_in_html=wording.more_in_html(comparison),
+        sections=sections(comparison),
+    )
+    return _tidy(text)
+
+
+def markdown_page(comparison: Comparison, section: Section, address: Callable[[str], str | None]) -> str:
+    """One section as markdown of its own, with everything: what HTML folds stands open."""
+    text = _markdown_template(address, unfolded).render(
+        title=f"{section.title} · {wording.title(comparison)}",
+        introduction=introduction(comparison),
+        more_in_html="",
+        sections=[replace(section, title="")],
+    )
+    return _tidy(text)
+
+
+def _markdown_template(address: Callable[[str], str | None], shown: Callable[[Sequence[Block]], Any]) -> Template:
     def image(drawing: Drawing) -> str:
         target = address(drawing.stem)
         return f"![{escape_markdown(drawing.caption)}]({target})" if target else wording.left_out(drawing.stem)
 
     environment = _environment(autoescape=False)
-    environment.filters |= {"md": escape_markdown, "spans": markdown_spans, "shown": without_details}
-    text = environment.get_template("report.md.j2").render(
-        title=wording.title(comparison),
-        introduction=introduction(comparison),
-        more_in_html=wording.more_in_html(comparison),
-        sections=sections(comparison),
-        image=image,
-    )
+    environment.filters |= {"md": escape_markdown, "spans": markdown_spans, "shown": shown}
+    environment.globals["image"] = image
+    return environment.get_template("report.md.j2")
+
+
+def _tidy(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def html(comparison: Comparison, drawn: Mapping[str, Picture]) -> str:
-    """The whole report as one HTML file with its figures inside.
+def html(comparison: Comparison, drawn: Mapping[str, Picture], reader: Reader | None = None) -> str:
+    """The whole report as one HTML file with its figures inside, and a link to the reader.
 
     Its content policy lets the browser run nothing but our script for sorting tables, whatever the data hold.
     """
@@ -68,13 +92,14 @@ def html(comparison: Comparison, drawn: Mapping[str, Picture]) -> str:
         labelled = svg.replace("<svg", f'<svg role="img" aria-label="{escape(drawing.caption)}"', 1)
         return Markup(labelled)  # noqa: S704 -- made by matplotlib, which escapes text
 
+    link = [Paragraph(about_reader(reader))] if reader else []
     script = (TEMPLATES / "sort.js").read_text().strip()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     environment = _environment(autoescape=True)
     environment.filters["spans"] = html_spans
     return environment.get_template("report.html.j2").render(
         title=wording.title(comparison),
-        introduction=introduction(comparison),
+        introduction=introduction(comparison) + link,
         how_to_sort=wording.HOW_TO_SORT,
         sections=sections(comparison),
         image=image,

@@ -4,6 +4,7 @@ A table, a figure or a sentence is added to the report by a line here; HTML and 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 
@@ -27,8 +28,9 @@ from artifacts.blocks import (
 )
 from artifacts.figures import comparison as scores
 from artifacts.figures import reading, training
+from artifacts.wording import conclusions, verdict
 from artifacts.wording import report as wording
-from artifacts.wording import verdict
+from artifacts.wording import why as answers
 from tasks.results.comparison import Comparison
 from tasks.results.evidence import ReviewText, Trace
 from tasks.results.training import Branch
@@ -38,6 +40,17 @@ def sections(c: Comparison) -> list[Section]:
     """The sections that have something to show."""
     parts = [which(c), how_sure(c), why(c), what_failed(c), how_learned(c), reproduction(c), how_made(c)]
     return [section for section in parts if section.blocks]
+
+
+def pages(c: Comparison) -> list[Section]:
+    """The sections as pages of their own; reviews read word by word fill one by themselves."""
+    reading = how_read(c)
+    title = reading.title if reading else None
+    parts = [
+        replace(section, blocks=tuple(b for b in section.blocks if not (isinstance(b, Topic) and b.title == title)))
+        for section in sections(c)
+    ]
+    return [*parts, Section("reading", reading.title, reading.blocks)] if reading else parts
 
 
 def introduction(c: Comparison) -> list[Paragraph]:
@@ -81,12 +94,14 @@ def how_sure(c: Comparison) -> Section:
 
 def why(c: Comparison) -> Section:
     """Why?"""
-    contrast = wording.contrast(c.evidence.contrast) if c.evidence.contrast else []
+    about_pair = answers.about_pair(c)
     blocks = present(
-        Bullets(tuple((sentence,) for sentence in contrast)),
+        paragraph(about_pair) if about_pair else None,
+        Bullets(tuple(answers.answers(c))),
+        topic("What was measured", *findings(c)) if about_pair else None,
         topic(
             "Does length matter?",
-            paragraph(wording.about_lengths(c)),
+            paragraph(f"{wording.about_lengths(c)} {answers.about_trend(c)}".rstrip()),
             Drawing("lengths", "Accuracy by length of the review", reading.lengths),
         ),
         topic(
@@ -96,12 +111,17 @@ def why(c: Comparison) -> Section:
         ),
         topic(
             "How far does the gradient reach?",
-            paragraph(wording.about_reach(c)),
-            Drawing("reach", "Norm of the gradient, back from the end", reading.reach),
+            paragraph(answers.about_reach(c)),
+            Drawing("reach", "Norm of the gradient, back from the end", reading.reach, "wide"),
         ),
         how_read(c),
     )
     return Section("why", "Why?", blocks)
+
+
+def findings(c: Comparison) -> tuple[Block, ...]:
+    """The numbers behind the answers."""
+    return tables.findings(c), paragraph(answers.ABOUT_FINDINGS)
 
 
 def how_read(c: Comparison) -> Topic | None:
@@ -147,6 +167,7 @@ def what_failed(c: Comparison) -> Section:
                 )
             ),
             tables.thresholds(c),
+            paragraph(conclusions.trusted(c)),
         ),
         topic("The most confident errors", *(mistakes(model, texts) for model, texts in c.evidence.mistakes.items())),
         topic("Where models disagree most", *(whole_review(text, *c.models()) for text in c.evidence.disagreements)),
@@ -172,6 +193,7 @@ def how_learned(c: Comparison) -> Section:
     blocks = present(
         *(topic(wording.name(c, branch), *learning(branch)) for branch in first),
         *(Details(branch.label, learning(branch), is_open=True) for branch in further),
+        paragraph(conclusions.learned(c), "answer"),
     )
     return Section("learned", "How did each model learn?", blocks)
 

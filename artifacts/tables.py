@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 
 from artifacts.blocks import Column, Table
 from artifacts.formats import COUNT, P_VALUE, POINTS, decimals, interval, percent
+from artifacts.wording import why
 from tasks.results.comparison import Comparison, Network, Reproduction
 from tasks.results.data import Split
+from tasks.results.findings import Finding
 from tasks.results.run_log import RunSummary
 from tasks.results.verdict import Basis, ModelSummary, Pair, SeedTest
 
@@ -134,6 +136,19 @@ def seed_tests(c: Comparison) -> Table[PairedTest]:
     ]
     rows = [PairedTest(pair, test) for pair in c.evidence.pairs for test in pair.seeds]
     return Table("", columns, rows)
+
+
+def findings(c: Comparison) -> Table[Finding]:
+    """The textbook's claims, and each number that decides."""
+    columns: list[Column[Finding]] = [
+        Column("Claim", lambda finding: why.claim(c, finding.claim)),
+        Column("This run", lambda finding: finding.answer),
+        Column("Number (95%)", why.number),
+        Column("Interval over", lambda finding: BASES[finding.basis] if finding.basis else None),
+        Column("Reviews", lambda finding: finding.reviews, COUNT),
+        Column("How measured", lambda finding: why.how_measured(c, finding)),
+    ]
+    return Table("", columns, [finding for finding in c.evidence.findings.findings if finding.value is not None])
 
 
 def thresholds(c: Comparison) -> Table[Network]:

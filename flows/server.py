@@ -51,12 +51,12 @@ class Server:
         self._done.set()
         if self._watcher.is_alive():
             self._watcher.join()
-        self.process.terminate()
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        with self.process:
+            self.process.terminate()
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
 
     def wait_until_up(self) -> None:
         """Return once the server answers; from then on it is restarted if it dies.
@@ -119,4 +119,5 @@ class Server:
         while not self._done.wait(0.5):
             if self.process.poll() is not None:
                 logging.getLogger("prefect").warning("The Prefect server died; restarting it")
+                self.process.communicate()  # Closes its standard input.
                 self.process = self._start()

@@ -2,23 +2,25 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from httpx import TransportError
-from prefect import flow, runtime
+from prefect import flow, runtime, task
+from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from artifacts import report
-from artifacts.figures.render import picture
+from artifacts.figures.render import Picture, picture
 from artifacts.publish import publish, publish_history
 from artifacts.sections import all_figures
 from flows.config import Settings
 from flows.operate.notify import post_end, webhook_is_set
 from flows.operate.progress import watched
 from flows.run import Run
+from tasks.analysis.reader import open_reader
 from tasks.analysis.reviews import choose_reviews
 from tasks.compare import Study, compare
 from tasks.evaluate import evaluate
@@ -33,6 +35,7 @@ from tasks.storage.retention import keep_last, mark_in_use, release
 from tasks.storage.run_log import append_to_run_log, summarize
 from tasks.train import train
 
+T = TypeVar("T")
 ENDS = ("on_completion", "on_failure", "on_crashed", "on_cancellation")
 HOOKS: dict[str, Any] = {end: [post_end] for end in ENDS} if webhook_is_set() else {}  # Prefect logs each, even idle.
 
@@ -102,21 +105,37 @@ def complete(*columns: Sequence[Any]) -> list[list[Any]]:
 
 def write_report(run: Run, comparison: Comparison) -> Path:
     """Draw, write and publish the report; `outputs/latest` points to it from then on."""
-    folder = run.folder
-    drawn = {stem: picture(figure) for stem, figure in all_figures(comparison).items()}
+    drawn = in_timeline("draw figures", draw_figures, comparison)
     run.clock.lap("figures")
     comparison = replace(comparison, durations=dict(run.clock.laps))
-    for name, content in report.files(comparison, drawn).items():
+    in_timeline("report", write_and_publish, run, comparison, drawn)
+    return run.folder
+
+
+def in_timeline(name: str, work: Callable[..., T], *arguments: Any) -> T:
+    """Do work as a task, which the UI shows in the timeline. Prefect would walk through arguments: it gets none."""
+    shown = task(lambda: work(*arguments), name=name, task_run_name=name, persist_result=False, cache_policy=NO_CACHE)
+    return shown()
+
+
+def draw_figures(comparison: Comparison) -> dict[str, Picture]:
+    """Every figure of the report by the stem of its files."""
+    return {stem: picture(figure) for stem, figure in all_figures(comparison).items()}
+
+
+def write_and_publish(run: Run, comparison: Comparison, drawn: Mapping[str, Picture]) -> None:
+    """Write the report's files, log the run and publish both in the UI."""
+    folder = run.folder
+    for name, content in report.files(comparison, drawn, open_reader(comparison)).items():
         write_bytes(folder / name, content)
     point(run.outputs / "latest", folder)
     get_run_logger().info("Report: %s", folder / "report.html")
     rows = append_to_run_log(run.outputs, summarize(comparison, time.time()))
     try:
-        publish(comparison, drawn, (folder / "report.html").as_uri())
+        publish(comparison, drawn)
         publish_history(rows)
     except TransportError as error:
         get_run_logger().warning("The report is written, but could not be published (%s)", error)
-    return folder
 
 
 def remove_old_runs(run: Run) -> None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from tasks.analysis.evidence import gather
 from tasks.results.comparison import Comparison, Reproduction
 from tasks.results.data import Dataset
-from tasks.results.evaluation import Evaluation, Explanation
+from tasks.results.evaluation import Evaluation
 from tasks.results.evidence import Chosen
+from tasks.results.explanation import Explanation
 from tasks.results.training import Branch
 
 # Validation accuracy after ten epochs as the tutorial printed it, and how far another seed may fall below: the same

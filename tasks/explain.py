@@ -1,19 +1,34 @@
 """Step 5: why a network does what it does. How much it remembers, how far its gradients reach, how it reads."""
 
 import time
+from pathlib import Path
+from typing import NamedTuple
 
-from tasks.analysis.reading import longest_reviews, memory, reach, trace
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tasks.analysis.reading import (
+    longest_reviews,
+    memory,
+    memory_points,
+    reach,
+    trace,
+    words_within,
+)
 from tasks.data.parquet import read_column, read_tokens
 from tasks.job import Job
-from tasks.models.loading import open_learner
-from tasks.results.evaluation import Explanation
+from tasks.models.jacobian import has_state_jacobian, state_jacobian_norms
+from tasks.models.learner import Learner
+from tasks.models.loading import new_learner, open_learner
 from tasks.results.evidence import Chosen
+from tasks.results.explanation import MEMORY_FILE, REACH_FILE, Explanation, Moment, Reach
 from tasks.results.training import Branch
 from tasks.storage.code_version import code_version
-from tasks.storage.files import fingerprint
+from tasks.storage.files import atomic_path, fingerprint, sha256_of_file
 from tasks.storage.reuse import LOGGER, Logger, Record, step
 
-MEMORY_REVIEWS = 5_000
+MEMORY_REVIEWS, JACOBIAN_REVIEWS = 5_000, 32
 
 
 def explanation_record(job: Job, branch: Branch, chosen: tuple[Chosen, ...]) -> Record[Explanation]:
@@ -25,7 +40,9 @@ def explanation_record(job: Job, branch: Branch, chosen: tuple[Chosen, ...]) -> 
 
 @step(title="explain {job.label}", record=explanation_record)
 def explain(job: Job, branch: Branch, chosen: tuple[Chosen, ...], *, logger: Logger = LOGGER) -> Explanation:
-    """Memory, gradient reach and reading traces of the network at its last epoch.
+    """Memory and reading traces at the last epoch; reach of the gradient before training, after one epoch and the last.
+
+    Files: `memory.parquet` and `reach.parquet`, see `Explanation`.
 
     Args:
         job, branch: the network.
@@ -33,19 +50,72 @@ def explain(job: Job, branch: Branch, chosen: tuple[Chosen, ...], *, logger: Log
         logger: gets a line on the result.
     """
     started = time.perf_counter()
-    learner = open_learner(job.spec, branch.folder / "last.keras", branch.threads)
-    test = job.dataset.test.path
-    tokens, labels = read_tokens(test), read_column(test, "label")
-    rows = longest_reviews(read_column(test, "length"), job.dataset.max_length)
+    reviews = _TestReviews.read(job.dataset.test.path)
+    last = open_learner(job.spec, branch.folder / "last.keras", branch.threads)
+    some = reviews.part(slice(MEMORY_REVIEWS))
+    right = memory(last, some.tokens, some.labels)
+    remembered = {"review_id": some.review_ids, "length": some.lengths}
+    _save(branch.folder / MEMORY_FILE, remembered | {f"right_{words}": flags for words, flags in right.items()})
+    longest = reviews.part(longest_reviews(reviews.lengths, job.dataset.max_length))
+    reaches = _save_reaches(branch.folder / REACH_FILE, job, _learners(job, branch, last), longest)
     explanation = Explanation(
         name=branch.name,
         seed=branch.seed,
-        memory=memory(learner, tokens[:MEMORY_REVIEWS], labels[:MEMORY_REVIEWS]),
-        memory_reviews=len(labels[:MEMORY_REVIEWS]),
-        reach=reach(learner, tokens[rows], labels[rows]),
-        traces=tuple(trace(learner, tokens[review.row]) for review in chosen),
+        folder=branch.folder,
+        digests={name: sha256_of_file(branch.folder / name) for name in (MEMORY_FILE, REACH_FILE)},
+        memory=memory_points(right),
+        memory_reviews=len(some.labels),
+        reaches=reaches,
+        traces=tuple(trace(last, reviews.tokens[review.row]) for review in chosen),
         seconds=time.perf_counter() - started,
     )
     fewest = explanation.memory[0]
     logger.info("%s: accuracy from the last %d words alone %.4f", job.label, fewest.words, fewest.accuracy.value)
     return explanation
+
+
+class _TestReviews(NamedTuple):
+    """Test reviews, a row each; `lengths` are those before truncation."""
+
+    review_ids: NDArray[np.integer]
+    tokens: NDArray[np.unsignedinteger]
+    labels: NDArray[np.integer]
+    lengths: NDArray[np.integer]
+
+    @classmethod
+    def read(cls, path: Path) -> "_TestReviews":
+        columns = {name: read_column(path, name) for name in ("review_id", "label", "length")}
+        return cls(columns["review_id"], read_tokens(path), columns["label"], columns["length"])
+
+    def part(self, rows: slice | NDArray[np.integer]) -> "_TestReviews":
+        """Some of the reviews."""
+        return _TestReviews(self.review_ids[rows], self.tokens[rows], self.labels[rows], self.lengths[rows])
+
+
+def _learners(job: Job, branch: Branch, last: Learner) -> dict[Moment, Learner]:
+    """The network at its initial weights, after the first epoch, and after the last one."""
+    vocabulary_size, threads = job.dataset.vocabulary_size, branch.threads
+    return {
+        "initial": new_learner(job.spec, vocabulary_size, job.plan.learning_rate, job.seed, threads),
+        "first": open_learner(job.spec, branch.folder / "first.keras", threads),
+        "last": last,
+    }
+
+
+def _save_reaches(path: Path, job: Job, learners: dict[Moment, Learner], reviews: _TestReviews) -> dict[Moment, Reach]:
+    """Write how far gradients reach in each review; gives the quartiles."""
+    reaches = {moment: reach(learner, reviews.tokens, reviews.labels) for moment, learner in learners.items()}
+    jacobian = np.full(len(reviews.labels), -1)
+    if has_state_jacobian(job.spec):
+        tokens = reviews.tokens[:JACOBIAN_REVIEWS]
+        norms = state_jacobian_norms(job.spec, learners["last"].model().get_weights(), tokens)
+        jacobian[:JACOBIAN_REVIEWS] = words_within(norms * (tokens[:, ::-1] != 0))
+    words = {moment: found.words for moment, found in reaches.items()}
+    seen = np.minimum(reviews.lengths, job.dataset.max_length)
+    _save(path, {"review_id": reviews.review_ids, "words": seen} | words | {"jacobian": jacobian})
+    return {moment: found.quartiles for moment, found in reaches.items()}
+
+
+def _save(path: Path, columns: dict[str, NDArray[np.generic]]) -> None:
+    with atomic_path(path) as temporary:
+        pd.DataFrame(columns).to_parquet(temporary, index=False)

@@ -21,9 +21,9 @@ from tasks.storage.files import atomic_path, sha256_of_file, write_bytes, write_
 from tasks.storage.journal import Journal
 from tasks.storage.reuse import LOGGER, Logger, Record, step
 
-HISTORY, LAST, BEST = "history.parquet", "last.keras", "best.keras"
+HISTORY, FIRST, LAST, BEST = "history.parquet", "first.keras", "last.keras", "best.keras"
 NETWORK, VOCABULARY = "network.json", "vocabulary.json"
-FILES = (HISTORY, LAST, BEST, NETWORK, VOCABULARY)
+FILES = (HISTORY, FIRST, LAST, BEST, NETWORK, VOCABULARY)
 # While it trains: the learner after the last epoch, and after the best one.
 LAST_CHECKPOINT, BEST_CHECKPOINT = "checkpoint.npz", "best.npz"
 
@@ -40,9 +40,9 @@ def train(job: Job, *, logger: Logger = LOGGER) -> Branch:
 
     A branch that was killed resumes after its last completed epoch, and ends with the same bits as one that was not.
 
-    Files: `history.parquet` (after each epoch), `last.keras` and `best.keras` (plain Keras models at the last epoch and
-    at the epoch with the best validation accuracy, the earliest of equals), `network.json` and `vocabulary.json` (all
-    that it takes to use the models elsewhere), `progress.jsonl`.
+    Files: `history.parquet` (after each epoch), `first.keras`, `last.keras` and `best.keras` (plain Keras models after
+    the first epoch, after the last one, and at the epoch with the best validation accuracy, the earliest of equals),
+    `network.json` and `vocabulary.json` (all that it takes to use the models elsewhere), `progress.jsonl`.
     """
     return _Training(job, logger).run()
 
@@ -87,7 +87,7 @@ class _Training:
     def _resume(self) -> None:
         """Go back to the state and the history that an interrupted run left."""
         checkpoint = Checkpoint.read(self._job.folder / LAST_CHECKPOINT)
-        if checkpoint is None:
+        if checkpoint is None or not (self._job.folder / FIRST).is_file():
             return
         self._learner.restore(checkpoint.state)
         self._history = list(checkpoint.history)
@@ -109,6 +109,8 @@ class _Training:
             )
         epoch = Epoch(number, fitted.loss, fitted.accuracy, validated.loss, validated.accuracy, seconds, cpu_seconds)
         self._history.append(epoch)
+        if number == 1:  # Before the checkpoint: a run that resumes after this epoch needs the file.
+            save_model(self._learner, self._job.folder / FIRST)
         self._save_checkpoints(epoch)
         self._journal.write(event="epoch", **asdict(epoch))
 

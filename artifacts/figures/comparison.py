@@ -20,10 +20,12 @@ from artifacts.figures.style import (
     style_of,
     title,
 )
+from artifacts.wording import report as wording
 from tasks.results.comparison import Comparison
 from tasks.results.run_log import RunSummary
 
 TREND_RUNS = 30
+MARKED = 0.1  # A marker at each tenth of a long curve: models differ in more than colour.
 
 
 def seeds(c: Comparison) -> Figure:
@@ -51,8 +53,8 @@ def roc(c: Comparison) -> Figure:
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
     for branch, evaluation in c.first_networks():
         scores = evaluation.last
-        label = f"{branch.name} (AUC {scores.auc:.3f})"
-        axes.plot(scores.roc.x, scores.roc.y, label=label, **style_of(c, branch.name, marker=""))
+        label = f"{wording.name(c, branch)} (AUC {scores.auc:.3f})"
+        axes.plot(scores.roc.x, scores.roc.y, label=label, **style_of(c, branch.name, markevery=MARKED))
     axes.set(xlabel="False positive rate", ylabel="True positive rate", xlim=(0, 1), ylim=(0, 1.01), aspect="equal")
     title(axes, "ROC on the test reviews, last epoch", c.dataset.title)
     legend(axes, "lower right")
@@ -65,7 +67,8 @@ def precision_recall(c: Comparison) -> Figure:
     for branch, evaluation in c.first_networks():
         curve = evaluation.last.precision_recall
         # Precision at a recall of 0 is that of a single review: the curve starts at the next point.
-        axes.plot(curve.x[1:], curve.y[1:], label=branch.name, **style_of(c, branch.name, marker=""))
+        look = style_of(c, branch.name, markevery=MARKED)
+        axes.plot(curve.x[1:], curve.y[1:], label=wording.name(c, branch), **look)
     axes.set(xlabel="Recall", ylabel="Precision", xlim=(0, 1), ylim=(0.45, 1.01))
     legend(axes, "lower left")
     title(axes, "Precision and recall on the test reviews, last epoch", c.dataset.title)
@@ -79,7 +82,7 @@ def calibration(c: Comparison) -> Figure:
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
     for branch, evaluation in c.first_networks():
         bins = evaluation.last.reliability
-        label = f"{branch.name} (error {evaluation.last.calibration_error:.3f})"
+        label = f"{wording.name(c, branch)} (error {evaluation.last.calibration_error:.3f})"
         axes.plot([b.probability for b in bins], [b.positive for b in bins], label=label, **style_of(c, branch.name))
     axes.set(xlabel="Predicted probability of “positive”", ylabel="Share that is positive", aspect="equal")
     axes.set(xlim=(0, 1), ylim=(-0.01, 1.01))
@@ -121,7 +124,8 @@ def trend(rows: Sequence[RunSummary]) -> Figure:
 
 def _draw_confusion(axes: Axes, name: str, counts: Sequence[Sequence[float]]) -> None:
     shares = [[value / max(sum(row), 1) for value in row] for row in counts]
-    axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1)  # Not an image: the report's SVG holds no pixels.
+    # Not an image: the report's SVG holds no pixels.
+    axes.pcolormesh(shares, cmap="Greys", vmin=0, vmax=1)  # Grey, for colours mean models.
     axes.invert_yaxis()
     axes.set_aspect("equal")
     for i, j in np.ndindex(2, 2):

@@ -10,6 +10,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 from artifacts.figures.style import (
     GREY,
     LARGE,
+    MEDIUM,
     SMALL,
     accuracy_axis,
     errorbars,
@@ -23,11 +24,14 @@ from artifacts.figures.style import (
 )
 from artifacts.formats import plural
 from artifacts.wording import report as wording
+from artifacts.wording.why import MOMENTS
 from tasks.results.comparison import Comparison
 from tasks.results.evaluation import Estimate
 from tasks.results.evidence import Trace
+from tasks.results.explanation import Moment
 
 TINY = 8  # Size of the text in small axes, in points.
+LOWEST = 1e-9  # What the axis of gradients shows at least: below it, nothing can be told apart.
 ZERO = 1e-30  # What a logarithmic axis shows of a gradient that is 0.
 
 
@@ -68,24 +72,36 @@ def memory(c: Comparison) -> Figure:
 
 
 def reach(c: Comparison) -> Figure:
-    """Norm of d loss / d input, back from the end, first seed."""
-    figure, axes = single(6.4, 3.9)
+    """Norm of d loss / d input relative to the last word's, back from the end, first seed, at three moments."""
+    moments = list(MOMENTS)
+    figure, axes = grid(9.6, 3.9, 1, len(moments), used=len(moments))
     smallest = 1.0
+    for its_axes, moment in zip(axes, moments, strict=True):
+        smallest = min([smallest, *_draw_reach(its_axes, c, moment)])
+    for its_axes in axes:
+        its_axes.set_ylim(bottom=max(smallest / 10, LOWEST))
+    axes[0].set_ylabel("‖∂loss / ∂input‖, last word = 1")
+    legend(axes[0])
+    reviews = plural(c.explanations[0].reaches["last"].reviews, "review")
+    figure.suptitle(f"Gradient reach: median and quartiles, {reviews} · {c.dataset.title}", fontsize=LARGE)
+    return figure
+
+
+def _draw_reach(axes: Axes, c: Comparison, moment: Moment) -> list[float]:
+    """The curves of all models at one moment; gives the medians above 0."""
+    axes.axhline(0.01, color=GREY, linewidth=0.8, linestyle=":")
+    medians: list[float] = []
     for explanation in c.first_explanations():
-        model, norms = explanation.name, explanation.reach
-        look = style_of(c, model, marker="")
+        norms, look = explanation.reaches[moment], style_of(c, explanation.name, marker="")
         steps = [back + 1 for back in norms.steps_back]
         axes.fill_between(steps, _above_zero(norms.lower), norms.upper, color=look["color"], alpha=0.18, linewidth=0)
-        axes.plot(steps, _above_zero(norms.median), label=model, **look)
-        smallest = min([smallest, *(value for value in norms.median if value > 0)])
+        axes.plot(steps, _above_zero(norms.median), label=explanation.name, **look)
+        medians += [value for value in norms.median if value > 0]
     axes.set_yscale("log")
-    axes.set_ylim(bottom=max(smallest / 10, ZERO))
-    axes.set(xlabel="Steps back from the end of the review", ylabel="‖∂loss / ∂input‖")
-    legend(axes)
-    reviews = plural(c.explanations[0].reach.reviews, "review")
-    title(axes, f"Gradient reach: median and quartiles, {reviews}", c.dataset.title)
+    axes.set_title(MOMENTS[moment].capitalize(), fontsize=MEDIUM)
+    axes.set_xlabel("Steps back from the end")
     frame(axes)
-    return figure
+    return medians
 
 
 def traces(c: Comparison) -> Figure:

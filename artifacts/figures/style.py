@@ -13,7 +13,6 @@ from tasks.results.evaluation import Estimate
 # Okabe & Ito (2008): distinct with every common kind of colour vision; the yellow, too pale on white, is left out.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-LINES = ("-", "--", "-.", ":")
 GREY = "#767676"
 DPI = 100
 LegendLocation = Literal["best", "lower right", "lower left", "upper left"]
@@ -36,11 +35,11 @@ def grid(width: float, height: float, rows: int, columns: int, used: int) -> tup
 
 
 def style(number: int) -> dict[str, Any]:
-    """Colour, marker and line of the model with that number; they differ in more than colour."""
+    """Colour and marker of the model with that number. The kind of line says which reviews, never which model."""
     return {
         "color": COLOURS[number % len(COLOURS)],
         "marker": MARKERS[number % len(MARKERS)],
-        "linestyle": LINES[number % len(LINES)],
+        "linestyle": "-",
         "linewidth": 1.8,
         "markersize": 4.5,
     }

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from artifacts.figures.style import COLOURS, LARGE, frame, grid, legend, single, style_of, title
+from artifacts.figures.style import LARGE, frame, grid, legend, single, style, style_of, title
 from artifacts.formats import plural
 from tasks.results.comparison import Comparison
 from tasks.results.training import Branch, Epoch
@@ -18,21 +18,29 @@ CURVES: tuple[Curve, Curve] = ("accuracy", "loss")
 
 
 def tutorial_curve(c: Comparison, branch: Branch, curve: Curve) -> Figure:
-    """The tutorial's figure: dots for training, a line for validation, over the epochs."""
+    """The tutorial's figure: dots for training, a line for validation, on the same axes for all networks."""
     figure, axes = single(5.2, 3.6)
-    _draw_tutorial_curve(axes, branch.history, curve)
+    _draw_tutorial_curve(axes, branch.history, curve, style_of(c, branch.name)["color"])
+    axes.set(xlim=_range(c, ("epoch",)), ylim=_range(c, (curve, f"val_{curve}")))
     name = branch.label if c.has_several_seeds() else branch.name
     title(axes, f"{name}: training and validation {curve}", c.dataset.title)
     return figure
 
 
-def learning_curve(name: str, history: Sequence[Epoch], data: str) -> Figure:
-    """Accuracy and loss side by side: what grows in the UI while a branch trains."""
+def learning_curve(name: str, number: int, history: Sequence[Epoch], data: str) -> Figure:
+    """Accuracy and loss side by side: what grows in the UI while a branch of model `number` trains."""
     figure, axes = grid(9.0, 3.4, 1, 2, used=2)
     for curve, its_axes in zip(CURVES, axes, strict=True):
-        _draw_tutorial_curve(its_axes, history, curve)
+        _draw_tutorial_curve(its_axes, history, curve, style(number)["color"])
     figure.suptitle(f"{name} · {data}", fontsize=LARGE)
     return figure
+
+
+def _range(c: Comparison, names: Sequence[str]) -> tuple[float, float]:
+    """The range of numbers of all epochs of all networks, with a margin."""
+    values = [getattr(epoch, name) for branch in c.branches for epoch in branch.history for name in names]
+    margin = 0.05 * (max(values) - min(values)) or 0.5
+    return min(values) - margin, max(values) + margin
 
 
 def shared_curves(c: Comparison) -> Figure:
@@ -59,14 +67,14 @@ def _draw_validation(axes: Axes, c: Comparison, model: str, curve: Curve) -> Non
         axes.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=look["color"], alpha=0.18, linewidth=0)
 
 
-def _draw_tutorial_curve(axes: Axes, history: Sequence[Epoch], curve: Curve) -> None:
+def _draw_tutorial_curve(axes: Axes, history: Sequence[Epoch], curve: Curve, colour: str) -> None:
     epochs = [epoch.epoch for epoch in history]
     training = [getattr(epoch, curve) for epoch in history]
     validation = [getattr(epoch, f"val_{curve}") for epoch in history]
-    axes.plot(epochs, training, "o", color=COLOURS[0], markersize=5.5, label="training")
-    axes.plot(epochs, validation, "-", color=COLOURS[1], linewidth=2, label="validation")
+    axes.plot(epochs, training, "o", color=colour, markersize=5.5, label="training")
+    axes.plot(epochs, validation, "-", color=colour, linewidth=2, label="validation")
     if len(history) == 1:  # A line of one point is invisible.
-        axes.plot(epochs, validation, "_", color=COLOURS[1], markersize=14, markeredgewidth=2)
+        axes.plot(epochs, validation, "_", color=colour, markersize=14, markeredgewidth=2)
     _finish(axes, curve, curve.capitalize())
 
 

@@ -19,3 +19,13 @@ for (const table of document.querySelectorAll("table")) {
     });
   });
 }
+
+const watched = new ResizeObserver((changes) => {
+  for (const { target } of changes) {
+    const scrolls = target.scrollWidth > target.clientWidth;
+    target.classList.toggle("scrolls", scrolls);
+    if (scrolls) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }
+});
+for (const wide of document.querySelectorAll(".wide")) watched.observe(wide);

@@ -6,8 +6,7 @@ from typing import cast
 from artifacts.blocks import Code, Shade, Spans, Strong
 from artifacts.formats import listed, plural
 from tasks.results.comparison import Comparison
-from tasks.results.evaluation import Explanation
-from tasks.results.evidence import Contrast, LengthLead, Reason, ReviewText, Trace
+from tasks.results.evidence import Reason, ReviewText, Trace
 from tasks.results.training import Branch
 
 HOW_TO_SORT = "Click the head of a column to sort its table."
@@ -26,7 +25,14 @@ ABOUT_MEMORY = (
     "words does not use them."
 )
 NO_MISTAKES = "None."
-LEGEND: Spans = "Colours: ", Shade("negative", 0), " ", Shade("undecided", 5), " ", Shade("positive", 10)
+LEGEND: Spans = (
+    "Probability of “positive”: ",
+    Shade("negative", 0),
+    " ",
+    Shade("undecided", 5),
+    " ",
+    Shade("positive", 10),
+)
 ABOUT_READING = (
     "What each model would say if the review ended after a word. Words outside the vocabulary are shown as ⟨unknown⟩."
 )
@@ -83,74 +89,11 @@ def about_pairs(c: Comparison) -> str:
     )
 
 
-def contrast(contrast: Contrast) -> list[str]:
-    """What sets the best model apart from the last, in a sentence each."""
-    sentences = [_lead_by_length(contrast, contrast.lengths)] if contrast.lengths else []
-    sentences.append(_memory(contrast))
-    if contrast.movement:
-        sentences.append(_movement(contrast))
-    return sentences
-
-
-def _lead_by_length(contrast: Contrast, lead: LengthLead) -> str:
-    if lead.change.low > 0:
-        trend = "it grows with length"
-    elif lead.change.high < 0:
-        trend = "it shrinks with length"
-    else:
-        trend = "no clear change with length"
-    return (
-        f"The lead of {contrast.best} over {contrast.last} is {100 * lead.short.value:+.1f} points on reviews of at "
-        f"most {lead.short_at_most} words and {100 * lead.long.value:+.1f} points on those of at least "
-        f"{lead.long_at_least} words: {trend}."
-    )
-
-
-def _memory(contrast: Contrast) -> str:
-    best, last = contrast.memory[contrast.best], contrast.memory[contrast.last]
-    return (
-        f"From only the last {best.words} words of a review, {contrast.best} is right in {best.accuracy:.1%} and "
-        f"{contrast.last} in {last.accuracy:.1%}; the other words add {100 * best.gain:.1f} and "
-        f"{100 * last.gain:.1f} points."
-    )
-
-
-def _movement(contrast: Contrast) -> str:
-    return (
-        f"In the reviews read word by word, the probability of “positive” moves by "
-        f"{contrast.movement[contrast.best]:.3f} per word in {contrast.best} and by "
-        f"{contrast.movement[contrast.last]:.3f} in {contrast.last}: the more it moves, the more the last few words "
-        "decide."
-    )
-
-
 def about_lengths(c: Comparison) -> str:
     """What the figure of lengths shows."""
     return (
         "All bins hold about the same number of reviews. Reviews longer than "
         f"{c.dataset.max_length} words are cut at the front."
-    )
-
-
-def about_reach(c: Comparison) -> str:
-    """How far each model's gradient reaches, by the first seed."""
-    sentences = " ".join(_reach(explanation) for explanation in c.first_explanations())
-    return (
-        f"Training can only learn from words that the gradient of the loss reaches. {sentences} "
-        "These are the networks after training: one that is already sure may pass on smaller gradients."
-    )
-
-
-def _reach(explanation: Explanation) -> str:
-    steps_back = explanation.reach.hundredth
-    if steps_back is None:
-        return (
-            f"For {explanation.name}, the median gradient stays above a hundredth of its value at the last word "
-            "throughout the review."
-        )
-    return (
-        f"For {explanation.name}, the median gradient falls below a hundredth of its value at the last word "
-        f"{plural(steps_back, 'word')} back."
     )
 
 

@@ -28,7 +28,7 @@ def watched(jobs: Sequence[Job]) -> Iterator[None]:
     """Show the progress of the branches until the block ends. A failure to show it never disturbs the training."""
     done = threading.Event()
     with terminal_view(jobs) as terminal:
-        follower = _Follower(jobs, terminal, ArtifactView())
+        follower = _Follower(jobs, terminal, ArtifactView(jobs))
         context = contextvars.copy_context()
         thread = threading.Thread(target=context.run, args=(follower.follow, done), daemon=True, name="progress")
         thread.start()

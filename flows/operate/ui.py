@@ -1,6 +1,7 @@
 """The progress of branches in the UI: a progress artifact and a growing learning curve for each."""
 
 import time
+from collections.abc import Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from prefect.client.schemas.actions import ArtifactUpdate
 
 from artifacts.figures.render import data_uri, png
 from artifacts.figures.training import learning_curve
+from artifacts.markup import escape_markdown
 from tasks.job import Job
 from tasks.results.training import Epoch
 
@@ -19,7 +21,8 @@ DRAWING_SHARE = 0.05  # Drawing curves may take this fraction of the training ti
 class ArtifactView:
     """Collects the epochs of branches with `show`, and updates their artifacts with `publish`."""
 
-    def __init__(self) -> None:
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._models = list(dict.fromkeys(job.spec.name for job in jobs))
         self._progress: dict[str, UUID] = {}
         self._curves: dict[str, UUID] = {}
         self._histories: dict[str, list[Epoch]] = {}
@@ -31,7 +34,9 @@ class ArtifactView:
         key = _key(job)
         if event["event"] == "begin":
             self._histories[key] = []
-            artifact = create_progress_artifact(0.0, key=f"progress-{key}", description=f"Training {job.label}")
+            artifact = create_progress_artifact(
+                0.0, key=f"progress-{key}", description=f"Training {escape_markdown(job.label)}"
+            )
             self._progress[key] = cast(UUID, artifact)
         elif event["event"] == "epoch":
             epoch = Epoch(**{name: event[name] for name in Epoch.__dataclass_fields__})
@@ -53,13 +58,14 @@ class ArtifactView:
         self._next_publication = ended + (ended - started) / DRAWING_SHARE
 
     def _publish_curve(self, key: str, job: Job, history: list[Epoch]) -> None:
-        curve = learning_curve(job.spec.name, history, job.dataset.title)
-        text = f"![Learning curve of {job.spec.name}]({data_uri(png(curve))})"
+        name = job.spec.name
+        curve = learning_curve(name, self._models.index(name), history, job.dataset.title)
+        text = f"![Learning curve of {escape_markdown(name)}]({data_uri(png(curve))})"
         if key in self._curves:
             with get_client(sync_client=True) as client:
                 client.update_artifact(self._curves[key], ArtifactUpdate(data=text))
             return
-        description = f"Learning curve of {job.label}"
+        description = f"Learning curve of {escape_markdown(job.label)}"
         artifact = create_markdown_artifact(text, key=f"learning-curve-{key}", description=description)
         self._curves[key] = cast(UUID, artifact)
 

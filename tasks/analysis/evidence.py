@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 
-from tasks.analysis.contrast import accuracy_by_length, contrast
+from tasks.analysis.findings import ModelPair, findings, textbook_pair
+from tasks.analysis.lengths import accuracy_by_length, length_trend
 from tasks.analysis.predictions import Predictions, read_predictions
 from tasks.analysis.ranking import overfitting, summarize_models, verdict
 from tasks.analysis.reviews import Reader, disagreements, mistakes, traces
 from tasks.results.data import Dataset
-from tasks.results.evaluation import Evaluation, Explanation
+from tasks.results.evaluation import Evaluation
 from tasks.results.evidence import Chosen, Evidence
+from tasks.results.explanation import Explanation
+from tasks.results.findings import LengthTrend
 from tasks.results.training import Branch
 
 
@@ -30,7 +33,8 @@ def gather(
     last = verdict(predictions, "last")
     reader = Reader(dataset, predictions)
     lengths = {model: accuracy_by_length(predictions, model) for model in predictions.models}
-    read = tuple(traces(reader, explanations, chosen))
+    pair = textbook_pair(branches)
+    trend = lead_by_length(predictions, pair, dataset.max_length)
     return Evidence(
         models=summarize_models(predictions, evaluations),
         pairs=last.pairs,
@@ -38,14 +42,26 @@ def gather(
         kept=verdict(read_predictions(evaluations, "best"), "best"),
         overfitting=overfitting(branches, evaluations),
         chance=chance(predictions),
-        contrast=contrast(lengths, explanations, read),
+        findings=findings(pair, explanations, trend, dataset.max_length),
+        trend=trend,
         lengths=lengths,
-        traces=read,
+        traces=tuple(traces(reader, explanations, chosen)),
         mistakes={
             model: tuple(reader.text(row) for row in mistakes(predictions, model)) for model in predictions.models
         },
         disagreements=tuple(reader.text(row) for row in disagreements(predictions)),
     )
+
+
+def lead_by_length(predictions: Predictions, pair: ModelPair | None, max_length: int) -> LengthTrend | None:
+    """The trend of the gated over the simple model, or else of the best over the last one."""
+    if pair:
+        return length_trend(predictions, pair.gated, pair.simple, pair.seeds, max_length)
+    best, last = predictions.models[0], predictions.models[-1]
+    seeds = sorted(set(predictions.probabilities[best]) & set(predictions.probabilities[last]))
+    if best == last or not seeds:
+        return None
+    return length_trend(predictions, best, last, seeds, max_length)
 
 
 def chance(predictions: Predictions) -> float:

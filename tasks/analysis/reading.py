@@ -1,28 +1,41 @@
 """How a network reads: how much it remembers, how far its gradients reach, what each word changes."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.analysis.statistics import proportion
 from tasks.models.learner import Learner
-from tasks.results.evaluation import MemoryPoint, Reach
+from tasks.results.explanation import MemoryPoint, Reach
 
 MEMORY_WORDS = (10, 20, 50, 100, 200, 300, 500)
+NEAR_WORDS = 100
+VANISHED = 0.01  # Below this share of its value at the last word, a gradient counts as vanished.
 REACH_REVIEWS, REACH_POINTS = 500, 60
+Flags = NDArray[np.bool_]
 
 
-def memory(
-    learner: Learner, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]
-) -> tuple[MemoryPoint, ...]:
-    """Accuracy when all but the last k words of each review are padding, k = 10 … 500 and the whole review."""
+def memory(learner: Learner, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> dict[int, Flags]:
+    """Whether each review is right when all but its last k words are padding, k = 10 … 500 and the whole review."""
     timesteps = tokens.shape[1]
-    points = []
+    right = {}
     for words in (*(k for k in MEMORY_WORDS if k < timesteps), timesteps):
         shown = tokens.copy()
         shown[:, : timesteps - words] = 0
-        right = int(np.sum((learner.predict(shown) > 0.5) == (labels == 1)))
-        points.append(MemoryPoint(words, proportion(right, len(labels))))
-    return tuple(points)
+        right[words] = (learner.predict(shown) > 0.5) == (labels == 1)
+    return right
+
+
+def memory_points(right: dict[int, Flags]) -> tuple[MemoryPoint, ...]:
+    """The accuracies of `memory`."""
+    return tuple(MemoryPoint(words, proportion(int(flags.sum()), len(flags))) for words, flags in right.items())
+
+
+def near_words(max_length: int) -> int | None:
+    """How many last words count as near: 100, or what fits into less than half a review; None if nothing does."""
+    fitting = [words for words in MEMORY_WORDS if words <= NEAR_WORDS and 2 * words < max_length]
+    return max(fitting, default=None)
 
 
 def longest_reviews(lengths: NDArray[np.integer], timesteps: int) -> NDArray[np.integer]:
@@ -31,15 +44,36 @@ def longest_reviews(lengths: NDArray[np.integer], timesteps: int) -> NDArray[np.
     return order[:REACH_REVIEWS]
 
 
-def reach(learner: Learner, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> Reach:
-    """Quartiles over reviews of the gradient's norm at each step back from the end; padding is left out."""
+class GradientReach(NamedTuple):
+    """Quartiles of the gradient's norm, and for each review how many words have a hundredth of the last word's."""
+
+    quartiles: Reach
+    words: NDArray[np.int64]
+
+
+def reach(learner: Learner, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> GradientReach:
+    """How far the gradient of the loss reaches, relative to each review's last word; padding is left out.
+
+    Where a network is surer than float32 can tell, a review's gradient is 0 at every word: nothing is known of its
+    reach, and its number of words is -1.
+    """
     norms = learner.gradient_norms(tokens, labels)[:, ::-1].astype(np.float64)
+    known = norms[:, 0] > 0
+    words = np.where(known, words_within(norms), -1)
+    relative = norms[known] / norms[known, :1] if known.any() else np.zeros((1, norms.shape[1]))
     filled = int((tokens != 0).all(axis=0)[::-1].argmin()) or tokens.shape[1]
     steps_back = np.unique(np.round(np.geomspace(1, filled, REACH_POINTS)).astype(int)) - 1
-    lower, median, upper = np.quantile(norms[:, steps_back], [0.25, 0.5, 0.75], axis=0)
-    return Reach(
-        tuple(steps_back.tolist()), tuple(lower.tolist()), tuple(median.tolist()), tuple(upper.tolist()), len(tokens)
-    )
+    quartiles = np.quantile(relative[:, :filled], [0.25, 0.5, 0.75], axis=0)
+    below = np.flatnonzero(quartiles[1] < VANISHED)
+    vanished = int(below[0]) if len(below) and known.any() else None
+    lower, median, upper = (tuple(curve[steps_back].tolist()) for curve in quartiles)
+    return GradientReach(Reach(tuple(steps_back.tolist()), lower, median, upper, int(known.sum()), vanished), words)
+
+
+def words_within(norms: NDArray[np.floating]) -> NDArray[np.int64]:
+    """In how many steps each review's norm is at least a hundredth of that in its first column."""
+    counts: NDArray[np.int64] = (norms >= VANISHED * norms[:, :1]).sum(axis=1)
+    return counts
 
 
 def trace(learner: Learner, review: NDArray[np.unsignedinteger]) -> tuple[float, ...]:

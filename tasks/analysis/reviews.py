@@ -10,8 +10,9 @@ from tasks.analysis.predictions import Predictions, read_predictions
 from tasks.data.parquet import read_tokens
 from tasks.data.vocabulary import words_by_token, words_of
 from tasks.results.data import Dataset
-from tasks.results.evaluation import Evaluation, Explanation
+from tasks.results.evaluation import Evaluation
 from tasks.results.evidence import Chosen, Reason, ReviewText, Trace
+from tasks.results.explanation import Explanation
 
 MISTAKES, DISAGREEMENTS = 20, 10
 READABLE = range(25, 160)  # Words of a review that is quickly read.

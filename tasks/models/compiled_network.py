@@ -204,7 +204,8 @@ class CompiledNetwork:
         for layer, padding in zip(self._recurrent, prepared.padding, strict=True):
             if passes:
                 sequence = self._recurrent[len(passes) - 1].sequence_above(passes[-1], workspace)
-            passes.append(layer.forward(sequence, padding, workspace, keep_gates))
+            keep_states = keep_gates or layer is not self._recurrent[-1]
+            passes.append(layer.forward(sequence, padding, workspace, keep_states, keep_gates))
         return passes
 
     def _backward(

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tasks.results.data import Dataset
-from tasks.results.evaluation import Evaluation, Explanation
+from tasks.results.evaluation import Evaluation
 from tasks.results.evidence import Evidence
+from tasks.results.explanation import Explanation
 from tasks.results.training import Branch
 
 

@@ -1,5 +1,6 @@
-"""Records of a trained network on the test reviews: its scores, and why it answers as it does."""
+"""Records of a trained network on the test reviews: its scores."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -89,6 +90,19 @@ class Scores:
         """The AUC with its interval."""
         return Estimate(self.auc, self.auc_low, self.auc_high)
 
+    @property
+    def overconfidence(self) -> Estimate:
+        """How much farther from 0.5 the probabilities are than the shares of positive reviews, mean over reviews.
+
+        By the bins of the reliability diagram; the 95 % interval is that of independent binomial shares.
+        """
+        excess = sum(
+            math.copysign(b.reviews, b.probability - 0.5) * (b.probability - b.positive) for b in self.reliability
+        )
+        variance = sum(b.reviews * b.positive * (1 - b.positive) for b in self.reliability)
+        value, half = excess / self.reviews, 1.959964 * math.sqrt(variance) / self.reviews
+        return Estimate(value, value - half, value + half)
+
 
 @dataclass(frozen=True)
 class Threshold:
@@ -126,52 +140,3 @@ class Evaluation:
     def at(self, point: Point) -> Scores:
         """The scores at the last or the best epoch."""
         return self.last if point == "last" else self.best
-
-
-@dataclass(frozen=True)
-class MemoryPoint:
-    """Accuracy at the last epoch when only the last `words` words of each review are shown."""
-
-    words: int
-    accuracy: Estimate
-
-
-@dataclass(frozen=True)
-class Reach:
-    """Norm of d loss / d input, `steps_back` steps before the end: quartiles over reviews that fill those steps."""
-
-    steps_back: tuple[int, ...]
-    lower: tuple[float, ...]
-    median: tuple[float, ...]
-    upper: tuple[float, ...]
-    reviews: int
-
-    @property
-    def hundredth(self) -> int | None:
-        """Steps back at which the median is below a hundredth of the last step's, None if it never is."""
-        return next((s for s, m in zip(self.steps_back, self.median, strict=True) if m < self.median[0] / 100), None)
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """Why a network answers as it does: its memory, how far its gradients reach, how it reads.
-
-    `traces` holds for each chosen review the probability of "positive" after each of its words.
-    """
-
-    name: str
-    seed: int
-    memory: tuple[MemoryPoint, ...]
-    memory_reviews: int
-    reach: Reach
-    traces: tuple[tuple[float, ...], ...]
-    seconds: float
-
-    def files(self) -> dict[Path, str]:
-        """None: it is small enough to travel itself."""
-        return {}
-
-    @property
-    def title(self) -> str:
-        """A few words for people."""
-        return f"memory at {len(self.memory)} lengths, {len(self.traces)} reviews read word by word"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tasks.results.evaluation import Estimate
+from tasks.results.findings import Findings, LengthTrend
 from tasks.results.verdict import ModelSummary, Overfitting, Pair, Verdict
 
 # Why a review is read word by word. "Best" and "last" are the models with the best and the worst test accuracy.
@@ -51,51 +52,6 @@ class LengthBin:
 
 
 @dataclass(frozen=True)
-class LengthLead:
-    """The best model's lead in accuracy on the shortest and on the longest reviews.
-
-    Attributes:
-        short_at_most, long_at_least: the bounds of the two bins, in words.
-        short, long: the lead in each.
-        change: the lead on long reviews less that on short ones.
-    """
-
-    short_at_most: int
-    long_at_least: int
-    short: Estimate
-    long: Estimate
-    change: Estimate
-
-
-@dataclass(frozen=True)
-class MemoryGain:
-    """A model's accuracy from the `words` last words of each review alone, and what all words add to it."""
-
-    words: int
-    accuracy: float
-    gain: float
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """What sets the best model apart from the last.
-
-    Attributes:
-        best, last: their names.
-        lengths: the lead by length; None if all reviews are equally long.
-        memory: by model, the best first.
-        movement: by model, the mean change of the probability of "positive" from one word to the next in the reviews
-            that are read word by word; empty if none is.
-    """
-
-    best: str
-    last: str
-    lengths: LengthLead | None
-    memory: dict[str, MemoryGain]
-    movement: dict[str, float]
-
-
-@dataclass(frozen=True)
 class Evidence:
     """What the report says beyond the scores of single branches. Models by name, best first.
 
@@ -106,7 +62,9 @@ class Evidence:
         kept: the networks that one would keep, those of the best validation epochs.
         overfitting: by model, what lies between the two.
         chance: accuracy of always giving the more frequent label.
-        contrast: None where one model was trained alone.
+        findings: the textbook's claims held against this run.
+        trend: how a lead changes with length: that of the gated over the simple model, or if there is no such pair, of
+            the best over the last model; None where one model was trained alone.
     """
 
     models: tuple[ModelSummary, ...]
@@ -115,7 +73,8 @@ class Evidence:
     kept: Verdict
     overfitting: dict[str, Overfitting]
     chance: float
-    contrast: Contrast | None
+    findings: Findings
+    trend: LengthTrend | None
     lengths: dict[str, tuple[LengthBin, ...]]
     traces: tuple[Trace, ...]
     mistakes: dict[str, tuple[ReviewText, ...]]

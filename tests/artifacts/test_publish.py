@@ -1,10 +1,13 @@
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 
 from artifacts import publish
 from artifacts.figures.render import Picture, picture
+from artifacts.report import markdown
 from artifacts.sections import all_figures
 from tasks.results.comparison import Comparison
 from tasks.results.run_log import RunSummary
@@ -27,7 +30,7 @@ def drawn(c: Comparison) -> dict[str, Picture]:
 def published(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What is published, by key."""
     artifacts: dict[str, Any] = {}
-    for kind in ("link", "markdown", "table"):
+    for kind in ("markdown", "table"):
 
         def create(content: Any, key: str, **_: Any) -> None:
             artifacts[key] = content
@@ -44,22 +47,60 @@ def images(markdown: str) -> int:
 def test_the_published_markdown_loses_its_largest_figures_where_it_would_be_too_large(
     c: Comparison, drawn: dict[str, Picture]
 ) -> None:
-    whole = publish.markdown_within(2_000_000, c, drawn)
+    def within(size: int) -> str:
+        return publish.within(size, drawn, lambda address: markdown(c, address))
+
+    whole = within(2_000_000)
     assert images(whole) == len(drawn) == 13
-    smaller = publish.markdown_within(len(whole.encode()) - 1, c, drawn)
+    smaller = within(len(whole.encode()) - 1)
     largest = max(drawn, key=lambda stem: len(drawn[stem].png))
     assert images(smaller) == 12
     assert f"{largest}.png is in the run" in smaller
-    assert images(publish.markdown_within(0, c, drawn)) == 0
+    assert images(within(0)) == 0
 
 
-def test_report_table_and_link_are_published(
+def test_the_report_a_page_for_each_question_and_the_table_are_published(
     c: Comparison, drawn: dict[str, Picture], published: dict[str, Any]
 ) -> None:
-    publish.publish(c, drawn, "file:///report.html")
+    publish.publish(c, drawn)
     assert published["report"].startswith("# simple_rnn and lstm on the IMDB reviews")
     assert [row["model"] for row in published["comparison"]] == ["lstm", "simple_rnn"]
-    assert published["report-html"] == "file:///report.html"
+    questions = {key.removeprefix("report-") for key in published if key.startswith("report-")}
+    assert questions == {"which", "sure", "why", "failed", "learned", "made", "reading"}
+    assert published["report-which"].startswith("# Which model? · simple_rnn and lstm on the IMDB reviews")
+    assert sum(images(published[f"report-{question}"]) for question in questions) == len(drawn)
+
+
+def test_the_pages_hold_what_the_short_report_leaves_out(
+    c: Comparison, drawn: dict[str, Picture], published: dict[str, Any]
+) -> None:
+    publish.publish(c, drawn)
+    assert "a fine film" in published["report-failed"]
+    assert "a fine film" not in re.sub(r"(?m)^The end of .*$", "", published["report"])
+    assert re.search(r"\*\*lstm\*\* .*: a ⟨50%⟩ fine ⟨70%⟩ film ⟨90%⟩", published["report-reading"])
+    assert "data:image/png" not in re.sub(r"!\[[^]]*\]\([^)]*\)", "", published["report-reading"])
+    assert "training.epochs" in published["report-made"]
+
+
+def test_a_file_name_is_no_markup_in_any_artifact(
+    c: Comparison, drawn: dict[str, Picture], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    for kind in ("markdown", "table"):
+
+        def create(content: Any, description: str, **_: Any) -> None:
+            written.append(description)
+            if isinstance(content, str):
+                written.append(content)
+
+        monkeypatch.setattr(publish, f"create_{kind}_artifact", create)
+    source = replace(c.dataset.source, path=c.dataset.source.path.with_name("x`\r\r![p](www.e.org).npz"))
+    hostile = replace(c, dataset=replace(c.dataset, imdb=False, source=source), command="x\r\r![p](http://e/p.png)")
+    publish.publish(hostile, drawn)
+    for text in written:
+        page = MarkdownIt("commonmark").enable("table").render(text)
+        assert not re.findall(r"<a\b|<img src=\"(?!data:image/png)", page)
+        assert "\r" not in text
 
 
 def test_the_newest_runs_are_published_with_their_trend(published: dict[str, Any]) -> None:

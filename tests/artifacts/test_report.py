@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from markdown_it import MarkdownIt
 from playwright.sync_api import Page, expect
 
 from artifacts import report
 from artifacts.figures.render import Picture, picture
 from artifacts.sections import all_figures
+from tasks.analysis.reader import open_reader
 from tasks.analysis.reviews import choose_reviews
 from tasks.compare import RunDescription, Study, compare
 from tasks.data.imdb_npz import write_imdb_npz
@@ -108,15 +110,23 @@ def test_text_from_data_is_no_markup_in_markdown(files: dict[str, bytes]) -> Non
     markdown = files["report.md"].decode()
     assert "<script" not in markdown
     assert len(re.findall(r"!\[", markdown)) == 13
-    assert "javascript:" not in markdown
     assert r"\`code\`" in markdown
+    page = MarkdownIt("commonmark").enable("table").render(markdown)
+    assert not re.findall(r"<(?:a|script|iframe)\b|<img src=\"(?![a-z0-9_-]+\.png\")", page)
+
+
+def test_the_markdown_is_readable_as_it_is(files: dict[str, bytes]) -> None:
+    markdown = files["report.md"].decode()
+    assert r"\:" not in markdown
+    assert not re.findall(r"&lt;(?!/?script)", markdown)
+    assert ":---" in markdown  # Text columns are left-aligned, their heads too.
 
 
 def test_markdown_tables_have_a_blank_line_before_them(files: dict[str, bytes]) -> None:
     lines = files["report.md"].decode().splitlines()
-    assert sum(line.startswith("|---") for line in lines) == 9
+    assert sum(line.startswith("|:---") for line in lines) == 9
     for number, line in enumerate(lines):
-        if line.startswith("|---"):
+        if line.startswith("|:---"):
             assert lines[number - 2] == "", lines[number - 2 : number + 1]
         if line.startswith("#") and number:
             assert lines[number - 1] == "", line
@@ -132,7 +142,7 @@ def test_html_and_markdown_show_the_same_sections_and_tables(files: dict[str, by
         assert set(headings) - set(shown) <= {"The most confident errors", "Where models disagree most"}
     heads = [re.findall(r"<th[^>]*>(.*?)</th>", table) for table in re.findall(r"<table>.*?</table>", page, re.DOTALL)]
     lines = markdown.splitlines()
-    above = [lines[number - 1] for number, line in enumerate(lines) if line.startswith("|---")]
+    above = [lines[number - 1] for number, line in enumerate(lines) if line.startswith("|:---")]
     assert [f"| {' | '.join(row)} |" for row in heads] == above
 
 
@@ -197,3 +207,13 @@ def test_the_page_follows_the_readers_scheme(
     colours = "(style => [style.color, style.backgroundColor])(getComputedStyle(document.body))"
     text, ground = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in page.evaluate(colours))
     assert (text > ground) == brighter
+
+
+def test_the_reader_is_a_page_of_its_own_to_which_the_report_links(comparison: Comparison) -> None:
+    reader = open_reader(comparison)
+    without_words = report.files(comparison, pictures(comparison), reader)
+    assert "reader.html" not in without_words
+    assert b"the data came without a word index" in without_words["report.html"]
+    with_words = report.files(comparison, pictures(comparison), replace(reader, ranks={"film": 1}))
+    assert b"Watch the networks read" in with_words["reader.html"]
+    assert b'<a href="reader.html">' in with_words["report.html"]

@@ -1,4 +1,4 @@
-"""Evaluation of one network on the test reviews, `model.evaluate` of Keras against the compiled loops, in turn:
+"""Evaluation of each preset on the test reviews, `model.evaluate` of Keras against the compiled loops, in turn:
 `python tests/benchmarks/evaluation.py --data outputs/data/…`.
 
 `--data` names the folder of a prepared dataset, as the flow leaves it under `outputs/data`.
@@ -12,25 +12,27 @@ from collections.abc import Callable
 from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+PRESETS = ["simple_rnn", "lstm", "gru", "stacked_simple_rnn", "bidirectional_lstm"]
 
 
 def main() -> None:
-    """Time both engines on both networks and print a line for each network."""
+    """Time both engines on every network and print a line for each network."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="a folder with test.parquet")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--models", nargs="+", default=PRESETS)
     arguments = parser.parse_args()
 
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
-    for name in ("simple_rnn", "lstm"):
+    for name in arguments.models:
         seconds = time_engines(engines(name, arguments.data / "test.parquet", arguments.threads), arguments.rounds)
         keras, compiled = (statistics.median(seconds[engine]) for engine in ("keras", "compiled"))
         ratios = [a / b for a, b in zip(seconds["keras"], seconds["compiled"], strict=True)]
         print(
-            f"{name:12} keras {keras:6.2f} s, compiled {compiled:6.2f} s, ratio {statistics.median(ratios):5.1f} "
+            f"{name:18} keras {keras:6.2f} s, compiled {compiled:6.2f} s, ratio {statistics.median(ratios):5.1f} "
             f"({min(ratios):.1f} to {max(ratios):.1f}), {arguments.threads} threads"
         )
 

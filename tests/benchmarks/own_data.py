@@ -51,10 +51,10 @@ def sample_texts() -> Iterator[list[tuple[str, int]]]:
     from tasks.data.tokenizer import Tokenizer
 
     random = np.random.default_rng(1)
-    pools, words = _sentences(random)
-    tokenizer = Tokenizer({word: rank for rank, word in enumerate(words, start=1)})
+    sentences = _sentences(random)
+    tokenizer = Tokenizer({word: rank for rank, word in enumerate(sentences.words, start=1)})
     while True:
-        reviews = _reviews(random, pools, CHUNK)
+        reviews = _reviews(random, sentences, CHUNK)
         texts: pa.Array = tokenizer.decode(reviews.tokens + 1, reviews.offsets)
         yield list(zip(texts.to_pylist(), reviews.labels.tolist(), strict=True))
 

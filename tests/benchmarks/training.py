@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 EPOCH, BATCH = 20_000, 128
+PRESETS = ["simple_rnn", "lstm", "gru", "stacked_simple_rnn", "bidirectional_lstm"]
 Batches = list[tuple[np.ndarray, np.ndarray]]
 Fit = Callable[[Batches], object]
 
@@ -41,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="a folder with train.parquet")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--models", nargs="+", default=["simple_rnn", "lstm"])
+    parser.add_argument("--models", nargs="+", default=PRESETS)
     parser.add_argument("--rounds", type=int, default=8, help="how often each engine is timed")
     parser.add_argument("--steps", type=int, default=5, help="training steps in a round")
     parser.add_argument("--measure", type=int, metavar="THREADS", help=argparse.SUPPRESS)
@@ -50,7 +51,7 @@ def main() -> None:
     if arguments.measure:
         measure(arguments, arguments.measure)
         return
-    print(f"{'model':12} threads {'engine':8} {'s/epoch':>8} {'min':>7} {'max':>7}  ratio {'spread':>13}   peak")
+    print(f"{'model':18} threads {'engine':8} {'s/epoch':>8} {'min':>7} {'max':>7}  ratio {'spread':>13}   peak")
     for threads in arguments.threads:
         limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
         command = [sys.executable, *sys.argv, "--measure", str(threads), "--data", str(arguments.data)]
@@ -76,7 +77,7 @@ def measure(arguments: argparse.Namespace, threads: int) -> None:
         share = operations(name, tokens[:EPOCH]) / (np.median(seconds["compiled"]) * peak(threads))
         for engine, times in seconds.items():
             ratios = np.array(seconds["keras"]) / np.array(times)
-            line = f"{name:12} {threads:7} {engine:8} {np.median(times):8.2f} {min(times):7.2f} {max(times):7.2f}"
+            line = f"{name:18} {threads:7} {engine:8} {np.median(times):8.2f} {min(times):7.2f} {max(times):7.2f}"
             line += f" {np.median(ratios):6.1f} {min(ratios):6.1f}-{max(ratios):6.1f}"
             print(line, f"{share:6.1%}" if engine == "compiled" else "", flush=True)
 
@@ -111,12 +112,18 @@ def time_engines(
     return seconds
 
 
+def spec_of(name: str) -> Any:
+    """A preset with the tutorial's sizes."""
+    from tasks.models.spec import preset
+
+    return preset(name, 32, 32, 0.0)
+
+
 def model_of(name: str) -> Any:
     """The compiled Keras model of a preset with the tutorial's sizes."""
     from tasks.models.keras_model import build
-    from tasks.models.spec import preset
 
-    return build(preset(name, 32, 32, 0.0), 10_000, 0.001, 0)
+    return build(spec_of(name), 10_000, 0.001, 0)
 
 
 def joined(batches: Batches) -> tuple[np.ndarray, np.ndarray]:
@@ -143,9 +150,8 @@ def keras_fit(name: str, threads: int) -> Fit:
 def compiled_fit(name: str, threads: int) -> Fit:
     """The compiled loops."""
     from tasks.models.compiled_learner import CompiledLearner
-    from tasks.models.spec import preset
 
-    return CompiledLearner(preset(name, 32, 32, 0.0), model_of(name), threads).fit_epoch
+    return CompiledLearner(spec_of(name), model_of(name), threads).fit_epoch
 
 
 def torch_fit(name: str, threads: int) -> Fit:
@@ -153,15 +159,19 @@ def torch_fit(name: str, threads: int) -> Fit:
     import torch
 
     torch.set_num_threads(threads)
-    embedding, dense = torch.nn.Embedding(10_000, 32), torch.nn.Linear(32, 1)
-    cell = {"simple_rnn": torch.nn.RNN, "lstm": torch.nn.LSTM}[name](32, 32, batch_first=True)
-    parameters = [*embedding.parameters(), *cell.parameters(), *dense.parameters()]
+    spec = spec_of(name)
+    directions = 2 if spec.bidirectional else 1
+    embedding, dense = torch.nn.Embedding(10_000, 32), torch.nn.Linear(32 * directions, 1)
+    layer_of = {"simple_rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[spec.cell]
+    layers = layer_of(32, 32, len(spec.units), batch_first=True, bidirectional=spec.bidirectional)
+    parameters = [*embedding.parameters(), *layers.parameters(), *dense.parameters()]
     optimizer = torch.optim.RMSprop(parameters, lr=0.001, alpha=0.9, eps=1e-7)
 
     def fit(batches: Batches) -> None:
         for x, y in batches:
             optimizer.zero_grad()
-            hidden = cell(embedding(torch.from_numpy(x.astype(np.int64))))[0][:, -1]
+            outputs = layers(embedding(torch.from_numpy(x.astype(np.int64))))[0]
+            hidden = torch.cat([outputs[:, -1, :32], outputs[:, 0, 32:]], dim=1)  # The last of each direction.
             target = torch.from_numpy(y.astype(np.float32))
             torch.nn.functional.binary_cross_entropy_with_logits(dense(hidden)[:, 0], target).backward()
             optimizer.step()
@@ -194,9 +204,14 @@ def jax_fit(name: str) -> Fit:
 
 
 def operations(name: str, tokens: np.ndarray) -> float:
-    """Operations that an epoch's maths needs: for each token the two products of a gate, forward and twice backward."""
-    gates = {"simple_rnn": 1, "lstm": 4}[name]
-    return 3 * 2 * (32 + 32) * 32 * gates * float(np.count_nonzero(tokens))
+    """Operations that an epoch's maths needs: for each token the two products of a gate, forward and twice backward.
+
+    Backwards, a review's padding comes after its tokens and counts as well.
+    """
+    spec = spec_of(name)
+    gates = {"simple_rnn": 1, "lstm": 4, "gru": 3}[spec.cell]
+    timesteps = np.count_nonzero(tokens) + (tokens.size if spec.bidirectional else 0)
+    return 3 * 2 * (32 + 32) * 32 * gates * len(spec.units) * float(timesteps)
 
 
 def peak(threads: int) -> float:

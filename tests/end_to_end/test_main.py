@@ -48,7 +48,7 @@ def test_a_smoke_run_leaves_the_report(smoke: tuple) -> None:
     assert latest.resolve().parent == outputs / "runs"
     assert str(latest.resolve() / "report.html") in done.stdout
     names = {path.name for path in latest.iterdir()}
-    assert {"report.md", "report.html", "metrics.json", "curves.png", "gru-seed1-loss.svg"} <= names
+    assert {"report.md", "report.html", "reader.html", "metrics.json", "curves.png", "gru-seed1-loss.svg"} <= names
 
 
 def test_the_first_log_line_of_the_data_names_the_sample(smoke: tuple) -> None:
@@ -115,6 +115,9 @@ asyncio.run(main())
     artifacts = found["artifacts"]
     assert artifacts["report"][0] == "markdown"
     assert artifacts["report"][1].count("data:image/png;base64,") == len(list((smoke[0] / "latest").glob("*.png")))
+    pages = {key.removeprefix("report-") for key in artifacts if key.startswith("report-")}
+    assert {"which", "sure", "why", "failed", "learned", "made", "reading"} <= pages
+    assert all(len(data) <= 2_000_000 for _, data in artifacts.values())
     rows = json.loads(artifacts["comparison"][1])
     assert sorted(row["model"] for row in rows) == ["gru", "lstm", "simple_rnn"]
     assert [row["run"] for row in json.loads(artifacts["history"][1])] == [(smoke[0] / "latest").resolve().name]

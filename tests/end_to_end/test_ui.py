@@ -44,7 +44,13 @@ def artifact(served: Served, run: str, key: str) -> str:
 
 def test_the_run_page_shows_both_branches_side_by_side_in_time(deployed: Served, run: str, page: Page) -> None:
     page.goto(f"{deployed.page}/runs/flow-run/{run}")
-    for step in ("fetch sample", "train simple_rnn seed 1", "train lstm seed 1", "evaluate lstm seed 1"):
+    for step in (
+        "fetch sample",
+        "train simple_rnn seed 1",
+        "train lstm seed 1",
+        "evaluate lstm seed 1",
+        "draw figures",
+    ):
         expect(page.get_by_text(step).first).to_be_visible(timeout=30_000)
     with deployed.client() as client:
         tasks = client.read_task_runs(
@@ -64,6 +70,22 @@ def test_the_report_shows_its_figures(deployed: Served, run: str, page: Page) ->
     widths = images.evaluate_all("images => images.map(image => image.naturalWidth)")
     assert len(widths) >= 7
     assert min(widths) > 100
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("report-which", "Which model?"), ("report-sure", "How sure?"), ("report-why", "Why?"),
+        ("report-failed", "The most confident errors"), ("report-reading", "How does each model read?"),
+        ("report-made", "training.epochs"),
+    ],
+)  # fmt: skip
+def test_each_question_has_a_page(deployed: Served, run: str, page: Page, key: str, text: str) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(artifact(deployed, run, key))
+    expect(page.get_by_text(text).first).to_be_visible(timeout=30_000)
+    assert [url for url in asked if not url.startswith((deployed.page, "data:"))] == []
 
 
 def test_the_comparison_shows_a_row_for_each_network(deployed: Served, run: str, page: Page) -> None:

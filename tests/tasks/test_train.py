@@ -30,6 +30,7 @@ def test_leaves_history_models_and_record(dataset: Dataset, tmp_path: Path) -> N
     assert branch.machine.versions["keras"] == keras.__version__
     assert sorted(path.name for path in branch.folder.iterdir()) == [
         "best.keras",
+        "first.keras",
         "history.parquet",
         "last.keras",
         "network.json",
@@ -86,7 +87,7 @@ def test_last_and_best_models_are_those_of_their_epochs(dataset: Dataset, tmp_pa
     branch = train.keep(job(dataset, tmp_path))
     tokens = read_tokens(dataset.train.path)[90:]
     labels = pd.read_parquet(dataset.train.path)["label"].to_numpy()[90:]
-    for file, epoch in (("last", 3), ("best", branch.best_epoch)):
+    for file, epoch in (("first", 1), ("last", 3), ("best", branch.best_epoch)):
         model = keras.models.load_model(branch.folder / f"{file}.keras")
         accuracy = float(np.mean((model.predict(tokens, verbose=0)[:, 0] > 0.5) == labels))
         assert accuracy == pytest.approx(branch.history[epoch - 1].val_accuracy)
@@ -117,10 +118,23 @@ def test_a_killed_branch_ends_with_the_same_bits(
     assert "resumes after epoch" in caplog.text
     curves = [[replace(epoch, seconds=0.0, cpu_seconds=0.0) for epoch in branch.history] for branch in (whole, resumed)]
     assert curves[0] == curves[1]
-    for file in ("last.keras", "best.keras"):
+    for file in ("first.keras", "last.keras", "best.keras"):
         weights = [keras.models.load_model(branch.folder / file).get_weights() for branch in (whole, resumed)]
         assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True)), file
     assert not list(resumed.folder.glob("*.npz"))
+
+
+def test_without_the_first_epochs_model_training_starts_again(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        kill(patch, "in the epoch")
+        with pytest.raises(Killed):
+            train.keep(job(dataset, tmp_path))
+    (job(dataset, tmp_path).folder / "first.keras").unlink()
+    branch = train.keep(job(dataset, tmp_path))
+    assert len(branch.history) == 3
+    assert "first.keras" in branch.digests
 
 
 def kill(patch: pytest.MonkeyPatch, moment: str) -> None:

@@ -44,11 +44,13 @@ class Direction:
         zeros = np.zeros((1, self.units), np.float32)
         return States(zeros, zeros, np.zeros((0, self.cell.blocks, self.units), np.float32))
 
-    def forward(self, sequence: Sequence, start: States, workspace: Workspace, keep_gates: bool) -> States:
+    def forward(
+        self, sequence: Sequence, start: States, workspace: Workspace, keep_states: bool, keep_gates: bool
+    ) -> States:
         """States of a group; arguments as in `recurrent_forward`."""
         entries, reviews = len(sequence.entries.rows), sequence.reviews
         shape = self.cell.blocks, self.units
-        rows = entries + reviews
+        rows = (entries if keep_states else reviews) + reviews
         hidden = workspace.take(f"{self._name} hidden", rows, (self.units,))
         cell = workspace.take(f"{self._name} cell", rows if self.cell.has_cell_state else 0, (self.units,))
         kept = (entries if keep_gates else reviews) if self.cell.keeps_gates else 0
@@ -62,6 +64,7 @@ class Direction:
             self.kernels.recurrent_kernel,
             start,
             states,
+            keep_states,
             keep_gates,
         )
         return states
@@ -156,7 +159,7 @@ class Recurrent:
         """
         ahead = self.directions[0]
         start = ahead.no_states()
-        return ahead.forward(sequence, start, workspace, keep_gates=True) if sequence else start
+        return ahead.forward(sequence, start, workspace, True, True) if sequence else start
 
     def padding_above(self, sequence: Sequence | None, states: States) -> Sequence | None:
         """The padding that reviews share as a layer above reads it, or None if there is none."""
@@ -165,11 +168,15 @@ class Recurrent:
         entries = Inputs(states.hidden, np.arange(1, len(states.hidden), dtype=np.int32))
         return Sequence(1, sequence.layout, entries, no_padding(states.hidden))
 
-    def forward(self, sequence: Sequence, padding: States, workspace: Workspace, keep_gates: bool) -> LayerPass:
-        """Read a group of reviews; with `keep_gates` the result serves for `backward`."""
+    def forward(
+        self, sequence: Sequence, padding: States, workspace: Workspace, keep_states: bool, keep_gates: bool
+    ) -> LayerPass:
+        """Read a group of reviews; the result serves for a layer above with `keep_states`, for `backward` with both."""
         sequences = [sequence.backwards() if direction.backwards else sequence for direction in self.directions]
         states = [
-            direction.forward(read, direction.no_states() if direction.backwards else padding, workspace, keep_gates)
+            direction.forward(
+                read, direction.no_states() if direction.backwards else padding, workspace, keep_states, keep_gates
+            )
             for direction, read in zip(self.directions, sequences, strict=True)
         ]
         final = np.concatenate([of_direction.hidden[-sequence.reviews :] for of_direction in states], axis=1)

@@ -31,6 +31,7 @@ def recurrent_forward(
     recurrent_kernel: Floats,
     start: States,
     states: States,
+    keep_states: bool,
     keep_gates: bool,
 ) -> None:
     """States of packed reviews.
@@ -43,27 +44,33 @@ def recurrent_forward(
         recurrent_kernel: shape (units, recurrent blocks · units).
         start: a review that begins at timestep t starts from the states in row t.
         states: result.
-        keep_gates: keep the gates of all entries, for `recurrent_backward`; else those of a timestep overwrite those
-            of the one before, and `states.gates` needs one row for each review only.
+        keep_states: keep the states of all entries, for `recurrent_backward` or a layer above; else two timesteps take
+            turns in two rows for each review, which stay in the processor's cache. The last states stand at the end.
+        keep_gates: keep the gates of all entries, for `recurrent_backward`; else one row for each review is enough.
     """
     offsets, batch_sizes = layout
     gates = states.gates.reshape(len(states.gates), states.gates.shape[1] * states.gates.shape[2])
     first_column = gates.shape[1] - recurrent_kernel.shape[1]
+    timesteps, reviews = len(batch_sizes), batch_sizes[-1]
     begun = 0
-    for t in range(len(batch_sizes)):
-        n, before, after = batch_sizes[t], offsets[t], offsets[t + 1]
+    for t in range(timesteps):
+        n, first = batch_sizes[t], offsets[t]
+        before, after = first, first + n
+        if not keep_states:
+            before = reviews if (timesteps - t) % 2 == 0 else 0
+            after = reviews - before
         for i in range(begun, n):
             states.hidden[before + i] = start.hidden[t]
             if cell == LSTM:
                 states.cell[before + i] = start.cell[t]
         begun = n
-        gate = before if keep_gates else 0
-        hidden = states.hidden[before:after]
+        gate = first if keep_gates else 0
+        hidden = states.hidden[before : before + n]
         if cell == SIMPLE_RNN:
             multiply(hidden, recurrent_kernel, states.hidden[after : after + n, 0:], False)
         else:
             multiply(hidden, recurrent_kernel, gates[gate : gate + n, first_column:], False)
-        step_forward(cell, rows[before:after], projections, states, before, after, gate)
+        step_forward(cell, rows[first : first + n], projections, states, before, after, gate)
 
 
 @fast

@@ -1,3 +1,4 @@
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -30,6 +31,19 @@ def test_roc_curves_with_their_areas() -> None:
     axes = axes_of(comparison.roc(examples.comparison()))
     assert labels(axes) == ["simple_rnn (AUC 0.880)", "lstm (AUC 0.940)"]
     assert list(axes.lines[1].get_ydata()) == [0.0, 0.75, 1.0]
+
+
+def test_curves_of_several_seeds_say_whose_they_are() -> None:
+    c = examples.comparison(3)
+    assert labels(axes_of(comparison.roc(c))) == ["simple_rnn seed 1 (AUC 0.880)", "lstm seed 1 (AUC 0.940)"]
+    assert labels(axes_of(comparison.precision_recall(c))) == ["simple_rnn seed 1", "lstm seed 1"]
+
+
+def test_no_colour_of_a_confusion_matrix_means_a_model() -> None:
+    for axes in comparison.confusion(examples.comparison()).axes:
+        red, green, blue, _ = axes.collections[0].get_cmap()(range(256)).T
+        assert np.abs(red - green).max() < 0.01
+        assert np.abs(green - blue).max() < 0.01
 
 
 def test_precision_recall_starts_after_a_recall_of_zero() -> None:

@@ -28,11 +28,16 @@ def test_accuracy_from_the_last_words_mean_over_seeds() -> None:
     assert curves(axes)["simple_rnn"] == pytest.approx([0.6, 0.8])
 
 
-def test_gradients_back_from_the_end() -> None:
-    (axes,) = reading.reach(examples.comparison()).axes
-    assert axes.lines[0].get_xydata().tolist() == [[1.0, 1.0], [21.0, 0.009]]
-    assert axes.get_yscale() == "log"
-    assert "50 reviews" in axes.get_title()
+def test_gradients_back_from_the_end_at_three_moments() -> None:
+    figure = reading.reach(examples.comparison())
+    assert [axes.get_title() for axes in figure.axes] == [
+        "At the initial weights", "After the first epoch", "After the last epoch",
+    ]  # fmt: skip
+    for axes, last in zip(figure.axes, (0.6, 0.02, 0.009), strict=True):
+        assert axes.lines[1].get_xydata().tolist() == [[1.0, 1.0], [21.0, last]]
+        assert axes.get_yscale() == "log"
+    assert len({axes.get_ylim()[0] for axes in figure.axes}) == 1
+    assert "50 reviews" in figure.get_suptitle()
 
 
 def test_the_probability_after_each_word() -> None:

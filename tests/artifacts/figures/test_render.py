@@ -1,5 +1,13 @@
+import io
+from dataclasses import replace
+
+from matplotlib import rc_context
+from PIL import Image
+
 from artifacts.figures.render import data_uri, picture, png
 from artifacts.figures.style import single
+from artifacts.sections import all_figures
+from tests.artifacts import examples
 
 
 def test_a_figure_in_both_formats() -> None:
@@ -15,3 +23,25 @@ def test_the_same_figure_gives_the_same_bytes() -> None:
 
 def test_a_data_address() -> None:
     assert data_uri(b"abc") == "data:image/png;base64,YWJj"
+
+
+def test_a_png_has_twice_the_resolution_of_the_page() -> None:
+    with Image.open(io.BytesIO(png(single(2, 1)[0]))) as image:
+        assert image.size == (400, 200)
+
+
+def test_dollars_in_a_file_name_are_no_formula() -> None:
+    c = examples.comparison()
+    source = replace(c.dataset.source, path=c.dataset.source.path.with_name("cost$5_$6.npz"))
+    c = replace(c, dataset=replace(c.dataset, imdb=False, source=source))
+    assert "cost$5_$6.npz" in c.dataset.title
+    for name, figure in all_figures(c).items():
+        with rc_context({"svg.fonttype": "none"}):
+            assert "cost$5_$6.npz" in picture(figure).svg, name
+
+
+def test_numbers_of_a_logarithmic_axis_stay_formulas() -> None:
+    figure, axes = single(2, 2)
+    axes.set_yscale("log")
+    picture(figure)
+    assert all(label.get_parse_math() for label in axes.get_yticklabels())

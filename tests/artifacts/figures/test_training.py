@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 from matplotlib.axes import Axes
 
 from artifacts.figures import training
+from artifacts.figures.style import COLOURS
 from tests.artifacts import examples
 
 
@@ -31,9 +34,29 @@ def test_a_seed_is_named_where_there_are_several() -> None:
     assert axes.get_title().startswith("lstm seed 2: ")
 
 
+def test_colour_means_the_model_and_line_the_reviews() -> None:
+    c = examples.comparison()
+    for branch, colour in zip(c.branches, COLOURS, strict=False):
+        (axes,) = training.tutorial_curve(c, branch, "loss").axes
+        assert {line.get_color() for line in axes.lines} == {colour}
+        assert [line.get_linestyle() for line in axes.lines] == ["None", "-"]
+    live = training.learning_curve("lstm", 1, c.branches[1].history, "IMDB reviews").axes
+    assert {line.get_color() for axes in live for line in axes.lines} == {COLOURS[1]}
+
+
+def test_the_same_curve_has_the_same_axes_for_all_networks() -> None:
+    c = examples.comparison()
+    worse = tuple(replace(epoch, val_loss=epoch.val_loss + 3) for epoch in c.branches[1].history)
+    c = replace(c, branches=(c.branches[0], replace(c.branches[1], history=worse)))
+    axes = [training.tutorial_curve(c, branch, "loss").axes[0] for branch in c.branches]
+    assert axes[0].get_ylim() == axes[1].get_ylim()
+    assert axes[0].get_xlim() == axes[1].get_xlim()
+    assert axes[0].get_ylim()[1] > 3.45
+
+
 def test_a_single_epoch_can_be_seen() -> None:
     history = examples.branch("lstm").history[:1]
-    accuracy, loss = training.learning_curve("lstm", history, "IMDB reviews").axes
+    accuracy, loss = training.learning_curve("lstm", 1, history, "IMDB reviews").axes
     assert [line.get_marker() for line in accuracy.lines] == ["o", "None", "_"]
     assert curves(loss) == {"training": [0.5], "validation": [0.4]}
 

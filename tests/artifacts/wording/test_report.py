@@ -9,10 +9,8 @@ import pytest
 import artifacts
 from artifacts.wording import report as wording
 from tasks.results.comparison import Comparison
-from tasks.results.evaluation import Reach
 from tasks.results.texts import TextData
 from tests.artifacts import examples
-from tests.artifacts.examples import estimate
 
 ROOM = Path(artifacts.__file__).parent
 SENTENCE = re.compile(r"\w+ \w+ \w+.*[.!]\s*$", re.DOTALL)
@@ -32,32 +30,6 @@ def test_only_the_sample_is_warned_of(c: Comparison) -> None:
     assert wording.warnings(c) == []
     sample = replace(c.dataset, source=replace(c.dataset.source, kind="sample"))
     assert "made-up reviews" in wording.warnings(replace(c, dataset=sample))[0]
-
-
-@pytest.mark.parametrize(
-    ("change", "trend"),
-    [(0.03, "it grows with length."), (0.005, "no clear change with length."), (-0.03, "it shrinks with length.")],
-)
-def test_the_contrast_in_words(change: float, trend: str) -> None:
-    sentences = wording.contrast(examples.contrast(estimate(change, 0.02)))
-    assert sentences[0] == (
-        "The lead of lstm over simple_rnn is +5.0 points on reviews of at most 100 words and +8.0 points on those of "
-        f"at least 400 words: {trend}"
-    )
-    assert "lstm is right in 70.0% and simple_rnn in 65.0%; the other words add 18.0 and 17.0 points." in sentences[1]
-    assert "moves by 0.100 per word in lstm and by 0.600 in simple_rnn" in sentences[2]
-
-
-def test_what_is_not_known_of_a_contrast_is_not_said() -> None:
-    bare = replace(examples.contrast(), lengths=None, movement={})
-    assert len(wording.contrast(bare)) == 1
-
-
-def test_the_reach_in_words(c: Comparison) -> None:
-    far = Reach((0, 20), (1.0, 0.5), (1.0, 0.5), (1.0, 0.5), 50)
-    text = wording.about_reach(replace(c, explanations=(c.explanations[0], replace(c.explanations[1], reach=far))))
-    assert "For simple_rnn, the median gradient falls below a hundredth of its value at the last word 20 words" in text
-    assert "For lstm, the median gradient stays above a hundredth of its value" in text
 
 
 def test_how_pairs_are_compared() -> None:

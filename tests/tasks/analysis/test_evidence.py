@@ -14,8 +14,9 @@ from tasks.analysis.reviews import choose_reviews
 from tasks.analysis.scores import score
 from tasks.data.parquet import read_column
 from tasks.results.data import Dataset
-from tasks.results.evaluation import Estimate, Evaluation, Explanation, MemoryPoint, Reach, Threshold
+from tasks.results.evaluation import Evaluation, Threshold
 from tasks.results.evidence import Evidence
+from tasks.results.explanation import Explanation
 from tests.artifacts import examples
 
 ROOM = Path(tasks.analysis.__file__).parent
@@ -37,14 +38,25 @@ def evaluations(dataset: Dataset, tmp_path: Path) -> list[Evaluation]:
     return evaluations
 
 
+def explained(dataset: Dataset, folder: Path, name: str, lines: tuple[tuple[float, ...], ...]) -> Explanation:
+    """An explanation with its files: half of the reviews right with ten words, all with thirty."""
+    length = read_column(dataset.test.path, "length")
+    folder.mkdir()
+    memory = {"review_id": np.arange(len(length)), "length": length}
+    memory |= {"right_10": np.arange(len(length)) % 2 == 0, "right_30": np.ones(len(length), bool)}
+    pd.DataFrame(memory).to_parquet(folder / "memory.parquet")
+    words = np.minimum(length, dataset.max_length)
+    reached = dict.fromkeys(("initial", "first", "last", "jacobian"), words // 2)
+    pd.DataFrame({"review_id": np.arange(len(length)), "words": words} | reached).to_parquet(folder / "reach.parquet")
+    return replace(examples.explanation(name), folder=folder, traces=lines)
+
+
 @pytest.fixture
-def evidence(dataset: Dataset, evaluations: list[Evaluation]) -> Evidence:
+def evidence(dataset: Dataset, evaluations: list[Evaluation], tmp_path: Path) -> Evidence:
     """All that is known of the two."""
     chosen = choose_reviews(evaluations)
-    point = MemoryPoint(10, Estimate(0.6, 0.5, 0.7))
-    reach = Reach((0,), (1.0,), (1.0,), (1.0,), 1)
     lines = tuple(tuple(np.linspace(0.4, 0.6, dataset.max_length)) for _ in chosen)
-    explanations = [Explanation(e.name, 1, (point, point), 60, reach, lines, 0.0) for e in evaluations]
+    explanations = [explained(dataset, tmp_path / e.name, e.name, lines) for e in evaluations]
     branches = [examples.branch(e.name) for e in evaluations]
     return gather(dataset, branches, evaluations, explanations, chosen)
 
@@ -52,8 +64,9 @@ def evidence(dataset: Dataset, evaluations: list[Evaluation]) -> Evidence:
 def test_all_parts_are_about_the_same_models_best_first(evidence: Evidence) -> None:
     assert [model.name for model in evidence.models] == list(evidence.lengths) == list(evidence.mistakes)
     assert (evidence.pairs[0].first, evidence.pairs[0].second) == ("lstm", "simple_rnn")
-    assert evidence.contrast is not None
-    assert (evidence.contrast.best, evidence.contrast.last) == ("lstm", "simple_rnn")
+    assert (evidence.findings.gated, evidence.findings.simple) == ("lstm", "simple_rnn")
+    assert evidence.trend is not None
+    assert (evidence.trend.first, evidence.trend.second) == ("lstm", "simple_rnn")
     assert all(set(trace.lines) == {"lstm", "simple_rnn"} for trace in evidence.traces)
     assert all(review.words for review in evidence.disagreements)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tasks.analysis.reading import longest_reviews, memory, reach, trace
+from tasks.analysis.reading import longest_reviews, memory, memory_points, near_words, reach, trace
 from tasks.data.parquet import read_column, read_tokens
 from tasks.models.keras_learner import KerasLearner
 from tasks.models.keras_model import build
@@ -17,11 +17,16 @@ def learner() -> KerasLearner:
 
 def test_memory_of_all_words_is_the_plain_accuracy(dataset: Dataset, learner: KerasLearner) -> None:
     tokens, labels = read_tokens(dataset.test.path), read_column(dataset.test.path, "label")
-    points = memory(learner, tokens, labels)
-    assert [point.words for point in points] == [10, 20, 30]
-    assert points[-1].accuracy.value == np.mean((learner.predict(tokens) > 0.5) == labels)
+    right = memory(learner, tokens, labels)
+    assert list(right) == [10, 20, 30]
+    assert np.array_equal(right[30], (learner.predict(tokens) > 0.5) == labels)
     shown = np.concatenate([np.zeros_like(tokens[:, :20]), tokens[:, 20:]], axis=1)
-    assert points[0].accuracy.value == np.mean((learner.predict(shown) > 0.5) == labels)
+    assert np.array_equal(right[10], (learner.predict(shown) > 0.5) == labels)
+    assert [point.accuracy.value for point in memory_points(right)] == [right[words].mean() for words in right]
+
+
+def test_near_words_fit_into_less_than_half_a_review() -> None:
+    assert [near_words(max_length) for max_length in (500, 201, 200, 30, 20, 5)] == [100, 100, 50, 10, None, None]
 
 
 def test_a_trace_ends_with_the_prediction_and_starts_with_the_first_word(learner: KerasLearner) -> None:
@@ -32,12 +37,31 @@ def test_a_trace_ends_with_the_prediction_and_starts_with_the_first_word(learner
     assert line[0] == pytest.approx(float(learner.predict(np.array([[0, 0, 0, 0, 0, 1]]))[0]), abs=1e-5)
 
 
-def test_reach_counts_back_from_the_end_and_leaves_padding_out(learner: KerasLearner) -> None:
+def test_reach_is_relative_to_each_reviews_last_word_and_leaves_padding_out(learner: KerasLearner) -> None:
     tokens, labels = np.array([[0, 0, 3, 8, 5], [0, 2, 7, 9, 4]]), np.array([0, 1])
     found = reach(learner, tokens, labels)
-    assert found.steps_back == (0, 1, 2)
-    norms = learner.gradient_norms(tokens, labels)
-    assert found.median == pytest.approx(np.median(norms[:, [4, 3, 2]], axis=0))
+    assert found.quartiles.steps_back == (0, 1, 2)
+    norms = learner.gradient_norms(tokens, labels)[:, ::-1]
+    relative = norms / norms[:, :1]
+    assert found.quartiles.median == pytest.approx(np.median(relative[:, :3], axis=0))
+    assert found.words.tolist() == (relative >= 0.01).sum(axis=1).tolist()
+
+
+class Vanishing:
+    """A learner whose gradient falls to an eighth with each word; of the last review nothing is known."""
+
+    def gradient_norms(self, tokens: np.ndarray, _labels: np.ndarray) -> np.ndarray:
+        """Norms from the first word to the last."""
+        norms = 7.0 * np.power(10.0, np.arange(-4, 1) * 0.9) * (tokens != 0)
+        norms[-1] = 0
+        return norms.astype(np.float32)
+
+
+def test_a_vanishing_gradient_is_counted_where_it_is_known() -> None:
+    found = reach(Vanishing(), np.ones((3, 5), np.uint8), np.ones(3))
+    assert found.words.tolist() == [3, 3, -1]
+    assert found.quartiles.reviews == 2
+    assert found.quartiles.vanished == 3
 
 
 def test_the_longest_reviews_show_the_reach() -> None:

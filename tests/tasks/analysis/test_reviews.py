@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -5,8 +7,9 @@ from tasks.analysis.predictions import Predictions, read_predictions
 from tasks.analysis.reviews import Reader, choose_reviews, disagreements, mistakes, traces
 from tasks.data.parquet import read_column
 from tasks.results.data import Dataset
-from tasks.results.evaluation import Evaluation, Explanation, Reach
+from tasks.results.evaluation import Evaluation
 from tasks.results.evidence import Chosen
+from tests.artifacts import examples
 
 
 def test_mistakes_are_the_most_confident_errors(evaluations: list[Evaluation], predictions: Predictions) -> None:
@@ -69,8 +72,8 @@ def test_a_trace_has_a_probability_for_each_word(dataset: Dataset) -> None:
     reader = Reader(dataset, predictions_on(dataset))
     words = len(reader.text(3).words)
     line = tuple(number / 100 for number in range(words + 1))  # The start token comes first.
-    first = Explanation("lstm", 1, (), 0, Reach((0,), (1.0,), (1.0,), (1.0,), 1), (line,), 0.0)
-    second = Explanation("lstm", 2, (), 0, first.reach, ((0.5,) * (words + 1),), 0.0)
+    first = replace(examples.explanation("lstm"), traces=(line,))
+    second = replace(first, seed=2, traces=((0.5,) * (words + 1),))
     (trace,) = traces(reader, [first, second], [Chosen(3, "long")])
     assert trace.lines == {"lstm": line[1:]}
     assert trace.reason == "long"

@@ -1,9 +1,11 @@
 from dataclasses import replace
 
+import numpy as np
+import pytest
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
-from tasks.results.evaluation import Estimate, Evaluation, Reach
+from tasks.results.evaluation import Estimate, Evaluation, Reliability
 from tests.artifacts import examples
 
 
@@ -24,7 +26,11 @@ def test_scores_at_both_epochs() -> None:
     assert (evaluation.at("last").epoch, evaluation.at("best").epoch) == (2, 1)
 
 
-def test_the_first_step_below_a_hundredth() -> None:
-    reach = Reach((0, 5, 10), (1, 1, 1), (1.0, 0.5, 0.009), (1, 1, 1), 2)
-    assert reach.hundredth == 10
-    assert replace(reach, median=(1.0, 0.5, 0.1)).hundredth is None
+def test_confidence_is_held_against_the_shares() -> None:
+    scores = examples.scores(0.8)  # 60 reviews at 0.05 of which a tenth is positive, 40 at 0.95 of which 0.8 are.
+    over = scores.overconfidence
+    assert over.value == pytest.approx((60 * 0.05 + 40 * 0.15) / 100)
+    half = 1.96 * np.sqrt(60 * 0.1 * 0.9 + 40 * 0.8 * 0.2) / 100
+    assert (over.low, over.high) == pytest.approx((over.value - half, over.value + half), abs=1e-5)
+    shy = replace(scores, reliability=(Reliability(0.3, 0.1, 60), Reliability(0.7, 0.9, 40)))
+    assert shy.overconfidence.value == pytest.approx(-0.2)

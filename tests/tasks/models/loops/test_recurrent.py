@@ -39,13 +39,16 @@ def test_project() -> None:
     np.testing.assert_allclose(projections[:, 0, 0], [0.5 * 3 + 0.1, 0.5 * -1 + 0.1], rtol=1e-6)
 
 
-def test_forward() -> None:
-    result = states(*[9.9] * 5)
+@pytest.mark.parametrize(("keep", "rows"), [(True, 5), (False, 4)])
+def test_forward(keep: bool, rows: int) -> None:
+    result = states(*[9.9] * rows)
     projections = np.array([[[0.5]], [[-0.25]]], np.float32)
-    recurrent_forward(SIMPLE_RNN, LAYOUT, ROWS, projections, column(2), states(0, 0.1), result, True)
+    recurrent_forward(SIMPLE_RNN, LAYOUT, ROWS, projections, column(2), states(0, 0.1), result, keep, keep)
     first = np.tanh(0.5)
     expected = [0, first, 0.1, np.tanh(2 * first - 0.25), np.tanh(2 * 0.1 - 0.25)]
-    np.testing.assert_allclose(result.hidden[:, 0], expected, atol=1e-6)
+    np.testing.assert_allclose(result.hidden[-2:, 0], expected[-2:], atol=1e-6)
+    if keep:
+        np.testing.assert_allclose(result.hidden[:, 0], expected, atol=1e-6)
 
 
 def backward(

@@ -1,0 +1,181 @@
+"""The textbook's claims on simple and gated networks, and what this run says of them."""
+
+from artifacts.blocks import Spans, Strong
+from artifacts.formats import listed, plural
+from artifacts.wording.verdict import nothing_shown
+from tasks.results.comparison import Comparison
+from tasks.results.evaluation import Estimate
+from tasks.results.explanation import Moment
+from tasks.results.findings import Claim, Finding, Findings, LengthTrend, Measure
+
+CLAIMS: tuple[Claim, ...] = ("forgets", "vanishes", "survives", "farther", "longer")
+NO_PAIR = (
+    "Open: no SimpleRNN stands beside an LSTM or a GRU in this run, so it says nothing on what the textbook claims of "
+    "them (SimpleRNN forgets early words because its gradient vanishes; that of a gated network does not, and longer "
+    "reviews show it)."
+)
+TWO_SEEDS = "Two seeds are too few for a test, so every claim stays open."
+ABOUT_FINDINGS = (
+    "A claim is confirmed or refuted if the whole 95% interval is on one side of what it says, and all measurements of "
+    "it agree; otherwise it is open. The reach of a gradient is the number of words whose gradient has at least a "
+    "hundredth of the norm at the last word of the same review, mean over long reviews; of the Jacobian of the last "
+    "state, which does not depend on the labels or on the last layer, it is counted in the same way."
+)
+USUAL_WORDS = 100  # Of reviews that are long enough.
+MOMENTS: dict[Moment, str] = {
+    "initial": "at the initial weights",
+    "first": "after the first epoch",
+    "last": "after the last epoch",
+}
+
+
+def answers(c: Comparison) -> list[Spans]:
+    """What this run says of each claim, a sentence each."""
+    if nothing_shown(c):
+        return []
+    findings = c.evidence.findings
+    if not findings.simple:
+        return [(NO_PAIR,)]
+    return [(Strong(_answer(findings, claim)), f": {_sentence(c, claim)}") for claim in CLAIMS]
+
+
+def about_pair(c: Comparison) -> str | None:
+    """Which networks the answers are about; None if there are none."""
+    findings = c.evidence.findings
+    if nothing_shown(c) or not findings.simple:
+        return None
+    pair = f"{findings.simple} and {findings.gated}"
+    if findings.seeds == 1:
+        return (
+            f"The textbook's claims held against these two trained networks, {pair}. One seed says nothing about other "
+            "networks of their kinds."
+        )
+    return f"The textbook's claims held against {pair}, {findings.seeds} seeds each." + (
+        f" {TWO_SEEDS}" if findings.seeds == 2 else ""
+    )
+
+
+def _answer(findings: Findings, claim: Claim) -> str:
+    answers = {finding.answer for finding in findings.of(claim) if finding.value is not None}
+    disagree = {"confirmed", "refuted"} <= answers
+    return "Open, as the measurements disagree" if disagree else findings.answer(claim).capitalize()
+
+
+def claim(c: Comparison, claim: Claim) -> str:
+    """What the textbook says, of this run's models and in numbers."""
+    findings = c.evidence.findings
+    simple, gated, words = findings.simple, findings.gated, findings.words or USUAL_WORDS
+    claims: dict[Claim, str] = {
+        "forgets": f"{simple} makes less than {gated} of the words before the last {words}",
+        "vanishes": f"the gradient of {simple} vanishes: it reaches fewer than {words} words",
+        "survives": f"the gradient of {gated} does not vanish: it reaches more than {words} words",
+        "farther": f"the gradient of {gated} reaches farther than that of {simple}",
+        "longer": f"the lead of {gated} over {simple} grows with the length of the review",
+    }
+    return claims[claim]
+
+
+def _sentence(c: Comparison, which: Claim) -> str:
+    """A claim and the numbers that decide."""
+    findings = [finding for finding in c.evidence.findings.of(which) if finding.value is not None]
+    if not findings:
+        return f"{claim(c, which)}. The reviews of this run are too short or too few to measure it."
+    if which == "forgets":
+        return f"{claim(c, which)}. {_memory(c.evidence.findings, findings[0])}"
+    numbers = listed([f"{number(finding)} {measured_when(finding.measure)}".rstrip() for finding in findings])
+    trend = c.evidence.trend
+    cut = f" {_cut(trend)}" if which == "longer" and trend and trend.cut else ""
+    return f"{claim(c, which)}. Measured: {numbers}.{cut}"
+
+
+def _memory(findings: Findings, finding: Finding) -> str:
+    gains = [f"{points(gain)} to {model}" for model, gain in findings.gains.items()]
+    return (
+        f"Those words add {listed(gains)}; review by review, the gain of {findings.gated} less that of "
+        f"{findings.simple} is {number(finding)}."
+    )
+
+
+def about_trend(c: Comparison) -> str:
+    """How the lead of one model over another changes with length; nothing where one model was trained alone."""
+    trend = c.evidence.trend
+    if trend is None or trend.slope is None or nothing_shown(c):
+        return ""
+    lead = f"the lead of {trend.first} over {trend.second}"
+    interval = _interval(trend.slope, 100, 2)
+    if trend.basis == "range":
+        change = f"over two seeds {lead} changes by {interval} points per 100 words"
+    elif trend.slope.low <= 0 <= trend.slope.high:
+        change = f"no change of {lead} with length is shown ({interval} points per 100 words)"
+    else:
+        grows = "grows" if trend.slope.value > 0 else "shrinks"
+        change = f"{lead} {grows} with length ({interval} points per 100 words)"
+    cut = f" {_cut(trend)}" if trend.cut else ""
+    return f"Over the {plural(trend.reviews, 'review')} that are not cut, {change}.{cut}"
+
+
+def _cut(trend: LengthTrend) -> str:
+    cut = trend.cut or Estimate(0.0, 0.0, 0.0)
+    return f"On the {plural(trend.cut_reviews, 'review')} that are cut, the lead is {points(cut)}."
+
+
+def number(finding: Finding) -> str | None:
+    """The number that decides, with its interval and its unit."""
+    value = finding.value
+    if value is None:
+        return None
+    if finding.measure == "memory":
+        return points(value)
+    if finding.measure == "length":
+        return f"{_interval(value, 100, 2)} points per 100 words"
+    sign = "+" if finding.claim == "farther" else ""
+    numbers = [f"{part:{sign}.1f}" for part in (value.value, value.low, value.high)]
+    return f"{numbers[0]} ({numbers[1]} to {numbers[2]}) words"
+
+
+def points(estimate: Estimate) -> str:
+    """A difference of shares in percentage points with its interval."""
+    return f"{_interval(estimate, 100, 1)} points"
+
+
+def _interval(estimate: Estimate, factor: int, digits: int) -> str:
+    value, low, high = (f"{factor * part:+.{digits}f}" for part in (estimate.value, estimate.low, estimate.high))
+    return f"{value} ({low} to {high})"
+
+
+def measured_when(measure: Measure) -> str:
+    """Of which network a reach is measured."""
+    if measure in MOMENTS:
+        return MOMENTS[measure]
+    return "by the Jacobian" if measure == "jacobian" else ""
+
+
+def how_measured(c: Comparison, finding: Finding) -> str:
+    """How a number was measured."""
+    words = c.evidence.findings.words
+    measures: dict[Measure, str] = {
+        "memory": f"right with all words less right with the last {words}, paired by review",
+        "jacobian": "Jacobian of the last state, last epoch",
+        "length": f"least squares over reviews of at most {c.dataset.max_length} words, HC0 errors",
+        **{moment: f"gradient of the loss {when}" for moment, when in MOMENTS.items()},
+    }
+    paired = ", paired by review" if finding.claim == "farther" else ""
+    return measures[finding.measure] + paired
+
+
+def about_reach(c: Comparison) -> str:
+    """How far each model's gradient reaches, by the first seed."""
+    sentences = " ".join(
+        f"For {explanation.name}, the median falls below a hundredth "
+        f"{listed([_vanished(reach.vanished, moment) for moment, reach in explanation.reaches.items()])}."
+        for explanation in c.first_explanations()
+    )
+    return (
+        "Training can only learn from words that the gradient of the loss reaches. Each review's gradient is divided "
+        f"by that at its last word, so that it does not matter how sure the network is. {sentences}"
+    )
+
+
+def _vanished(steps_back: int | None, moment: Moment) -> str:
+    where = "not at all" if steps_back is None else f"{plural(steps_back, 'word')} back"
+    return f"{where} {MOMENTS[moment]}"

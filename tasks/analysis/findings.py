@@ -1,0 +1,161 @@
+"""What the textbook says of simple and gated recurrent networks, held against this run.
+
+Every finding comes from the branches' files: predictions.parquet, memory.parquet and reach.parquet.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tasks.analysis.means import Mean, mean_with_interval
+from tasks.analysis.reading import near_words
+from tasks.results.explanation import MEMORY_FILE, REACH_FILE, Explanation
+from tasks.results.findings import Answer, Claim, Finding, Findings, LengthTrend, Measure
+from tasks.results.training import Branch
+
+REACH_MEASURES: tuple[Measure, ...] = ("initial", "first", "last", "jacobian")
+GATED = ("lstm", "gru")
+Frames = list[pd.DataFrame]
+
+
+class ModelPair(NamedTuple):
+    """A simple and a gated model, and the seeds that both were trained with."""
+
+    simple: str
+    gated: str
+    seeds: tuple[int, ...]
+
+
+def textbook_pair(branches: Sequence[Branch]) -> ModelPair | None:
+    """The simple and the gated model to hold against the textbook; None if there is no such pair with a common seed.
+
+    Of several, networks of one layer that read in one direction come first: they are the textbook's.
+    """
+    simple = _models(branches, ("simple_rnn",))
+    gated = _models(branches, GATED)
+    for pair in ((one, other) for one in simple for other in gated):
+        seeds = [{branch.seed for branch in branches if branch.name == name} for name in pair]
+        if common := sorted(seeds[0] & seeds[1]):
+            return ModelPair(*pair, tuple(common))
+    return None
+
+
+def _models(branches: Sequence[Branch], cells: Sequence[str]) -> list[str]:
+    """Names of the models with these cells, plain networks first, otherwise as asked for."""
+    ours = {branch.name: branch.spec for branch in branches if branch.spec["cell"] in cells}
+    return sorted(ours, key=lambda name: not _is_plain(ours[name]))
+
+
+def _is_plain(spec: dict[str, object]) -> bool:
+    units = spec["units"]
+    return isinstance(units, (list, tuple)) and len(units) == 1 and not spec["bidirectional"]
+
+
+def findings(
+    pair: ModelPair | None, explanations: Sequence[Explanation], trend: LengthTrend | None, max_length: int
+) -> Findings:
+    """All claims held against the run; without a pair every one is open.
+
+    Args:
+        pair: the models to compare.
+        explanations: of all branches.
+        trend: how the gated model's lead over the simple one changes with length.
+        max_length: of a review, in words.
+    """
+    words = near_words(max_length)
+    if pair is None:
+        return Findings("", "", 0, words, {}, ())
+    names = pair.simple, pair.gated
+    simple, gated = ([_explanation(explanations, name, seed) for seed in pair.seeds] for name in names)
+    gains = [_memory_gains(of_model, words) for of_model in (simple, gated)]
+    reach = _reach_findings(_frames(simple, REACH_FILE), _frames(gated, REACH_FILE), words)
+    known = zip(names, gains, strict=True)
+    return Findings(
+        simple=pair.simple,
+        gated=pair.gated,
+        seeds=len(pair.seeds),
+        words=words,
+        gains={name: mean_with_interval(gain).estimate for name, gain in known if gain.size},
+        findings=(_paired("forgets", "memory", gains[1], gains[0]), *reach, _longer(trend)),
+    )
+
+
+def _longer(trend: LengthTrend | None) -> Finding:
+    """Whether the gated model's lead grows with length."""
+    if trend is None or trend.slope is None:
+        return Finding("longer", "length", "open", None, None, 0)
+    answer = _answer(Mean(trend.slope, trend.basis), 0)
+    return Finding("longer", "length", answer, trend.slope, trend.basis, trend.reviews)
+
+
+def _explanation(explanations: Sequence[Explanation], name: str, seed: int) -> Explanation:
+    return next(e for e in explanations if (e.name, e.seed) == (name, seed))
+
+
+def _frames(explanations: Sequence[Explanation], file: str) -> Frames:
+    return [pd.read_parquet(explanation.folder / file) for explanation in explanations]
+
+
+def _memory_gains(explanations: Sequence[Explanation], words: int | None) -> NDArray[np.float64]:
+    """Right with all words less right with only the last `words`, shape (seeds, reviews).
+
+    Reviews of at most `words` words have none before them and are left out.
+    """
+    frames = _frames(explanations, MEMORY_FILE)
+    if words is None:
+        return np.zeros((len(frames), 0))
+    longer = frames[0]["length"].to_numpy() > words
+    whole = frames[0].columns[-1]
+    return np.stack([(frame[whole].astype(float) - frame[f"right_{words}"]).to_numpy()[longer] for frame in frames])
+
+
+def _reach_findings(simple: Frames, gated: Frames, words: int | None) -> Iterator[Finding]:
+    """How far gradients reach: the simple network's, the gated one's, and the second less the first."""
+    for measure in REACH_MEASURES:
+        of_simple, of_gated = _words_reached(simple, gated, measure, words)
+        yield _finding("vanishes", measure, of_simple, limit=words, is_above=False)
+        yield _finding("survives", measure, of_gated, limit=words)
+        yield _paired("farther", measure, of_gated, of_simple)
+
+
+def _words_reached(
+    simple: Frames, gated: Frames, measure: Measure, words: int | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of both models, how many words each review's gradient reaches, shape (seeds, reviews).
+
+    Reviews that all of a model's networks know the reach of, and that are longer than `words`; where both models know
+    some, those that both do.
+    """
+    counts = [np.stack([frame[measure].to_numpy(np.float64) for frame in frames]) for frames in (simple, gated)]
+    longer = simple[0]["words"].to_numpy() > (words or 0)
+    known = [longer & (count >= 0).all(axis=0) for count in counts]
+    both = known[0] & known[1]
+    rows = [both, both] if both.any() else known
+    return counts[0][:, rows[0]], counts[1][:, rows[1]]
+
+
+def _paired(claim: Claim, measure: Measure, gated: NDArray[np.float64], simple: NDArray[np.float64]) -> Finding:
+    """The gated model's values less the simple one's: the claim says that this is above 0."""
+    difference = gated - simple if gated.shape == simple.shape else np.zeros((1, 0))
+    return _finding(claim, measure, difference)
+
+
+def _finding(
+    claim: Claim, measure: Measure, values: NDArray[np.float64], limit: int | None = 0, is_above: bool = True
+) -> Finding:
+    """The mean of values of shape (seeds, reviews) held against a claim: that it is above, or below, a limit."""
+    if values.size == 0 or limit is None:
+        return Finding(claim, measure, "open", None, None, 0)
+    mean = mean_with_interval(values)
+    answer = _answer(mean, limit, is_above)
+    return Finding(claim, measure, answer, mean.estimate, mean.basis, values.shape[1])
+
+
+def _answer(mean: Mean, limit: float, is_above: bool = True) -> Answer:
+    """Open unless the whole interval is on one side of the limit; over two seeds nothing can be tested."""
+    if mean.basis == "range" or mean.estimate.low <= limit <= mean.estimate.high:
+        return "open"
+    return "confirmed" if (mean.estimate.low > limit) == is_above else "refuted"

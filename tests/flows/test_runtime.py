@@ -1,0 +1,193 @@
+import logging
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from prefect import flow, task
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
+
+from flows import runtime
+from flows.runtime import api_server, branches_on, run_page, stopped_by_ctrl_c
+from tasks.results.errors import DataError, PipelineError
+
+RUN = UUID("8a1f2c34-0000-4000-8000-000000000000")
+
+
+@pytest.fixture
+def locked_server() -> Iterator[str]:
+    """The address of a server that refuses everybody."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(401)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/api"
+        server.shutdown()
+
+
+def test_a_configured_server_that_refuses_access_is_a_user_error(locked_server: str) -> None:
+    message = r"the server refused access \(401\); set PREFECT_API_AUTH_STRING"
+    with (
+        temporary_settings({PREFECT_API_URL: locked_server}),
+        pytest.raises(PipelineError, match=message),
+        api_server(),
+    ):
+        pass
+
+
+def test_a_configured_server_that_does_not_answer_is_a_user_error() -> None:
+    nowhere = {PREFECT_API_URL: "http://127.0.0.1:9/api", PREFECT_CLIENT_MAX_RETRIES: 0}
+    message = r"PREFECT_API_URL http://127.0.0.1:9/api: no Prefect server answers .*; run `prefect server start`"
+    with temporary_settings(nowhere), pytest.raises(PipelineError, match=message), api_server():
+        pass
+
+
+TEMPORARY_SERVER = """
+import os, sys
+import httpx
+from flows import runtime, server
+from tests.flows.test_server import FAST
+server._SERVER = FAST
+with runtime.api_server() as wait:
+    wait()
+    address = os.environ["PREFECT_API_URL"]
+    assert runtime.server_address() == address
+    assert httpx.get(f"{address}/health").is_success
+assert "PREFECT_API_URL" not in os.environ
+assert runtime.server_address() is None
+try:
+    httpx.get(f"{address}/health")
+except httpx.TransportError:
+    print("ended")
+"""
+
+
+def test_without_configuration_a_server_is_started_for_the_block(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    done = subprocess.run(
+        [sys.executable, "-c", TEMPORARY_SERVER],
+        env=environment | {"PREFECT_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "ended\n", done.stderr
+
+
+def test_the_page_of_a_run_is_on_the_configured_server() -> None:
+    with temporary_settings({PREFECT_API_URL: "http://example.org:4200/api"}):
+        assert run_page(RUN) == f"http://example.org:4200/runs/flow-run/{RUN}"
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        assert run_page(RUN) == f"`prefect server start`, then http://127.0.0.1:4200/runs/flow-run/{RUN}"
+
+
+def test_branches_need_a_flow() -> None:
+    with pytest.raises(RuntimeError, match="inside a flow"), branches_on("thread", None):
+        pass
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_tasks_of_the_block_go_to_the_chosen_runner() -> None:
+    @task
+    def thread_name() -> str:
+        return threading.current_thread().name
+
+    @flow(name="runner", log_prints=False)
+    def run() -> list[str]:
+        with branches_on("thread", None):
+            return [future.result() for future in [thread_name.submit() for _ in range(2)]]
+
+    assert all(name != threading.main_thread().name for name in run())
+
+
+def test_a_runner_has_a_worker_for_each_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "available_cores", lambda: 3)
+    threads, processes = runtime._runner("thread", None), runtime._runner("process", None)
+    assert isinstance(threads, ThreadPoolTaskRunner)
+    assert isinstance(processes, ProcessPoolTaskRunner)
+    assert (threads._max_workers, processes._max_workers) == (3, 3)
+
+
+@pytest.mark.parametrize("name", ["dask", "ray"])
+def test_a_runner_that_is_not_installed_is_a_user_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, f"prefect_{name}", None)
+    with pytest.raises(PipelineError, match=f"--runner {name}: .*; run `uv sync --extra {name}`"):
+        runtime._runner(name, None)  # type: ignore[arg-type]
+
+
+def test_ctrl_c_kills_the_branch_processes() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    branch = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
+    branch.start()
+    with pytest.raises(KeyboardInterrupt), stopped_by_ctrl_c():
+        signal.raise_signal(signal.SIGINT)
+    branch.join(10)
+    assert branch.exitcode == -signal.SIGKILL
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def record(message: str, error: BaseException | None = None) -> logging.LogRecord:
+    """A line of the log."""
+    info = (type(error), error, None) if error else None
+    return logging.LogRecord("prefect", logging.ERROR, __file__, 1, message, (), info)
+
+
+@pytest.mark.parametrize(
+    ("message", "error", "is_logged"),
+    [
+        ("Encountered an exception", DataError("damaged"), False),
+        ("Encountered an exception", ValueError("a bug"), True),
+        ("Finished in state Failed('damaged')", None, False),
+        ("Finished in state Completed()", None, True),
+    ],
+)
+def test_only_errors_that_the_command_line_prints_are_left_out(
+    message: str, error: Exception | None, is_logged: bool
+) -> None:
+    assert runtime._is_no_user_error(record(message, error)) is is_logged
+
+
+def exit_in_a_thread() -> None:
+    """What a branch process does when Prefect gives up on its server."""
+    runtime._start_branch_process()
+    threading.Thread(target=lambda: exit(3)).start()
+    time.sleep(60)
+
+
+def test_exit_in_a_thread_of_a_branch_process_ends_the_process() -> None:
+    branch = multiprocessing.get_context("spawn").Process(target=exit_in_a_thread)
+    branch.start()
+    branch.join(60)
+    exitcode = branch.exitcode
+    branch.kill()
+    assert exitcode == 3
+
+
+def ignore_ctrl_c() -> None:
+    """A branch process at Ctrl-C."""
+    runtime._start_branch_process()
+    os.kill(os.getpid(), signal.SIGINT)
+    os._exit(4)
+
+
+def test_a_branch_process_leaves_ctrl_c_to_its_parent() -> None:
+    branch = multiprocessing.get_context("spawn").Process(target=ignore_ctrl_c)
+    branch.start()
+    branch.join(60)
+    assert branch.exitcode == 4
