@@ -220,7 +220,13 @@ def how_made(c: Comparison) -> Section:
     """How was it made?"""
     blocks = present(
         Paragraph(wording.again(c)),
-        topic("Data", Paragraph(wording.source(c)), tables.splits(c), paragraph(wording.example(c))),
+        topic(
+            "Data",
+            Paragraph(wording.source(c)),
+            paragraph(wording.tokenizer(c)),
+            tables.splits(c),
+            paragraph(wording.example(c)),
+        ),
         topic("Time", tables.durations(c)),
         topic("Settings", tables.settings(c)),
         topic("Machine and versions", paragraph(wording.machine(c)), paragraph(wording.versions(c))),

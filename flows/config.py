@@ -8,58 +8,16 @@ from typing import Annotated, Any, Literal, Self
 
 from cyclopts import CycloptsError, Group, Parameter
 from cyclopts.argument import Argument
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from flows.data_settings import DataSettings, Section
 from flows.gate_settings import PromotionSettings
 from tasks.models.spec import ModelSpec, PresetName, TrainingPlan, preset
 
 RunnerName = Literal["process", "thread", "dask", "ray"]
 SMOKE_REVIEWS, SMOKE_LENGTH = 256, 100
 BATCH, SAMPLE_BATCH = 128, 64
-RENAMED = {"words": "vocabulary_size", "steps": "max_length"}  # Former names, accepted until 1.0.
-
-
-class Section(BaseModel):
-    """A part of the settings. Unknown names are refused, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _allow_former_names(schema: dict[str, Any]) -> None:
-    """Prefect checks parameters by the JSON schema: former names pass, but the run form does not show them."""
-    fields = schema["properties"]
-    schema["patternProperties"] = {f"^{former}$": fields[name] for former, name in RENAMED.items()}
-
-
-class DataSettings(Section):
-    """Which reviews to use, and how to cut them."""
-
-    model_config = ConfigDict(json_schema_extra=_allow_former_names)
-
-    data: Path | None = Field(None, description="Path to an imdb.npz; no other source is tried.")
-    source: Literal["auto", "imdb", "sample"] = Field(
-        "auto",
-        description="auto: IMDB from the cache, Kaggle's folders or a download, or the bundled sample if there is no "
-        "network; imdb: fail rather than use the sample; sample: the bundled sample.",
-    )
-    vocabulary_size: Annotated[int, Parameter(name=("--vocabulary-size", "--words"))] = Field(
-        10_000,
-        ge=4,
-        le=1_000_000,
-        validation_alias=AliasChoices("vocabulary_size", "words"),
-        description="Size of the vocabulary, including three special tokens (words).",
-    )
-    max_length: Annotated[int, Parameter(name=("--max-length", "--steps"))] = Field(
-        500,
-        ge=2,
-        le=5_000,
-        validation_alias=AliasChoices("max_length", "steps"),
-        description="Length of every review: longer ones lose their start, shorter ones are padded in front (words).",
-    )
-    reviews: int | None = Field(
-        None, ge=10, description="Use only the first N training and the first N test reviews (default: all)."
-    )
 
 
 class ModelSettings(Section):
@@ -171,7 +129,7 @@ class Settings(Section):
     def title(self) -> str:
         """The run's name in the UI: its data, networks, epochs and seeds."""
         effective = self.effective()
-        data = self.data.data.name if self.data.data else effective.data.source
+        data = self.data.title or effective.data.source
         epochs, seeds = effective.training.epochs, self.seeds()
         parts = [
             "smoke" if self.run.smoke else data,
@@ -194,7 +152,7 @@ class Settings(Section):
         """The settings with the effects of `--smoke` applied."""
         if not self.run.smoke:
             return self
-        source = "sample" if self.data.source == "auto" and self.data.data is None else self.data.source
+        source = "sample" if self.data.source == "auto" and not self.data.data else self.data.source
         small = {"source": source, "reviews": SMOKE_REVIEWS, "max_length": SMOKE_LENGTH}
         data = self.data.model_copy(update=small)
         return self.model_copy(update={"data": data, "training": self.training.model_copy(update={"epochs": 1})})

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -23,11 +24,12 @@ from flows.operate.clock import Clock
 from flows.operate.dead_runs import claim, mark_dead_runs, mark_dead_tasks
 from flows.operate.environment import outlive_the_audience
 from flows.operate.notify import post_line
-from flows.runtime import branches_on, pool_is_broken
+from flows.runtime import branches_on, pool_is_broken, shards_on
 from tasks.compare import RunDescription
 from tasks.job import Job
 from tasks.results.data import Dataset
 from tasks.results.errors import PipelineError, may_pass, one_line
+from tasks.results.texts import TextData
 from tasks.storage.reuse import Result, Step
 from tasks.storage.share import Share
 
@@ -136,8 +138,10 @@ class Run:
 
     def step(self, step: Step[..., T], *inputs: Any) -> T:
         """Make a step's result here, or reuse it."""
-        kept = self._reused(step, inputs)
-        result: T = kept if kept is not None else self._task(step, inputs)(step, inputs, self.fresh, self.share)
+        result = self._reused(step, inputs)
+        if result is None:
+            with self._shards():
+                result = self._task(step, inputs)(step, inputs, self.fresh, self.share)
         self.clock.lap(step.name)
         return result
 
@@ -212,6 +216,11 @@ class Run:
         except BaseException:  # A signal: the branches' processes were ended, and can no longer say so.
             mark_dead_tasks(runtime.flow_run.id)
             raise
+
+    def _shards(self) -> AbstractContextManager[None]:
+        """Where own texts are counted and encoded."""
+        has_texts = isinstance(self.settings.data.given(), TextData)
+        return shards_on(self.settings.run.runner, self.settings.run.address) if has_texts else nullcontext()
 
     def _start(self, step: Step[..., Any], inputs: tuple[Any, ...], minutes: float | None) -> Row:
         title = step.title(*inputs)

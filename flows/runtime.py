@@ -27,6 +27,7 @@ from flows.config import RunnerName, masked
 from flows.operate.environment import outlive_the_audience
 from flows.operate.process import end_with_parent, quick_exit
 from flows.server import Server
+from tasks.data.texts.parallel import computed_by
 from tasks.models.machine import available_cores
 from tasks.results.errors import PipelineError, one_line
 
@@ -129,6 +130,30 @@ def branches_on(runner: RunnerName, address: str | None) -> Iterator[None]:
         except BaseException:  # A signal. Without this, leaving the runner would wait for the branches to finish.
             end_branch_processes()
             raise
+
+
+@contextmanager
+def shards_on(runner: RunnerName, address: str | None) -> Iterator[None]:
+    """Let a Dask cluster that is running count and encode texts within the block; else this machine's threads do.
+
+    The texts are sent to the workers, which need no common folder.
+
+    Raises:
+        PipelineError: no scheduler answers at the address.
+    """
+    if runner != "dask" or address is None:
+        yield
+        return
+    from distributed import Client
+
+    try:
+        client = Client(address, set_as_default=False)
+    except OSError as error:
+        raise PipelineError(
+            f"--address {address}: no Dask scheduler answers ({error}); start one, or check it"
+        ) from None
+    with client, client.get_executor(pure=False) as executor, computed_by(executor, len(client.nthreads()) or 1):
+        yield
 
 
 def pool_is_broken() -> bool:

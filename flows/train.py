@@ -56,7 +56,7 @@ def train_flow(settings: Settings = Settings()) -> Path:  # noqa: B008 -- frozen
     """Fetch and prepare the reviews, train the networks side by side, evaluate, explain, compare, report."""
     run = Run.begin(settings)
     data = run.settings.data
-    source = run.step(fetch, data.data, data.source, run.outputs / "cache")
+    source = run.step(fetch, data.given(), data.source, run.outputs / "cache")
     dataset = run.step(prepare, source, data.vocabulary_size, data.max_length, data.reviews, run.outputs / "data")
     run.tag(f"data:{dataset.title}", *(f"model:{spec.name}" for spec in run.settings.specs()))
     jobs = plan_jobs(run, dataset)
@@ -114,9 +114,13 @@ def write_report(run: Run, comparison: Comparison) -> Path:
     return run.folder
 
 
-def in_timeline(name: str, work: Callable[..., T], *arguments: Any) -> T:
+def in_timeline(name: str, work: Callable[..., Any], *arguments: Any) -> Any:
     """Do work as a task, which the UI shows in the timeline. Prefect would walk through arguments: it gets none."""
-    shown = task(lambda: work(*arguments), name=name, task_run_name=name, persist_result=False, cache_policy=NO_CACHE)
+
+    @task(name=name, task_run_name=name, persist_result=False, cache_policy=NO_CACHE)
+    def shown() -> Any:
+        return work(*arguments)
+
     return shown()
 
 

@@ -1,14 +1,19 @@
-"""Step 1: find `imdb.npz`, or download it, or fall back to the bundled sample."""
+"""Step 1: survey own texts; or find `imdb.npz`, or download it, or fall back to the bundled sample."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
 from tasks.data import sample
 from tasks.data.description import is_imdb
 from tasks.data.imdb_npz import read_imdb_npz
+from tasks.data.texts.inputs import Input, inputs_of, signature
+from tasks.data.texts.progress import progress
+from tasks.data.texts.survey import survey
 from tasks.results.data import Source, SourceKind
 from tasks.results.errors import DataError, NetworkError
+from tasks.results.texts import Survey, TextData
 from tasks.storage.code_version import code_version
 from tasks.storage.download import download
 from tasks.storage.files import fingerprint, remove, sha256_of_file
@@ -24,8 +29,13 @@ KAGGLE = ("../input/imdb.npz", "/kaggle/input/*/imdb.npz")
 Wanted = Literal["auto", "imdb", "sample"]
 
 
-def source_record(data: Path | None, wanted: Wanted, cache: Path) -> Record[Source] | None:
-    """Where the source is kept; None if it must be downloaded first."""
+def source_record(data: Path | TextData | None, wanted: Wanted, cache: Path) -> Record[Source] | None:
+    """Where the source is kept; None if it must be downloaded first, or cannot be found."""
+    if isinstance(data, TextData):
+        try:
+            return _text_record(data, inputs_of(data), cache)
+        except DataError:
+            return None
     if data is None and wanted == "sample":
         return _sample_record(cache)
     path = data or next(_local_copies(cache), None)
@@ -37,7 +47,7 @@ def source_record(data: Path | None, wanted: Wanted, cache: Path) -> Record[Sour
 
 @step(title="fetch {wanted}", record=source_record)
 def fetch(
-    data: Path | None,
+    data: Path | TextData | None,
     wanted: Wanted,
     cache: Path,
     *,
@@ -47,16 +57,18 @@ def fetch(
     """The reviews to use: `data`, else the cache, else Kaggle's folders, else a download, else the sample.
 
     Args:
-        data: the user's own file; nothing else is tried then.
+        data: the user's own `imdb.npz`, or own texts, which are surveyed; nothing else is tried then.
         wanted: "imdb" never falls back to the sample, "sample" uses nothing else, "auto" falls back without network.
         cache: folder for downloads and for the sample.
         base: address of the folder that holds the two official files.
         logger: gets a line that says which reviews these are.
 
     Raises:
-        DataError: `data` is missing, or a download has the wrong SHA-256.
+        DataError: `data` is missing or not as expected, or a download has the wrong SHA-256.
         NetworkError: "imdb" is wanted and the download failed.
     """
+    if isinstance(data, TextData):
+        return _texts(data, cache, base, logger)
     source = _find(data, wanted, cache, base, logger)
     if source.kind == "sample":
         reason = "as requested" if wanted == "sample" else "no network; give --data PATH for the real reviews"
@@ -79,6 +91,50 @@ def _find(data: Path | None, wanted: Wanted, cache: Path, base: str, logger: Log
         if wanted == "imdb":
             raise
         return _sample(cache)
+
+
+def _texts(data: TextData, cache: Path, base: str, logger: Logger) -> Source:
+    """Own texts, surveyed."""
+    inputs = inputs_of(data)
+    index = _index_for_texts(data, cache, base)
+    folder = cache / "surveys" / _text_record(data, inputs, cache).key
+    with progress("reading texts", inputs) as advance:
+        found = survey(inputs, data, folder, advance)
+    _log_survey(data, found.survey, logger)
+    origin = ", ".join(str(path) for path in (*data.data, *data.test_data))
+    index_sha256 = sha256_of_file(index) if index else None
+    return Source("texts", inputs[0].path, found.digest, origin, index, index_sha256, data, found.survey)
+
+
+def _log_survey(data: TextData, found: Survey, logger: Logger) -> None:
+    logger.info("Data: %s, %d training and %d test reviews", data.title, found.train, found.test)
+    if found.repeated:
+        logger.warning("%d reviews have the text of another one in their part; all are used", found.repeated)
+    if found.shared:
+        logger.warning(
+            "%d of %d test reviews are training reviews too, so that the test results flatter; --test-share would keep "
+            "equal texts together",
+            found.shared,
+            found.test,
+        )
+
+
+def _text_record(data: TextData, inputs: list[Input], cache: Path) -> Record[Source]:
+    """Where the survey of own texts is kept: until a file changes, is added or removed."""
+    key = fingerprint(signature(inputs), asdict(data), code_version("tasks.data.texts.survey"))
+    return Record(cache / "sources" / f"{key}.json", key, Source)
+
+
+def _index_for_texts(data: TextData, cache: Path, base: str) -> Path | None:
+    """Keras's word index, if own texts are to be read with it.
+
+    Raises:
+        NetworkError: it is not on this machine, and the download failed.
+    """
+    if data.vocabulary == "training":
+        return None
+    beside = _index_beside(data.data[0])
+    return beside or download(f"{base}{INDEX}", cache / INDEX, INDEX_SHA256).resolve()
 
 
 def _source(kind: SourceKind, path: Path, origin: str, index: Path | None) -> Source:

@@ -1,9 +1,10 @@
-"""Step 2: from `imdb.npz` to padded reviews in Parquet, described and checked."""
+"""Step 2: from `imdb.npz` or own texts to padded reviews in Parquet, described and checked."""
 
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +15,24 @@ from tasks.data.imdb_npz import read_imdb_npz
 from tasks.data.padding import keras_shuffles
 from tasks.data.parquet import schema, write_split
 from tasks.data.reviews import Reviews
-from tasks.data.vocabulary import write_vocabulary
+from tasks.data.texts.dataset import Cut, SurveyedTexts, write_dataset
+from tasks.data.texts.inputs import inputs_of
+from tasks.data.texts.progress import progress
+from tasks.data.texts.word_counts import read_index
+from tasks.data.tokenizer import Tokenizer
+from tasks.data.vocabulary import TOKENIZER_VERSION, read_word_index, write_vocabulary
 from tasks.results.data import Dataset, Source, Split
+from tasks.results.texts import Survey, TextData
 from tasks.storage.code_version import code_version
-from tasks.storage.files import fingerprint, remove, sha256_of_file
+from tasks.storage.files import fingerprint, remove, sha256_of_file, write_json
 from tasks.storage.reuse import LOGGER, Logger, Record, step
 
 
 def dataset_fingerprint(source: Source, vocabulary_size: int, max_length: int, reviews: int | None) -> str:
     """Fingerprint of everything that decides the tokens."""
-    return fingerprint(source.sha256, vocabulary_size, max_length, reviews, code_version("tasks.prepare"))
+    # The ranks of an imdb.npz are in the file; a word index only gives them their words.
+    ranks = source.word_index_sha256 if source.texts else None
+    return fingerprint(source.sha256, ranks, vocabulary_size, max_length, reviews, code_version("tasks.prepare"))
 
 
 def dataset_record(
@@ -48,10 +57,10 @@ def prepare(
     """`train.parquet`, `test.parquet` and `vocabulary.json` in `root/<fingerprint>`, which appears whole or not at all.
 
     Args:
-        source: the `imdb.npz` to read.
+        source: the `imdb.npz` or the own texts to read.
         vocabulary_size: number of different tokens, the three special ones included.
         max_length: tokens of every prepared review.
-        reviews: use only that many of each split (the first in Keras's order), or all.
+        reviews: use only that many of each split (the first in Keras's order, or of their hashes), or all.
         root: folder that holds one folder for each fingerprint.
         logger: gets a line on the result.
 
@@ -71,7 +80,7 @@ def prepare(
 
 
 def _prepare_in(folder: Path, source: Source, vocabulary_size: int, max_length: int, limit: int | None) -> Dataset:
-    train, test = read_imdb_npz(source.path)
+    cut = Cut(vocabulary_size, max_length, limit)
     metadata = {
         "vocabulary_size": str(vocabulary_size),
         "max_length": str(max_length),
@@ -79,35 +88,84 @@ def _prepare_in(folder: Path, source: Source, vocabulary_size: int, max_length: 
         "source_sha256": source.sha256,
         "fingerprint": folder.name,
     }
-
-    def prepare_split(name: str, reviews: Reviews, order: NDArray[np.int64]) -> Split:
-        path = folder / f"{name}.parquet"
-        write_split(path, reviews, order[:limit], vocabulary_size, max_length, metadata)
-        return describe(path, reviews, order[:limit], vocabulary_size)
-
-    orders = keras_shuffles(len(train), len(test))
-    with ThreadPoolExecutor(len(SPLITS)) as pool:
-        train_split, test_split = pool.map(prepare_split, SPLITS, (train, test), orders)
+    word_index = _write_word_index(folder / "word_index.json", source)
+    if source.texts and source.survey and word_index:
+        prepared = _prepare_texts(folder, source.texts, source.survey, Tokenizer.read(word_index), cut, metadata)
+    else:
+        prepared = _prepare_npz(folder, source.path, cut, metadata)
     check(folder, vocabulary_size, max_length)
     vocabulary = folder / "vocabulary.json"
-    write_vocabulary(vocabulary, source.word_index, vocabulary_size)
+    write_vocabulary(vocabulary, word_index, vocabulary_size)
     return Dataset(
         folder=folder,
         fingerprint=folder.name,
         source=source,
         vocabulary_size=vocabulary_size,
         max_length=max_length,
-        train=train_split,
-        test=test_split,
+        train=prepared.train,
+        test=prepared.test,
         vocabulary=vocabulary,
         vocabulary_sha256=sha256_of_file(vocabulary),
-        imdb=is_imdb(train, test),
-        example=example(test_split.path, vocabulary),
+        tokenizer_version=TOKENIZER_VERSION,
+        word_index=word_index,
+        word_index_sha256=sha256_of_file(word_index) if word_index else None,
+        imdb=prepared.imdb,
+        example=example(prepared.test.path, vocabulary),
         columns={field.name: str(field.type) for field in schema(vocabulary_size, max_length, {})},
     )
 
 
+class _Prepared(NamedTuple):
+    """The written splits, and whether they hold the IMDB data set."""
+
+    train: Split
+    test: Split
+    imdb: bool
+
+
+def _prepare_npz(folder: Path, path: Path, cut: Cut, metadata: dict[str, str]) -> _Prepared:
+    train, test = read_imdb_npz(path)
+
+    def prepare_split(name: str, reviews: Reviews, order: NDArray[np.int64]) -> Split:
+        path, chosen = folder / f"{name}.parquet", order[: cut.reviews]
+        write_split(path, reviews, chosen, cut.vocabulary_size, cut.max_length, metadata)
+        return describe(path, reviews, chosen, cut.vocabulary_size)
+
+    orders = keras_shuffles(len(train), len(test))
+    with ThreadPoolExecutor(len(SPLITS)) as pool:
+        train_split, test_split = pool.map(prepare_split, SPLITS, (train, test), orders)
+    return _Prepared(train_split, test_split, is_imdb(train, test))
+
+
+def _prepare_texts(
+    folder: Path, data: TextData, survey: Survey, tokenizer: Tokenizer, cut: Cut, metadata: dict[str, str]
+) -> _Prepared:
+    inputs = inputs_of(data)
+    with progress("encoding texts", inputs) as advance:
+        texts = SurveyedTexts(inputs, data, survey)
+        splits = write_dataset(folder, texts, tokenizer, cut, metadata, advance)
+    return _Prepared(splits["train"], splits["test"], imdb=False)
+
+
+def _write_word_index(path: Path, source: Source) -> Path | None:
+    """Keep all words with their ranks beside the tokens; None if the data came without words."""
+    if source.word_index:
+        index = read_word_index(source.word_index)
+    elif source.survey:
+        index = read_index(source.survey.words)
+    else:
+        return None
+    write_json(path, index)
+    return path
+
+
 def _moved(dataset: Dataset, folder: Path) -> Dataset:
     """The dataset after its folder was moved to `folder`."""
-    splits = [replace(split, path=folder / split.path.name) for split in (dataset.train, dataset.test)]
-    return replace(dataset, folder=folder, train=splits[0], test=splits[1], vocabulary=folder / dataset.vocabulary.name)
+    return replace(
+        dataset,
+        folder=folder,
+        train=replace(dataset.train, path=folder / dataset.train.path.name),
+        test=replace(dataset.test, path=folder / dataset.test.path.name),
+        vocabulary=folder / dataset.vocabulary.name,
+        word_index=folder / dataset.word_index.name if dataset.word_index else None,
+    )

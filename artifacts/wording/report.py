@@ -155,6 +155,17 @@ def source(c: Comparison) -> Spans:
     return f"Source: {c.dataset.source.origin}, SHA-256 ", Code(c.dataset.source.sha256)
 
 
+def tokenizer(c: Comparison) -> str:
+    """Which tokenizer and vocabulary the reviews were read with."""
+    data = c.dataset
+    start = f"Tokenizer version {data.tokenizer_version}, vocabulary of {data.vocabulary_size:,} tokens: "
+    if data.word_index_sha256 is None:
+        return f"{start}ranks without words."
+    if data.source.texts and data.source.texts.vocabulary == "training":
+        return f"{start}the words of the training texts, by frequency (SHA-256 {data.word_index_sha256[:8]})."
+    return f"{start}Keras's word index, or the one beside the data (SHA-256 {data.word_index_sha256[:8]})."
+
+
 def example(c: Comparison) -> str:
     """What a network sees of a review."""
     return f"The end of the first test review as the models see it: {c.dataset.example}"

@@ -19,9 +19,11 @@ from flows.config import Settings, masked
 from flows.operate.dead_runs import mark_dead_runs, mark_left_tasks
 from flows.runtime import api_server, server_address, server_version
 from tasks.data.imdb_npz import read_imdb_npz
+from tasks.data.texts.inputs import inputs_of, read_batches
 from tasks.fetch import NPZ_SHA256, OFFICIAL
 from tasks.models.machine import available_cores
 from tasks.results.errors import PipelineError, one_line
+from tasks.results.texts import TextData
 from tasks.storage.files import read_json, sha256_of_file
 
 PROJECT = "rnn-pipeline"
@@ -120,8 +122,9 @@ def disk(settings: Settings) -> Iterator[Finding]:
 
 def data(settings: Settings) -> Iterator[Finding]:
     """Which reviews a run would use."""
-    if settings.data.data is not None:
-        yield _given_file(settings.data.data)
+    given = settings.data.given()
+    if given is not None:
+        yield _given_texts(given) if isinstance(given, TextData) else _given_file(given)
         return
     cached = settings.run.outputs.resolve() / "cache" / "imdb.npz"
     if cached.is_file():
@@ -143,6 +146,17 @@ def _given_file(path: Path) -> Finding:
     except (PipelineError, OSError) as error:
         return Finding("data", str(path), str(error))
     return Finding("data", f"{path}: {len(train.labels):,} training and {len(test.labels):,} test reviews")
+
+
+def _given_texts(data: TextData) -> Finding:
+    try:
+        inputs = inputs_of(data)
+        next(read_batches(inputs, data))
+    except (PipelineError, OSError) as error:
+        return Finding("data", data.title, str(error))
+    return Finding(
+        "data", f"own texts, {len(inputs)} files or folders, {sum(found.bytes() for found in inputs):,} bytes"
+    )
 
 
 def stored(settings: Settings) -> Iterator[Finding]:

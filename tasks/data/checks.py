@@ -1,5 +1,6 @@
 """Checks that prepared reviews are as expected, made on the files that were written."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tasks.data.parquet import read_column, read_tokens, schema
+from tasks.data.parquet import ROW_GROUP, read_column, schema
 from tasks.results.errors import DataError
 
 SPLITS = ("train", "test")
@@ -31,23 +32,33 @@ def _faults(path: Path, vocabulary_size: int, max_length: int) -> list[str]:
     actual, expected = pq.read_schema(path), schema(vocabulary_size, max_length, {})
     if not actual.equals(expected):
         return [f"{path.name}: schema {actual.names} {actual.types}, expected {expected.names} {expected.types}"]
-    labels, lengths, tokens = read_column(path, "label"), read_column(path, "length"), read_tokens(path)
-    if len(labels) == 0:
+    labels = np.unique(read_column(path, "label")).tolist()
+    if not labels:
         return [f"{path.name}: no reviews"]
-    return [f"{path.name}: {fault}" for fault in _range_faults(labels, lengths, tokens, vocabulary_size)]
+    faults = [] if labels == [0, 1] else [f"labels {labels[:5]}, expected 0 and 1"]
+    return [f"{path.name}: {text}" for text in [*faults, *_range_faults(path, vocabulary_size, max_length)]]
 
 
-def _range_faults(
-    labels: NDArray[np.integer], lengths: NDArray[np.integer], tokens: NDArray[np.integer], vocabulary_size: int
-) -> list[str]:
-    distinct_labels = np.unique(labels).tolist()
-    largest = tokens.max()
-    unpadded = np.count_nonzero(tokens, axis=1)
-    is_fault = {
-        f"labels {distinct_labels[:5]}, expected 0 and 1": distinct_labels != [0, 1],
-        f"token {largest}, expected less than the vocabulary of {vocabulary_size}": largest >= vocabulary_size,
-        f"length {lengths.min()}, expected 1 or more": lengths.min() < 1,
-        "a review of padding alone, expected at least the start token": (tokens[:, -1] == 0).any(),
-        "padding that differs from the length": (unpadded != np.minimum(lengths, tokens.shape[1])).any(),
-    }
-    return [fault for fault, is_there in is_fault.items() if is_there]
+def _range_faults(path: Path, vocabulary_size: int, max_length: int) -> list[str]:
+    """The values out of their ranges; of each kind the first, a row group at a time."""
+    first: dict[str, str] = {}
+    for batch in pq.ParquetFile(path).iter_batches(ROW_GROUP, columns=["length", "tokens"]):
+        lengths = batch.column("length").to_numpy()
+        tokens = batch.column("tokens").flatten().to_numpy().reshape(-1, max_length)
+        for kind, text in _faults_of(lengths, tokens, vocabulary_size):
+            first.setdefault(kind, text)
+    return list(first.values())
+
+
+def _faults_of(
+    lengths: NDArray[np.int32], tokens: NDArray[np.unsignedinteger], vocabulary_size: int
+) -> Iterator[tuple[str, str]]:
+    """What is wrong with some reviews: its kind, and what was found."""
+    if tokens.max() >= vocabulary_size:
+        yield "token", f"token {tokens.max()}, expected less than the vocabulary of {vocabulary_size}"
+    if lengths.min() < 1:
+        yield "length", f"length {lengths.min()}, expected 1 or more"
+    if not tokens[:, -1].all():
+        yield "empty", "a review of padding alone, expected at least the start token"
+    if (np.count_nonzero(tokens, axis=1) != np.minimum(lengths, tokens.shape[1])).any():
+        yield "padding", "padding that differs from the length"

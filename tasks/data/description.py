@@ -30,15 +30,23 @@ def content_digest(train: Reviews, test: Reviews) -> str:
 
 def describe(path: Path, reviews: Reviews, order: NDArray[np.int64], vocabulary_size: int) -> Split:
     """A written split: its digest, its reviews, labels and lengths."""
-    chosen = lengths(reviews)[order]
+    unknown = unknown_rate(reviews, order, vocabulary_size)
+    return split_record(path, reviews.labels[order], lengths(reviews)[order], unknown)
+
+
+def split_record(
+    path: Path, labels: NDArray[np.uint8], chosen_lengths: NDArray[np.int32], unknown: float, skipped_words: int = 0
+) -> Split:
+    """The record of a written split, from its labels and lengths, and its share of unknown words."""
     return Split(
         path=path,
         sha256=sha256_of_file(path),
-        reviews=len(order),
-        positive=int(reviews.labels[order].sum()),
-        length_quantiles={f"{q:.0%}": float(np.quantile(chosen, q)) for q in QUANTILES}
-        | {"mean": round(float(chosen.mean()), 2)},
-        unknown_rate=round(unknown_rate(reviews, order, vocabulary_size), 6),
+        reviews=len(labels),
+        positive=int(labels.sum()),
+        length_quantiles={f"{q:.0%}": float(np.quantile(chosen_lengths, q)) for q in QUANTILES}
+        | {"mean": round(float(chosen_lengths.mean()), 2)},
+        unknown_rate=round(unknown, 6),
+        skipped_words=skipped_words,
     )
 
 

@@ -2,7 +2,7 @@
 
 The file is a zip of four `.npy` members. `x_train` and `x_test` are pickled object arrays of Python lists, so
 `numpy.load(allow_pickle=True)` would run whatever code somebody put there. `tasks.data.pickled_lists` reads them
-without unpickling.
+without unpickling, and `tasks.data.pickle_machine` reads the tuples, arrays and shared lists that other tools save.
 """
 
 import zipfile
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from tasks.data.pickled_lists import read_pickled_lists
+from tasks.data.pickle_machine import read_pickled_reviews
+from tasks.data.pickled_lists import NotPlainListsError, read_pickled_lists
 from tasks.data.reviews import Reviews
 from tasks.results.errors import DataError
 from tasks.storage.files import atomic_path
@@ -30,8 +31,9 @@ def read_imdb_npz(path: Path) -> tuple[Reviews, Reviews]:
     """The training and the test reviews of an `imdb.npz`, in the order of the file.
 
     Raises:
-        DataError: the file is missing, is not such an archive, is cut short, or holds anything but lists of
-            non-negative integers with one label of 0 or 1 for each. The text names the member and what was found.
+        DataError: the file is missing, is no such archive, is cut short, or holds anything but lists, tuples or
+            arrays of non-negative integers with one label of 0 or 1 for each. The text names the member and what was
+            found.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -73,8 +75,7 @@ def _check_members(path: Path, archive: zipfile.ZipFile) -> None:
 def _read_split(path: Path, archive: zipfile.ZipFile, split: str) -> Reviews:
     with archive.open(f"y_{split}.npy") as member:
         labels = _read_labels(f"{path}: y_{split}", member)
-    with archive.open(f"x_{split}.npy") as member:
-        tokens, offsets = _read_lists(f"{path}: x_{split}", member)
+    tokens, offsets = _read_reviews(f"{path}: x_{split}", archive, f"x_{split}.npy")
     if len(labels) != len(offsets) - 1:
         raise DataError(
             f"{path}: y_{split} holds {len(labels)} labels for {len(offsets) - 1} reviews; expected one for each"
@@ -110,10 +111,39 @@ def _read_labels(where: str, member: IO[bytes]) -> NDArray[np.uint8]:
     return labels.astype(np.uint8)
 
 
-def _read_lists(where: str, member: IO[bytes]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+def _read_reviews(where: str, archive: zipfile.ZipFile, name: str) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """The tokens and offsets of one split: fast if each review is a list of its own, else whatever it is."""
+    with archive.open(name) as member:
+        count = _read_object_header(where, member)
+        try:
+            flat, offsets = _read_lists(where, member)
+        except NotPlainListsError:
+            reviews = read_pickled_reviews(where, _rest(archive, name))
+            offsets = np.cumsum([0, *map(len, reviews)], dtype=np.int64)
+            flat = np.concatenate([np.zeros(0, np.int32), *reviews])
+    if len(offsets) - 1 != count:
+        raise DataError(f"{where}: found {len(offsets) - 1} lists; the header promises {count}")
+    if len(flat) and flat.min() < 0:
+        raise DataError(f"{where}: word index {flat.min()} found; expected 0 or more")
+    return flat, offsets
+
+
+def _read_object_header(where: str, member: IO[bytes]) -> int:
+    """How many reviews the header promises."""
     (count,), dtype = _read_header(where, member)
     if not dtype.hasobject or dtype.names:
         raise DataError(f"{where}: the array is of type {dtype}; expected object (a list of integers for each review)")
+    return count
+
+
+def _rest(archive: zipfile.ZipFile, name: str) -> bytes:
+    """What follows the header of a member."""
+    with archive.open(name) as member:
+        _read_header(name, member)
+        return member.read()
+
+
+def _read_lists(where: str, member: IO[bytes]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     ranks: list[NDArray[np.int32]] = []
     starts: list[NDArray[np.int64]] = []
     total = 0
@@ -122,9 +152,4 @@ def _read_lists(where: str, member: IO[bytes]) -> tuple[NDArray[np.int32], NDArr
         starts.append(lists.starts + total)
         total += len(lists.values)
     offsets = np.concatenate([*starts, np.array([total], np.int64)])
-    if len(offsets) - 1 != count:
-        raise DataError(f"{where}: found {len(offsets) - 1} lists; the header promises {count}")
-    flat = np.concatenate(ranks) if ranks else np.zeros(0, np.int32)
-    if len(flat) and flat.min() < 0:
-        raise DataError(f"{where}: word index {flat.min()} found; expected 0 or more")
-    return flat, offsets
+    return np.concatenate(ranks) if ranks else np.zeros(0, np.int32), offsets

@@ -1,7 +1,9 @@
 """Prepared reviews in Parquet: the schema, a writer that never holds the padded whole, and the readers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -18,8 +20,9 @@ ROW_GROUP = 5_000
 def schema(vocabulary_size: int, max_length: int, metadata: Mapping[str, str]) -> pa.Schema:
     """Columns of a prepared split.
 
-    review_id int32 (place in the source file), label uint8 (1 = positive), length int32 (tokens before truncation,
-    start token included), tokens fixed-size list of the smallest unsigned type.
+    review_id int32 (place in the source file; of own texts, place in the order of their hashes), label uint8
+    (1 = positive), length int32 (tokens before truncation, start token included), tokens fixed-size list of the
+    smallest unsigned type.
     """
     return pa.schema(
         [
@@ -41,22 +44,44 @@ def write_split(
     metadata: Mapping[str, str],
 ) -> None:
     """Pad the reviews in the given order and write them, a row group at a time, atomically."""
-    layout = schema(vocabulary_size, max_length, metadata)
     all_lengths = lengths(reviews)
+    with split_writer(path, vocabulary_size, max_length, metadata) as write:
+        for start in range(0, len(order), ROW_GROUP):
+            rows = order[start : start + ROW_GROUP]
+            tokens = padded(reviews, rows, vocabulary_size, max_length)
+            write(RowGroup(rows, reviews.labels[rows], all_lengths[rows], tokens))
+
+
+class RowGroup(NamedTuple):
+    """Some prepared reviews: the columns of `schema`; tokens of shape (reviews, max_length)."""
+
+    review_ids: NDArray[np.integer]
+    labels: NDArray[np.uint8]
+    lengths: NDArray[np.int32]
+    tokens: NDArray[np.unsignedinteger]
+
+
+@contextmanager
+def split_writer(
+    path: Path, vocabulary_size: int, max_length: int, metadata: Mapping[str, str]
+) -> Iterator[Callable[[RowGroup], None]]:
+    """A function that appends a row group; the file appears, whole, at the end of the block."""
+    layout = schema(vocabulary_size, max_length, metadata)
+
+    def write(group: RowGroup) -> None:
+        columns = [
+            pa.array(group.review_ids.astype(np.int32)),
+            pa.array(group.labels),
+            pa.array(group.lengths),
+            pa.FixedSizeListArray.from_arrays(pa.array(group.tokens.reshape(-1)), type=layout.field("tokens").type),
+        ]
+        writer.write_table(pa.Table.from_arrays(columns, schema=layout))
+
     with (
         atomic_path(path) as temporary,
         pq.ParquetWriter(temporary, layout, compression="zstd", use_dictionary=["label"]) as writer,
     ):
-        for start in range(0, len(order), ROW_GROUP):
-            rows = order[start : start + ROW_GROUP]
-            values = pa.array(padded(reviews, rows, vocabulary_size, max_length).reshape(-1))
-            columns = [
-                pa.array(rows.astype(np.int32)),
-                pa.array(reviews.labels[rows]),
-                pa.array(all_lengths[rows]),
-                pa.FixedSizeListArray.from_arrays(values, type=layout.field("tokens").type),
-            ]
-            writer.write_table(pa.Table.from_arrays(columns, schema=layout))
+        yield write
 
 
 def read_tokens(path: Path) -> NDArray[np.unsignedinteger]:

@@ -75,6 +75,10 @@ NEXT_STATE = _transitions()
 OPCODE_BYTES = np.array([_SKIPPED.get(opcode, 1) for opcode in range(256)], np.uint8)
 
 
+class NotPlainListsError(DataError):
+    """The pickle is no array of plain lists; `tasks.data.pickle_machine` may know what it holds."""
+
+
 class Lists(NamedTuple):
     """Lists of integers laid end to end: list i is `values[starts[i]:starts[i + 1]]`."""
 
@@ -99,7 +103,8 @@ def read_pickled_lists(where: str, member: IO[bytes]) -> Iterator[Lists]:
         member: the pickle.
 
     Raises:
-        DataError: the pickle holds anything but lists of integers of at most 31 bits, or is cut short.
+        NotPlainListsError: the pickle holds anything but lists of integers of at most 31 bits, each list once.
+        DataError: the pickle is cut short.
     """
     rest = member.read(_PROLOGUE_BYTES)
     rest = rest[_end_of_prologue(where, rest) :]
@@ -123,9 +128,9 @@ def _check_walk(where: str, walk: _Walk, buffer: NDArray[np.uint8], is_cut: bool
     if is_cut:
         raise DataError(f"{where}: the pickle ends too early; the file is cut short, fetch it again")
     if walk.state == TOO_LARGE:
-        raise DataError(f"{where}: a word index does not fit into 31 bits; expected the ranks of words")
+        raise NotPlainListsError(f"{where}: a word index does not fit into 31 bits; expected the ranks of words")
     if walk.state == REFUSED:
-        raise DataError(
+        raise NotPlainListsError(
             f"{where}: the pickle holds opcode {chr(buffer[walk.bytes_used])!r} where only lists of integers are "
             "admitted. Nothing from the file was run. If you wrote this file, store each review as a list of ints"
         )
@@ -139,13 +144,13 @@ def _end_of_prologue(where: str, start: bytes) -> int:
                 return position + 1
             unknown = set(argument.split()) - _ARRAY_WORDS if isinstance(argument, str) else set()
             if unknown:
-                raise DataError(
+                raise NotPlainListsError(
                     f"{where}: the pickle names {argument!r}; refused, only arrays of lists of integers are read. "
                     "Nothing from the file was run"
                 )
     except ValueError as error:
         raise DataError(f"{where}: the pickle cannot be read ({str(error).splitlines()[0]})") from error
-    raise DataError(f"{where}: found no list of reviews in the pickle; expected an array of lists of integers")
+    raise NotPlainListsError(f"{where}: found no list of reviews in the pickle; expected an array of lists of integers")
 
 
 def _check_epilogue(where: str, end: bytes) -> None:

@@ -4,12 +4,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-SourceKind = Literal["imdb", "file", "sample"]
+from tasks.results.texts import Survey, TextData
+
+SourceKind = Literal["imdb", "file", "sample", "texts"]
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the reviews come from, and the word index that turns their ranks into words, where there is one."""
+    """Where the reviews come from, and the word index that turns their ranks into words, where there is one.
+
+    Attributes:
+        kind: "texts" are own texts; the others are an `imdb.npz`.
+        path: the file; of own texts the first one.
+        sha256: of the file; of own texts the digest of all texts and labels, whatever files they stand in.
+        origin: address or path for people.
+        word_index: JSON file in Keras's format; of own texts only where its ranks are to be used.
+        word_index_sha256: of that file.
+        texts: how to read own texts.
+        survey: what the first pass over own texts found.
+    """
 
     kind: SourceKind
     path: Path
@@ -17,21 +30,30 @@ class Source:
     origin: str
     word_index: Path | None = None
     word_index_sha256: str | None = None
+    texts: TextData | None = None
+    survey: Survey | None = None
 
     def files(self) -> dict[Path, str]:
-        """Each file with its SHA-256."""
+        """Each file with its SHA-256. Own texts are not hashed file by file: their survey stands for them."""
         index = {self.word_index: self.word_index_sha256} if self.word_index and self.word_index_sha256 else {}
-        return {self.path: self.sha256} | index
+        return (self.survey.files() if self.survey else {self.path: self.sha256}) | index
 
     @property
     def title(self) -> str:
         """A few words for titles, figures and tags."""
+        if self.texts:
+            return f"own texts {self.texts.title}"
         return {"imdb": "IMDB reviews", "file": f"own file {self.path.name}", "sample": "bundled sample"}[self.kind]
 
 
 @dataclass(frozen=True)
 class Split:
-    """One prepared split and its description."""
+    """One prepared split and its description.
+
+    Attributes:
+        unknown_rate: share of the words, start tokens left out, whose ranks are beyond the vocabulary.
+        skipped_words: number of words that the word index does not know; they leave no token.
+    """
 
     path: Path
     sha256: str
@@ -39,6 +61,7 @@ class Split:
     positive: int
     length_quantiles: dict[str, float]
     unknown_rate: float
+    skipped_words: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,6 +77,10 @@ class Dataset:
         train, test: the two splits.
         vocabulary: JSON file of the words that the tokens stand for, each with its rank, as in Keras's word index.
         vocabulary_sha256: of that file.
+        tokenizer_version: how texts become tokens; see `tasks.data.vocabulary`.
+        word_index: JSON file of all words with a rank, those beyond the vocabulary included, which become 2; every
+            other word is skipped. None where the data came without words.
+        word_index_sha256: of that file.
         imdb: whether these are all reviews of the IMDB data set.
         example: the last words of the first test review, as a network sees them.
         columns: of both splits' Parquet files, each with its type.
@@ -68,6 +95,9 @@ class Dataset:
     test: Split
     vocabulary: Path
     vocabulary_sha256: str
+    tokenizer_version: int
+    word_index: Path | None
+    word_index_sha256: str | None
     imdb: bool
     example: str
     columns: dict[str, str]
@@ -75,7 +105,8 @@ class Dataset:
     def files(self) -> dict[Path, str]:
         """Each file with its SHA-256."""
         splits = {split.path: split.sha256 for split in (self.train, self.test)}
-        return splits | {self.vocabulary: self.vocabulary_sha256}
+        index = {self.word_index: self.word_index_sha256} if self.word_index and self.word_index_sha256 else {}
+        return splits | {self.vocabulary: self.vocabulary_sha256} | index
 
     @property
     def title(self) -> str:

@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tasks.fetch import fetch
+from tasks.prepare import prepare
+from tasks.results.texts import TextData
 from tests.end_to_end.harness import PREFECT, SMALL, Process, metrics
+from tests.tasks.data.texts.forms import reviews, write
 
 BIN = PREFECT.parent
 
@@ -57,3 +61,22 @@ def test_all_branches_finish_though_a_worker_is_killed(cluster: Cluster, tmp_pat
     ]
     assert all(len(branch["history"]) == 6 for branch in branches)
     assert "Traceback" not in run.output
+
+
+def test_the_workers_count_and_encode_own_texts(cluster: Cluster, tmp_path: Path) -> None:
+    from distributed import Client
+
+    path = write(tmp_path, ".csv", reviews(300))
+    small = ("--models", "simple_rnn", "--epochs", "1", "--max-length", "12", "--vocabulary-size", "30")
+    run = Process.main(
+        tmp_path / "prefect", *small, "--data", path, "--runner", "dask", "--address", cluster.address, "--outputs",
+        tmp_path / "outputs",
+    )  # fmt: skip
+    assert run.wait() == 0, run.output
+    assert "Traceback" not in run.output
+    with Client(cluster.address) as client:
+        names = client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.task_prefixes))
+    assert {"count", "encode"} <= set(names)
+    expected = prepare(fetch(TextData((path,)), "auto", tmp_path / "cache"), 30, 12, None, tmp_path / "data")
+    found = tmp_path / "outputs" / "data" / expected.fingerprint / "train.parquet"
+    assert found.read_bytes() == expected.train.path.read_bytes()

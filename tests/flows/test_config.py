@@ -9,6 +9,12 @@ from pydantic import ValidationError
 
 from flows.config import DataSettings, Settings, setting_error
 from flows.main import app
+from tasks.results.texts import TextData
+
+DATA_FIELDS = {
+    "data", "test_data", "test_share", "text_column", "label_column", "positive", "vocabulary", "source",
+    "vocabulary_size", "max_length", "reviews",
+}  # fmt: skip
 
 
 def parse(line: str) -> Settings:
@@ -67,7 +73,7 @@ def test_former_names_are_accepted_in_records_and_parameters() -> None:
     former = Settings.model_validate({"data": {"words": 99, "steps": 30}})
     assert former == Settings(data=DataSettings(vocabulary_size=99, max_length=30))
     assert former.command() == "uv run flows/main.py --vocabulary-size 99 --max-length 30"
-    assert set(former.model_dump()["data"]) == {"data", "source", "vocabulary_size", "max_length", "reviews"}
+    assert set(former.model_dump()["data"]) == DATA_FIELDS
 
 
 @pytest.mark.parametrize(("former", "name"), [("words", "vocabulary_size"), ("steps", "max_length")])
@@ -89,7 +95,7 @@ def test_help_shows_the_new_names_first(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_the_run_form_shows_only_the_new_names_with_description_and_bounds() -> None:
     fields = DataSettings.model_json_schema()["properties"]
-    assert set(fields) == {"data", "source", "vocabulary_size", "max_length", "reviews"}
+    assert set(fields) == DATA_FIELDS
     for name, bounds in {"vocabulary_size": (4, 1_000_000), "max_length": (2, 5_000)}.items():
         assert (fields[name]["minimum"], fields[name]["maximum"]) == bounds
         assert fields[name]["description"]
@@ -185,6 +191,34 @@ def test_every_setting_is_described() -> None:
     for section in Settings.model_fields.values():
         for name, field in section.annotation.model_fields.items():
             assert field.description, name
+
+
+def test_own_texts_may_be_several_files_with_options_of_their_own() -> None:
+    line = "--data a.csv b/*.parquet --test-share 0.3 --text-column review --positive spam --vocabulary imdb"
+    assert parse(line).data.given() == TextData(
+        (Path("a.csv"), Path("b/*.parquet")), (), "review", "label", "spam", 0.3, "imdb"
+    )
+    assert parse("--data aclImdb --test-data more").data.given() == TextData((Path("aclImdb"),), (Path("more"),))
+
+
+def test_an_npz_stays_a_path_and_settings_of_earlier_versions_are_read() -> None:
+    assert parse("--data imdb.npz").data.given() == Path("imdb.npz")
+    assert Settings.model_validate({"data": {"data": "imdb.npz"}}).data.given() == Path("imdb.npz")
+    assert Settings.model_validate({"data": {"data": None}}).data.given() is None
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("--test-share 0.3", "--test-share: found without texts"),
+        ("--data imdb.npz --positive spam", "--positive: found without texts"),
+        ("--data imdb.npz b.csv", "found 2 files with an .npz among them"),
+        ("--data a.csv --test-data b.csv --test-share 0.1", "--test-data and --test-share: found both"),
+        ("--data a.csv --test-share 1", "--test-share: found '1'; it should be less than 1"),
+    ],
+)
+def test_settings_of_own_texts_that_do_not_fit_are_refused(line: str, message: str) -> None:
+    assert message in error(line)
 
 
 @pytest.mark.parametrize(

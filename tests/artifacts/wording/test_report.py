@@ -9,6 +9,7 @@ import pytest
 import artifacts
 from artifacts.wording import report as wording
 from tasks.results.comparison import Comparison
+from tasks.results.texts import TextData
 from tests.artifacts import examples
 
 ROOM = Path(artifacts.__file__).parent
@@ -82,3 +83,11 @@ def test_templates_hold_no_words(name: str) -> None:
     template = (ROOM / "templates" / name).read_text()
     text = re.sub(r"\{%.*?%\}|\{\{.*?\}\}|<[^>]*>", " ", template, flags=re.DOTALL)
     assert not re.findall(r"[A-Za-z]{2,}", text)
+
+
+def test_the_report_names_tokenizer_and_vocabulary(c: Comparison) -> None:
+    assert wording.tokenizer(c) == "Tokenizer version 1, vocabulary of 50 tokens: ranks without words."
+    indexed = replace(c.dataset, word_index_sha256="abcdef0123")
+    assert "word index" in wording.tokenizer(replace(c, dataset=indexed))
+    texts = replace(indexed, source=replace(indexed.source, kind="texts", texts=TextData((Path("a.csv"),))))
+    assert "training texts, by frequency (SHA-256 abcdef01)" in wording.tokenizer(replace(c, dataset=texts))
