@@ -15,8 +15,8 @@ Tried on an AMD EPYC 9005 (Zen 5, 512-bit vectors), processor time of a training
   and bidirectional LSTM: 5 %).
 - Did not win: fetching projections ahead of use (LSTM and GRU: 15 % slower), predicting 128 reviews at once instead of
   256 (5 to 15 % slower), 512-bit activations (the compiler already writes them: 0.12 ns for each tanh).
-- A group of all 128 reviews on one thread: its products are no faster, and sums over reviews would no longer be added in
-  the order of two threads.
+- A group of all 128 reviews on one thread: its products are no faster, and sums over reviews would no longer be
+  added in the order of two threads.
 """
 
 import argparse
