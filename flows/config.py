@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from cyclopts import CycloptsError, Group, Parameter
 from cyclopts.argument import Argument
@@ -13,9 +13,9 @@ from pydantic_core import ErrorDetails
 
 from flows.data_settings import DataSettings, Section
 from flows.gate_settings import PromotionSettings
-from tasks.models.spec import ModelSpec, PresetName, TrainingPlan, preset
+from flows.runners import DESCRIPTION, RunnerName
+from tasks.models.spec import ModelSpec, PresetName, TrainingOptions, TrainingPlan, preset
 
-RunnerName = Literal["process", "thread", "dask", "ray"]
 SMOKE_REVIEWS, SMOKE_LENGTH = 256, 100
 BATCH, SAMPLE_BATCH = 128, 64
 
@@ -34,19 +34,14 @@ class ModelSettings(Section):
     )
 
 
-class TrainingSettings(Section):
+class TrainingSettings(TrainingOptions):
     """How to train. The optimizer is RMSprop, the loss binary cross-entropy."""
 
-    epochs: int = Field(10, ge=1, le=1_000, description="Passes over the training reviews (epochs).")
     batch_size: int | None = Field(
         None,
         ge=1,
         le=10_000,
         description=f"Reviews per training step (default: {BATCH}; {SAMPLE_BATCH} on the small bundled sample).",
-    )
-    learning_rate: float = Field(0.001, gt=0, le=1, description="Learning rate of RMSprop.")
-    validation: float = Field(
-        0.2, gt=0, lt=1, description="Fraction of the training reviews, taken from the end, to validate on (0 to 1)."
     )
     seed: int = Field(1, ge=0, le=2**31 - 1001, description="Seed for initial weights, batch order and dropout.")
     replicates: int = Field(
@@ -73,10 +68,7 @@ class RunSettings(Section):
     """Where and how to run."""
 
     outputs: Path = Field(Path("outputs"), description="Folder for data, models and reports.")
-    runner: RunnerName = Field(
-        "process",
-        description="Where branches run: in processes or threads on this machine, or on a Dask or Ray cluster.",
-    )
+    runner: RunnerName = Field("process", description=DESCRIPTION)
     address: Address = Field(
         None, description="Address of a running Dask or Ray cluster (default: the run starts its own)."
     )
@@ -161,7 +153,7 @@ class Settings(Section):
         """The training plan; `sample` says whether the reviews are the bundled sample, which takes smaller batches."""
         t = self.training
         batch = t.batch_size or (SAMPLE_BATCH if sample else BATCH)
-        return TrainingPlan(t.epochs, batch, t.learning_rate, t.validation)
+        return TrainingPlan(**t.model_dump(include=set(TrainingOptions.model_fields)), batch_size=batch)
 
     def record(self, sample: bool) -> dict[str, Any]:
         """The settings as JSON values, with the batch size that `plan(sample)` uses."""

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 import httpx
@@ -20,15 +20,14 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.logging.configuration import setup_logging
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL
-from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 from prefect.utilities.urls import url_for
 
-from flows.config import RunnerName, masked
+from flows.config import masked
 from flows.operate.environment import outlive_the_audience
 from flows.operate.process import end_with_parent, quick_exit
+from flows.runners import RunnerName, task_runner
 from flows.server import Server
 from tasks.data.texts.parallel import computed_by
-from tasks.models.machine import available_cores
 from tasks.results.errors import PipelineError, one_line
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -122,7 +121,10 @@ def branches_on(runner: RunnerName, address: str | None) -> Iterator[None]:
     context = FlowRunContext.get()
     if context is None:
         raise RuntimeError("branches run inside a flow")
-    with _runner(runner, address) as entered, context.model_copy(update={"task_runner": entered}):
+    with (
+        task_runner(runner, address, _start_branch_process) as entered,
+        context.model_copy(update={"task_runner": entered}),
+    ):
         try:
             yield
         except Exception:
@@ -168,26 +170,6 @@ def end_branch_processes() -> None:
     """Kill the processes that branches run in."""
     for child in multiprocessing.active_children():
         child.kill()
-
-
-def _runner(name: RunnerName, address: str | None) -> TaskRunner[Any]:
-    cores = available_cores()
-    if name == "thread":
-        return cast(TaskRunner[Any], ThreadPoolTaskRunner(max_workers=cores))
-    if name == "process":
-        pool: Any = ProcessPoolTaskRunner(max_workers=cores, initializer=_start_branch_process)
-        return cast(TaskRunner[Any], pool)
-    try:
-        if name == "dask":
-            from prefect_dask import DaskTaskRunner
-
-            local = {"n_workers": cores, "threads_per_worker": 1}
-            return cast(TaskRunner[Any], DaskTaskRunner(address=address, cluster_kwargs=None if address else local))
-        from prefect_ray import RayTaskRunner
-
-        return cast(TaskRunner[Any], RayTaskRunner(address=address))
-    except ImportError as error:
-        raise PipelineError(f"--runner {name}: {error.name} is not installed; run `uv sync --extra {name}`") from error
 
 
 class Stopped(KeyboardInterrupt):

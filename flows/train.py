@@ -21,6 +21,7 @@ from flows.operate.notify import post_end, webhook_is_set
 from flows.operate.progress import watched
 from flows.promote import promote_run
 from flows.run import Run
+from flows.runners import WITHOUT_TIME_LIMIT
 from tasks.analysis.reader import open_reader
 from tasks.analysis.reviews import choose_reviews
 from tasks.compare import Study, compare
@@ -86,8 +87,7 @@ def plan_jobs(run: Run, dataset: Dataset) -> list[Job]:
 
 def study_networks(run: Run, jobs: list[Job]) -> Study:
     """Train all networks side by side, evaluate each as soon as it is trained; then let each explain itself."""
-    # A thread cannot be interrupted.
-    minutes = None if run.settings.run.runner == "thread" else run.settings.run.timeout
+    minutes = None if run.settings.run.runner in WITHOUT_TIME_LIMIT else run.settings.run.timeout
     with watched(jobs):
         training = run.each(train, jobs, minutes=minutes)
         evaluating = run.each(evaluate, jobs, training)

@@ -1,6 +1,6 @@
 """What one branch is to do: one network, one training plan, one dataset, one seed, one folder."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -39,7 +39,7 @@ class Job:
     @cached_property
     def key(self) -> str:
         """Fingerprint of everything that decides the result, the installed libraries' arithmetic included."""
-        inputs = self.spec.model_dump(), asdict(self.plan), self.dataset.fingerprint, self.seed
+        inputs = self.spec.model_dump(), self.plan.model_dump(), self.dataset.fingerprint, self.seed
         libraries = [version(library) for library in ARITHMETIC_LIBRARIES]
         return fingerprint(*inputs, code_version("tasks.train"), libraries)
 

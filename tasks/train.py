@@ -78,8 +78,8 @@ class _Training:
         self._journal.write(event="end")
         last, best = branch.history[-1], branch.history[branch.best_epoch - 1]
         self._logger.info(
-            "%s: %d epochs in %.1f s, validation accuracy %.4f (best %.4f at epoch %d)",
-            *(self._job.label, len(branch.history), branch.train_seconds),
+            "%s: %s in %.1f s, validation accuracy %.4f (best %.4f at epoch %d)",
+            *(self._job.label, branch.epochs_text, branch.train_seconds),
             *(last.val_accuracy, best.val_accuracy, best.epoch),
         )
         return branch
@@ -154,7 +154,7 @@ class _Training:
             "name": job.spec.name,
             "seed": job.seed,
             "network": job.spec.model_dump(mode="json"),
-            "training": asdict(job.plan),
+            "training": job.plan.model_dump(),
             "vocabulary_size": dataset.vocabulary_size,
             "max_length": dataset.max_length,
             "tokenizer_version": TOKENIZER_VERSION,

@@ -1,6 +1,5 @@
 """What a network is, in plain words: the specification and the named presets. Builds nothing, imports no framework."""
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -33,18 +32,25 @@ class ModelSpec(BaseModel):
     )
 
 
-@dataclass(frozen=True)
-class TrainingPlan:
-    """How to train: what decides the result, apart from data, network and seed.
+class TrainingOptions(BaseModel):
+    """How to train, apart from data, network and seed: settings that decide the result. RMSprop is the optimizer.
 
-    `epochs` passes in batches of `batch_size` reviews with RMSprop's `learning_rate`; `validation` is the share of the
-    training reviews, the last ones, that is held out.
+    A new one stands here, and the settings of a run show it.
     """
 
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    validation: float
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: int = Field(10, ge=1, le=1_000, description="Passes over the training reviews (epochs).")
+    learning_rate: float = Field(0.001, gt=0, le=1, description="Learning rate of RMSprop.")
+    validation: float = Field(
+        0.2, gt=0, lt=1, description="Fraction of the training reviews, taken from the end, to validate on (0 to 1)."
+    )
+
+
+class TrainingPlan(TrainingOptions):
+    """How to train one network, with nothing left open."""
+
+    batch_size: int = Field(ge=1, description="Reviews per training step.")
 
 
 def preset(name: PresetName, units: int, embedding: int, dropout: float) -> ModelSpec:

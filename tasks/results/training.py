@@ -68,6 +68,11 @@ class Branch:
         return f"{epochs}, validation accuracy {self.history[-1].val_accuracy:.4f}"
 
     @property
+    def epochs_text(self) -> str:
+        """How many epochs it was trained for, for people."""
+        return f"{len(self.history)} epoch{'' if len(self.history) == 1 else 's'}"
+
+    @property
     def label(self) -> str:
         """Name of the branch for people."""
         return f"{self.name} seed {self.seed}"

@@ -38,7 +38,7 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     folder = tmp_path_factory.mktemp("report")
     write_imdb_npz(folder / "imdb.npz", random_reviews(120), random_reviews(60, seed=1))
     dataset = prepare(Source("sample", folder / "imdb.npz", "0" * 64, NASTY), 50, 30, None, folder / "data")
-    plan = TrainingPlan(2, 16, 0.01, 0.25)
+    plan = TrainingPlan(epochs=2, batch_size=16, learning_rate=0.01, validation=0.25)
     jobs = [Job(preset(name, 4, 4, 0.0), plan, dataset, 1, folder / "models") for name in ("simple_rnn", "lstm")]
     branches = [train(job) for job in jobs]
     evaluations = [evaluate(job, branch) for job, branch in zip(jobs, branches, strict=True)]

@@ -128,7 +128,15 @@ def by_training(data: Path) -> float:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         dataset = prepare(fetch(data, "auto", folder), VOCABULARY_SIZE, MAX_LENGTH, None, folder)
-        train(Job(preset("simple_rnn", 32, 32, 0.0), TrainingPlan(1, 128, 0.001, 0.2), dataset, 1, folder))
+        train(
+            Job(
+                preset("simple_rnn", 32, 32, 0.0),
+                TrainingPlan(epochs=1, batch_size=128, learning_rate=0.001, validation=0.2),
+                dataset,
+                1,
+                folder,
+            )
+        )
     return 0.0
 
 

@@ -14,10 +14,9 @@ from uuid import UUID
 import pytest
 from prefect import flow, task
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
-from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
 from flows import runtime
-from flows.runtime import api_server, branches_on, run_page, stopped_by_ctrl_c
+from flows.runtime import Stopped, api_server, branches_on, run_page, stopped_by_signals
 from tasks.results.errors import DataError, PipelineError
 
 RUN = UUID("8a1f2c34-0000-4000-8000-000000000000")
@@ -116,30 +115,17 @@ def test_tasks_of_the_block_go_to_the_chosen_runner() -> None:
     assert all(name != threading.main_thread().name for name in run())
 
 
-def test_a_runner_has_a_worker_for_each_core(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "available_cores", lambda: 3)
-    threads, processes = runtime._runner("thread", None), runtime._runner("process", None)
-    assert isinstance(threads, ThreadPoolTaskRunner)
-    assert isinstance(processes, ProcessPoolTaskRunner)
-    assert (threads._max_workers, processes._max_workers) == (3, 3)
-
-
-@pytest.mark.parametrize("name", ["dask", "ray"])
-def test_a_runner_that_is_not_installed_is_a_user_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, f"prefect_{name}", None)
-    with pytest.raises(PipelineError, match=f"--runner {name}: .*; run `uv sync --extra {name}`"):
-        runtime._runner(name, None)  # type: ignore[arg-type]
-
-
-def test_ctrl_c_kills_the_branch_processes() -> None:
-    before = signal.getsignal(signal.SIGINT)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_a_signal_kills_the_branch_processes(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
     branch = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
     branch.start()
-    with pytest.raises(KeyboardInterrupt), stopped_by_ctrl_c():
-        signal.raise_signal(signal.SIGINT)
+    with pytest.raises(Stopped) as stopped, stopped_by_signals():
+        signal.raise_signal(number)
+    assert stopped.value.signal_number == number
     branch.join(10)
     assert branch.exitcode == -signal.SIGKILL
-    assert signal.getsignal(signal.SIGINT) == before
+    assert signal.getsignal(number) == before
 
 
 def record(message: str, error: BaseException | None = None) -> logging.LogRecord:

@@ -28,7 +28,13 @@ def module_dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 def drift_of(dataset: Dataset, tokens: np.ndarray, lengths: np.ndarray) -> Drift:
-    job = Job(preset("simple_rnn", 4, 4, 0.0), TrainingPlan(1, 32, 0.01, 0.25), dataset, 1, dataset.folder / "models")
+    job = Job(
+        preset("simple_rnn", 4, 4, 0.0),
+        TrainingPlan(epochs=1, batch_size=32, learning_rate=0.01, validation=0.25),
+        dataset,
+        1,
+        dataset.folder / "models",
+    )
     return check_drift(train.keep(job).folder, dataset.train.path, tokens, lengths)
 
 

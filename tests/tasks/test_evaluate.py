@@ -16,7 +16,13 @@ from tasks.train import train
 @pytest.fixture
 def job(dataset: Dataset, tmp_path: Path) -> Job:
     """A small branch."""
-    return Job(preset("lstm", 6, 5, 0.0), TrainingPlan(3, 16, 0.01, 0.25), dataset, 1, tmp_path / "models")
+    return Job(
+        preset("lstm", 6, 5, 0.0),
+        TrainingPlan(epochs=3, batch_size=16, learning_rate=0.01, validation=0.25),
+        dataset,
+        1,
+        tmp_path / "models",
+    )
 
 
 def test_predictions_carry_the_review_ids(job: Job, dataset: Dataset) -> None:

@@ -22,7 +22,7 @@ from tasks.results.findings import Claim, Finding, Measure
 from tasks.train import train
 from tests.conftest import random_reviews
 
-PLAN = TrainingPlan(2, 16, 0.01, 0.25)
+PLAN = TrainingPlan(epochs=2, batch_size=16, learning_rate=0.01, validation=0.25)
 NEAR = 10  # Of reviews of at most 30 words.
 NAMES = ("simple_rnn", "lstm")
 
@@ -43,7 +43,13 @@ def test_an_explanation_is_kept_until_another_review_is_chosen(dataset: Dataset,
 
 @pytest.mark.parametrize("name", ["stacked_simple_rnn", "bidirectional_lstm"])
 def test_without_a_formula_for_its_jacobian_nothing_is_said_of_it(dataset: Dataset, tmp_path, name: str) -> None:
-    job = Job(preset(name, 4, 4, 0.0), TrainingPlan(1, 16, 0.01, 0.25), dataset, 1, tmp_path)
+    job = Job(
+        preset(name, 4, 4, 0.0),
+        TrainingPlan(epochs=1, batch_size=16, learning_rate=0.01, validation=0.25),
+        dataset,
+        1,
+        tmp_path,
+    )
     branch = train(job)
     frame = pd.read_parquet(explain(job, branch, ()).folder / "reach.parquet")
     assert (frame["jacobian"] == -1).all()

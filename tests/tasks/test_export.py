@@ -27,7 +27,15 @@ def readme(result: Export) -> str:
 @pytest.fixture
 def network(dataset: Dataset, tmp_path: Path) -> Path:
     """The folder of a small LSTM with a vocabulary."""
-    folder = train(Job(preset("lstm", 6, 5, 0.0), TrainingPlan(1, 16, 0.01, 0.25), dataset, 1, tmp_path)).folder
+    folder = train(
+        Job(
+            preset("lstm", 6, 5, 0.0),
+            TrainingPlan(epochs=1, batch_size=16, learning_rate=0.01, validation=0.25),
+            dataset,
+            1,
+            tmp_path,
+        )
+    ).folder
     write_json(folder / "vocabulary.json", {word: rank for word, rank in INDEX.items() if rank < 47})
     return folder
 

@@ -12,14 +12,20 @@ from tasks.results.errors import PipelineError
 @pytest.fixture
 def job(dataset: Dataset, tmp_path: Path) -> Job:
     """A small branch."""
-    return Job(preset("lstm", 6, 5, 0.0), TrainingPlan(3, 16, 0.01, 0.25), dataset, 1, tmp_path)
+    return Job(
+        preset("lstm", 6, 5, 0.0),
+        TrainingPlan(epochs=3, batch_size=16, learning_rate=0.01, validation=0.25),
+        dataset,
+        1,
+        tmp_path,
+    )
 
 
 def test_the_key_depends_on_everything_that_decides_the_result(job: Job) -> None:
     others = [
         replace(job, seed=2),
         replace(job, spec=preset("lstm", 7, 5, 0.0)),
-        replace(job, plan=replace(job.plan, epochs=4)),
+        replace(job, plan=job.plan.model_copy(update={"epochs": 4})),
         replace(job, dataset=replace(job.dataset, fingerprint="other")),
     ]
     assert len({job.key, *(other.key for other in others)}) == 5
@@ -45,5 +51,5 @@ def test_threads_are_shared_fairly_and_passed_on(job: Job, monkeypatch: pytest.M
 @pytest.mark.parametrize(("validation", "left"), [(1e-17, "120 are left to train on and 0"), (0.99999, "0 are left")])
 def test_a_plan_that_leaves_nothing_to_train_or_validate_on_is_refused(job: Job, validation: float, left: str) -> None:
     with pytest.raises(PipelineError, match=left):
-        replace(job, plan=replace(job.plan, validation=validation)).check()
+        replace(job, plan=job.plan.model_copy(update={"validation": validation})).check()
     job.check()

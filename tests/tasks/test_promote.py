@@ -29,7 +29,13 @@ EASY = GateLimits(floor=0.0, margin=0.0)
 def train_run(dataset: Dataset, outputs: Path, name: str, *seeds: int, epochs: int = 2, units: int = 6) -> FinishedRun:
     """A run of small LSTMs."""
     jobs = [
-        Job(preset("lstm", units, 5, 0.0), TrainingPlan(epochs, 16, 0.01, 0.25), dataset, seed, outputs / "models")
+        Job(
+            preset("lstm", units, 5, 0.0),
+            TrainingPlan(epochs=epochs, batch_size=16, learning_rate=0.01, validation=0.25),
+            dataset,
+            seed,
+            outputs / "models",
+        )
         for seed in seeds
     ]
     branches = [train.keep(job) for job in jobs]
