@@ -53,7 +53,7 @@ def test_a_configured_server_that_refuses_access_is_a_user_error(locked_server: 
 
 def test_a_configured_server_that_does_not_answer_is_a_user_error() -> None:
     nowhere = {PREFECT_API_URL: "http://127.0.0.1:9/api", PREFECT_CLIENT_MAX_RETRIES: 0}
-    message = r"PREFECT_API_URL http://127.0.0.1:9/api: no Prefect server answers .*; run `prefect server start`"
+    message = r"PREFECT_API_URL http://127.0.0.1:9/api: no Prefect server answers .*; run `uv run prefect server start`"
     with temporary_settings(nowhere), pytest.raises(PipelineError, match=message), api_server():
         pass
 
@@ -93,7 +93,7 @@ def test_the_page_of_a_run_is_on_the_configured_server() -> None:
     with temporary_settings({PREFECT_API_URL: "http://example.org:4200/api"}):
         assert run_page(RUN) == f"http://example.org:4200/runs/flow-run/{RUN}"
     with temporary_settings(restore_defaults={PREFECT_API_URL}):
-        assert run_page(RUN) == f"`prefect server start`, then http://127.0.0.1:4200/runs/flow-run/{RUN}"
+        assert run_page(RUN) == f"`uv run prefect server start`, then http://127.0.0.1:4200/runs/flow-run/{RUN}"
 
 
 def test_branches_need_a_flow() -> None:
@@ -117,7 +117,9 @@ def test_tasks_of_the_block_go_to_the_chosen_runner() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_signal_kills_the_branch_processes(number: signal.Signals) -> None:
-    before = signal.getsignal(number)
+    # A test run in the background of a shell inherits signals that are ignored, and those stay ignored.
+    before = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+    inherited = signal.signal(number, before)
     branch = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
     branch.start()
     with pytest.raises(Stopped) as stopped, stopped_by_signals():
@@ -126,6 +128,7 @@ def test_a_signal_kills_the_branch_processes(number: signal.Signals) -> None:
     branch.join(10)
     assert branch.exitcode == -signal.SIGKILL
     assert signal.getsignal(number) == before
+    signal.signal(number, inherited)
 
 
 def record(message: str, error: BaseException | None = None) -> logging.LogRecord:

@@ -75,7 +75,10 @@ def test_two_servers_do_not_share_a_port() -> None:
 
 def test_a_server_that_exits_while_starting_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_SERVER", "raise SystemExit(3)")
-    with Server() as server, pytest.raises(PipelineError, match="exited while starting; run `prefect server start`"):
+    with (
+        Server() as server,
+        pytest.raises(PipelineError, match="exited at its start; run `uv run prefect server start`"),
+    ):
         server.wait_until_up()
 
 

@@ -24,6 +24,8 @@ from tests.artifacts import examples
 ROOM = Path(tasks.analysis.__file__).parent
 # Codes of records, for which wording has sentences.
 CODES = {*get_args(Reason), *get_args(FigureName)}
+# Parts of a slice's name, such as "10 to 90 words", which the registry keeps.
+NAMES = {" to ", " words"}
 
 
 @pytest.fixture
@@ -100,4 +102,4 @@ def test_analysis_writes_no_sentences(path: Path) -> None:
     errors = {id(part) for node in ast.walk(tree) if isinstance(node, ast.Raise) for part in ast.walk(node)}
     constants = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
     spaced = {node.value for node in constants if id(node) not in docstrings | errors and " " in node.value}
-    assert spaced <= CODES
+    assert spaced <= CODES | NAMES
