@@ -29,13 +29,19 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return kept | quiet | more
 
 
+def _heed_signals() -> None:
+    """Undo what tests that run in the background inherit: a shell lets them ignore Ctrl-C, `nohup` SIGHUP."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Process:
     """A command in a process of its own, whose output can be waited for."""
 
     def __init__(self, home: Path, command: "list[str | Path]", **more: str) -> None:
         self._popen = subprocess.Popen(
             command, env=environment(home, **more), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, start_new_session=True,
+            text=True, start_new_session=True, preexec_fn=_heed_signals,
         )  # fmt: skip
         self.pid, self.lines = self._popen.pid, list[str]()
         self._news = threading.Condition()

@@ -52,7 +52,7 @@ def test_a_run_killed_in_an_epoch_repeats_only_that_and_is_marked_as_crashed_wit
     run.wait_for("lstm seed 1: epoch 3/6")
     run.kill()
     again = Process.main(home, *SMALL, "--outputs", tmp_path)
-    again.wait_for("was left by a dead process: marked as crashed")
+    again.wait_for("is gone: marked as crashed")
     assert again.wait() == 0, again.output
     assert outcome(tmp_path) == undisturbed[1]
     line = next(line for line in again.lines if re.search("lstm seed 1: (resumes after epoch|reused)", line))
