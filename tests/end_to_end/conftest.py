@@ -61,10 +61,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(scope="session")
 def deployed(server: Served) -> Iterator[Served]:
     """The server with pool, deployments and a worker, as the README sets them up."""
-    for command in (
-        ["work-pool", "create", "--type", "process", "--concurrency-limit", "1", "rnn"],
-        ["deploy", "--all"],
-    ):
+    pool = ["work-pool", "create", "--type", "process", "rnn"]
+    for command in (pool, ["work-pool", "set-concurrency-limit", "rnn", "1"], ["deploy", "--all"]):
         done = server.prefect(*command)
         assert done.returncode == 0, done.stdout
     server.start_worker()
