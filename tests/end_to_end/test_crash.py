@@ -154,7 +154,7 @@ def test_another_batch_size_trains_again_but_prepares_nothing(
         home, *SMALL, "--outputs", undisturbed[0], "--batch-size", "50", "--models", "simple_rnn", "gru"
     )
     assert first.wait() == 0, first.output
-    assert "prepare 10000 words, 120 steps: reused" in first.output
+    assert "prepare 10000 words, 120 tokens: reused" in first.output
     assert "simple_rnn seed 1: trained by" in first.output
     second = Process.main(home, *SMALL, "--outputs", undisturbed[0], "--models", "simple_rnn", "lstm")
     assert second.wait() == 0, second.output

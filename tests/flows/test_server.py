@@ -77,7 +77,7 @@ def test_a_server_that_exits_while_starting_is_an_error(monkeypatch: pytest.Monk
     monkeypatch.setattr(module, "_SERVER", "raise SystemExit(3)")
     with (
         Server() as server,
-        pytest.raises(PipelineError, match="exited at its start; run `uv run prefect server start`"),
+        pytest.raises(PipelineError, match="exited while starting; run `uv run prefect server start`"),
     ):
         server.wait_until_up()
 
