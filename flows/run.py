@@ -109,7 +109,7 @@ class Run:
             PipelineError: some rows of its steps failed, whatever the others gave.
         """
         if self.failures:
-            raise PipelineError("The report is written, without what failed:\n" + "\n".join(self.failures))
+            raise PipelineError(f"The report is written, without what failed: {'; '.join(self.failures)}")
 
     @property
     def outputs(self) -> Path:
@@ -166,7 +166,7 @@ class Run:
         results = [self._result_or_failure(row) for row in rows]
         self.clock.lap(step.name)
         if not any(results):
-            raise PipelineError("\n".join(self.failures))
+            raise PipelineError("; ".join(self.failures))
         return results
 
     def _result_or_failure(self, row: Row) -> Any:

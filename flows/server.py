@@ -88,6 +88,8 @@ class Server:
                 "The Prefect server exited while starting; run `uv run prefect server start` to see why"
             )
         time.sleep(RESTART_SECONDS)
+        if self.process.stdin:
+            self.process.stdin.close()
         self.process = self._start()
 
     def _answers(self) -> bool:
