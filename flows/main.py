@@ -14,13 +14,14 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Env
 
+from flows.command import Outputs, Webhook, run_flow, say_page
 from flows.config import Settings, setting_error
-from flows.operate.environment import outlive_the_audience, prepare_environment, say
+from flows.operate.environment import prepare_environment, say
 from flows.operate.process import quick_exit
 from flows.registry_commands import register
 from tasks.results.errors import one_line
@@ -40,44 +41,35 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 
-WEBHOOK = "Address to which one line of JSON is posted when the run ends; it is never recorded (URL)."
 SECURE = "Instead of checking, write a password for this machine's Prefect server into `.env`."
-OUTPUTS = Parameter(help="Folder for data, models and reports.")
 
 
 @app.default
 def main(
     *,
-    settings: Annotated[Settings, Parameter(name="*")] = Settings(),  # noqa: B008 -- frozen
-    webhook: Annotated[str | None, Parameter(help=WEBHOOK)] = None,
+    settings: Annotated[Settings, Parameter(name="*")] = Settings(),
+    webhook: Webhook = None,
 ) -> int:
     """Run the pipeline."""
-    # Prefect's notice about usage data would break the progress bars; the run's own server sends none either.
-    os.environ.setdefault("DO_NOT_TRACK", "1")
-    prepare_environment()
-    from flows.runtime import api_server, report_user_errors_once, run_page, stopped_by_signals
 
-    if webhook:
-        os.environ["RNN_WEBHOOK"] = webhook
-    with api_server() as wait_for_server, stopped_by_signals():
+    def load() -> Any:
         from flows.train import train_flow
 
-        outlive_the_audience()
-        report_user_errors_once()
-        wait_for_server()
-        state = train_flow(settings, return_state=True)
-        folder = state.result()
+        return train_flow
+
+    state = run_flow(load, settings, webhook=webhook)
+    folder = state.result()
     say("\n" + (folder / "summary.txt").read_text(encoding="utf-8"))
     say(f"Report: {folder / 'report.html'}")
     say(f"Networks: {folder.parents[1] / 'models'}")
-    say(f"In the UI: {run_page(state.state_details.flow_run_id)}")
+    say_page(state)
     return 0
 
 
 @app.command
 def doctor(
     *,
-    settings: Annotated[Settings, Parameter(name="*")] = Settings(),  # noqa: B008 -- frozen
+    settings: Annotated[Settings, Parameter(name="*")] = Settings(),
     secure: Annotated[bool, Parameter(help=SECURE)] = False,
 ) -> int:
     """Check versions, server, output folder, data and cache; mark dead runs; list what to fix (then exit status 1)."""
@@ -93,7 +85,7 @@ def doctor(
 
 
 @app.command
-def history(*, outputs: Annotated[Path, OUTPUTS] = Path("outputs")) -> int:
+def history(*, outputs: Outputs = Path("outputs")) -> int:
     """Print all runs: data, seeds, test accuracies, seconds."""
     from flows.operate.run_log import show_history
 
@@ -101,7 +93,7 @@ def history(*, outputs: Annotated[Path, OUTPUTS] = Path("outputs")) -> int:
 
 
 @app.command
-def diff(first: str, second: str, /, *, outputs: Annotated[Path, OUTPUTS] = Path("outputs")) -> int:
+def diff(first: str, second: str, /, *, outputs: Outputs = Path("outputs")) -> int:
     """Print the differences between two runs, each given by its name, the start of it, or "latest"."""
     from flows.operate.run_log import show_differences
 

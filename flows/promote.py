@@ -25,7 +25,7 @@ def promote_flow(
     outputs: Path = Path("outputs"),
     run: str = "latest",
     model: str | None = None,
-    gate: GateSettings = GateSettings(),  # noqa: B008 -- frozen
+    gate: GateSettings = GateSettings(),
 ) -> Entry:
     """Hold the best network of a run against the champion; HOLD and REJECT are results, not failures."""
     outputs = outputs.resolve()

@@ -1,22 +1,17 @@
 """The commands around the champion: `promote`, `champion`, `rollback`."""
 
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from flows.command import Outputs, Webhook, run_flow, say_page
 from flows.gate_settings import GateSettings
-from flows.operate.environment import outlive_the_audience, prepare_environment, say
+from flows.operate.environment import prepare_environment, say
 from tasks.results.export import ExportFormat
 
-OUTPUTS = Parameter(help="Folder for data, models and reports.")
-Outputs = Annotated[Path, OUTPUTS]
 MODEL_TO_USE = Parameter(help='"champion", the hash of a network in the registry, or a folder with network.json.')
 FORMAT = Parameter(help="savedmodel: TensorFlow, takes texts; onnx: takes tokens.")
-WEBHOOK = Parameter(help="Address to which one line of JSON is posted; it is never recorded (URL).")
-Webhook = Annotated[str | None, WEBHOOK]
 
 
 def promote(
@@ -26,18 +21,18 @@ def promote(
     model: Annotated[
         str | None, Parameter(help="Name of a network of the run (default: the best by validation).")
     ] = None,
-    gate: Annotated[GateSettings, Parameter(name="*")] = GateSettings(),  # noqa: B008 -- frozen
+    gate: Annotated[GateSettings, Parameter(name="*")] = GateSettings(),
     outputs: Outputs = Path("outputs"),
     webhook: Webhook = None,
 ) -> int:
     """Make a run's best network the champion if it is better on the same test reviews; HOLD and REJECT exit with 0."""
 
-    def work() -> Any:
+    def load() -> Any:
         from flows.promote import promote_flow
 
-        return promote_flow(outputs, run, model, gate, return_state=True)
+        return promote_flow
 
-    return _report_entry(_in_a_flow(work, webhook))
+    return _show_entry(run_flow(load, outputs, run, model, gate, webhook=webhook))
 
 
 def champion(*, outputs: Outputs = Path("outputs")) -> int:
@@ -57,12 +52,12 @@ def rollback(
 ) -> int:
     """Make an earlier champion the champion again, after its files and predictions were checked."""
 
-    def work() -> Any:
+    def load() -> Any:
         from flows.promote import rollback_flow
 
-        return rollback_flow(outputs, to, return_state=True)
+        return rollback_flow
 
-    return _report_entry(_in_a_flow(work, webhook))
+    return _show_entry(run_flow(load, outputs, to, webhook=webhook))
 
 
 def export(
@@ -96,15 +91,16 @@ def drift(
 ) -> int:
     """Hold new texts against the training reviews of a network: do they still look alike?"""
 
-    def work() -> Any:
+    def load() -> Any:
         from flows.drift import drift_flow
 
-        return drift_flow(texts, outputs, model, fail_on_drift, return_state=True)
+        return drift_flow
 
-    state = _in_a_flow(work, webhook)
+    state = run_flow(load, texts, outputs, model, fail_on_drift, webhook=webhook)
     from flows.operate.champion import show_drift
 
     show_drift(state.result())
+    say_page(state)
     return 0
 
 
@@ -114,26 +110,9 @@ def register(app: App) -> None:
         app.command(command)
 
 
-def _report_entry(state: Any) -> int:
+def _show_entry(state: Any) -> int:
     from flows.operate.champion import show_entry
 
     show_entry(state.result())
+    say_page(state)
     return 0
-
-
-def _in_a_flow(work: Callable[[], Any], webhook: str | None) -> Any:
-    """Run a flow with a Prefect server around it; gives its final state."""
-    os.environ.setdefault("DO_NOT_TRACK", "1")
-    prepare_environment()
-    from flows.runtime import api_server, report_user_errors_once, run_page, stopped_by_signals
-
-    if webhook:
-        os.environ["RNN_WEBHOOK"] = webhook
-    with api_server() as wait_for_server, stopped_by_signals():
-        outlive_the_audience()
-        report_user_errors_once()
-        wait_for_server()
-        state = work()
-        state.result()
-    say(f"In the UI: {run_page(state.state_details.flow_run_id)}")
-    return state
