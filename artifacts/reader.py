@@ -1,14 +1,13 @@
 """The reader: one self-contained page in which a run's networks read what a person types."""
 
 import base64
-import hashlib
 import json
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from artifacts.page import own_source, policy_hash, template_environment
 from artifacts.wording import reader as wording
 from tasks.results.reader import Reader, ReaderNetwork
 
@@ -17,30 +16,21 @@ _SCRIPTS = ("reader_tokens.js", "reader_network.js", "reader.js")
 
 def html(reader: Reader) -> str:
     """The page. Its content policy lets the browser run our script and load nothing, whatever the data hold."""
-    environment = Environment(
-        loader=PackageLoader("artifacts"), undefined=StrictUndefined, trim_blocks=True, autoescape=True
+    script, style = own_source(*_SCRIPTS), own_source("reader.css")
+    return (
+        template_environment()
+        .get_template("reader.html.j2")
+        .render(
+            r=reader,
+            limit=wording.MAX_MEGABYTES,
+            described=wording.network,
+            data=Markup(_json(_plain(reader))),  # noqa: S704 -- holds no <, so it cannot end its element
+            script=script,
+            script_hash=policy_hash(script),
+            style=style,
+            style_hash=policy_hash(style),
+        )
     )
-    script = "\n".join(_source(environment, name) for name in _SCRIPTS)
-    style = _source(environment, "reader.css")
-    return environment.get_template("reader.html.j2").render(
-        r=reader,
-        limit=wording.MAX_MEGABYTES,
-        described=wording.network,
-        data=Markup(_json(_plain(reader))),  # noqa: S704 -- holds no <, so it cannot end its element
-        script=Markup(script),  # noqa: S704 -- our own file
-        script_hash=_hash(script),
-        style=Markup(style),  # noqa: S704 -- our own file
-        style_hash=_hash(style),
-    )
-
-
-def _source(environment: Environment, name: str) -> str:
-    return environment.loader.get_source(environment, name)[0].strip()  # type: ignore[union-attr]
-
-
-def _hash(source: str) -> str:
-    """What the content policy knows an inline script or style by."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}"
 
 
 def _json(value: Any) -> str:

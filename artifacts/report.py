@@ -1,29 +1,25 @@
 """The report as files: figures, `report.md`, a self-contained `report.html`, `summary.txt` and `metrics.json`."""
 
-import base64
-import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Template
 from markupsafe import Markup, escape
 
 from artifacts import reader as reader_page
 from artifacts.blocks import Block, Drawing, Paragraph, Section, unfolded, without_details
 from artifacts.figures.render import Picture
 from artifacts.markup import escape_markdown, html_spans, markdown_spans
+from artifacts.page import own_source, policy_hash, template_environment
 from artifacts.sections import introduction, sections
 from artifacts.summary import summary
 from artifacts.wording import report as wording
 from artifacts.wording.reader import about_reader
 from tasks.results.comparison import Comparison
 from tasks.results.reader import Reader
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 def files(comparison: Comparison, drawn: Mapping[str, Picture], reader: Reader | None = None) -> dict[str, bytes]:
@@ -70,7 +66,7 @@ def _markdown_template(address: Callable[[str], str | None], shown: Callable[[Se
         target = address(drawing.stem)
         return f"![{escape_markdown(drawing.caption)}]({target})" if target else wording.left_out(drawing.stem)
 
-    environment = _environment(autoescape=False)
+    environment = template_environment(autoescape=False)
     environment.filters |= {"md": escape_markdown, "spans": markdown_spans, "shown": shown}
     environment.globals["image"] = image
     return environment.get_template("report.md.j2")
@@ -93,9 +89,8 @@ def html(comparison: Comparison, drawn: Mapping[str, Picture], reader: Reader | 
         return Markup(labelled)  # noqa: S704 -- made by matplotlib, which escapes text
 
     link = [Paragraph(about_reader(reader))] if reader else []
-    script = (TEMPLATES / "sort.js").read_text().strip()
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    environment = _environment(autoescape=True)
+    script = own_source("sort.js")
+    environment = template_environment(autoescape=True)
     environment.filters["spans"] = html_spans
     return environment.get_template("report.html.j2").render(
         title=wording.title(comparison),
@@ -103,19 +98,9 @@ def html(comparison: Comparison, drawn: Mapping[str, Picture], reader: Reader | 
         how_to_sort=wording.HOW_TO_SORT,
         sections=sections(comparison),
         image=image,
-        style=Markup((TEMPLATES / "report.css").read_text()),  # noqa: S704 -- our own file
-        script=Markup(script),  # noqa: S704 -- our own file
-        script_hash=f"sha256-{digest}",
-    )
-
-
-def _environment(autoescape: bool) -> Environment:
-    return Environment(
-        loader=PackageLoader("artifacts"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=autoescape,  # noqa: S701 -- off for markdown: its filters escape what is data
+        style=own_source("report.css"),
+        script=script,
+        script_hash=policy_hash(script),
     )
 
 

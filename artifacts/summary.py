@@ -23,8 +23,9 @@ def summary(c: Comparison) -> str:
         table.add_column(Text(column.head), justify="right" if column.format.is_number else "left")
     for row in content.cells():
         table.add_row(*(Text(cell.text) for cell in row))
-    console = Console(file=io.StringIO(), width=WIDTH, color_system=None, force_terminal=False)
+    written = io.StringIO()
+    console = Console(file=written, width=WIDTH, color_system=None, force_terminal=False)
     console.print(table)
     paragraphs = [*warnings(c), *verdict.verdicts(c)]
     text = "\n".join(textwrap.fill(paragraph, WIDTH) for paragraph in paragraphs)
-    return f"{console.file.getvalue().rstrip()}\n\n{text}\n"  # type: ignore[attr-defined]
+    return f"{written.getvalue().rstrip()}\n\n{text}\n"
