@@ -199,6 +199,7 @@ class Run:
             get_run_logger().warning(
                 "A branch's process ended before its task did; all branches resume after their last completed epochs"
             )
+        self.failures.clear()  # Every row is tried once more.
         try:
             return replace(self, fresh=False)._on_runner(work, jobs)
         except BrokenProcessPool:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from httpx import TransportError
 from prefect import flow, runtime, task
@@ -33,11 +33,10 @@ from tasks.prepare import prepare
 from tasks.results.comparison import Comparison
 from tasks.results.data import Dataset
 from tasks.storage.files import point, write_bytes
-from tasks.storage.retention import keep_last, mark_in_use, release
+from tasks.storage.retention import in_use, keep_last
 from tasks.storage.run_log import append_to_run_log, summarize
 from tasks.train import train
 
-T = TypeVar("T")
 ENDS = ("on_completion", "on_failure", "on_crashed", "on_cancellation")
 HOOKS: dict[str, Any] = {end: [post_end] for end in ENDS} if webhook_is_set() else {}  # Prefect logs each, even idle.
 
@@ -53,7 +52,7 @@ def run_name() -> str:
 
 
 @flow(name="train", flow_run_name=run_name, **HOOKS)
-def train_flow(settings: Settings = Settings()) -> Path:  # noqa: B008 -- frozen
+def train_flow(settings: Settings = Settings()) -> Path:
     """Fetch and prepare the reviews, train the networks side by side, evaluate, explain, compare, report."""
     run = Run.begin(settings)
     data = run.settings.data
@@ -61,12 +60,11 @@ def train_flow(settings: Settings = Settings()) -> Path:  # noqa: B008 -- frozen
     dataset = run.step(prepare, source, data.vocabulary_size, data.max_length, data.reviews, run.outputs / "data")
     run.tag(f"data:{dataset.title}", *(f"model:{spec.name}" for spec in run.settings.specs()))
     jobs = plan_jobs(run, dataset)
-    mark_in_use(run.folder, [job.folder for job in jobs])
-    study = run.side_by_side(study_networks, jobs)
-    comparison = compare(run.describe(dataset), dataset, study)
-    folder = write_report(run, comparison)
-    promote_candidate(run, folder)
-    release(run.folder)
+    with in_use(run.folder, [job.folder for job in jobs]):
+        study = run.side_by_side(study_networks, jobs)
+        comparison = compare(run.describe(dataset), dataset, study)
+        folder = write_report(run, comparison)
+        promote_candidate(run, folder)
     remove_old_runs(run)
     run.finish()
     return folder

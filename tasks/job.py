@@ -5,6 +5,7 @@ from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
+from tasks.data.batches import validation_start
 from tasks.models.machine import available_cores
 from tasks.models.spec import ModelSpec, TrainingPlan
 from tasks.results.data import Dataset
@@ -56,7 +57,7 @@ class Job:
     @property
     def validation_start(self) -> int:
         """The first of the training reviews that are held out for validation: the last ones."""
-        return int(self.dataset.train.reviews * (1 - self.plan.validation))
+        return validation_start(self.dataset.train.reviews, self.plan.validation)
 
     def check(self) -> None:
         """Hold the plan against the dataset.

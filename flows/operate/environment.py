@@ -4,8 +4,12 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasks.results.errors import PipelineError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # A run has one backend, and draws without a window.
@@ -44,9 +48,9 @@ def outlive_the_audience() -> None:
     Console.on_broken_pipe = _fall_silent  # type: ignore[assignment,method-assign]
 
 
-def _fall_silent(console: object) -> None:
+def _fall_silent(console: "Console") -> None:
     """Send what the console would still write to nowhere."""
-    write_to_nowhere(console.file.fileno())  # type: ignore[attr-defined]
+    write_to_nowhere(console.file.fileno())
 
 
 def write_to_nowhere(descriptor: int) -> None:

@@ -23,7 +23,7 @@ def secure(file: Path = FILE) -> Path:
     before = file.read_text(encoding="utf-8") if file.exists() else ""
     if "PREFECT_SERVER_API_AUTH_STRING" in before:
         raise PipelineError(
-            f"{file}: sets PREFECT_SERVER_API_AUTH_STRING already; remove its PREFECT_ lines for a new one"
+            f"{file}: sets a password already (PREFECT_SERVER_API_AUTH_STRING); remove its PREFECT_ lines for a new one"
         )
     password = f"admin:{secrets.token_urlsafe(24)}"
     address = f"http://127.0.0.1:{PORT}"

@@ -49,12 +49,11 @@ def crossed_accuracy(right: NDArray[np.bool_]) -> Estimate:
         right: whether each seed's network is right on each review, shape (seeds, reviews).
     """
     from scipy.special import expit, logit
-    from scipy.stats import t
 
     mean = crossed_mean(right.astype(np.float64))
     if mean.value in (0.0, 1.0):
         return proportion(mean.value * right.shape[1], right.shape[1])
-    half = _quantile(t, mean.freedom) * mean.error / (mean.value * (1 - mean.value))
+    half = _quantile(mean.freedom) * mean.error / (mean.value * (1 - mean.value))
     return Estimate(mean.value, float(expit(logit(mean.value) - half)), float(expit(logit(mean.value) + half)))
 
 
@@ -68,11 +67,14 @@ def crossed_difference(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> D
     from scipy.stats import t
 
     mean = crossed_mean(first.astype(np.float64) - second.astype(np.float64))
-    half = _quantile(t, mean.freedom) * mean.error
+    half = _quantile(mean.freedom) * mean.error
     p = 2 * float(t.sf(abs(mean.value) / mean.error, mean.freedom)) if mean.error > 0 else float(mean.value == 0)
     interval = Estimate(mean.value, max(mean.value - half, -1.0), min(mean.value + half, 1.0))
     return Difference(interval, max(p, SMALLEST_P))
 
 
-def _quantile(t: object, freedom: float) -> float:
-    return float(t.ppf(0.975, freedom))  # type: ignore[attr-defined]
+def _quantile(freedom: float) -> float:
+    """The 97.5 % quantile of Student's t."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, freedom))

@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 from tasks.data.parquet import read_column, read_tokens
 
 
+def validation_start(reviews: int, share: float) -> int:
+    """The first of the training reviews that are held out for validation: the last `share` of them."""
+    return int(reviews * (1 - share))
+
+
 class Batch(NamedTuple):
     """Reviews of one training step: tokens (reviews, timesteps), labels of 0 or 1 (reviews,)."""
 

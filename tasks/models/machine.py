@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import platform
 import sys
+from pathlib import Path
 
 import psutil
 
@@ -47,8 +48,8 @@ def peak_memory_mb() -> float:
 
 def _processor() -> str:
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123
-            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
         return names[0]
     except (OSError, IndexError):
         return platform.processor() or platform.machine()

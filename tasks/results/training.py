@@ -84,7 +84,7 @@ class Branch:
 
     @property
     def cpu_seconds_per_epoch(self) -> float:
-        """Processor time of an epoch, validation included, mean over epochs."""
+        """Mean processor time per epoch in seconds, validation included."""
         return sum(epoch.cpu_seconds for epoch in self.history) / len(self.history)
 
     @property

@@ -17,7 +17,12 @@ HISTORY = "history"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A learner's state after an epoch, by name, and the epochs so far."""
+    """What training needs to resume after an epoch.
+
+    Attributes:
+        state: the learner's state as named arrays.
+        history: the epochs completed so far.
+    """
 
     state: dict[str, NDArray[Any]]
     history: tuple[Epoch, ...]

@@ -4,7 +4,8 @@ import json
 import shutil
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -21,8 +22,12 @@ LOCK = Path("runs") / "retention.lock"
 LONGEST_RUN_SECONDS = 7 * 24 * 3600.0
 
 
-def mark_in_use(run: Path, networks: Sequence[Path]) -> None:
-    """Say which networks a run uses, so that `keep_last` of another run leaves them alone."""
+@contextmanager
+def in_use(run: Path, networks: Sequence[Path]) -> Iterator[None]:
+    """Say which networks a run uses meanwhile, so that `keep_last` of another run leaves them alone.
+
+    A run folder that holds nothing else at the end is removed.
+    """
     process = psutil.Process()
     with locked(run.parents[1] / LOCK):
         write_json(
@@ -35,13 +40,12 @@ def mark_in_use(run: Path, networks: Sequence[Path]) -> None:
                 "networks": [str(network.resolve()) for network in networks],
             },
         )
-
-
-def release(run: Path) -> None:
-    """Take back what `mark_in_use` said; a folder without anything else goes too."""
-    remove(run / IN_USE)
-    if run.is_dir() and not any(run.iterdir()):
-        run.rmdir()
+    try:
+        yield
+    finally:
+        remove(run / IN_USE)
+        if not any(run.iterdir()):
+            run.rmdir()
 
 
 def keep_last(outputs: Path, count: int) -> list[str]:

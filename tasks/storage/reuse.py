@@ -121,17 +121,17 @@ class Step(Generic[P, T]):
         Of two processes that want the same result, one makes it and the other waits for it.
         """
         function: Any = self._function
-        make = functools.partial(function, *inputs, logger=logger)
+        make: Callable[[], T] = functools.partial(function, *inputs, logger=logger)
         record = self.record(*inputs)
         if record is None:
-            return make()  # type: ignore[no-any-return]
+            return make()
         with locked(record.lock, logger):
             if fresh:
                 record.discard()
             elif result := record.read():
                 logger.info("%s: another run has made it", self.title(*inputs))
                 return result
-            made: T = make()
+            made = make()
             record.write(made)
         return made
 
