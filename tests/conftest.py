@@ -79,6 +79,15 @@ def prefect_server() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def no_heartbeat() -> Iterator[None]:
+    """Flows that start no process beside them to say that they live."""
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
+
+
 def ragged_tokens(lengths: list[int], steps: int, words: int, seed: int = 0) -> NDArray[np.uint16]:
     """Pre-padded tokens of reviews with the given lengths."""
     random = np.random.default_rng(seed)

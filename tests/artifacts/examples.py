@@ -7,7 +7,7 @@ from tasks.results.data import Dataset, Source, Split
 from tasks.results.evaluation import Confusion, Curve, Estimate, Evaluation, Predicted, Reliability, Scores, Threshold
 from tasks.results.evidence import Evidence, LengthBin, ReviewText, Trace
 from tasks.results.explanation import Explanation, MemoryPoint, Reach
-from tasks.results.findings import Finding, Findings, LengthTrend, Measure
+from tasks.results.findings import Finding, Findings, LengthTrend
 from tasks.results.training import Branch, Epoch, Machine
 from tasks.results.verdict import Basis, ModelSummary, Overfitting, Pair, SeedTest, Verdict
 
@@ -122,8 +122,7 @@ def findings(seeds: int = 1) -> Findings:
     """lstm gains more from early words, and its gradient reaches farther after training, not before."""
     over = basis(seeds)
     found = [Finding("forgets", "memory", "confirmed", estimate(0.05, 0.02), over, 90)]
-    for measure, simple, gated in (("initial", 400.0, 20.0), ("last", 60.0, 250.0)):
-        at: Measure = measure  # type: ignore[assignment]
+    for at, simple, gated in (("initial", 400.0, 20.0), ("last", 60.0, 250.0)):
         found += [
             Finding("vanishes", at, "confirmed" if simple < 100 else "refuted", estimate(simple, 5), over, 50),
             Finding("survives", at, "confirmed" if gated > 100 else "refuted", estimate(gated, 5), over, 50),

@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 from artifacts import report
 from artifacts.figures.render import Picture, picture
 from artifacts.figures.style import COLOURS
+from artifacts.page import own_source
 from artifacts.sections import all_figures
 from tasks.analysis.reader import open_reader
 from tasks.analysis.reviews import choose_reviews
@@ -245,7 +246,7 @@ def test_what_scrolls_sideways_says_so(address: str, page: Page, width: int, hin
 
 
 def test_sentiment_has_colours_of_its_own() -> None:
-    css = (report.TEMPLATES / "report.css").read_text()
+    css = own_source("report.css")
     sentiment = re.findall(r"--(?:negative|positive): (\d+) (\d+) (\d+)", css)
     models = {tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5)) for colour in COLOURS}
     assert len(sentiment) >= 2

@@ -51,6 +51,12 @@ class Served:
 
 
 @pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Prefect home of the session's own."""
+    return tmp_path_factory.mktemp("prefect")
+
+
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A Prefect server on a fresh home."""
     home = tmp_path_factory.mktemp("prefect")

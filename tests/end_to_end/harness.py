@@ -29,6 +29,14 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return kept | quiet | more
 
 
+def run(home: Path, *arguments: "str | Path", timeout: float = 240) -> "subprocess.CompletedProcess[str]":
+    """`python flows/main.py` with the given arguments, when it has ended."""
+    return subprocess.run(
+        [sys.executable, ROOT / "flows" / "main.py", *arguments],
+        env=environment(home), capture_output=True, text=True, timeout=timeout, cwd=ROOT,
+    )  # fmt: skip
+
+
 def _heed_signals() -> None:
     """Undo what tests that run in the background inherit: a shell lets them ignore Ctrl-C, `nohup` SIGHUP."""
     for number in (signal.SIGINT, signal.SIGHUP):

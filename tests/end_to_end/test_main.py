@@ -15,23 +15,7 @@ from sklearn import metrics
 
 from tasks.data.imdb_npz import write_imdb_npz
 from tests.conftest import random_reviews
-
-ROOT = Path(__file__).parent.parent.parent
-
-
-@pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Prefect home of the session's own."""
-    return tmp_path_factory.mktemp("prefect")
-
-
-def run(home: Path, *arguments: str | Path, timeout: float = 240) -> "subprocess.CompletedProcess[str]":
-    """Run the command line in a process of its own."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "RNN_"))}
-    return subprocess.run(
-        [sys.executable, ROOT / "flows" / "main.py", *arguments],
-        env=environment | {"PREFECT_HOME": str(home)}, capture_output=True, text=True, timeout=timeout, cwd=ROOT,
-    )  # fmt: skip
+from tests.end_to_end.harness import run
 
 
 @pytest.fixture(scope="session")

@@ -6,14 +6,14 @@ import pandas as pd
 import pytest
 
 from tasks.storage.files import read_json
-from tests.end_to_end.test_main import home, run  # noqa: F401 -- a fixture
+from tests.end_to_end.harness import run
 from tests.tasks.data.texts.forms import FORMS, reviews, write
 
 SMALL = ("--models", "simple_rnn", "--epochs", "2", "--max-length", "12", "--vocabulary-size", "30")
 
 
 @pytest.fixture(scope="module")
-def predictions(home: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, pd.DataFrame]]:  # noqa: F811
+def predictions(home: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, pd.DataFrame]]:
     """For each form of the same reviews: the fingerprint, and the predictions of a network trained on it alone."""
     found = {}
     for form in FORMS:
@@ -33,7 +33,7 @@ def test_the_form_of_the_data_changes_no_prediction(predictions: dict, form: str
     pd.testing.assert_frame_equal(predictions[form][1], predictions[".csv"][1])
 
 
-def test_a_broken_line_in_the_middle_gives_one_line_and_nothing_half_written(home: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_broken_line_in_the_middle_gives_one_line_and_nothing_half_written(home: Path, tmp_path: Path) -> None:
     path = write(tmp_path, ".jsonl", reviews(40))
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines[:20], lines[20][:30], *lines[21:]]))

@@ -1,7 +1,6 @@
 """Promotion and rollback as flows, with a real Prefect server."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from uuid import UUID
@@ -9,7 +8,6 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from flows.gate_settings import GateSettings
 from flows.operate.champion import show_champion
@@ -18,12 +16,7 @@ from tasks.results.data import Dataset
 from tests.tasks.test_promote import train_run
 
 EASY = GateSettings(floor=0.0)
-
-
-@pytest.fixture(autouse=True)
-def server(prefect_server: None) -> Iterator[None]:  # noqa: ARG001 -- every test needs the server
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        yield
+pytestmark = pytest.mark.usefixtures("prefect_server", "no_heartbeat")
 
 
 def write_run(dataset: Dataset, outputs: Path, name: str, seed: int) -> None:

@@ -1,6 +1,6 @@
 """Steps in a run: made or reused, here or side by side, with a real Prefect server."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ from prefect import flow, runtime
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.logging import disable_run_logger
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from flows.config import RunSettings, Settings
 from flows.run import Row, Run
 from tasks.results.errors import PipelineError
 from tasks.storage.files import sha256_of_file
 from tasks.storage.reuse import LOGGER, Logger, Record, step
+
+pytestmark = pytest.mark.usefixtures("prefect_server", "no_heartbeat")
 
 CALLS: list[str] = []
 
@@ -50,20 +51,20 @@ def write(name: str, folder: Path, *, logger: Logger = LOGGER) -> Text:
 
 
 @step(title="copy {name}", record=lambda name, text: Record(text.path.with_suffix(".copy.json"), name, Text))
-def copy(name: str, text: Text, *, logger: Logger = LOGGER) -> Text:  # noqa: ARG001 -- every step takes it
+def copy(name: str, text: Text, *, logger: Logger = LOGGER) -> Text:
     """Copy a file."""
     CALLS.append(f"copy {name}")
+    logger.info("copies %s", name)
     path = text.path.with_suffix(".copy")
     path.write_text(text.path.read_text())
     return Text(path, sha256_of_file(path))
 
 
 @pytest.fixture(autouse=True)
-def calls(prefect_server: None) -> Iterator[list[str]]:  # noqa: ARG001 -- every test needs the server
+def calls() -> list[str]:
     """The steps that were made."""
     CALLS.clear()
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        yield CALLS
+    return CALLS
 
 
 def in_a_run(folder: Path, work: Callable[[Run], Any], **settings: Any) -> str:

@@ -20,4 +20,4 @@ def test_a_runner_has_a_worker_for_each_core(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_runner_that_is_not_installed_is_a_user_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, f"prefect_{name}", None)
     with pytest.raises(PipelineError, match=f"--runner {name}: .*; run `uv sync --extra {name}`"):
-        task_runner(name, None, print)  # type: ignore[arg-type]
+        task_runner(name, None, print)

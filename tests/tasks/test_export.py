@@ -83,7 +83,7 @@ def test_a_model_that_differs_from_keras_is_not_written(
     network: Path, dataset: Dataset, tmp_path: Path, kind: ExportFormat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def wrong(*arguments: object) -> Examples:
-        examples = made(*arguments)  # type: ignore[arg-type]
+        examples = made(*arguments)
         return replace(examples, probability=examples.probability + np.float32(3e-5))
 
     from tasks import export as step

@@ -60,12 +60,13 @@ def test_the_cache_comes_before_kaggle_and_kaggle_before_the_network(
 
 
 @pytest.fixture
-def server(no_wait: None) -> Iterator[FileServer]:  # noqa: ARG001 -- no waiting between attempts
+def server() -> Iterator[FileServer]:
     """A file server instead of the official one."""
     with serving() as server:
         yield server
 
 
+@pytest.mark.usefixtures("no_wait")
 def test_the_official_file_is_downloaded_into_the_cache(
     server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +127,7 @@ def test_a_damaged_sample_is_made_again(tmp_path: Path, damage: bytes) -> None:
     assert fetch(None, "auto", tmp_path, base=UNREACHABLE) == first
 
 
+@pytest.mark.usefixtures("no_wait")
 def test_an_unreachable_word_index_costs_only_the_words(
     server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -67,5 +67,5 @@ def test_sections_without_content_are_left_out() -> None:
 
 
 def test_own_data_have_their_owners_terms() -> None:
-    own = DESCRIPTION | {"dataset": DESCRIPTION["dataset"] | {"title": "own file reviews.csv"}}  # type: ignore[operator]
+    own = DESCRIPTION | {"dataset": DESCRIPTION["dataset"] | {"title": "own file reviews.csv"}}
     assert "owner's terms" in model_card(replace(facts(), description=own))

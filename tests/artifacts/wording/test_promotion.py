@@ -67,5 +67,5 @@ def test_all_numbers_behind_a_verdict_are_shown() -> None:
 
 
 def test_the_interval_keeps_its_signs() -> None:
-    test = replace(GATE.test, difference=Estimate(-0.01, -0.02, 0.0))  # type: ignore[type-var]
+    test = replace(GATE.test, difference=Estimate(-0.01, -0.02, 0.0))
     assert "-1.00 points (95 % interval -2.00 to +0.00)" in sentence(entry_with(test=test))

@@ -7,8 +7,8 @@ import pytest
 
 
 @pytest.fixture
-def artifact_server(prefect_server: None) -> Iterator[None]:  # noqa: ARG001
-    """A Prefect server for artifacts. Prefect does not close the clients that it creates them with, so this does.
+def closed_clients() -> Iterator[None]:
+    """Prefect does not close the clients that it creates artifacts with, so this does.
 
     Tests also need the mark `filterwarnings("ignore:unclosed <socket:ResourceWarning")`.
     """

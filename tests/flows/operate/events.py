@@ -21,7 +21,7 @@ def branch(name: str = "lstm", folder: Path = Path("lstm")) -> Any:
 
 def epoch(number: int) -> dict[str, Any]:
     """The event at the end of an epoch."""
-    metrics = {"loss": 0.5, "accuracy": 0.75, "val_loss": 0.6, "val_accuracy": 0.7, "seconds": 1.25}
+    metrics = {"loss": 0.5, "accuracy": 0.75, "val_loss": 0.6, "val_accuracy": 0.7, "seconds": 1.25, "cpu_seconds": 1.0}
     return {"event": "epoch", "epoch": number, **metrics}
 
 

@@ -42,7 +42,7 @@ def logger(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_event_reaches_both_views_and_the_last_one_is_published(tmp_path: Path) -> None:
     jobs = [branch(name, tmp_path / name) for name in ("gru", "lstm")]
     terminal, artifacts, done = Recorder(), Recorder(), threading.Event()
-    follower = _Follower(jobs, terminal, artifacts)  # type: ignore[arg-type]
+    follower = _Follower(jobs, terminal, artifacts)
     thread = threading.Thread(target=follower.follow, args=(done,))
     thread.start()
     for job in jobs:
@@ -60,7 +60,7 @@ def test_every_event_reaches_both_views_and_the_last_one_is_published(tmp_path: 
 def test_a_view_that_fails_is_reported_once_and_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     job = branch(folder=tmp_path)
     terminal, artifacts, done = Recorder(OSError("no terminal")), Recorder(), threading.Event()
-    follower = _Follower([job], terminal, artifacts)  # type: ignore[arg-type]
+    follower = _Follower([job], terminal, artifacts)
     for number in range(3):
         Journal(tmp_path / "progress.jsonl").write(number=number)
     done.set()
@@ -69,7 +69,7 @@ def test_a_view_that_fails_is_reported_once_and_stops_nothing(tmp_path: Path, ca
     assert caplog.messages == ["Progress could not be shown (no terminal); training continues"]
 
 
-@pytest.mark.usefixtures("artifact_server")
+@pytest.mark.usefixtures("prefect_server", "closed_clients")
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 def test_a_run_is_watched_in_the_terminal_and_in_the_ui(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     name = f"net_{uuid.uuid4().hex[:8]}"

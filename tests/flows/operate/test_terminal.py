@@ -68,7 +68,7 @@ def test_bars_are_for_terminals_only(is_terminal: bool, view: type, monkeypatch:
     monkeypatch.setattr(logging.getLogger(), "handlers", [logging.NullHandler(), ConsoleHandler(console)])
     with terminal_view([branch()]) as shown:
         assert isinstance(shown, view)
-    assert ("lstm seed 1" in console.file.getvalue()) is is_terminal  # type: ignore[attr-defined]
+    assert ("lstm seed 1" in console.file.getvalue()) is is_terminal
 
 
 def test_without_a_console_of_prefect_standard_error_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

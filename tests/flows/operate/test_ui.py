@@ -11,7 +11,7 @@ from flows.operate.ui import ArtifactView
 from tests.flows.operate.events import BEGIN, branch, epoch
 
 pytestmark = [
-    pytest.mark.usefixtures("artifact_server"),
+    pytest.mark.usefixtures("prefect_server", "closed_clients"),
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
     pytest.mark.filterwarnings("ignore:Artifact creation outside of a flow or task run:FutureWarning"),
 ]
@@ -41,7 +41,8 @@ def progress(client: SyncPrefectClient, name: str) -> list[float]:
 
 
 def test_progress_and_curve_grow_in_place(client: SyncPrefectClient, name: str) -> None:
-    view, job = ArtifactView(), branch(name)
+    job = branch(name)
+    view = ArtifactView([job])
     view.show(job, BEGIN)
     assert progress(client, name) == [0.0]
     view.show(job, epoch(1))
@@ -62,7 +63,8 @@ def test_drawing_waits_until_it_takes_only_its_share(
     client: SyncPrefectClient, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ui, "DRAWING_SHARE", 1e-6)
-    view, job = ArtifactView(), branch(name)
+    job = branch(name)
+    view = ArtifactView([job])
     view.show(job, BEGIN)
     view.show(job, epoch(1))
     view.publish(is_last=False)
@@ -74,8 +76,9 @@ def test_drawing_waits_until_it_takes_only_its_share(
 
 
 def test_epochs_without_a_start_still_get_a_curve(client: SyncPrefectClient, name: str) -> None:
-    view = ArtifactView()
-    view.show(branch(name), epoch(1))
+    job = branch(name)
+    view = ArtifactView([job])
+    view.show(job, epoch(1))
     view.publish(is_last=True)
     assert len(artifacts(client, f"learning-curve-{name}-seed1")) == 1
     assert progress(client, name) == []

@@ -75,7 +75,7 @@ def test_one_draw_in_a_hundred_exceeds_any_limit(training: Texts) -> None:
 
 def test_a_figure_that_never_varies_allows_a_thousandth() -> None:
     draws = {name: [0.0] * 200 for name in NAMES}
-    assert set(joint_limits(draws).values()) == {0.001}  # type: ignore[arg-type]
+    assert set(joint_limits(draws).values()) == {0.001}
 
 
 def test_more_texts_than_half_of_the_training_reviews_are_sampled(training: Texts) -> None:

@@ -143,7 +143,7 @@ def promotions(
             gate.judge(Scored(candidate, COST), Scored(champion, COST), slices, look, limits)
             for look, candidate in enumerate(candidates, start=1)
         ]
-        passed = [v.verdict == "PROMOTE" if level is None else v.test.p < level for v in verdicts]  # type: ignore[union-attr]
+        passed = [v.verdict == "PROMOTE" if level is None else v.test.p < level for v in verdicts]
         counts.append(sum(passed))
     return counts
 

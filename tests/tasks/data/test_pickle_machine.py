@@ -90,7 +90,7 @@ class Calls:
         self.reduced = reduced
 
     def __reduce__(self) -> tuple:
-        return self.reduced  # type: ignore[return-value]
+        return self.reduced
 
 
 NESTED: list = [1]
@@ -161,10 +161,16 @@ def test_a_cut_or_damaged_pickle_is_refused(kind: str) -> None:
     for _ in range(300):
         damaged = bytearray(content)
         damaged[random.integers(len(damaged))] = random.integers(256)
-        try:
-            read_pickled_reviews("x", bytes(damaged))
-        except DataError as error:
-            assert "\n" not in str(error)  # noqa: PT017 -- it may also be read
+        assert "\n" not in complaint(bytes(damaged))
+
+
+def complaint(content: bytes) -> str:
+    """What is wrong with a pickle; "" where it can be read."""
+    try:
+        read_pickled_reviews("x", content)
+    except DataError as error:
+        return str(error)
+    return ""
 
 
 def test_shared_lists_do_not_unpack_without_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ def weights_and_gradients(seed: int) -> tuple[list[Floats], Gradients]:
 
 
 def by_slices(function: object, slices: object) -> list[object]:
-    return list(map(function, slices))  # type: ignore[call-overload]
+    return list(map(function, slices))
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -67,7 +67,7 @@ def entry_of(registry: Registry, network: str, **changes: object) -> Entry:
         gate=None,
         settings={"seed": 1},
     )
-    return replace(entry, **changes)  # type: ignore[arg-type]
+    return replace(entry, **changes)
 
 
 def promote(outputs: Path, name: str) -> str:

@@ -1,10 +1,11 @@
 import json
 from pathlib import Path
 
+import pytest
 from filelock import FileLock
 
 from tasks.storage.files import point
-from tasks.storage.retention import IN_USE, keep_last, mark_in_use, release
+from tasks.storage.retention import IN_USE, in_use, keep_last
 
 
 def made_run(outputs: Path, name: str, *networks: str) -> Path:
@@ -58,21 +59,29 @@ def test_networks_of_a_run_under_way_stay(tmp_path: Path) -> None:
     made_run(tmp_path, "1", "longer-uses-this", "only-1")
     made_run(tmp_path, "2")
     longer = tmp_path / "runs" / "3"
-    mark_in_use(longer, [tmp_path / "models" / "longer-uses-this"])
-    assert keep_last(tmp_path, 1) == ["1"]
-    assert left(tmp_path, "models") == ["longer-uses-this"]
-    release(longer)
+    with in_use(longer, [tmp_path / "models" / "longer-uses-this"]):
+        assert keep_last(tmp_path, 1) == ["1"]
+        assert left(tmp_path, "models") == ["longer-uses-this"]
     assert not longer.exists()
+
+
+def test_a_run_that_fails_leaves_no_mark(tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "1"
+    run.mkdir(parents=True)
+    (run / "partial.txt").touch()
+    with pytest.raises(ValueError, match="a step failed"), in_use(run, []):
+        raise ValueError("a step failed")
+    assert [path.name for path in run.iterdir()] == ["partial.txt"]
 
 
 def test_a_mark_whose_process_is_gone_protects_nothing(tmp_path: Path) -> None:
     made_run(tmp_path, "1", "a")
     made_run(tmp_path, "2")
     dead = tmp_path / "runs" / "3"
-    mark_in_use(dead, [tmp_path / "models" / "a"])
-    mark = json.loads((dead / IN_USE).read_text())
-    (dead / IN_USE).write_text(json.dumps(mark | {"process_started": 1.0}))
-    keep_last(tmp_path, 1)
+    with in_use(dead, [tmp_path / "models" / "a"]):
+        mark = json.loads((dead / IN_USE).read_text())
+        (dead / IN_USE).write_text(json.dumps(mark | {"process_started": 1.0}))
+        keep_last(tmp_path, 1)
     assert left(tmp_path, "models") == []
 
 
@@ -81,9 +90,10 @@ def test_a_mark_of_another_host_protects_for_a_week(tmp_path: Path) -> None:
         outputs = tmp_path / str(age)
         made_run(outputs, "1", "a")
         made_run(outputs, "2")
-        mark_in_use(outputs / "runs" / "3", [outputs / "models" / "a"])
-        path = outputs / "runs" / "3" / IN_USE
-        mark = json.loads(path.read_text())
-        path.write_text(json.dumps(mark | {"host": "elsewhere", "marked": mark["marked"] - age}))
-        keep_last(outputs, 1)
+        run = outputs / "runs" / "3"
+        with in_use(run, [outputs / "models" / "a"]):
+            mark = json.loads((run / IN_USE).read_text())
+            other = mark | {"host": "elsewhere", "marked": mark["marked"] - age}
+            (run / IN_USE).write_text(json.dumps(other))
+            keep_last(outputs, 1)
         assert left(outputs, "models") == networks
