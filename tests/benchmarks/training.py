@@ -7,16 +7,17 @@ peak: the floating-point operations that the maths needs over the measured time,
 than 100 % where NumPy's BLAS does not know the processor). PyTorch and Keras on JAX are timed too where they are
 installed.
 
-Tried on an AMD EPYC 9005 (Zen 5, 512-bit vectors), processor time of a training step in paired runs:
+Tried on an AMD EPYC (Zen 5, 512-bit vectors) that other work kept busy; processor time on one thread, one or two pairs
+each, so differences of a few per cent are uncertain:
 
-- Won: products of our own instead of BLAS (a timestep's product takes a third of the time), no look at the process's
-  BLAS libraries for each call (5 ms), outer products of the padding's summed gradients instead of one for each review
-  (simple RNN: 10 %), tiles of 4, 3, 2 and 1 rows for what eight leave over, states of two timesteps in prediction (GRU
-  and bidirectional LSTM: 5 %).
-- Did not win: fetching projections ahead of use (LSTM and GRU: 15 % slower), predicting 128 reviews at once instead of
-  256 (5 to 15 % slower), 512-bit activations (the compiler already writes them: 0.12 ns for each tanh).
-- A group of all 128 reviews on one thread: its products are no faster, and sums over reviews would no longer be
-  added in the order of two threads.
+- Won: a product of 64 x 32 x 32 in our own tiles instead of BLAS (0.5 instead of 1.6 us); no search for the process's
+  BLAS libraries at each call (together with smaller tiles: 12 to 6 ms for a batch of the simple RNN); in prediction the
+  states of two timesteps instead of all (GRU 5 %, bidirectional LSTM 6 %, others unchanged).
+- Kept, never timed alone: one outer product for the padding's summed gradients; tiles of 4, 3, 2 and 1 rows.
+- Did not win: fetching projections ahead of use (predicting with LSTM, GRU: 15 to 25 % slower); predicting 128 reviews
+  at once instead of 256 (every network slower).
+- Nothing to win: wider activations (the compiler writes 512-bit vectors: 0.12 ns for each tanh); products of 128 rows
+  (as many operations per second as 64). One group of 128 would also add its sums in another order than two threads.
 """
 
 import argparse

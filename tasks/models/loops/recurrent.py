@@ -117,7 +117,8 @@ def recurrent_backward(
     dz = np.empty((BLOCK + reviews, width // units, units), np.float32)
     flat_dz = dz.reshape(len(dz), width)
     block = np.empty((len(dz), units + features), np.float32)  # Hidden states and inputs that belong to `dz`.
-    ones, bias = np.ones((len(dz), 1), np.float32), gradients.bias.reshape(1, width)
+    # A sum of its own for each block, because rounding grows with the length of a chain of additions.
+    ones, block_bias = np.ones((1, len(dz)), np.float32), np.empty((1, width), np.float32)
     filled = 0
     end = reviews
     for step in range(timesteps - 1, -1, -1):
@@ -149,7 +150,9 @@ def recurrent_backward(
         if filled >= BLOCK or step == 0:
             add_outer_products(block[:filled, :units], flat_dz[:filled, first_column:], gradients.recurrent_kernel)
             add_outer_products(block[:filled, units:], flat_dz[:filled, :input_width], gradients.kernel)
-            add_outer_products(ones[:filled], flat_dz[:filled], bias)
+            multiply(ones[:, :filled], flat_dz[:filled], block_bias, False)
+            for j in range(width):
+                gradients.bias[j] += block_bias[0, j]
             filled = 0
 
 
