@@ -103,9 +103,9 @@ def export(
     index = saved.word_index()
     if kind == "savedmodel" and not index:
         raise DataError(f"{network}: vocabulary.json holds no words, so texts cannot be read; use --format onnx")
-    with _whole_folder(folder) as made:
-        result = replace(_export_into(made, saved, index, test, kind), folder=folder)
-        write_text(made / "README.md", readme(result))
+    with _whole_folder(folder) as new_folder:
+        result = replace(_export_into(new_folder, saved, index, test, kind), folder=folder)
+        write_text(new_folder / "README.md", readme(result))
     largest = max(result.differences.values())
     logger.info("%s as %s: at most %.1e from Keras on %d reviews", saved.label, kind, largest, result.reviews)
     return result
@@ -116,13 +116,13 @@ def _whole_folder(folder: Path) -> Iterator[Path]:
     """A new folder beside `folder`, which takes its place when the block succeeds."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
-        made = Path(temporary) / folder.name
-        made.mkdir()
-        yield made
-        made.chmod(0o755)
+        new_folder = Path(temporary) / folder.name
+        new_folder.mkdir()
+        yield new_folder
+        new_folder.chmod(0o755)
         if folder.exists():
             folder.rmdir()
-        made.rename(folder)
+        new_folder.rename(folder)
 
 
 def _export_into(folder: Path, saved: SavedNetwork, index: Mapping[str, int], test: Path, kind: ExportFormat) -> Export:

@@ -99,23 +99,23 @@ def _texts(data: TextData, cache: Path, base: str, logger: Logger) -> Source:
     index = _index_for_texts(data, cache, base)
     folder = cache / "surveys" / _text_record(data, inputs, cache).key
     with progress("reading texts", inputs) as advance:
-        found = survey(inputs, data, folder, advance)
-    _log_survey(data, found.survey, logger)
+        surveyed = survey(inputs, data, folder, advance)
+    _log_survey(data, surveyed.survey, logger)
     origin = ", ".join(str(path) for path in (*data.data, *data.test_data))
     index_sha256 = sha256_of_file(index) if index else None
-    return Source("texts", inputs[0].path, found.digest, origin, index, index_sha256, data, found.survey)
+    return Source("texts", inputs[0].path, surveyed.digest, origin, index, index_sha256, data, surveyed.survey)
 
 
-def _log_survey(data: TextData, found: Survey, logger: Logger) -> None:
-    logger.info("Data: %s, %d training and %d test reviews", data.title, found.train, found.test)
-    if found.repeated:
-        logger.warning("%d reviews have the text of another one in their part; all are used", found.repeated)
-    if found.shared:
+def _log_survey(data: TextData, counts: Survey, logger: Logger) -> None:
+    logger.info("Data: %s, %d training and %d test reviews", data.title, counts.train, counts.test)
+    if counts.repeated:
+        logger.warning("%d reviews have the text of another one in their part; all are used", counts.repeated)
+    if counts.shared:
         logger.warning(
             "%d of %d test reviews are training reviews too, so that the test results flatter; --test-share would keep "
             "equal texts together",
-            found.shared,
-            found.test,
+            counts.shared,
+            counts.test,
         )
 
 

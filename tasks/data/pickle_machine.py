@@ -106,13 +106,13 @@ class _Machine:
         return value
 
     def _pop_to_mark(self) -> list[Any]:
-        place = len(self._stack) - 1
-        while not isinstance(self._stack[place], _Mark):
-            place -= 1
-            if place < 0:
+        mark = len(self._stack) - 1
+        while not isinstance(self._stack[mark], _Mark):
+            mark -= 1
+            if mark < 0:
                 raise ValueError("no mark")
-        values = self._stack[place + 1 :]
-        del self._stack[place:]
+        values = self._stack[mark + 1 :]
+        del self._stack[mark:]
         return values
 
     def _list(self) -> Sequence:
@@ -221,7 +221,7 @@ class _Machine:
 
 
 class _Bytes:
-    """A place in bytes, from which `pickletools` reads operands without a copy of the rest."""
+    """A mark in bytes, from which `pickletools` reads operands without a copy of the rest."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content

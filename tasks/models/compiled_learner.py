@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.data.batches import Batch
 from tasks.models.compiled_network import CompiledNetwork
-from tasks.models.learner import Batch, Metrics
+from tasks.models.learner import Metrics
 from tasks.models.optimizer import Optimizer
 from tasks.models.spec import ModelSpec
 

@@ -47,11 +47,11 @@ def of_onnx(path: str, examples: dict[str, NDArray[np.generic]]) -> dict[str, fl
     return {"tokens": largest(np.concatenate(parts), examples["probability"])}
 
 
-def largest(found: NDArray[np.generic], expected: NDArray[np.generic]) -> float:
+def largest(computed: NDArray[np.generic], expected: NDArray[np.generic]) -> float:
     """The largest absolute difference; infinite for other shapes or values that are no numbers."""
-    if found.shape != expected.shape or not np.isfinite(found).all():
+    if computed.shape != expected.shape or not np.isfinite(computed).all():
         return float("inf")
-    return float(np.abs(np.subtract(found, expected)).max())
+    return float(np.abs(np.subtract(computed, expected)).max())
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ class _Graph:
         """
         directions = _directions(layer)
         operator = OPERATORS[type(directions[0]).__name__]
-        weights = [_onnx_weights(one, operator) for one in directions]
+        weights = [_onnx_weights(direction, operator) for direction in directions]
         parts = [np.stack(arrays) for arrays in zip(*weights, strict=True)]
         inputs = [features, *(self.constant(f"{name}_{part}", w) for part, w in zip("WRB", parts, strict=True))]
         attributes: dict[str, Any] = {"hidden_size": directions[0].units}

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.models.learner import Batch, Metrics
+from tasks.data.batches import Batch
+from tasks.models.learner import Metrics
 
 # Reviews that are computed at once.
 PREDICT_REVIEWS, NORM_REVIEWS = 256, 125

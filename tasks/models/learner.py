@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Batch = tuple[NDArray[np.unsignedinteger], NDArray[np.integer]]  # Tokens (reviews, timesteps) and labels (reviews,).
+from tasks.data.batches import Batch
 
 
 class Metrics:

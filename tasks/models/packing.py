@@ -23,7 +23,7 @@ class DistinctTokens:
     """The tokens that occur, so that each is projected only once.
 
     Attributes:
-        tokens: rising, int64, shape (distinct,); padding's 0 is always among them.
+        tokens: ascending, int64, shape (distinct,); padding's 0 is always among them.
         row_of: the row in `tokens` of each token that occurs, int32, shape (largest token + 1,).
     """
 

@@ -51,7 +51,7 @@ def _recurrent_datasets(spec: ModelSpec, layer: int) -> dict[str, str]:
     else:
         cells = {"forward": f"layers/{spec.cell}{number}/cell"}
     return {
-        f"layer{layer}.{direction}.{weight}": f"{cell}/vars/{place}"
+        f"layer{layer}.{direction}.{weight}": f"{cell}/vars/{position}"
         for direction, cell in cells.items()
-        for place, weight in enumerate(_CELL_WEIGHTS)
+        for position, weight in enumerate(_CELL_WEIGHTS)
     }

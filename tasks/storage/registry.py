@@ -136,9 +136,9 @@ class Registry:
         if named != network:
             raise DataError(f"{folder / MANIFEST}: names network {named}, expected {network}; it was changed")
         for name, digest in digests.items():
-            found = sha256_of_file(folder / name) if (folder / name).is_file() else "no file"
-            if found != digest:
-                raise DataError(f"{folder / name}: found {found}, expected SHA-256 {digest}; it was changed")
+            present = sha256_of_file(folder / name) if (folder / name).is_file() else "no file"
+            if present != digest:
+                raise DataError(f"{folder / name}: found {present}, expected SHA-256 {digest}; it was changed")
 
     def append(self, entry: Entry) -> None:
         """Write a decision into the ledger, then move the pointer if it says so. Needs `writing`."""

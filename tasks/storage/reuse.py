@@ -129,11 +129,11 @@ class Step(Generic[P, T]):
             if fresh:
                 record.discard()
             elif result := record.read():
-                logger.info("%s: another run has made it", self.title(*inputs))
+                logger.info("%s: made by another run", self.title(*inputs))
                 return result
-            made = make()
-            record.write(made)
-        return made
+            result = make()
+            record.write(result)
+        return result
 
 
 def step(title: str, record: Callable[..., Record[T] | None]) -> Callable[[Callable[P, T]], Step[P, T]]:

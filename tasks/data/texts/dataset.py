@@ -138,8 +138,8 @@ def _pieces(texts: SurveyedTexts, advance: Callable[[int], None]) -> Iterator[_P
         start += len(batch)
         yield _Piece(batch.texts[: len(parts[rows])], parts[rows], places[rows], labels[rows])
     if start != len(parts):
-        found = f"{start} reviews found, {len(parts)} in the first pass"
-        raise DataError(f"{texts.data.title}: {found}; the files have changed")
+        counts = f"{start} reviews found, {len(parts)} in the first pass"
+        raise DataError(f"{texts.data.title}: {counts}; the files have changed")
 
 
 def _encode(piece: _Piece, tokenizer: Tokenizer, cut: Cut) -> list[_Encoded]:

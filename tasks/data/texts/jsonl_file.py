@@ -45,43 +45,45 @@ def read_jsonl(path: Path, text_column: str, label_column: str) -> Iterator[Text
 
 
 def _row(path: Path, number: int, line: bytes, text_column: str, label_column: str) -> _Row:
-    place = f"{path}, row {number}"
+    location = f"{path}, row {number}"
     try:
         value = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
     except UnicodeDecodeError:
-        raise DataError(f"{place}: the line is not UTF-8; save the file as such") from None
+        raise DataError(f"{location}: the line is not UTF-8; save the file as such") from None
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{place}: not JSON ({str(error)[:80]}); expected an object a line") from None
+        raise DataError(f"{location}: not JSON ({str(error)[:80]}); expected an object a line") from None
     if not isinstance(value, dict):
-        raise DataError(f"{place}: found a JSON {type(value).__name__}; expected an object a line")
+        raise DataError(f"{location}: found a JSON {type(value).__name__}; expected an object a line")
     for option, name in (("--text-column", text_column), ("--label-column", label_column)):
         if name not in value:
-            found = ", ".join(repr(key[:40]) for key in list(value)[:8])
-            raise DataError(f"{place}: no {name!r}, found {found or 'nothing'}; name the right one with {option}")
+            keys = ", ".join(repr(key[:40]) for key in list(value)[:8])
+            raise DataError(f"{location}: no {name!r}, found {keys or 'nothing'}; name the right one with {option}")
     text = value[text_column]
     if not isinstance(text, str | None):
-        raise DataError(f"{place}: the text is a JSON {type(text).__name__}; expected a string")
-    return _Row(number, _characters(place, text or ""), _label(place, value[label_column]))
+        raise DataError(f"{location}: the text is a JSON {type(text).__name__}; expected a string")
+    return _Row(number, _characters(location, text or ""), _label(location, value[label_column]))
 
 
-def _characters(place: str, text: str) -> str:
+def _characters(location: str, text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
         half = ascii(text[error.start])
-        raise DataError(f"{place}: the text holds {half}, half of a character; write it as UTF-8") from None
+        raise DataError(f"{location}: the text holds {half}, half of a character; write it as UTF-8") from None
     return text
 
 
-def _label(place: str, value: Any) -> str | None:
+def _label(location: str, value: Any) -> str | None:
     """A label as a string: true, 1 and "1" are the same as elsewhere."""
     if isinstance(value, str):
-        return _characters(place, value)
+        return _characters(location, value)
     if value is None:
         return None
     if isinstance(value, bool | int | float):
         return str(value).lower()
-    raise DataError(f"{place}: the label is a JSON {type(value).__name__}; expected 0 or 1, true or false, or a name")
+    raise DataError(
+        f"{location}: the label is a JSON {type(value).__name__}; expected 0 or 1, true or false, or a name"
+    )
 
 
 def _batch(path: Path, rows: list[_Row]) -> TextBatch:

@@ -84,11 +84,11 @@ def survey(inputs: Sequence[Input], data: TextData, folder: Path, advance: Calla
 
     pieces = (piece(part, batch) for part, batch in read_batches(inputs, data))
     counts = WordCounts()
-    found: list[Reviews] = []
+    counted_reviews: list[Reviews] = []
     for counted in in_order(partial(_count, test_share=data.test_share), pieces):
         counts.add(counted.words)
-        found.append(counted.reviews)
-    reviews = _joined(found)
+        counted_reviews.append(counted.reviews)
+    reviews = _joined(counted_reviews)
     _check_parts(reviews, data)
     write_ranked(folder / "words.parquet", counts.ranked())
     return _write(reviews, inputs, folder)
@@ -115,10 +115,10 @@ def _count(piece: _Piece, test_share: float) -> _Counted:
     return _Counted(Reviews(digests, parts, piece.labels), count_words(piece.texts.filter(pa.array(parts == TRAIN))))
 
 
-def _joined(found: list[Reviews]) -> Reviews:
-    if not found:
+def _joined(parts: list[Reviews]) -> Reviews:
+    if not parts:
         return Reviews(np.zeros((0, 2), np.uint64), np.zeros(0, np.uint8), np.zeros(0, np.uint8))
-    return Reviews(*map(np.concatenate, zip(*found, strict=True)))
+    return Reviews(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def _check_parts(reviews: Reviews, data: TextData) -> None:

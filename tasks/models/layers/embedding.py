@@ -16,7 +16,7 @@ class EmbeddingGradient:
     """The rows of the embedding's gradient that are not zero.
 
     Attributes:
-        tokens: the tokens that occur in the batch, rising, int64, shape (distinct,).
+        tokens: the tokens that occur in the batch, ascending, int64, shape (distinct,).
         sums: for each token the sum over its occurrences of the gradient and of its squares, shape
             (distinct, 2, features). Keras's optimizers add up the squares of an embedding's gradient in this way, not
             the square of the sum.

@@ -45,7 +45,7 @@ def rmsprop_rows(
 
     Args:
         weights, velocities: shape (n, features).
-        rows: rising row numbers, int64, shape (m,).
+        rows: ascending row numbers, int64, shape (m,).
         sums: gradients and squares for each of `rows`, shape (m, 2, features).
         learning_rate, rho, epsilon: as for `rmsprop`.
     """
