@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from cyclopts import CycloptsError, Group, Parameter
+from cyclopts import CycloptsError, Group, Parameter, UnusedCliTokensError
 from cyclopts.argument import Argument
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -183,6 +183,9 @@ def _argument(name: str, value: Any, default: Any) -> list[str]:
 
 def setting_error(error: CycloptsError) -> str:
     """One line for each wrong setting: its option or environment variable as the user wrote it, and what is wrong."""
+    if isinstance(error, UnusedCliTokensError):
+        extra = " ".join(map(repr, error.unused_tokens or ()))
+        return f"found {extra}, which belongs to no option; --help lists commands and options"
     cause = error.__cause__
     if not isinstance(cause, ValidationError):
         return str(error)

@@ -157,6 +157,7 @@ def test_a_wrong_value_is_refused(change: dict[str, Any]) -> None:
         ("""--spec '{"name":"Deep","cell":"gru"}'""", "--spec, name: found 'Deep'; it should match pattern"),
         ("--models lstm lstm", "models: found ['lstm', 'lstm'], expected different names"),
         ("--epoch 3", "Unknown option: --epoch. Did you mean --epochs?"),
+        ("--smoke false", "found 'false', which belongs to no option; --help lists commands and options"),
     ],
 )
 def test_an_error_names_the_option_as_it_was_written(line: str, message: str) -> None:
