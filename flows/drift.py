@@ -12,7 +12,7 @@ from artifacts.figures.drift import drift as drift_figure
 from artifacts.figures.render import data_uri, png
 from artifacts.wording import drift as wording
 from flows.operate.notify import post_line
-from tasks.data.new_texts import NewTexts, read_csv, read_npz
+from tasks.data.new_texts import NewTexts, read_npz, read_texts
 from tasks.drift import check_drift
 from tasks.fetch import fetch
 from tasks.models.saved import SavedNetwork
@@ -23,20 +23,25 @@ from tasks.storage.trained import find_network
 
 @flow(name="drift", flow_run_name="drift {texts}")
 def drift_flow(
-    texts: str, outputs: Path = Path("outputs"), model: str = "champion", fail_on_drift: bool = False
+    texts: str,
+    outputs: Path = Path("outputs"),
+    model: str = "champion",
+    text_column: str = "text",
+    fail_on_drift: bool = False,
 ) -> Drift:
     """Hold new texts against the training reviews of a network.
 
     Args:
-        texts: path of an imdb.npz or a CSV, or "sample".
+        texts: path of texts, as `--data` takes them but without labels; of an imdb.npz its test reviews; "sample".
         outputs: the folder above the registry.
         model: "champion", the hash of a network in the registry, or a folder with network.json.
+        text_column: name of the column of texts.
         fail_on_drift: end the run as failed where the texts differ.
 
     Raises:
         DataError: a file cannot be read, or with `fail_on_drift` the texts differ.
     """
-    result = measure(texts, outputs.resolve(), model)
+    result = measure(texts, text_column, outputs.resolve(), model)
     announce(result)
     if fail_on_drift and result.alarms:
         raise DataError(wording.sentence(result))
@@ -44,25 +49,27 @@ def drift_flow(
 
 
 @task(name="drift", task_run_name="drift {texts}", persist_result=False, cache_policy=NO_CACHE)
-def measure(texts: str, outputs: Path, model: str) -> Drift:
+def measure(texts: str, text_column: str, outputs: Path, model: str) -> Drift:
     """Read the texts and compare."""
     network = find_network(outputs, model)
-    new = read_new_texts(texts, outputs, SavedNetwork.read(network.folder))
+    new = read_new_texts(texts, text_column, outputs, SavedNetwork.read(network.folder))
     return check_drift(network.folder, network.train, new.tokens, new.lengths, logger=get_run_logger())
 
 
-def read_new_texts(texts: str, outputs: Path, network: SavedNetwork) -> NewTexts:
+def read_new_texts(texts: str, text_column: str, outputs: Path, network: SavedNetwork) -> NewTexts:
     """The texts in the network's tokens.
 
     Raises:
         DataError: there is no such file, or it cannot be read.
     """
     index, path = network.word_index(), Path(texts)
-    if path.suffix == ".csv" and path.is_file():
-        return read_csv(path, index, network.vocabulary_size, network.max_length)
     is_sample = texts == "sample"
     if not is_sample and path.suffix != ".npz":
-        raise DataError(f'drift {texts}: found no such CSV or imdb.npz; give the path of one, or "sample"')
+        if not index:
+            raise DataError(
+                f"{network.folder}: vocabulary.json holds no words, so texts cannot be read; give an imdb.npz"
+            )
+        return read_texts(path, text_column, index, network.vocabulary_size, network.max_length)
     source = fetch.keep(None if is_sample else path, "sample" if is_sample else "auto", outputs / "cache")
     return read_npz(
         source.path, source.word_index if index else None, index, network.vocabulary_size, network.max_length

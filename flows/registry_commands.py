@@ -81,10 +81,11 @@ def export(
 
 
 def drift(
-    texts: Annotated[str, Parameter(help='Path of a CSV or an imdb.npz, or "sample".')],
+    texts: Annotated[str, Parameter(help='Texts as for --data, without labels; an imdb.npz; or "sample".')],
     /,
     *,
     model: Annotated[str, MODEL_TO_USE] = "champion",
+    text_column: Annotated[str, Parameter(help="Name of the column of texts.")] = "text",
     fail_on_drift: Annotated[bool, Parameter(help="Exit with status 1 where the texts differ.")] = False,
     outputs: Outputs = Path("outputs"),
     webhook: Webhook = None,
@@ -96,7 +97,7 @@ def drift(
 
         return drift_flow
 
-    state = run_flow(load, texts, outputs, model, fail_on_drift, webhook=webhook)
+    state = run_flow(load, texts, outputs, model, text_column, fail_on_drift, webhook=webhook)
     from flows.operate.champion import show_drift
 
     show_drift(state.result())

@@ -237,12 +237,16 @@ def _facts(candidate: Candidate, sight: Sight) -> CardFacts:
 
 
 def _add(registry: Registry, candidate: Candidate, card: str) -> str:
-    """Put the network, its reviews and its card into the registry."""
+    """Put the network, its reviews, its word index and its card into the registry."""
+    dataset = candidate.run.dataset
+    more = {TEST: candidate.test, TRAIN: dataset.train.path}
+    if dataset.word_index is not None:
+        more["word_index.json"] = dataset.word_index
     with tempfile.TemporaryDirectory() as folder:
-        written = {name: Path(folder) / name for name in (TEST_DIGESTS, CARD)}
-        write_digests(written[TEST_DIGESTS], candidate.digests)
-        write_text(written[CARD], card)
-        return registry.add(candidate.files, {TEST: candidate.test, TRAIN: candidate.run.dataset.train.path} | written)
+        more |= {name: Path(folder) / name for name in (TEST_DIGESTS, CARD)}
+        write_digests(more[TEST_DIGESTS], candidate.digests)
+        write_text(more[CARD], card)
+        return registry.add(candidate.files, more)
 
 
 def _earlier_champion(entries: list[Entry], to: int | None) -> Entry:

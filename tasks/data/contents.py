@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from tasks.data.imdb_npz import read_imdb_npz
 from tasks.data.parquet import read_column
 from tasks.data.reviews import Reviews
+from tasks.data.texts.inputs import inputs_of, read_batches
+from tasks.data.texts.survey import TEST, files_digest
 from tasks.results.data import Dataset
 from tasks.results.errors import DataError
+from tasks.results.texts import Survey, TextData
 from tasks.storage.files import atomic_path, fingerprint
 
 DIGEST_BYTES = 16
@@ -33,10 +36,32 @@ def digests_of_test(dataset: Dataset) -> Digests:
     """The digests of a dataset's test reviews, in the order of its test split.
 
     Raises:
-        DataError: the source is gone or cannot be read.
+        DataError: the source is gone, was changed, or cannot be read.
     """
-    _, test = read_imdb_npz(dataset.source.path)
-    return digests(test, read_column(dataset.test.path, "review_id"))
+    rows, source = read_column(dataset.test.path, "review_id"), dataset.source
+    if source.texts is not None and source.survey is not None:
+        of_texts: Digests = _digests_of_texts(source.texts, source.survey)[rows]
+        return of_texts
+    _, test = read_imdb_npz(source.path)
+    return digests(test, rows)
+
+
+def _digests_of_texts(data: TextData, survey: Survey) -> Digests:
+    """The digests of all test reviews of own texts, by their place in the test part."""
+    inputs = inputs_of(data)
+    if files_digest(inputs) != survey.files_sha256:
+        raise DataError(f"{data.title}: the files have changed since the network was trained; repeat its run")
+    table = pq.read_table(survey.reviews)
+    parts, places, labels = (table[name].to_numpy() for name in ("part", "place", "label"))
+    result = np.empty(survey.test, f"S{2 * DIGEST_BYTES}")
+    start = 0
+    for _, batch in read_batches(inputs, data):
+        for row in np.flatnonzero(parts[start : start + len(batch)] == TEST):
+            label = bytes([int(labels[start + row])])
+            content = label + batch.texts[int(row)].as_buffer().to_pybytes()
+            result[places[start + row]] = hashlib.blake2b(content, digest_size=DIGEST_BYTES).hexdigest()
+        start += len(batch)
+    return result
 
 
 def write_digests(path: Path, values: Digests) -> None:

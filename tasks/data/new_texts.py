@@ -1,4 +1,4 @@
-"""New texts in the tokens of a trained network: from an `imdb.npz` with other ranks, or from texts in a CSV."""
+"""New texts in the tokens of a trained network: from an `imdb.npz` with other ranks, or from own texts."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,17 +7,16 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from tasks.data.imdb_npz import read_imdb_npz
 from tasks.data.padding import lengths, padded
 from tasks.data.reviews import Reviews
+from tasks.data.texts.inputs import inputs_of, read_batches
 from tasks.data.tokenizer import split_words
 from tasks.data.vocabulary import read_word_index
 from tasks.results.errors import DataError
-
-TEXT_COLUMNS = ("text", "review", "content", "comment")
+from tasks.results.texts import TextData
 
 
 class NewTexts(NamedTuple):
@@ -50,25 +49,31 @@ def read_npz(
     return _prepared(reviews, vocabulary_size, max_length)
 
 
-def read_csv(path: Path, index: Mapping[str, int], vocabulary_size: int, max_length: int) -> NewTexts:
-    """The texts of a CSV with a column text, review, content or comment; unknown words as in `read_npz`.
+def read_texts(
+    path: Path, text_column: str, index: Mapping[str, int], vocabulary_size: int, max_length: int
+) -> NewTexts:
+    """Texts without labels, in the forms that `--data` takes; unknown words as in `read_npz`.
+
+    Args:
+        path: a .csv, .parquet or .jsonl file, a pattern of them, or a folder of `pos` and `neg`.
+        text_column: name of the column of texts.
+        index, vocabulary_size, max_length: as in `read_npz`.
 
     Raises:
-        DataError: the file cannot be read, or has no such column.
+        DataError: one line on the first file or row that is not as expected.
     """
-    try:
-        table = pa_csv.read_csv(path, parse_options=pa_csv.ParseOptions(newlines_in_values=True))
-    except (OSError, pa.ArrowInvalid) as error:
-        raise DataError(f"{path}: not a readable CSV ({str(error)[:100]})") from error
-    column = next((name for name in TEXT_COLUMNS if name in table.column_names), None)
-    if column is None:
-        raise DataError(f"{path}: found the columns {table.column_names[:8]}, expected one of {list(TEXT_COLUMNS)}")
-    words, offsets = split_words(table.column(column).cast(pa.large_string()).combine_chunks())
+    data = TextData((path,), text_column=text_column, label_column=text_column)  # The texts stand in for labels.
     known = pa.array(list(index), pa.large_string())
     ranks = np.fromiter([*index.values(), vocabulary_size], np.int32, len(index) + 1)
-    places = pc.index_in(words, value_set=known).fill_null(len(index)).to_numpy()
-    reviews = Reviews(ranks[places], offsets, np.zeros(len(offsets) - 1, np.uint8))
-    return _prepared(reviews, vocabulary_size, max_length)
+    parts = []
+    for _, batch in read_batches(inputs_of(data), data):
+        words, offsets = split_words(batch.texts)
+        places = pc.index_in(words, value_set=known).fill_null(len(index)).to_numpy()
+        reviews = Reviews(ranks[places], offsets, np.zeros(len(batch), np.uint8))
+        parts.append(_prepared(reviews, vocabulary_size, max_length))
+    if not parts:
+        raise DataError(f"{path}: no texts; expected at least one")
+    return NewTexts(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 def _prepared(reviews: Reviews, vocabulary_size: int, max_length: int) -> NewTexts:

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tasks.data.contents import digests_of_test
 from tasks.data.parquet import read_tokens
 from tasks.evaluate import evaluate
+from tasks.fetch import fetch
 from tasks.job import Job
 from tasks.models.saved import SavedNetwork
 from tasks.models.spec import TrainingPlan, preset
@@ -18,7 +20,9 @@ from tasks.promote import TEST, find_candidate, promote, rollback
 from tasks.results.data import Dataset, Source
 from tasks.results.errors import DataError
 from tasks.results.promotion import CardFacts, Entry, GateLimits
+from tasks.results.texts import TextData
 from tasks.results.training import Branch
+from tasks.storage.files import read_json
 from tasks.storage.finished_run import FinishedRun, read_run
 from tasks.storage.registry import Champion, Registry
 from tasks.train import train
@@ -261,3 +265,26 @@ def test_the_registry_holds_the_card_and_what_a_later_candidate_is_held_against(
         "vocabulary.json",
     }
     assert (Registry(tmp_path).folder(entry.network) / "model-card.md").read_text().startswith("lstm seed 1")
+
+
+def test_own_texts_are_matched_by_their_content(tmp_path: Path) -> None:
+    random, words = np.random.default_rng(0), np.array(["dull", "bright", "film", "plot", "scene", "ending", "actor"])
+    texts = [" ".join(random.choice(words, 12)) for _ in range(300)]
+    rows = [f"{text},{int('bright' in text)}" for text in texts]
+    datasets = []
+    for name, lines, size in (("a", rows, 9), ("b", rows[::-1], 7), ("c", rows[5:], 9)):
+        path = tmp_path / f"{name}.csv"
+        path.write_text("\n".join(["text,label", *lines]))
+        source = fetch.keep(TextData((path,)), "auto", tmp_path / "cache")
+        datasets.append(prepare.keep(source, size, 12, None, tmp_path / "data"))
+    outputs = tmp_path / "outputs"
+    first = promote_run(outputs, train_run(datasets[0], outputs, "run1", 1))
+    folder = Registry(outputs).folder(first.network)
+    assert set(read_json(folder / "word_index.json")) == set(words)
+    second = promote_run(outputs, train_run(datasets[1], outputs, "run2", 1))
+    assert second.test_set == first.test_set
+    with pytest.raises(DataError, match="expected the same set"):
+        promote_run(outputs, train_run(datasets[2], outputs, "run3", 1))
+    (tmp_path / "b.csv").write_text("text,label\n")
+    with pytest.raises(DataError, match=r"b\.csv: the files have changed"):
+        digests_of_test(datasets[1])

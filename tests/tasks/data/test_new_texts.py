@@ -1,11 +1,12 @@
 """New texts in a network's tokens."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from tasks.data.imdb_npz import write_imdb_npz
-from tasks.data.new_texts import read_csv, read_npz
+from tasks.data.new_texts import read_npz, read_texts
 from tasks.results.errors import DataError
 from tasks.storage.files import write_json
 from tests.conftest import make_reviews
@@ -29,16 +30,18 @@ def test_without_a_word_index_ranks_are_the_networks(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("column", ["text", "review"])
-def test_texts_of_a_csv(tmp_path: Path, column: str) -> None:
-    (tmp_path / "a.csv").write_text(f'id,{column}\n1,"The film,\nthe unheard café"\n2,\n')
-    new = read_csv(tmp_path / "a.csv", INDEX, VOCABULARY, LENGTH)
+def test_texts_without_labels(tmp_path: Path, column: str) -> None:
+    (tmp_path / "a.csv").write_text(f'id,{column}\n1,"The film,\nthe unheard café"\n2,!\n')
+    new = read_texts(tmp_path / "a.csv", column, INDEX, VOCABULARY, LENGTH)
     assert new.tokens.tolist() == [[4, 5, 4, 2, 6], [0, 0, 0, 0, 1]]
     assert new.lengths.tolist() == [6, 1]
+    (tmp_path / "b.jsonl").write_text(json.dumps({column: "film rare"}) + "\n")
+    assert read_texts(tmp_path / "b.jsonl", column, INDEX, VOCABULARY, LENGTH).tokens.tolist() == [[0, 0, 1, 5, 2]]
 
 
-def test_a_csv_without_texts_is_named(tmp_path: Path) -> None:
+def test_texts_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("id,name\n1,b\n")
-    with pytest.raises(DataError, match="expected one of"):
-        read_csv(tmp_path / "a.csv", INDEX, VOCABULARY, LENGTH)
-    with pytest.raises(DataError, match="not a readable CSV"):
-        read_csv(tmp_path / "none.csv", INDEX, VOCABULARY, LENGTH)
+    with pytest.raises(DataError, match="no column 'text', found 'id', 'name'"):
+        read_texts(tmp_path / "a.csv", "text", INDEX, VOCABULARY, LENGTH)
+    with pytest.raises(DataError, match="no such file"):
+        read_texts(tmp_path / "none.csv", "text", INDEX, VOCABULARY, LENGTH)
