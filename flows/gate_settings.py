@@ -24,6 +24,9 @@ class GateSettings(BaseModel):
     slice_margin: float = Field(
         2.0, ge=0, le=100, description="Reject a candidate that loses more than this on a slice for sure (points)."
     )
+    slice_columns: list[str] = Field(
+        [], description="Columns of your own texts whose values are slices, besides the lengths (names)."
+    )
 
     def limits(self) -> GateLimits:
         """The limits as shares of reviews."""

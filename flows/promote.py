@@ -51,7 +51,7 @@ def promote_run(outputs: Path, folder: Path, model: str | None, gate: GateSettin
 @task(name="promote", task_run_name="promote {folder.name}", persist_result=False, cache_policy=NO_CACHE)
 def judge(outputs: Path, folder: Path, model: str | None, gate: GateSettings) -> Entry:
     """Score candidate and champion, write the verdict into the ledger, move the pointer with PROMOTE."""
-    candidate = step.find_candidate(read_run(folder), model)
+    candidate = step.find_candidate(read_run(folder), model, gate.slice_columns)
     return step.promote(outputs, candidate, gate.limits(), model_card, logger=get_run_logger())
 
 

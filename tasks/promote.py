@@ -7,7 +7,7 @@ import getpass
 import platform
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -17,14 +17,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tasks.analysis.card import confident_mistakes
-from tasks.analysis.gate import Scored, judge, judge_first, slices_by_length
+from tasks.analysis.gate import Scored, judge, judge_first
 from tasks.analysis.scores import score
+from tasks.analysis.slices import Slices, accuracy_of_slices, slices_of_test
 from tasks.analysis.training_texts import drift_limits
 from tasks.data.contents import Digests, digests_of_test, match, read_digests, set_name, write_digests
 from tasks.data.parquet import read_column, read_tokens
 from tasks.models.saved import Predictions, SavedNetwork
+from tasks.results.card import CardFacts
 from tasks.results.errors import DataError
-from tasks.results.promotion import CardFacts, Cost, Entry, Gate, GateLimits
+from tasks.results.promotion import Cost, Entry, Gate, GateLimits
 from tasks.results.training import Branch
 from tasks.storage.files import point, write_text
 from tasks.storage.finished_run import FinishedRun, best_validation
@@ -54,12 +56,14 @@ class Candidate:
         branch: the network.
         files: name in the registry -> file.
         digests: of the test reviews, in the order of the test split.
+        slices: parts of the test reviews, in that order.
     """
 
     run: FinishedRun
     branch: Branch
     files: dict[str, Path]
     digests: Digests
+    slices: Slices
 
     @property
     def test(self) -> Path:
@@ -73,18 +77,24 @@ class Candidate:
 
 
 class Sight(NamedTuple):
-    """What is seen of a candidate at one look: its predictions, whether they are right, the gate."""
+    """What is seen of a candidate at one look: its predictions, the labels, whether it is right, the gate."""
 
     predictions: Predictions
     labels: NDArray[np.integer]
+    scored: Scored
     gate: Gate
 
 
-def find_candidate(run: FinishedRun, model: str | None) -> Candidate:
+def find_candidate(run: FinishedRun, model: str | None, columns: Sequence[str] = ()) -> Candidate:
     """The run's best network by validation.
 
+    Args:
+        run: in which it was trained.
+        model: only networks of this name; None: all.
+        columns: of own texts, whose values are slices of the test reviews.
+
     Raises:
-        DataError: a file of it is missing or was changed.
+        DataError: a file of it is missing or was changed, or there is no such column.
     """
     branch = run.candidate(model)
     files = {name: branch.folder / name for name in NETWORK_FILES}
@@ -92,7 +102,7 @@ def find_candidate(run: FinishedRun, model: str | None) -> Candidate:
     missing = [path for path in (*files.values(), *data) if not path.is_file()]
     if missing:
         raise DataError(f"{missing[0]}: no such file; repeat run {run.name}, whose candidate needs it")
-    return Candidate(run, branch, files, digests_of_test(run.dataset))
+    return Candidate(run, branch, files, digests_of_test(run.dataset), slices_of_test(run.dataset, columns))
 
 
 def promote(
@@ -126,7 +136,7 @@ def promote(
             after = _add(registry, candidate, card(_facts(candidate, sight)))
         entry = _entry(candidate, sight.gate, len(registry.entries()) + 1, before, after)
         registry.append(entry)
-        _point_to_run(outputs, entry)
+        _point_to_run(outputs, registry)
     return entry
 
 
@@ -163,7 +173,7 @@ def rollback(outputs: Path, to: int | None, *, logger: Logger = LOGGER) -> Entry
     registry = Registry(outputs)
     with registry.writing(logger):
         entries = registry.entries()
-        target = _earlier_champion(entries, to)
+        target = registry.earlier(to)
         registry.verify(target.network)
         champion = registry.champion()
         entry = replace(
@@ -180,7 +190,7 @@ def rollback(outputs: Path, to: int | None, *, logger: Logger = LOGGER) -> Entry
             difference_of_predictions=_check_predictions(registry.folder(target.network)),
         )
         registry.append(entry)
-        _point_to_run(outputs, entry)
+        _point_to_run(outputs, registry)
     return entry
 
 
@@ -191,15 +201,15 @@ def _look(registry: Registry, candidate: Candidate, limits: GateLimits) -> Sight
     scored = _scored(predictions, labels)
     champion = registry.champion()
     if champion is None:
-        return Sight(predictions, labels, judge_first(scored, limits))
+        return Sight(predictions, labels, scored, judge_first(scored, limits))
     registry.verify(champion.network)
     folder = registry.folder(champion.network)
     rows = match(candidate.digests, read_digests(folder / TEST_DIGESTS))
     other = SavedNetwork.read(folder).predict(read_tokens(folder / TEST)[rows])
-    gate = judge(scored, _scored(other, labels), _slices(candidate.test), _look_number(registry, candidate), limits)
+    gate = judge(scored, _scored(other, labels), candidate.slices, _look_number(registry, candidate), limits)
     if champion.network == candidate.name:
         gate = replace(gate, verdict="HOLD", reason="already champion")
-    return Sight(predictions, labels, gate)
+    return Sight(predictions, labels, scored, gate)
 
 
 def _scored(predictions: Predictions, labels: NDArray[np.integer]) -> Scored:
@@ -211,10 +221,6 @@ def _look_number(registry: Registry, candidate: Candidate) -> int:
     """How often these test reviews decide on a promotion, this time included."""
     name = set_name(candidate.digests)
     return 1 + sum(entry.test_set == name and entry.is_look for entry in registry.entries())
-
-
-def _slices(test: Path) -> dict[str, NDArray[np.bool_]]:
-    return slices_by_length(read_column(test, "length"))
 
 
 def _facts(candidate: Candidate, sight: Sight) -> CardFacts:
@@ -231,6 +237,7 @@ def _facts(candidate: Candidate, sight: Sight) -> CardFacts:
         validation_accuracy=best_validation(branch),
         scores=score(sight.labels, probabilities, "best", branch.best_epoch),
         gate=sight.gate,
+        slices=accuracy_of_slices(sight.scored.right, candidate.slices),
         mistakes=confident_mistakes(candidate.test, candidate.files["vocabulary.json"], probabilities),
         drift_limits=drift_limits(saved, candidate.run.dataset.train.path),
     )
@@ -247,22 +254,6 @@ def _add(registry: Registry, candidate: Candidate, card: str) -> str:
         write_digests(more[TEST_DIGESTS], candidate.digests)
         write_text(more[CARD], card)
         return registry.add(candidate.files, more)
-
-
-def _earlier_champion(entries: list[Entry], to: int | None) -> Entry:
-    moves = [entry for entry in entries if entry.moves]
-    if to is None:
-        if len(moves) < 2:
-            raise DataError(f"registry: found {len(moves)} promotions, expected two; there is no champion to return to")
-        earlier = next((entry for entry in moves if entry.after == moves[-1].before), None)
-    else:
-        earlier = next((entry for entry in moves if entry.number == to), None)
-    if earlier is None:
-        numbers = ", ".join(str(entry.number) for entry in moves) or "none"
-        raise DataError(f"registry: entry {to} made no champion; choose one of {numbers}")
-    if earlier.after == moves[-1].after:
-        raise DataError(f"registry: {earlier.label} of entry {earlier.number} is the champion already")
-    return earlier
 
 
 def _check_predictions(folder: Path) -> float:
@@ -282,11 +273,12 @@ def _check_predictions(folder: Path) -> float:
     return difference
 
 
-def _point_to_run(outputs: Path, entry: Entry) -> None:
+def _point_to_run(outputs: Path, registry: Registry) -> None:
     """`outputs/promoted` points to the champion's run, which `--keep` then spares."""
-    run = outputs / "runs" / entry.run
-    if entry.moves and run.is_dir():
-        point(outputs / "promoted", run)
+    entry = next((entry for entry in reversed(registry.entries()) if entry.moves), None)
+    # After each entry, whether it moved the champion or not: a killed promotion may have left the old run.
+    if entry is not None and (outputs / "runs" / entry.run).is_dir():
+        point(outputs / "promoted", outputs / "runs" / entry.run)
 
 
 def _who() -> str:

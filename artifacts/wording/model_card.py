@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from artifacts.markup import escape_markdown as md
-from artifacts.wording.promotion import gate_rows
-from tasks.results.promotion import CardFacts
+from artifacts.wording.promotion import gate_rows, share
+from tasks.results.card import CardFacts
 
 LICENCES = {
     "imdb": (
@@ -27,6 +27,7 @@ def model_card(facts: CardFacts) -> str:
         _section("Training", _training(facts)),
         _section("Accuracy on the test reviews", _metrics(facts)),
         _section("Gate", gate_rows(facts.gate)),
+        _slices(facts),
         _calibration(facts),
         _section(
             "Drift limits of 1,000 new texts", [(name, f"{value:.4f}") for name, value in facts.drift_limits.items()]
@@ -63,7 +64,7 @@ def _training(facts: CardFacts) -> list[tuple[str, str]]:
 def _metrics(facts: CardFacts) -> list[tuple[str, str]]:
     scores = facts.scores
     return [
-        ("accuracy", f"{scores.accuracy:.2%} (95 % interval {scores.low:.2%} to {scores.high:.2%})"),
+        ("accuracy", share(scores.accuracy_estimate)),
         ("AUC", f"{scores.auc:.4f} (95 % interval {scores.auc_low:.4f} to {scores.auc_high:.4f})"),
         ("precision", f"{scores.precision:.2%}"),
         ("recall", f"{scores.recall:.2%}"),
@@ -71,6 +72,12 @@ def _metrics(facts: CardFacts) -> list[tuple[str, str]]:
         ("loss (nats)", f"{scores.loss:.4f}"),
         ("expected calibration error", f"{scores.calibration_error:.4f}"),
     ]
+
+
+def _slices(facts: CardFacts) -> str:
+    lines = [f"| {md(part.name)} | {part.reviews:,} | {share(part.accuracy)} |" for part in facts.slices]
+    head = ["## Accuracy by slice", "", "| slice | reviews | accuracy |", "| --- | --- | --- |"]
+    return "\n".join([*head, *lines])
 
 
 def _calibration(facts: CardFacts) -> str:

@@ -88,9 +88,9 @@ def ledger(entries: Sequence[Entry]) -> list[dict[str, Any]]:
 
 def gate_rows(gate: Gate) -> list[tuple[str, str]]:
     """The numbers behind a verdict, each with its name."""
-    rows = [("accuracy of the candidate", _share(gate.candidate))]
+    rows = [("accuracy of the candidate", share(gate.candidate))]
     if gate.champion is not None and gate.test is not None:
-        rows += [("accuracy of the champion", _share(gate.champion)), *_test_rows(gate.test)]
+        rows += [("accuracy of the champion", share(gate.champion)), *_test_rows(gate.test)]
     rows += [
         (f"slice {part.name} ({part.reviews} reviews)", f"{part.candidate:.1%}, {_points(part.difference)}")
         for part in gate.slices
@@ -119,7 +119,8 @@ def _test_rows(test: PairedTest) -> list[tuple[str, str]]:
     ]
 
 
-def _share(accuracy: Estimate) -> str:
+def share(accuracy: Estimate) -> str:
+    """An accuracy with its interval."""
     return f"{accuracy.value:.2%} (95 % interval {accuracy.low:.2%} to {accuracy.high:.2%})"
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tasks.data.parquet import read_column, read_tokens
 from tasks.data.vocabulary import words_by_token, words_of
-from tasks.results.promotion import Mistake
+from tasks.results.card import Mistake
 
 MISTAKES, LAST_WORDS = 8, 40
 

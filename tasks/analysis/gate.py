@@ -26,8 +26,8 @@ from tasks.results.evaluation import Estimate
 from tasks.results.promotion import Cost, Gate, GateLimits, PairedTest, Reason, Slice, Verdict
 
 BLOCK = 10  # Looks that share a part of alpha equally.
-LENGTH_SLICES = 5
 POWER = 0.8
+SLICES_ALPHA = 0.05  # Of all slices together (Bonferroni): with many small ones, some would fall by chance.
 Flags = NDArray[np.bool_]
 
 
@@ -66,7 +66,10 @@ def judge(candidate: Scored, champion: Scored, slices: Mapping[str, Flags], look
         limits: what the candidate must show.
     """
     test = paired_test(candidate.right, champion.right, look, limits.alpha)
-    parts = tuple(compare_slice(name, candidate.right[rows], champion.right[rows]) for name, rows in slices.items())
+    alpha = SLICES_ALPHA / max(len(slices), 1)
+    parts = tuple(
+        compare_slice(name, candidate.right[rows], champion.right[rows], alpha) for name, rows in slices.items()
+    )
     failing = tuple(part.name for part in parts if part.difference.high < -limits.slice_margin)
     verdict, reason = decide(test, bool(failing), limits)
     return Gate(
@@ -159,19 +162,8 @@ def detectable(disagreements: int, reviews: int, corrected: float) -> float:
     return min(1.0, z * math.sqrt(rate / reviews)) if disagreements else 1.0
 
 
-def compare_slice(name: str, candidate: Flags, champion: Flags) -> Slice:
-    """Both networks on a part of the reviews, which holds one at least."""
+def compare_slice(name: str, candidate: Flags, champion: Flags, alpha: float) -> Slice:
+    """Both networks on a part of the reviews, which holds one at least; the interval has the confidence 1 - alpha."""
     b, c = int((candidate & ~champion).sum()), int((~candidate & champion).sum())
-    difference = paired_difference(b, c, len(candidate), 0.05)
+    difference = paired_difference(b, c, len(candidate), alpha)
     return Slice(name, len(candidate), float(candidate.mean()), float(champion.mean()), difference)
-
-
-def slices_by_length(lengths: NDArray[np.integer]) -> dict[str, Flags]:
-    """Fifths of the reviews by length, by name; fewer where lengths repeat. Lengths count words, shape (reviews,)."""
-    edges = np.unique(np.quantile(lengths, np.linspace(0, 1, LENGTH_SLICES + 1)))
-    bins = np.clip(np.searchsorted(edges, lengths, side="right") - 1, 0, max(len(edges) - 2, 0))
-    slices = {}
-    for number in np.unique(bins):
-        rows = bins == number
-        slices[f"{lengths[rows].min()} to {lengths[rows].max()} words"] = rows
-    return slices

@@ -1,6 +1,8 @@
 """Which reviews are the same, however they were prepared: digests of their words and labels."""
 
 import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from tasks.data.imdb_npz import read_imdb_npz
 from tasks.data.parquet import read_column
 from tasks.data.reviews import Reviews
+from tasks.data.texts.batch import TextBatch
 from tasks.data.texts.inputs import inputs_of, read_batches
 from tasks.data.texts.survey import TEST, files_digest
 from tasks.results.data import Dataset
@@ -46,22 +49,57 @@ def digests_of_test(dataset: Dataset) -> Digests:
     return digests(test, rows)
 
 
+def column_of_test(dataset: Dataset, column: str) -> list[str]:
+    """A column of own texts for a dataset's test reviews, in the order of its test split; "" where a row has no value.
+
+    Raises:
+        DataError: the data have no such column, were changed, or cannot be read.
+    """
+    source = dataset.source
+    if source.texts is None or source.survey is None:
+        raise DataError(f"--slice-columns {column}: found {source.title}, expected own texts with columns")
+    if any(given.path.is_dir() for given in inputs_of(source.texts)):
+        raise DataError(f"--slice-columns {column}: found a folder of texts, expected .csv, .parquet or .jsonl files")
+    data = replace(source.texts, label_column=column)  # The column stands in for the labels.
+    values = [""] * source.survey.test
+    try:
+        for batch, rows, places in _test_batches(data, source.survey):
+            for place, value in zip(places, batch.labels.take(pa.array(rows)).to_pylist(), strict=True):
+                values[place] = value or ""
+    except DataError as error:
+        raise DataError(str(error).replace("--label-column", "--slice-columns")) from error
+    return [values[row] for row in read_column(dataset.test.path, "review_id")]
+
+
 def _digests_of_texts(data: TextData, survey: Survey) -> Digests:
     """The digests of all test reviews of own texts, by their place in the test part."""
+    labels = pq.read_table(survey.reviews)["label"].to_numpy()
+    result = np.empty(survey.test, f"S{2 * DIGEST_BYTES}")
+    start = 0
+    for batch, rows, places in _test_batches(data, survey):
+        for row, place in zip(rows, places, strict=True):
+            content = bytes([int(labels[start + row])]) + batch.texts[int(row)].as_buffer().to_pybytes()
+            result[place] = hashlib.blake2b(content, digest_size=DIGEST_BYTES).hexdigest()
+        start += len(batch)
+    return result
+
+
+def _test_batches(data: TextData, survey: Survey) -> Iterator[tuple[TextBatch, NDArray[np.intp], NDArray[np.int32]]]:
+    """All batches of own texts, each with its rows that are test reviews, and their places in the test part.
+
+    Raises:
+        DataError: the files have changed since the survey, or cannot be read.
+    """
     inputs = inputs_of(data)
     if files_digest(inputs) != survey.files_sha256:
         raise DataError(f"{data.title}: the files have changed since the network was trained; repeat its run")
     table = pq.read_table(survey.reviews)
-    parts, places, labels = (table[name].to_numpy() for name in ("part", "place", "label"))
-    result = np.empty(survey.test, f"S{2 * DIGEST_BYTES}")
+    parts, places = table["part"].to_numpy(), table["place"].to_numpy()
     start = 0
     for _, batch in read_batches(inputs, data):
-        for row in np.flatnonzero(parts[start : start + len(batch)] == TEST):
-            label = bytes([int(labels[start + row])])
-            content = label + batch.texts[int(row)].as_buffer().to_pybytes()
-            result[places[start + row]] = hashlib.blake2b(content, digest_size=DIGEST_BYTES).hexdigest()
+        rows = np.flatnonzero(parts[start : start + len(batch)] == TEST)
+        yield batch, rows, places[start + rows]
         start += len(batch)
-    return result
 
 
 def write_digests(path: Path, values: Digests) -> None:

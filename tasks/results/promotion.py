@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tasks.results.evaluation import Estimate, Scores
+from tasks.results.evaluation import Estimate
 
 Verdict = Literal["PROMOTE", "HOLD", "REJECT"]
 Action = Literal["promote", "rollback"]
@@ -43,7 +43,10 @@ class GateLimits:
 
 @dataclass(frozen=True)
 class Slice:
-    """A part of the test set: both accuracies and the candidate's less the champion's, with its 95 % interval."""
+    """A part of the test set: both accuracies and the candidate's less the champion's.
+
+    The interval of the difference is wide enough to hold for all slices together in 95 % of all cases.
+    """
 
     name: str
     reviews: int
@@ -152,43 +155,3 @@ class Entry:
         if self.gate is None or self.network == self.before:
             return False
         return self.gate.test is None or self.gate.test.b + self.gate.test.c > 0
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """A test review that a network gets wrong: its last words, its label, the probability of "positive"."""
-
-    review_id: int
-    label: int
-    probability: float
-    words: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class CardFacts:
-    """What a model card says.
-
-    Attributes:
-        network: the network's name in the registry.
-        label: its name for people.
-        description: `network.json`: network, training, data.
-        run, settings: how it was trained.
-        epoch: of `best.keras`, the one with the best validation accuracy.
-        validation_accuracy: at that epoch.
-        scores: on the test reviews, made when it was promoted.
-        gate: the verdict and its numbers.
-        mistakes: the most confident ones.
-        drift_limits: by figure, what new texts exceed when they differ from the training reviews.
-    """
-
-    network: str
-    label: str
-    description: dict[str, Any]
-    run: str
-    settings: dict[str, Any]
-    epoch: int
-    validation_accuracy: float
-    scores: Scores
-    gate: Gate
-    mistakes: tuple[Mistake, ...]
-    drift_limits: dict[str, float]

@@ -149,6 +149,28 @@ class Registry:
             os.fsync(file.fileno())
         self._follow(self.entries())
 
+    def earlier(self, number: int | None) -> Entry:
+        """The entry that made an earlier champion.
+
+        Args:
+            number: of the entry; None: of the champion before the present one.
+
+        Raises:
+            DataError: there is no such entry, or its network is the champion.
+        """
+        moves = [entry for entry in self.entries() if entry.moves]
+        if number is None and len(moves) < 2:
+            raise DataError(f"registry: found {len(moves)} promotions, expected two; there is no champion to return to")
+        wanted = [
+            entry for entry in moves if (entry.after == moves[-1].before if number is None else entry.number == number)
+        ]
+        if not wanted:
+            numbers = ", ".join(str(entry.number) for entry in moves) or "none"
+            raise DataError(f"registry: entry {number} made no champion; choose one of {numbers}")
+        if wanted[0].after == moves[-1].after:
+            raise DataError(f"registry: {wanted[0].label} of entry {wanted[0].number} is the champion already")
+        return wanted[0]
+
     def _recover(self) -> None:
         """Drop what a killed writer left unfinished, and let the pointer say what the ledger says."""
         if self._ledger.exists():

@@ -17,9 +17,10 @@ from tasks.models.saved import SavedNetwork
 from tasks.models.spec import TrainingPlan, preset
 from tasks.prepare import prepare
 from tasks.promote import TEST, find_candidate, promote, rollback
+from tasks.results.card import CardFacts
 from tasks.results.data import Dataset, Source
 from tasks.results.errors import DataError
-from tasks.results.promotion import CardFacts, Entry, GateLimits
+from tasks.results.promotion import Entry, GateLimits
 from tasks.results.texts import TextData
 from tasks.results.training import Branch
 from tasks.storage.files import read_json
@@ -272,7 +273,7 @@ def test_own_texts_are_matched_by_their_content(tmp_path: Path) -> None:
     texts = [" ".join(random.choice(words, 12)) for _ in range(300)]
     rows = [f"{text},{int('bright' in text)}" for text in texts]
     datasets = []
-    for name, lines, size in (("a", rows, 9), ("b", rows[::-1], 7), ("c", rows[5:], 9)):
+    for name, lines, size in (("a", rows, 9), ("b", rows[::-1], 7), ("c", rows[12:], 9)):
         path = tmp_path / f"{name}.csv"
         path.write_text("\n".join(["text,label", *lines]))
         source = fetch.keep(TextData((path,)), "auto", tmp_path / "cache")
@@ -288,3 +289,43 @@ def test_own_texts_are_matched_by_their_content(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text("text,label\n")
     with pytest.raises(DataError, match=r"b\.csv: the files have changed"):
         digests_of_test(datasets[1])
+
+
+def test_a_column_of_own_texts_makes_slices(tmp_path: Path) -> None:
+    random, words = np.random.default_rng(0), np.array(["dull", "bright", "film", "plot", "scene", "ending", "actor"])
+    path = tmp_path / "reviews.csv"
+    lines = []
+    for number in range(300):
+        text = " ".join(random.choice(words, 12))
+        lines.append(f"{text},{int('bright' in text)},{'drama' if 'plot' in text else 'horror'},{number}")
+    path.write_text("\n".join(["text,label,genre,id", *lines]))
+    source = fetch.keep(TextData((path,)), "auto", tmp_path / "cache")
+    dataset = prepare.keep(source, 10, 12, None, tmp_path / "data")
+    run = train_run(dataset, tmp_path / "outputs", "run", 1)
+    candidate = find_candidate(run, None, ["genre"])
+    plot = read_json(dataset.vocabulary)["plot"] + 3
+    has_plot = (read_tokens(dataset.test.path) == plot).any(axis=1)
+    assert candidate.slices["genre: drama"].tolist() == has_plot.tolist()
+    assert candidate.slices["genre: horror"].tolist() == (~has_plot).tolist()
+    entry = promote(tmp_path / "outputs", candidate, EASY, lambda facts: " ".join(part.name for part in facts.slices))
+    card = (Registry(tmp_path / "outputs").folder(entry.network) / "model-card.md").read_text()
+    assert "genre: drama" in card
+    with pytest.raises(DataError, match=r"no column 'year', found .* name the right one with --slice-columns"):
+        find_candidate(run, None, ["year"])
+
+
+def test_data_without_columns_have_no_slices_by_column(dataset: Dataset, tmp_path: Path) -> None:
+    run = train_run(dataset, tmp_path, "run", 1)
+    with pytest.raises(DataError, match="--slice-columns genre: found own file imdb.npz, expected own texts"):
+        find_candidate(run, None, ["genre"])
+
+
+def test_a_killed_promotion_leaves_no_stale_link_for_long(unbalanced: Dataset, tmp_path: Path) -> None:
+    runs = [train_run(unbalanced, tmp_path, f"run{seed}", seed) for seed in (1, 2)]
+    for run, answer in zip(runs, (1.0, -1.0), strict=True):
+        always(run.branches[0], unbalanced, answer)
+    good, bad = (whole(run) for run in runs)
+    promote_run(tmp_path, good)
+    (tmp_path / "promoted").unlink()
+    assert promote_run(tmp_path, bad).verdict == "REJECT"
+    assert (tmp_path / "promoted").resolve().name == "run1"

@@ -6,7 +6,8 @@ import numpy as np
 
 from artifacts.wording.model_card import model_card
 from tasks.analysis.scores import score
-from tasks.results.promotion import CardFacts, Mistake
+from tasks.results.card import CardFacts, Mistake, SliceAccuracy
+from tasks.results.evaluation import Estimate
 from tests.artifacts.promotions import GATE
 
 DESCRIPTION = {
@@ -35,7 +36,18 @@ def facts() -> CardFacts:
     scores = score(labels, np.where(np.arange(100) < 90, labels, 1 - labels) * 0.8 + 0.1, "best", 2)
     mistakes = (Mistake(7, 0, 0.97, ("a", "[dull](x)", "|film|")),)
     return CardFacts(
-        "1" * 16, "lstm seed 1", DESCRIPTION, "run", {}, 2, 0.87, scores, GATE, mistakes, {"unseen words": 0.0123}
+        network="1" * 16,
+        label="lstm seed 1",
+        description=DESCRIPTION,
+        run="run",
+        settings={},
+        epoch=2,
+        validation_accuracy=0.87,
+        scores=scores,
+        gate=GATE,
+        slices=(SliceAccuracy("genre: <b>horror</b>", 500, Estimate(0.81, 0.77, 0.84)),),
+        mistakes=mistakes,
+        drift_limits={"unseen words": 0.0123},
     )
 
 
@@ -46,6 +58,7 @@ def test_the_card_says_data_training_metrics_gate_drift_mistakes_and_licence() -
         "| training reviews | 20,000 |",
         "| seed | 1 |",
         "| accuracy | 90.00% (95 % interval",
+        " | 500 | 81.00% (95 % interval 77.00% to 84.00%) |",
         "| corrected level | 0.0025 |",
         "| unseen words | 0.0123 |",
         "Review 7, label negative, 0.970 positive",

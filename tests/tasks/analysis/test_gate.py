@@ -9,6 +9,7 @@ from scipy.stats import binomtest
 
 from tasks.analysis import gate
 from tasks.analysis.gate import Scored
+from tasks.analysis.slices import slices_by_length
 from tasks.results.promotion import Cost, GateLimits
 
 COST = Cost(1_000, 50_000.0)
@@ -111,12 +112,15 @@ def test_the_first_champion_must_exceed_the_floor(right: int, verdict: str) -> N
     assert judged.test is None
 
 
-def test_slices_by_length_part_the_reviews() -> None:
-    lengths = np.random.default_rng(0).integers(10, 500, 1_000)
-    slices = gate.slices_by_length(lengths)
-    assert len(slices) == 5
-    assert np.sum(list(slices.values()), axis=0).tolist() == [1] * 1_000
-    assert gate.slices_by_length(np.full(7, 30)) == {"30 to 30 words": pytest.approx(np.ones(7, bool))}
+def test_a_slice_that_fell_by_chance_among_many_rejects_nothing() -> None:
+    """Twenty slices of 50 reviews: at 95 % each, one of them rejects every fifth candidate that is no worse."""
+    random = np.random.default_rng(0)
+    slices = {str(number): np.arange(1_000) // 50 == number for number in range(20)}
+    failing = 0
+    for _ in range(300):
+        right = [Scored(random.random(1_000) < 0.9, COST) for _ in range(2)]
+        failing += bool(gate.judge(*right, slices, 1, LIMITS).failing_slices)
+    assert failing <= 0.05 * 300
 
 
 def looks(
@@ -135,7 +139,7 @@ def promotions(
     """How many of the simulated candidates are promoted in each simulation of ten looks."""
     random = np.random.default_rng([reviews, round(1e4 * gain)])
     lengths = random.integers(50, 1_000, reviews)
-    slices = gate.slices_by_length(lengths)
+    slices = slices_by_length(lengths)
     counts = []
     for _ in range(simulations):
         champion, candidates = looks(random, reviews, gain, 10)
