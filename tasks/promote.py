@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tasks.analysis.card import confident_mistakes
+from tasks.analysis.card import confident_mistakes, precision, recall
 from tasks.analysis.gate import Scored, judge, judge_first
 from tasks.analysis.scores import score
 from tasks.analysis.slices import Slices, accuracy_of_slices, slices_of_test
@@ -227,19 +227,23 @@ def _facts(candidate: Candidate, sight: Sight) -> CardFacts:
     """What the model card says."""
     branch, probabilities = candidate.branch, sight.predictions.probabilities
     saved = SavedNetwork.read(branch.folder)
+    scores = score(sight.labels, probabilities, "best", branch.best_epoch)
+    drift = drift_limits(saved, candidate.run.dataset.train.path)
     return CardFacts(
         network=candidate.name,
         label=branch.label,
         description=saved.description,
         run=candidate.run.name,
-        settings=candidate.run.settings,
         epoch=branch.best_epoch,
         validation_accuracy=best_validation(branch),
-        scores=score(sight.labels, probabilities, "best", branch.best_epoch),
+        scores=scores,
         gate=sight.gate,
         slices=accuracy_of_slices(sight.scored.right, candidate.slices),
         mistakes=confident_mistakes(candidate.test, candidate.files["vocabulary.json"], probabilities),
-        drift_limits=drift_limits(saved, candidate.run.dataset.train.path),
+        precision=precision(scores.confusion),
+        recall=recall(scores.confusion),
+        drift_texts=drift.texts,
+        drift_limits=drift.limits,
     )
 
 

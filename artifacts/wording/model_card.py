@@ -21,8 +21,8 @@ def model_card(facts: CardFacts) -> str:
     """The card as markdown."""
     sections = [
         f"# {md(facts.label)}",
-        f"Network `{facts.network}`, from run `{md(facts.run)}`: probability that a film review is positive. "
-        "Use: research and comparison. Not for decisions about persons.",
+        f"Network `{facts.network}`, from run `{md(facts.run)}`: probability that a review is positive. "
+        "Intended use: research and comparison, not decisions about people.",
         _section("Data", _data(facts)),
         _section("Training", _training(facts)),
         _section("Accuracy on the test reviews", _metrics(facts)),
@@ -30,7 +30,8 @@ def model_card(facts: CardFacts) -> str:
         _slices(facts),
         _calibration(facts),
         _section(
-            "Drift limits of 1,000 new texts", [(name, f"{value:.4f}") for name, value in facts.drift_limits.items()]
+            f"Drift limits of {facts.drift_texts:,} new texts",
+            [(name, f"{value:.4f}") for name, value in facts.drift_limits.items()],
         ),
         _mistakes(facts),
         f"## Licence of the data\n\n{_licence(facts)}",
@@ -66,8 +67,8 @@ def _metrics(facts: CardFacts) -> list[tuple[str, str]]:
     return [
         ("accuracy", share(scores.accuracy_estimate)),
         ("AUC", f"{scores.auc:.4f} (95 % interval {scores.auc_low:.4f} to {scores.auc_high:.4f})"),
-        ("precision", f"{scores.precision:.2%}"),
-        ("recall", f"{scores.recall:.2%}"),
+        ("precision", share(facts.precision)),
+        ("recall", share(facts.recall)),
         ("F1", f"{scores.f1:.4f}"),
         ("loss (nats)", f"{scores.loss:.4f}"),
         ("expected calibration error", f"{scores.calibration_error:.4f}"),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from artifacts.markup import escape_markdown as md
 from tasks.results.evaluation import Estimate
 from tasks.results.promotion import Entry, Gate, PairedTest
 
@@ -22,12 +23,12 @@ def _because(gate: Gate) -> str:
         return _about_the_floor(gate)
     test, limits = gate.test, gate.limits
     shown = f"{_points(test.difference)}, p = {test.p:.2g} at the level {test.level:.2g} of look {test.look}"
-    unseen = f"this test shows differences from {100 * test.smallest_significant:.2f} points on"
+    could_show = f"a difference of {100 * test.smallest_significant:.2f} points would have been shown"
     texts = {
         "already champion": "is the champion already",
         "better": f"is better than the champion: {shown}",
         "not inferior": (
-            f"loses at most {-100 * test.bound:.2f} points to the champion, fewer than the "
+            f"loses at most {max(0.0, -100 * test.bound):.2f} points to the champion, less than the "
             f"{100 * (limits.non_inferior or 0):.2f} allowed: {shown}"
         ),
         "worse": f"is worse than the champion: {shown}",
@@ -38,7 +39,7 @@ def _because(gate: Gate) -> str:
         "less than the margin": (
             f"is better than the champion by less than the margin of {100 * limits.margin:.2f} points: {shown}"
         ),
-        "not shown": f"is not shown to be better than the champion: {shown}; {unseen}",
+        "not shown": f"is not shown to be better than the champion: {shown}; {could_show}",
     }
     return texts[gate.reason]
 
@@ -92,7 +93,7 @@ def gate_rows(gate: Gate) -> list[tuple[str, str]]:
     if gate.champion is not None and gate.test is not None:
         rows += [("accuracy of the champion", share(gate.champion)), *_test_rows(gate.test)]
     rows += [
-        (f"slice {part.name} ({part.reviews} reviews)", f"{part.candidate:.1%}, {_points(part.difference)}")
+        (f"slice {part.name} ({part.reviews:,} reviews)", f"{part.candidate:.1%}, {_points(part.difference)}")
         for part in gate.slices
     ]
     costs = {"candidate": gate.candidate_cost, "champion": gate.champion_cost}
@@ -114,8 +115,8 @@ def _test_rows(test: PairedTest) -> list[tuple[str, str]]:
         ("p, one-sided exact McNemar", f"{test.p:.3g}"),
         ("look at these test reviews (k)", str(test.look)),
         ("corrected level", f"{test.level:.3g}"),
-        ("smallest difference that this test shows", f"{100 * test.smallest_significant:.2f} points"),
-        ("true difference that it finds in 80 %", f"{100 * test.detectable:.2f} points"),
+        ("smallest difference that this test could have shown", f"{100 * test.smallest_significant:.2f} points"),
+        ("true difference that it finds in 80 % of all cases", f"{100 * test.detectable:.2f} points"),
     ]
 
 
@@ -127,5 +128,5 @@ def share(accuracy: Estimate) -> str:
 def markdown(entry: Entry) -> str:
     """An entry for a markdown artifact: the sentence, then the numbers."""
     rows = gate_rows(entry.gate) if entry.gate else []
-    table = ["", "| figure | value |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows)]
-    return "\n".join([sentence(entry), *(table if rows else [])]) + "\n"
+    table = ["", "| figure | value |", "| --- | --- |", *(f"| {md(name)} | {md(value)} |" for name, value in rows)]
+    return "\n".join([md(sentence(entry)), *(table if rows else [])]) + "\n"

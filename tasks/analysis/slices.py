@@ -12,7 +12,7 @@ from tasks.data.parquet import read_column
 from tasks.results.card import SliceAccuracy
 from tasks.results.data import Dataset
 
-RANGES, MOST_VALUES = 5, 20
+RANGES, MOST_VALUES, LONGEST_NAME = 5, 20, 60
 Flags = NDArray[np.bool_]
 Slices = dict[str, Flags]
 
@@ -41,7 +41,7 @@ def slices_by_value(column: str, values: Sequence[str]) -> Slices:
         column: name of the column.
         values: of each review, as the file writes them; empty where it has none.
     """
-    written = np.array([value.strip() for value in values], object)
+    written = np.array([_shown(value) for value in values], object)
     counts = Counter(written)
     if len(counts) <= MOST_VALUES:
         return {_named(column, value): written == value for value in sorted(counts)}
@@ -63,6 +63,11 @@ def accuracy_of_slices(right: Flags, slices: Slices) -> tuple[SliceAccuracy, ...
 
 def _named(column: str, value: str) -> str:
     return f"{column}: {value or 'none'}"
+
+
+def _shown(value: str) -> str:
+    """A value for people: short, on one line."""
+    return "".join(character if character.isprintable() else " " for character in value).strip()[:LONGEST_NAME]
 
 
 def _numbers(values: NDArray[np.object_]) -> NDArray[np.float64] | None:

@@ -1,6 +1,7 @@
 """The reviews that a network learned from, as drift needs them."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,14 +14,22 @@ FEWEST = 20
 USUAL_SIZE = 1_000
 
 
-def drift_limits(network: SavedNetwork, train: Path) -> dict[str, float]:
-    """By figure, what 1,000 new texts may show by chance, or as many as half of the training reviews.
+class DriftLimits(NamedTuple):
+    """By figure, what that many new texts may show by chance."""
+
+    texts: int
+    limits: dict[str, float]
+
+
+def drift_limits(network: SavedNetwork, train: Path) -> DriftLimits:
+    """The limits of 1,000 new texts, or of half as many as there are training reviews.
 
     Raises:
         DataError: as `read_training_texts`.
     """
     reference = Reference(read_training_texts(network, train))
-    return {str(name): limit for name, limit in joint_limits(reference.draws(reference.compared(USUAL_SIZE))).items()}
+    size = reference.compared(USUAL_SIZE)
+    return DriftLimits(size, {str(name): limit for name, limit in joint_limits(reference.draws(size)).items()})
 
 
 def read_training_texts(network: SavedNetwork, train: Path) -> Texts:

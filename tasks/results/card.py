@@ -34,13 +34,15 @@ class CardFacts:
         network: the network's name in the registry.
         label: its name for people.
         description: `network.json`: network, training, data.
-        run, settings: how it was trained.
+        run: in which it was trained.
         epoch: of `best.keras`, the one with the best validation accuracy.
         validation_accuracy: at that epoch.
         scores: on the test reviews, made when it was promoted.
         gate: the verdict and its numbers.
         slices: the accuracy by length and by the chosen columns of own texts.
         mistakes: the most confident ones.
+        precision, recall: with their intervals.
+        drift_texts: for that many new texts the limits hold.
         drift_limits: by figure, what new texts exceed when they differ from the training reviews.
     """
 
@@ -48,11 +50,13 @@ class CardFacts:
     label: str
     description: dict[str, Any]
     run: str
-    settings: dict[str, Any]
     epoch: int
     validation_accuracy: float
     scores: Scores
     gate: Gate
     slices: tuple[SliceAccuracy, ...]
     mistakes: tuple[Mistake, ...]
+    precision: Estimate
+    recall: Estimate
+    drift_texts: int
     drift_limits: dict[str, float]

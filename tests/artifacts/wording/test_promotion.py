@@ -14,12 +14,12 @@ from tests.artifacts.promotions import ENTRY, GATE, entry_with
     ("changes", "expected"),
     [
         ({}, "PROMOTE: lstm seed 1 of run 20261125-000000-abcdef01 is better than the champion: +0.80 points"),
-        ({"verdict": "HOLD", "reason": "not shown"}, "this test shows differences from 0.56 points on."),
+        ({"verdict": "HOLD", "reason": "not shown"}, "a difference of 0.56 points would have been shown."),
         ({"verdict": "HOLD", "reason": "less than the margin"}, "by less than the margin of 0.50 points"),
         ({"verdict": "HOLD", "reason": "already champion"}, "is the champion already."),
         ({"verdict": "REJECT", "reason": "worse"}, "is worse than the champion"),
         ({"verdict": "REJECT", "reason": "worse on a slice"}, "falls by more than 2.0 points on 10 to 90 words"),
-        ({"reason": "not inferior"}, "fewer than the 1.00 allowed"),
+        ({"reason": "not inferior"}, "less than the 1.00 allowed"),
     ],
 )
 def test_a_verdict_says_why(changes: dict, expected: str) -> None:
@@ -58,8 +58,8 @@ def test_all_numbers_behind_a_verdict_are_shown() -> None:
     assert rows["only the champion is right (c)"] == "1,100"
     assert rows["look at these test reviews (k)"] == "3"
     assert rows["corrected level"] == "0.0025"
-    assert rows["smallest difference that this test shows"] == "0.56 points"
-    assert rows["slice 10 to 90 words (5000 reviews)"] == "90.0%, -1.00 points (95 % interval -2.00 to +0.10)"
+    assert rows["smallest difference that this test could have shown"] == "0.56 points"
+    assert rows["slice 10 to 90 words (5,000 reviews)"] == "90.0%, -1.00 points (95 % interval -2.00 to +0.10)"
     assert rows["cost of the champion"] == "322,113 parameters, 8,000,000 words/s"
     first = gate_rows(replace(GATE, champion=None, champion_cost=None, test=None, slices=()))
     assert [name for name, _ in first] == ["accuracy of the candidate", "cost of the candidate"]
@@ -69,3 +69,15 @@ def test_all_numbers_behind_a_verdict_are_shown() -> None:
 def test_the_interval_keeps_its_signs() -> None:
     test = replace(GATE.test, difference=Estimate(-0.01, -0.02, 0.0))
     assert "-1.00 points (95 % interval -2.00 to +0.00)" in sentence(entry_with(test=test))
+
+
+def test_a_candidate_that_loses_nothing_has_no_negative_loss() -> None:
+    test = replace(GATE.test, bound=0.001)
+    assert "loses at most 0.00 points" in sentence(entry_with(reason="not inferior", test=test))
+
+
+def test_names_of_slices_never_become_markup() -> None:
+    part = replace(GATE.slices[0], name="genre: <b>|[x](y)")
+    shown = markdown(entry_with(reason="worse on a slice", slices=(part,), failing_slices=(part.name,)))
+    assert "<b>" not in shown
+    assert "[x](y)" not in shown

@@ -15,7 +15,7 @@ def test_slices_by_length_part_the_reviews() -> None:
 
 
 def test_each_of_a_few_values_is_a_slice() -> None:
-    slices = slices_by_value("genre", ["drama", "horror", "drama ", "", " "])
+    slices = slices_by_value("genre", ["drama", "horror", "drama\x1b", "", " "])
     assert {name: rows.tolist() for name, rows in slices.items()} == {
         "genre: none": [False, False, False, True, True],
         "genre: drama": [True, False, True, False, False],
