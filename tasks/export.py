@@ -163,9 +163,14 @@ def check(model: Path, kind: ExportFormat, examples: Examples) -> dict[str, floa
         saved = Path(temporary) / "examples.npz"
         examples.save(saved)
         command = [sys.executable, "-I", export_check.__file__, kind, str(model), str(saved)]
-        done = subprocess.run(  # noqa: S603 -- our own script
-            command, capture_output=True, text=True, timeout=CHECK_SECONDS, cwd=temporary, check=False
-        )
+        try:
+            done = subprocess.run(  # noqa: S603 -- our own script
+                command, capture_output=True, text=True, timeout=CHECK_SECONDS, cwd=temporary, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise PipelineError(
+                f"--format {kind}: the check of the exported model took more than {CHECK_SECONDS} s; nothing is written"
+            ) from None
     if done.returncode != 0:
         last = done.stderr.strip().splitlines()[-1:] or ["no message"]
         raise PipelineError(f"--format {kind}: the exported model cannot be used ({last[0][:200]}); nothing is written")

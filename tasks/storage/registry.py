@@ -59,33 +59,47 @@ class Registry:
         """The ledger, oldest first. A last line that was not written to its end is no entry.
 
         Raises:
-            DataError: another line is damaged.
+            DataError: the file cannot be read, another line is damaged, or one is missing.
         """
         if not self._ledger.exists():
             return []
+        if not self._ledger.is_file():
+            raise DataError(f"{self._ledger}: found a folder, expected the ledger; restore the file from a copy")
         lines = self._ledger.read_bytes().split(b"\n")[:-1]
-        entries = []
-        for number, line in enumerate(lines, start=1):
-            try:
-                entries.append(_ENTRY.validate_json(line))
-            except ValidationError as error:
-                raise DataError(
-                    f"{self._ledger}, line {number}: found no entry of the ledger; restore the file from a copy"
-                ) from error
-        return entries
+        return [self._entry(number, line) for number, line in enumerate(lines, start=1)]
+
+    def _entry(self, number: int, line: bytes) -> Entry:
+        try:
+            entry = _ENTRY.validate_json(line)
+        except ValidationError as error:
+            raise DataError(
+                f"{self._ledger}, line {number}: found no entry of the ledger; restore the file from a copy"
+            ) from error
+        if entry.number != number:
+            raise DataError(
+                f"{self._ledger}, line {number}: found entry {entry.number}, expected {number}; restore the file from "
+                "a copy"
+            )
+        return entry
 
     def champion(self) -> Champion | None:
         """The present champion; None before the first promotion.
 
         Raises:
-            DataError: the pointer is damaged.
+            DataError: the pointer is damaged, or names an entry that did not make this network champion.
         """
         try:
-            return TypeAdapter(Champion).validate_python(read_json(self._pointer))
+            champion = TypeAdapter(Champion).validate_python(read_json(self._pointer))
         except FileNotFoundError:
             return None
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             raise DataError(f"{self._pointer}: damaged; remove it, and the next promotion restores it") from error
+        if champion.network not in [entry.after for entry in self.entries() if entry.number == champion.entry]:
+            raise DataError(
+                f"{self._pointer}: names network {champion.network} by entry {champion.entry}, which "
+                f"{self._ledger.name} does not hold; restore that file from a copy, or remove this one, and the next promotion restores it"
+            )
+        return champion
 
     def folder(self, network: str) -> Path:
         """The folder of a network."""

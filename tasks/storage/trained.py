@@ -34,12 +34,12 @@ def find_network(outputs: Path, name: str) -> Trained:
         return _in_registry(registry, champion.network)
     if (Path(name) / "network.json").is_file():
         return _in_folder(outputs, Path(name))
-    matches = [network for network in registry.networks() if network.startswith(name)]
+    matches = [network for network in registry.networks() if name and network.startswith(name)]
     if len(matches) != 1:
         known = ", ".join(registry.networks()) or "none"
         raise DataError(
-            f'network {name}: found {len(matches)}, expected one; give "champion", a folder with network.json, or one '
-            f"of the registry ({known})"
+            f'network {name!r}: found {len(matches)}, expected one; give "champion", a folder with network.json, or '
+            f"one of the registry ({known})"
         )
     return _in_registry(registry, matches[0])
 

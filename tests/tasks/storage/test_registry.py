@@ -147,6 +147,44 @@ def test_half_a_line_is_no_entry_and_the_next_writer_drops_it(tmp_path: Path) ->
     assert [entry.network for entry in Registry(tmp_path / "outputs").entries()] == [first, second]
 
 
+def test_a_missing_line_of_the_ledger_is_noticed(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        promote(tmp_path / "outputs", name)
+    ledger = tmp_path / "outputs/registry/promotions.jsonl"
+    ledger.write_text(ledger.read_text().splitlines(keepends=True)[1])
+    with pytest.raises(DataError, match="line 1: found entry 2, expected 1"):
+        Registry(tmp_path / "outputs").entries()
+
+
+@pytest.mark.parametrize("name", ["promotions.jsonl", "champion.json"])
+def test_a_folder_in_place_of_a_file_is_named(tmp_path: Path, name: str) -> None:
+    promote(tmp_path / "outputs", "first")
+    path = tmp_path / "outputs/registry" / name
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(DataError, match=name):
+        Registry(tmp_path / "outputs").champion()
+
+
+@pytest.mark.parametrize(("network", "entry"), [("0" * 16, 1), (None, 7), (None, 0)])
+def test_a_pointer_that_the_ledger_does_not_bear_out_is_named(tmp_path: Path, network: str | None, entry: int) -> None:
+    first = promote(tmp_path / "outputs", "first")
+    pointer = tmp_path / "outputs/registry/champion.json"
+    pointer.write_text(json.dumps({"network": network or first, "entry": entry}))
+    registry = Registry(tmp_path / "outputs")
+    with pytest.raises(DataError, match=r"champion\.json: names network .* which promotions\.jsonl does not hold"):
+        registry.champion()
+    with registry.writing():
+        assert registry.champion() == Champion(first, 1)
+
+
+def test_a_lost_ledger_is_no_empty_one(tmp_path: Path) -> None:
+    promote(tmp_path / "outputs", "first")
+    (tmp_path / "outputs/registry/promotions.jsonl").unlink()
+    with pytest.raises(DataError, match="restore that file from a copy"), Registry(tmp_path / "outputs").writing():
+        Registry(tmp_path / "outputs").champion()
+
+
 @pytest.mark.parametrize("content", [None, "{", '{"network": 1}'])
 def test_a_lost_or_damaged_pointer_is_restored_from_the_ledger(tmp_path: Path, content: str | None) -> None:
     network, pointer = promote(tmp_path / "outputs", "first"), tmp_path / "outputs/registry/champion.json"
@@ -185,7 +223,7 @@ def test_a_kill_before_any_change_leaves_the_old_champion_or_the_new_one(tmp_pat
 def test_a_first_promotion_that_is_killed_leaves_a_registry_that_can_be_used(tmp_path: Path) -> None:
     changes = int(run_killed(tmp_path / "unbroken" / "outputs", "first", 0).stdout)
     assert changes >= 8
-    for change in (1, changes // 2, changes):
+    for change in range(1, changes + 1):
         outputs = tmp_path / str(change) / "outputs"
         outputs.mkdir(parents=True)
         run_killed(outputs, "first", change)

@@ -36,7 +36,7 @@ def test_unknown_and_ambiguous_names_are_refused(tmp_path: Path) -> None:
         find_network(tmp_path, "abc")
     for name in ("first", "second"):
         promote(tmp_path, name)
-    with pytest.raises(DataError, match="found 2, expected one"):
+    with pytest.raises(DataError, match="network '': found 0, expected one"):
         find_network(tmp_path, "")
 
 
