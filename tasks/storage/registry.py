@@ -97,7 +97,8 @@ class Registry:
         if champion.network not in [entry.after for entry in self.entries() if entry.number == champion.entry]:
             raise DataError(
                 f"{self._pointer}: names network {champion.network} by entry {champion.entry}, which "
-                f"{self._ledger.name} does not hold; restore that file from a copy, or remove this one, and the next promotion restores it"
+                f"{self._ledger.name} does not hold; restore that file from a copy, or remove this one, and the next "
+                "promotion restores it"
             )
         return champion
 
