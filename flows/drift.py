@@ -18,7 +18,7 @@ from tasks.fetch import fetch
 from tasks.models.saved import SavedNetwork
 from tasks.results.drift import Drift
 from tasks.results.errors import DataError
-from tasks.storage.trained import find_network
+from tasks.storage.trained import Trained, find_network
 
 
 @flow(name="drift", flow_run_name="drift {texts}")
@@ -52,17 +52,18 @@ def drift_flow(
 def measure(texts: str, text_column: str, outputs: Path, model: str) -> Drift:
     """Read the texts and compare."""
     network = find_network(outputs, model)
-    new = read_new_texts(texts, text_column, outputs, SavedNetwork.read(network.folder))
+    new = read_new_texts(texts, text_column, outputs, network)
     return check_drift(network.folder, network.train, new.tokens, new.lengths, logger=get_run_logger())
 
 
-def read_new_texts(texts: str, text_column: str, outputs: Path, network: SavedNetwork) -> NewTexts:
+def read_new_texts(texts: str, text_column: str, outputs: Path, trained: Trained) -> NewTexts:
     """The texts in the network's tokens.
 
     Raises:
         DataError: there is no such file, or it cannot be read.
     """
-    index, path = network.word_index(), Path(texts)
+    network = SavedNetwork.read(trained.folder)
+    index, path = network.word_index(trained.word_index), Path(texts)
     is_sample = texts == "sample"
     if not is_sample and path.suffix != ".npz":
         if not index:

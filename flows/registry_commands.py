@@ -74,9 +74,9 @@ def export(
     from tasks.storage.trained import find_network
 
     network = find_network(outputs.resolve(), model)
-    result = write(network.folder, network.test, to, format, export_readme)
+    result = write(network, to, format, export_readme)
     difference = max(result.differences.values())
-    say(f"{result.folder}: {result.label}, at most {difference:.1e} from Keras on {result.reviews:,} test reviews")
+    say(f"{result.folder}: {result.label}, at most {difference:.1g} from Keras on {result.reviews:,} test reviews")
     return 0
 
 

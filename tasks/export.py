@@ -1,7 +1,6 @@
 """Export: a trained network as a model that needs nothing of this project."""
 
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,10 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.data.padding import PAD
+from tasks.data.padding import OFFSET, PAD, UNKNOWN
 from tasks.data.parquet import read_tokens
 from tasks.data.tokenizer import Tokenizer
-from tasks.data.vocabulary import words_by_token, words_of
 from tasks.models import export_check
 from tasks.models.export_onnx import write_onnx
 from tasks.models.export_savedmodel import write_savedmodel
@@ -29,6 +27,7 @@ from tasks.results.errors import DataError, PipelineError
 from tasks.results.export import Export, ExportFormat
 from tasks.storage.files import write_json, write_text
 from tasks.storage.reuse import LOGGER, Logger
+from tasks.storage.trained import Trained
 
 REVIEWS, TOLERANCE, BATCH = 1_000, 1e-5, 250
 CHECK_SECONDS = 600
@@ -49,7 +48,7 @@ class Examples:
     Attributes:
         tokens: int32, shape (reviews, max_length).
         probability: of "positive", shape (reviews,).
-        texts: the same reviews as texts; a word beyond the vocabulary is left out.
+        texts: the same reviews as texts; any word beyond the vocabulary stands for an unknown one.
         text_tokens: the tokens of the texts.
         text_probability: what Keras says of those.
     """
@@ -74,8 +73,7 @@ class Examples:
 
 
 def export(
-    network: Path,
-    test: Path,
+    network: Trained,
     folder: Path,
     kind: ExportFormat,
     readme: Callable[[Export], str],
@@ -85,8 +83,7 @@ def export(
     """Write a network into a folder of its own, which appears only if the model says there what Keras says here.
 
     Args:
-        network: folder of the trained network.
-        test: prepared test reviews in its tokens; the first 1,000 are checked.
+        network: what to export; the first 1,000 of its test reviews are checked.
         folder: to write; it must not exist, or be empty.
         kind: of the model.
         readme: makes the README of the folder.
@@ -99,15 +96,15 @@ def export(
     folder = folder.absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PipelineError(f"{folder}: something is there already; give --to a new folder")
-    saved = SavedNetwork.read(network)
-    index = saved.word_index()
+    saved = SavedNetwork.read(network.folder)
+    index = saved.word_index(network.word_index)
     if kind == "savedmodel" and not index:
-        raise DataError(f"{network}: vocabulary.json holds no words, so texts cannot be read; use --format onnx")
+        raise DataError(f"{network.folder}: vocabulary.json holds no words, so texts cannot be read; use --format onnx")
     with _whole_folder(folder) as new_folder:
-        result = replace(_export_into(new_folder, saved, index, test, kind), folder=folder)
+        result = replace(_export_into(new_folder, saved, index, network.test, kind), folder=folder)
         write_text(new_folder / "README.md", readme(result))
     largest = max(result.differences.values())
-    logger.info("%s as %s: at most %.1e from Keras on %d reviews", saved.label, kind, largest, result.reviews)
+    logger.info("%s as %s: at most %.1g from Keras on %d reviews", saved.label, kind, largest, result.reviews)
     return result
 
 
@@ -136,7 +133,7 @@ def _export_into(folder: Path, saved: SavedNetwork, index: Mapping[str, int], te
     else:
         write_onnx(model, folder / MODEL[kind])
     differences = check(folder / MODEL[kind], kind, examples)
-    shutil.copyfile(saved.folder / "vocabulary.json", folder / "vocabulary.json")
+    write_json(folder / "vocabulary.json", index)
     example = _example(examples)
     write_json(folder / "example.json", example)
     return Export(
@@ -146,6 +143,7 @@ def _export_into(folder: Path, saved: SavedNetwork, index: Mapping[str, int], te
         label=saved.label,
         vocabulary_size=saved.vocabulary_size,
         max_length=saved.max_length,
+        words=len(index),
         reviews=len(examples.tokens),
         differences=differences,
         versions={package: version(package) for package in PACKAGES[kind]},
@@ -186,11 +184,20 @@ def check(model: Path, kind: ExportFormat, examples: Examples) -> dict[str, floa
 def _examples(
     model: Any, saved: SavedNetwork, index: Mapping[str, int], tokens: NDArray[np.unsignedinteger]
 ) -> Examples:
-    by_token = words_by_token(saved.folder / "vocabulary.json")
-    texts = tuple(" ".join(word for word in words_of(row, by_token) if word[0] != "⟨") for row in tokens.tolist())
+    texts = _texts(tokens, index, saved.vocabulary_size)
     text_tokens = Tokenizer(index).encode(texts).tokens(saved.vocabulary_size, saved.max_length).astype(np.int32)
     whole = tokens.astype(np.int32)
     return Examples(whole, _predict(model, whole), texts, text_tokens, _predict(model, text_tokens))
+
+
+def _texts(tokens: NDArray[np.unsignedinteger], index: Mapping[str, int], vocabulary_size: int) -> tuple[str, ...]:
+    """Texts with these tokens; a token without a word leaves no word."""
+    by_token = {rank + OFFSET: word for word, rank in index.items()}
+    beyond = next((word for word, rank in index.items() if rank + OFFSET >= vocabulary_size), None)
+    words = {token: word for token, word in by_token.items() if token < vocabulary_size}
+    if beyond is not None:
+        words[UNKNOWN] = beyond
+    return tuple(" ".join(words[token] for token in row if token in words) for row in tokens.tolist())
 
 
 def _predict(model: Any, tokens: NDArray[np.int32]) -> NDArray[np.float32]:

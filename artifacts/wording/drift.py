@@ -12,7 +12,8 @@ def sentence(drift: Drift) -> str:
     if not alarms:
         return f"NO DRIFT: the {drift.texts:,} texts differ from the training reviews no more than chance allows."
     by = ", ".join(f"{figure.name} ({figure.value:.3f}, limit {figure.limit:.3f})" for figure in alarms)
-    return f"DRIFT: the {drift.texts:,} texts differ from the training reviews by {by}."
+    little = " The drift is small: no figure reaches its usual limit." if drift.below_usual_limits else ""
+    return f"DRIFT: the {drift.texts:,} texts differ from the training reviews in {by}.{little}"
 
 
 def rows(drift: Drift) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """The README of an exported network."""
 
 import json
+from typing import Any
 
 from tasks.results.export import Export
 
@@ -15,9 +16,10 @@ model = tf.saved_model.load("1")
 print(model.signatures["serving_default"](texts=tf.constant({text}))["probability"])
 ```
 
-Signatures: `serving_default` takes texts (string, any number), `tokens` takes padded tokens (int32, texts × timesteps).
+`serving_default` takes texts (strings, shape: texts). A second signature, `tokens`, takes tokens (int32, shape: texts ×
+{max_length}), shorter texts padded with zeros in front.
 
-TensorFlow Serving, in this folder:
+TensorFlow Serving, started in this folder:
 
 ```bash
 docker run --rm -p 8501:8501 -v "$PWD:/models/{name}" -e MODEL_NAME={name} tensorflow/serving
@@ -29,26 +31,49 @@ ONNX = """## Use
 onnxruntime alone (`pip install onnxruntime`):
 
 ```python
-import numpy as np, onnxruntime
+import numpy as np
+import onnxruntime
 
-tokens = np.array([{tokens}], np.int32)
-print(onnxruntime.InferenceSession("model.onnx").run(None, {{"tokens": tokens}}))
+review = {tokens}
+tokens = np.zeros((1, {max_length}), np.int32)  # Zeros in front, as in training.
+tokens[0, -len(review):] = review
+print(onnxruntime.InferenceSession("model.onnx").run(["probability"], {{"tokens": tokens}}))
 ```
 
-Input `tokens`: int32, reviews × timesteps. The network was trained on {max_length} timesteps: put zeros in front.
+Input `tokens`: int32, shape: reviews × {max_length}. Output `probability`: float32, shape: reviews.
+"""
+TOKENS = """
+From text to tokens:
 
-From text to tokens: make ASCII letters lower-case; replace ``!"#$%&()*+,-./:;<=>?@[\\]^_`{{|}}~``, tab and newline by
-spaces; split at spaces (U+0020) only; drop words without a rank; a word's token is its rank in `vocabulary.json` plus
-3, a word whose rank is beyond the vocabulary of {vocabulary_size} has token 2; put 1 in front; keep the last
-{max_length} tokens.
+1. Make ASCII letters lower-case.
+2. Replace tab, newline and each of ``!"#$%&()*+,-./:;<=>?@[\\]^_`{{|}}~`` by a space.
+3. Split at spaces (U+0020) only.
+4. Drop words that `vocabulary.json` lacks. The token of any other word is its rank there plus 3, or 2 if that is
+   {vocabulary_size} or more.
+5. Put a 1 in front, then keep the last {max_length} tokens.
 """
 
 
 def export_readme(export: Export) -> str:
     """What the model is, how it is used, and how it was checked."""
+    use = SAVEDMODEL if export.format == "savedmodel" else ONNX + (TOKENS if export.words else "")
+    checked = ", ".join(f"{value:.1g} ({name})" for name, value in export.differences.items())
+    versions = ", ".join(f"{package} {version}" for package, version in export.versions.items())
+    return f"""# {export.label}
+
+Probability that a review is positive. `example.json` holds one review with its output.
+
+{use.format(**_values(export))}
+## Checked
+
+Loaded in a process without the project that trained it, the model differs from Keras on {export.reviews:,} test reviews
+by at most {checked}. Made with {versions}.
+"""
+
+
+def _values(export: Export) -> dict[str, Any]:
     text = str(export.example["text"])
-    use = SAVEDMODEL if export.format == "savedmodel" else ONNX
-    values = {
+    return {
         "text": json.dumps([text], ensure_ascii=False),
         "request": json.dumps({"instances": [text]}).replace("'", "\\u0027"),
         "tokens": export.example["tokens"],
@@ -56,15 +81,3 @@ def export_readme(export: Export) -> str:
         "max_length": export.max_length,
         "vocabulary_size": export.vocabulary_size,
     }
-    checked = ", ".join(f"{value:.1e} ({name})" for name, value in export.differences.items())
-    versions = ", ".join(f"{package} {version}" for package, version in export.versions.items())
-    return f"""# {export.label}
-
-Probability that a film review is positive. Input and output of one review: `example.json`.
-
-{use.format(**values)}
-## Checked
-
-Loaded in a process without the project that trained it, on {export.reviews:,} test reviews, it differs from Keras by at
-most {checked}. Made with {versions}.
-"""

@@ -51,15 +51,26 @@ def _data(facts: CardFacts) -> list[tuple[str, str]]:
     counts = ("training_reviews", "validation_reviews", "test_reviews")
     rows += [(name.replace("_", " "), f"{description['dataset'][name]:,}") for name in counts]
     sizes = ("vocabulary_size", "max_length", "tokenizer_version")
-    return rows + [(name.replace("_", " "), str(description[name])) for name in sizes]
+    return rows + [(name.replace("_", " "), f"{description[name]:,}") for name in sizes]
 
 
 def _training(facts: CardFacts) -> list[tuple[str, str]]:
     description: dict[str, Any] = facts.description
     rows = [("seed", str(description["seed"])), ("parameters", f"{facts.gate.candidate_cost.parameters:,}")]
-    rows += [(name, str(value)) for part in ("network", "training") for name, value in description[part].items()]
+    rows += [
+        (name.replace("_", " "), _value(value))
+        for part in ("network", "training")
+        for name, value in description[part].items()
+    ]
     best = ("epoch, chosen by validation", str(facts.epoch))
     return [*rows, best, ("validation accuracy at that epoch", f"{facts.validation_accuracy:.2%}")]
+
+
+def _value(value: Any) -> str:
+    """A setting for people: a list by its parts, "yes" or "no", a number."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _metrics(facts: CardFacts) -> list[tuple[str, str]]:

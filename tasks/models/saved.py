@@ -55,14 +55,17 @@ class SavedNetwork:
         """The network's name for people."""
         return f"{self.spec.name} seed {self.seed}"
 
-    def word_index(self) -> dict[str, int]:
-        """All words with a rank, where the folder has them, else those of the vocabulary; empty without words.
+    def word_index(self, of_data: Path) -> dict[str, int]:
+        """All words with a rank, where its data have them, else those of the vocabulary; empty without words.
+
+        Args:
+            of_data: `word_index.json` of the data that it learned from. It tells unknown words, which become 2, from
+                words without a rank, which are skipped; the vocabulary alone does not.
 
         Raises:
             DataError: the file cannot be read.
         """
-        paths = [self.folder / "word_index.json", self.folder / "vocabulary.json"]
-        return read_vocabulary(next((path for path in paths if path.is_file()), paths[-1]))
+        return read_vocabulary(of_data if of_data.is_file() else self.folder / "vocabulary.json")
 
     def predict(self, tokens: NDArray[np.unsignedinteger]) -> "Predictions":
         """What `best.keras` says of reviews.

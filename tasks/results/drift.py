@@ -67,3 +67,8 @@ class Drift:
     def alarms(self) -> bool:
         """Whether any figure alarms."""
         return any(figure.alarms for figure in self.figures)
+
+    @property
+    def below_usual_limits(self) -> bool:
+        """Whether no figure reaches the limit that is commonly used: more than chance, but little."""
+        return all(figure.value < figure.usual for figure in self.figures if figure.usual is not None)

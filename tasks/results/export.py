@@ -17,6 +17,7 @@ class Export:
         name: of the network.
         label: the network for people.
         vocabulary_size, max_length: of the tokens that it reads.
+        words: with a rank, those beyond the vocabulary included; 0 where the data came without words.
         reviews: how many test reviews it was checked on.
         differences: by kind of input, how far its probabilities are from Keras's at most.
         versions: of the packages with which it was made.
@@ -29,6 +30,7 @@ class Export:
     label: str
     vocabulary_size: int
     max_length: int
+    words: int
     reviews: int
     differences: dict[str, float]
     versions: dict[str, str]

@@ -131,6 +131,7 @@ class Registry:
             self.verify(network)
             return network
         write_json(temporary / MANIFEST, {"content": sorted(files), "sha256": digests})
+        (temporary / MANIFEST).chmod(0o444)
         temporary.chmod(0o755)
         temporary.rename(self.folder(network))
         return network

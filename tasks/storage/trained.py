@@ -15,6 +15,11 @@ class Trained(NamedTuple):
     train: Path
     test: Path
 
+    @property
+    def word_index(self) -> Path:
+        """Where all words with a rank stand; data that came without words have no such file."""
+        return self.test.parent / "word_index.json"
+
 
 def find_network(outputs: Path, name: str) -> Trained:
     """A network by its name.

@@ -1,6 +1,9 @@
 """Exports of a small trained network, checked in processes without the project."""
 
 import json
+import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,20 +11,29 @@ import numpy as np
 import pytest
 
 from artifacts.wording.export_readme import export_readme
-from tasks.export import Examples, check, export
+from tasks.data.parquet import read_tokens
+from tasks.data.tokenizer import Tokenizer
+from tasks.export import Examples, _texts, check, export
 from tasks.job import Job
 from tasks.models.spec import TrainingPlan, preset
 from tasks.results.data import Dataset
 from tasks.results.errors import DataError, PipelineError
 from tasks.results.export import Export, ExportFormat
 from tasks.storage.files import write_json
+from tasks.storage.trained import Trained
 from tasks.train import train
 
 INDEX = {f"word{rank}" if rank % 5 else f"wörd{rank}\x85": rank for rank in range(1, 61)}
 
+INDEX_WORD_BEYOND = next(word for word, rank in INDEX.items() if rank + 3 >= 50)
+
 
 def readme(result: Export) -> str:
     return export_readme(result)
+
+
+def trained(network: Path, dataset: Dataset) -> Trained:
+    return Trained(network, dataset.train.path, dataset.test.path)
 
 
 @pytest.fixture
@@ -42,7 +54,7 @@ def network(dataset: Dataset, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("kind", ["savedmodel", "onnx"])
 def test_an_export_says_what_keras_says(network: Path, dataset: Dataset, tmp_path: Path, kind: ExportFormat) -> None:
-    result = export(network, dataset.test.path, tmp_path / "out", kind, readme)
+    result = export(trained(network, dataset), tmp_path / "out", kind, readme)
     assert set(result.differences) == ({"texts", "tokens"} if kind == "savedmodel" else {"tokens"})
     assert max(result.differences.values()) <= 1e-5
     assert result.reviews == 60
@@ -56,26 +68,57 @@ def test_an_export_says_what_keras_says(network: Path, dataset: Dataset, tmp_pat
     assert "on 60 test reviews" in text
 
 
-def test_words_beyond_the_vocabulary_are_2_where_the_whole_index_is_there(
+def test_the_whole_word_index_tells_unknown_words_from_those_without_a_rank(
     network: Path, dataset: Dataset, tmp_path: Path
 ) -> None:
-    write_json(network / "word_index.json", INDEX)
-    result = export(network, dataset.test.path, tmp_path / "out", "savedmodel", readme)
+    write_json(dataset.folder / "word_index.json", INDEX)
+    result = export(trained(network, dataset), tmp_path / "out", "savedmodel", readme)
     assert max(result.differences.values()) <= 1e-5
+    assert json.loads((tmp_path / "out" / "vocabulary.json").read_text()) == INDEX
+    import tensorflow as tf
+
+    serve = tf.saved_model.load(str(tmp_path / "out" / "1")).signatures
+    unknown, missing = INDEX_WORD_BEYOND, "no-word-of-the-index"
+    by_text = [
+        float(serve["serving_default"](texts=tf.constant([text]))["probability"][0])
+        for text in (f"word1 {unknown}", f"word1 {missing}")
+    ]
+    tokens = [[0] * 27 + [1, 4, 2], [0] * 28 + [1, 4]]
+    by_tokens = serve["tokens"](tokens=tf.constant(tokens, tf.int32))["probability"].numpy().tolist()
+    assert by_text == pytest.approx(by_tokens, abs=1e-7)
+
+
+def test_the_checked_texts_have_the_tokens_of_the_reviews(dataset: Dataset) -> None:
+    tokens = read_tokens(dataset.test.path)
+    encoded = Tokenizer(INDEX).encode(_texts(tokens, INDEX, 50)).tokens(50, 30)
+    assert (tokens == 2).any()
+    assert encoded.tolist() == tokens.tolist()
+
+
+@pytest.mark.parametrize("kind", ["savedmodel", "onnx"])
+def test_the_code_in_the_readme_gives_the_probability_of_the_example(
+    network: Path, dataset: Dataset, tmp_path: Path, kind: ExportFormat
+) -> None:
+    result = export(trained(network, dataset), tmp_path / "out", kind, readme)
+    code = (tmp_path / "out" / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    done = subprocess.run([sys.executable, "-I", "-c", code], cwd=tmp_path / "out", capture_output=True, text=True)
+    number = re.search(r"\d\.\d+", done.stdout)
+    assert number, done.stderr
+    assert float(number[0]) == pytest.approx(result.example["probability"], abs=1e-5)
 
 
 def test_a_folder_in_use_is_refused(network: Path, dataset: Dataset, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "file").touch()
     with pytest.raises(PipelineError, match="something is there already"):
-        export(network, dataset.test.path, tmp_path / "out", "onnx", readme)
+        export(trained(network, dataset), tmp_path / "out", "onnx", readme)
 
 
 def test_texts_need_a_vocabulary(network: Path, dataset: Dataset, tmp_path: Path) -> None:
     write_json(network / "vocabulary.json", {})
     with pytest.raises(DataError, match="use --format onnx"):
-        export(network, dataset.test.path, tmp_path / "out", "savedmodel", readme)
-    assert export(network, dataset.test.path, tmp_path / "out", "onnx", readme).format == "onnx"
+        export(trained(network, dataset), tmp_path / "out", "savedmodel", readme)
+    assert export(trained(network, dataset), tmp_path / "out", "onnx", readme).format == "onnx"
 
 
 @pytest.mark.parametrize("kind", ["savedmodel", "onnx"])
@@ -91,7 +134,7 @@ def test_a_model_that_differs_from_keras_is_not_written(
     made = step._examples
     monkeypatch.setattr(step, "_examples", wrong)
     with pytest.raises(PipelineError, match="differs from Keras by 3"):
-        export(network, dataset.test.path, tmp_path / "out", kind, readme)
+        export(trained(network, dataset), tmp_path / "out", kind, readme)
     assert not (tmp_path / "out").exists()
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".out")] == []
 

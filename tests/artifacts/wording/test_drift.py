@@ -16,9 +16,15 @@ RESULT = Drift(1_000, 1_000, 25_000, (ALARM, QUIET), (TellingWord("|pipe|", 0.9,
 
 def test_a_sentence_says_by_what_texts_differ() -> None:
     assert sentence(RESULT) == (
-        "DRIFT: the 1,000 texts differ from the training reviews by domain classifier (0.990, limit 0.550)."
+        "DRIFT: the 1,000 texts differ from the training reviews in domain classifier (0.990, limit 0.550)."
     )
     assert sentence(replace(RESULT, figures=(QUIET,))).startswith("NO DRIFT")
+
+
+def test_a_drift_below_the_usual_limits_is_called_small() -> None:
+    small = replace(RESULT, figures=(replace(ALARM, value=0.549, limit=0.54), QUIET))
+    assert sentence(small).endswith("The drift is small: no figure reaches its usual limit.")
+    assert "small" not in sentence(RESULT)
 
 
 def test_rows_are_plain_values_with_the_usual_limit() -> None:

@@ -27,6 +27,7 @@ def test_a_folder_names_its_data(tmp_path: Path) -> None:
     (tmp_path / "data" / "abc" / "test.parquet").touch()
     found = find_network(tmp_path, str(tmp_path / "models" / "lstm"))
     assert found.train == tmp_path / "data" / "abc" / "train.parquet"
+    assert found.word_index == tmp_path / "data" / "abc" / "word_index.json"
 
 
 def test_unknown_and_ambiguous_names_are_refused(tmp_path: Path) -> None:
