@@ -17,12 +17,16 @@ from tasks.storage.registry import Registry
 def show_champion(outputs: Path) -> int:
     """Print the present champion with its files' folder, then all entries, the newest last."""
     registry = Registry(outputs.resolve())
-    entries = registry.entries()
+    champion, entries = registry.champion(), registry.entries()
     if not entries:
         print(f"{outputs}: no promotions yet; train with `--promote`, or promote a run with `promote RUN`")
         return 0
-    champion = registry.champion()
-    print("No champion." if champion is None else describe(entries[champion.entry - 1], registry))
+    if champion is not None:
+        print(describe(entries[champion.entry - 1], registry))
+    elif any(entry.moves for entry in entries):
+        print("No champion: champion.json is missing; the next promotion restores it.")
+    else:
+        print("No champion.")
     for entry in entries:
         print(
             f"{entry.number:>4}  {datetime.fromtimestamp(entry.time):%Y-%m-%d %H:%M:%S}  {entry.who}  {sentence(entry)}"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tasks.data.imdb_npz import read_imdb_npz
 from tasks.data.padding import lengths, padded
 from tasks.data.reviews import Reviews
-from tasks.data.texts.inputs import inputs_of, read_batches
+from tasks.data.texts.inputs import Input, inputs_of, read_batches
 from tasks.data.tokenizer import split_words
 from tasks.data.vocabulary import read_word_index
 from tasks.results.errors import DataError
@@ -66,7 +66,7 @@ def read_texts(
     known = pa.array(list(index), pa.large_string())
     ranks = np.fromiter([*index.values(), vocabulary_size], np.int32, len(index) + 1)
     parts = []
-    for _, batch in read_batches(inputs_of(data), data):
+    for _, batch in read_batches(_inputs_of(data), data):
         words, offsets = split_words(batch.texts)
         places = pc.index_in(words, value_set=known).fill_null(len(index)).to_numpy()
         reviews = Reviews(ranks[places], offsets, np.zeros(len(batch), np.uint8))
@@ -74,6 +74,13 @@ def read_texts(
     if not parts:
         raise DataError(f"{path}: no texts; expected at least one")
     return NewTexts(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def _inputs_of(data: TextData) -> list[Input]:
+    try:
+        return inputs_of(data)
+    except DataError as error:
+        raise DataError(str(error).removeprefix("--data ")) from error  # Drift has no such option.
 
 
 def _prepared(reviews: Reviews, vocabulary_size: int, max_length: int) -> NewTexts:

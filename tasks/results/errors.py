@@ -26,6 +26,8 @@ DISK = {
     errno.EPERM: "choose an --outputs folder that can be written",
     errno.ENOENT: "choose a path in a folder that exists",
     errno.ENOTDIR: "choose a path in a folder that exists",
+    errno.EEXIST: "expected a folder or nothing there; move it away",
+    errno.EISDIR: "expected a file or nothing there; move it away",
 }
 
 

@@ -150,11 +150,15 @@ class Registry:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{folder}: no readable {MANIFEST}; the network cannot be used") from error
         if named != network:
-            raise DataError(f"{folder / MANIFEST}: names network {named}, expected {network}; it was changed")
+            raise DataError(
+                f"{folder / MANIFEST}: names network {named}, expected {network}; changed; restore it from a copy"
+            )
         for name, digest in digests.items():
             present = sha256_of_file(folder / name) if (folder / name).is_file() else "no file"
             if present != digest:
-                raise DataError(f"{folder / name}: found {present}, expected SHA-256 {digest}; it was changed")
+                raise DataError(
+                    f"{folder / name}: found {present}, expected SHA-256 {digest}; changed; restore it from a copy"
+                )
 
     def append(self, entry: Entry) -> None:
         """Write a decision into the ledger, then move the pointer if it says so. Needs `writing`."""

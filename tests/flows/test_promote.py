@@ -13,6 +13,8 @@ from flows.gate_settings import GateSettings
 from flows.operate.champion import show_champion
 from flows.promote import promote_flow, rollback_flow
 from tasks.results.data import Dataset
+from tasks.results.errors import DataError
+from tests.tasks.storage.test_registry import promote as add_made_up_champion
 from tests.tasks.test_promote import train_run
 
 EASY = GateSettings(floor=0.0)
@@ -58,6 +60,21 @@ def test_promote_and_rollback_are_shown_in_the_ui(
 def test_a_registry_without_entries_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert show_champion(tmp_path) == 0
     assert "no promotions yet" in capsys.readouterr().out
+
+
+def test_a_lost_pointer_or_ledger_is_not_taken_for_an_empty_registry(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_made_up_champion(tmp_path, "first")
+    pointer, ledger = (tmp_path / "registry" / name for name in ("champion.json", "promotions.jsonl"))
+    content = pointer.read_bytes()
+    pointer.unlink()
+    assert show_champion(tmp_path) == 0
+    assert "champion.json is missing; the next promotion restores it" in capsys.readouterr().out
+    pointer.write_bytes(content)
+    ledger.unlink()
+    with pytest.raises(DataError, match=r"promotions\.jsonl does not hold"):
+        show_champion(tmp_path)
 
 
 def test_settings_in_points_become_shares() -> None:

@@ -43,5 +43,5 @@ def test_texts_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("id,name\n1,b\n")
     with pytest.raises(DataError, match="no column 'text', found 'id', 'name'"):
         read_texts(tmp_path / "a.csv", "text", INDEX, VOCABULARY, LENGTH)
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match=r"^/.*none\.csv: no such file"):
         read_texts(tmp_path / "none.csv", "text", INDEX, VOCABULARY, LENGTH)

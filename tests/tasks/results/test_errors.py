@@ -38,6 +38,14 @@ def test_a_fault_of_the_disk_names_the_file_and_what_to_do() -> None:
     assert "\n" not in line
 
 
+IN_THE_WAY = [FileExistsError(errno.EEXIST, "File exists", "/out"), IsADirectoryError(errno.EISDIR, "Folder", "/out")]
+
+
+@pytest.mark.parametrize("fault", IN_THE_WAY)
+def test_something_in_the_way_is_named(fault: OSError) -> None:
+    assert "move it away" in (one_line(fault) or "")
+
+
 def test_a_server_that_went_away_is_one_line() -> None:
     assert "no longer answers (refused)" in (one_line(httpx.ConnectError("refused")) or "")
     assert "no longer answers (Failed to reach API" in (one_line(RuntimeError("Failed to reach API at http://x")) or "")

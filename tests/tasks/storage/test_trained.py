@@ -46,5 +46,5 @@ def test_a_changed_network_is_refused(tmp_path: Path) -> None:
     path = Registry(tmp_path).folder(network) / "weights"
     path.chmod(0o644)
     path.write_text("other")
-    with pytest.raises(DataError, match="it was changed"):
+    with pytest.raises(DataError, match="changed; restore"):
         find_network(tmp_path, "champion")
