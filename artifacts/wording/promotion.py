@@ -23,7 +23,6 @@ def _because(gate: Gate) -> str:
         return _about_the_floor(gate)
     test, limits = gate.test, gate.limits
     shown = f"{_points(test.difference)}, p = {test.p:.2g} at the level {test.level:.2g} of look {test.look}"
-    could_show = f"a difference of {100 * test.smallest_significant:.2f} points would have been shown"
     texts = {
         "already champion": "is the champion already",
         "better": f"is better than the champion: {shown}",
@@ -39,9 +38,15 @@ def _because(gate: Gate) -> str:
         "less than the margin": (
             f"is better than the champion by less than the margin of {100 * limits.margin:.2f} points: {shown}"
         ),
-        "not shown": f"is not shown to be better than the champion: {shown}; {could_show}",
+        "not shown": f"is not shown to be better than the champion: {shown}; {_could_show(test)}",
     }
     return texts[gate.reason]
+
+
+def _could_show(test: PairedTest) -> str:
+    if test.smallest_significant >= 1:
+        return "the two disagree too rarely for this test to show anything"
+    return f"the test could have shown a difference of {_shown(test.smallest_significant)}"
 
 
 def _about_the_floor(gate: Gate) -> str:
@@ -115,9 +120,14 @@ def _test_rows(test: PairedTest) -> list[tuple[str, str]]:
         ("p, one-sided exact McNemar", f"{test.p:.3g}"),
         ("look at these test reviews (k)", str(test.look)),
         ("corrected level", f"{test.level:.3g}"),
-        ("smallest difference that this test could have shown", f"{100 * test.smallest_significant:.2f} points"),
-        ("true difference that it finds in 80 % of all cases", f"{100 * test.detectable:.2f} points"),
+        ("smallest difference that this test could show", _shown(test.smallest_significant)),
+        ("true difference that it finds in 80 % of cases", _shown(test.detectable)),
     ]
+
+
+def _shown(difference: float) -> str:
+    """A difference that the test can show; 1 stands for none."""
+    return f"{100 * difference:.2f} points" if difference < 1 else "none: the networks disagree too rarely"
 
 
 def share(accuracy: Estimate) -> str:

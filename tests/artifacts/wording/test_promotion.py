@@ -14,7 +14,7 @@ from tests.artifacts.promotions import ENTRY, GATE, entry_with
     ("changes", "expected"),
     [
         ({}, "PROMOTE: lstm seed 1 of run 20261125-000000-abcdef01 is better than the champion: +0.80 points"),
-        ({"verdict": "HOLD", "reason": "not shown"}, "a difference of 0.56 points would have been shown."),
+        ({"verdict": "HOLD", "reason": "not shown"}, "the test could have shown a difference of 0.56 points."),
         ({"verdict": "HOLD", "reason": "less than the margin"}, "by less than the margin of 0.50 points"),
         ({"verdict": "HOLD", "reason": "already champion"}, "is the champion already."),
         ({"verdict": "REJECT", "reason": "worse"}, "is worse than the champion"),
@@ -58,7 +58,7 @@ def test_all_numbers_behind_a_verdict_are_shown() -> None:
     assert rows["only the champion is right (c)"] == "1,100"
     assert rows["look at these test reviews (k)"] == "3"
     assert rows["corrected level"] == "0.0025"
-    assert rows["smallest difference that this test could have shown"] == "0.56 points"
+    assert rows["smallest difference that this test could show"] == "0.56 points"
     assert rows["slice 10 to 90 words (5,000 reviews)"] == "90.0%, -1.00 points (95 % interval -2.00 to +0.10)"
     assert rows["cost of the champion"] == "322,113 parameters, 8,000,000 words/s"
     first = gate_rows(replace(GATE, champion=None, champion_cost=None, test=None, slices=()))
@@ -81,3 +81,8 @@ def test_names_of_slices_never_become_markup() -> None:
     shown = markdown(entry_with(reason="worse on a slice", slices=(part,), failing_slices=(part.name,)))
     assert "<b>" not in shown
     assert "[x](y)" not in shown
+
+
+def test_a_test_without_disagreements_could_show_nothing() -> None:
+    test = replace(GATE.test, smallest_significant=1.0)
+    assert "100" not in sentence(entry_with(verdict="HOLD", reason="not shown", test=test)).split("; ")[1]
