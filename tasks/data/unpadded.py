@@ -144,7 +144,7 @@ class UnpaddedReviews:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def tokens_of(self, rows: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
+    def tokens_of(self, rows: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
         """Tokens of reviews from anywhere, padded in front, shape (len(rows), max_length), of the smallest type."""
         tokens = self._padding(len(rows))
         if self._file.is_resident:

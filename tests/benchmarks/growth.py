@@ -4,7 +4,7 @@ Made-up reviews with IMDB's distribution of lengths and Zipf-distributed words a
 a row group at a time, into a temporary folder (2,500,000 of them take about 3 GB). A branch trains a SimpleRNN on them
 for one epoch and validates, in a process of its own that has trained on a few reviews before, so that all code is
 loaded. Printed: the peak memory of a branch's process (the largest of several), seconds and processor seconds of the
-epoch for each 1,000 reviews of one branch. Branches that run side by side share the processors..
+epoch for each 1,000 reviews of one branch. Branches that run side by side share the processors.
 `--quick` is a small run.
 """
 
