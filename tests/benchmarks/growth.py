@@ -67,6 +67,7 @@ def measure(plan: Plan, folder: Path) -> None:
         datasets[count] = folder / f"{count}.json"
         write_dataset(datasets[count], count)
         print(f"{count:9,} reviews written in {time.perf_counter() - started:.1f} s", flush=True)
+    cost_of(datasets, WARM_REVIEWS, 32, 1)  # Compiles what no process has compiled before.
     few = plan.reviews_of_others
     print(f"{'reviews':>9} {'units':>5} {'branches':>8} {'peak MiB':>8} {'s/1,000':>8} {'CPU s/1,000':>11}")
     rows = [(count, 32, 1) for count in plan.reviews]
