@@ -70,11 +70,13 @@ class _File:
     """An open file of unpadded reviews.
 
     Attributes:
+        path: what it was opened as.
         mapping: the file's bytes.
         tokens: the same bytes as tokens.
         descriptor: for reading without the mapping.
     """
 
+    path: Path
     mapping: mmap.mmap
     tokens: NDArray[np.unsignedinteger]
     descriptor: int
@@ -97,7 +99,7 @@ class _File:
             DataError: the file has become shorter.
         """
         if os.preadv(self.descriptor, [row.data], start * row.itemsize) != row.nbytes:
-            raise DataError("the unpadded reviews were cut short while they were read; run the same command again")
+            raise DataError(f"{self.path}: found fewer bytes than when it was opened; run the same command again")
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class UnpaddedReviews:
             counts=np.concatenate([np.diff(part).astype(np.int32) for part in offsets]),
             max_length=int(reader.schema.metadata[_MAX_LENGTH]),
             _starts=np.concatenate([first + part[:-1] for first, part in zip(firsts, offsets, strict=True)]),
-            _file=_File(mapping, tokens, descriptor),
+            _file=_File(path, mapping, tokens, descriptor),
         )
         reviews._file.release()
         return reviews
