@@ -1,15 +1,22 @@
 """Drift of a small trained network's texts."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from tasks.data.new_texts import read_npz, read_texts
 from tasks.data.parquet import read_column, read_tokens
 from tasks.drift import check_drift
+from tasks.fetch import fetch
 from tasks.job import Job
+from tasks.models.saved import SavedNetwork
 from tasks.models.spec import TrainingPlan, preset
+from tasks.prepare import prepare
 from tasks.results.data import Dataset
 from tasks.results.drift import Drift
 from tasks.results.errors import DataError
+from tasks.storage.trained import Trained
 from tasks.train import train
 
 
@@ -55,3 +62,41 @@ def test_other_words_alarm_and_are_listed(module_dataset: Dataset) -> None:
 def test_a_few_texts_are_refused(module_dataset: Dataset) -> None:
     with pytest.raises(DataError, match="found 3 texts, expected at least 20"):
         drift_of(module_dataset, np.ones((3, 30), np.uint8), np.ones(3, int))
+
+
+@pytest.fixture(scope="module")
+def imdb_network(imdb: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A small network of the real reviews."""
+    root = tmp_path_factory.mktemp("imdb")
+    source = fetch.keep(imdb, "auto", root)
+    dataset = prepare.keep(source, 10_000, 100, None, root)
+    plan = TrainingPlan(epochs=1, batch_size=128, learning_rate=0.001, validation=0.2)
+    branch = train.keep(Job(preset("simple_rnn", 4, 4, 0.0), plan, dataset, 1, root))
+    return Trained(branch.folder, dataset.train.path, dataset.test.path)
+
+
+def test_unchanged_imdb_reviews_alarm_at_most_once_in_twenty_draws(imdb_network: Trained) -> None:
+    tokens, lengths = read_tokens(imdb_network.train), read_column(imdb_network.train, "length")
+    random = np.random.default_rng(7)
+    alarms = 0
+    for _ in range(20):
+        rows = random.choice(len(tokens), 250, replace=False)
+        alarms += check_drift(imdb_network.folder, imdb_network.train, tokens[rows], lengths[rows]).alarms
+    assert alarms <= 1
+
+
+def test_the_bundled_sample_and_foreign_texts_alarm_on_imdb(imdb_network: Trained, tmp_path: Path) -> None:
+    saved = SavedNetwork.read(imdb_network.folder)
+    index = saved.word_index(imdb_network.word_index)
+    if not index:
+        pytest.skip("the IMDB data came without a word index")
+    path = tmp_path / "foreign.csv"
+    rows = [f"Revenue rose by {number} percent; the board met to discuss a merger." for number in range(100)]
+    path.write_text("\n".join(["text", *rows]))
+    sample = fetch.keep(None, "sample", tmp_path)
+    for new in (
+        read_texts(path, "text", index, saved.vocabulary_size, saved.max_length),
+        read_npz(sample.path, sample.word_index, index, saved.vocabulary_size, saved.max_length),
+    ):
+        drift = check_drift(imdb_network.folder, imdb_network.train, new.tokens, new.lengths)
+        assert {"words", "domain classifier"} <= {figure.name for figure in drift.figures if figure.alarms}
