@@ -73,9 +73,8 @@ class Texts:
 
     def counts(self, rows: Rows | None = None) -> Counts:
         """How often the texts, or the chosen ones, hold each token, shape (vocabulary,)."""
-        chosen = np.ones(len(self)) if rows is None else np.bincount(rows, minlength=len(self)).astype(np.float64)
-        total: Counts = self.bags.T @ chosen
-        return total
+        bags = self.bags if rows is None else self.bags[rows]
+        return np.asarray(bags.sum(axis=0), np.float64).ravel()
 
 
 class Reference:
@@ -88,8 +87,9 @@ class Reference:
 
     def __init__(self, texts: Texts, seed: int = 0) -> None:
         self.texts = texts
+        self._counts = texts.counts()
         self._random = np.random.default_rng(seed)
-        self._top = OFFSET + np.argsort(-texts.counts()[OFFSET:], kind="stable")[:TOP_WORDS]
+        self._top = OFFSET + np.argsort(-self._counts[OFFSET:], kind="stable")[:TOP_WORDS]
         self._scored = np.flatnonzero(~np.isnan(texts.scores))
         shares = np.linspace(0, 1, BINS + 1)[1:-1]
         self._length_edges = np.unique(np.quantile(texts.lengths, shares))
@@ -121,8 +121,9 @@ class Reference:
         return results
 
     def _measure(self, new: Texts, rows: Rows, rest: Rows) -> dict[FigureName, float]:
-        """The figures of the chosen new texts against the chosen training reviews."""
-        new_counts, old_counts = new.counts(rows), self.texts.counts(rest)
+        """The figures of the chosen texts against the training reviews in `rest`: all that are not among the chosen."""
+        new_counts = new.counts(rows)
+        old_counts = self._counts - new_counts if new is self.texts else self._counts
         return {
             "words": distance(self._classes(new_counts), self._classes(old_counts)),
             "unseen words": abs(unseen_share(new_counts) - unseen_share(old_counts)),

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tasks.analysis.drift import NAMES, Reference, Texts, joint_limits
+from tasks.analysis.training_texts import read_training_texts
 from tasks.data.new_texts import read_npz, read_texts
 from tasks.data.parquet import read_column, read_tokens
 from tasks.drift import check_drift
@@ -76,12 +78,16 @@ def imdb_network(imdb: Path, tmp_path_factory: pytest.TempPathFactory) -> Traine
 
 
 def test_unchanged_imdb_reviews_alarm_at_most_once_in_twenty_draws(imdb_network: Trained) -> None:
-    tokens, lengths = read_tokens(imdb_network.train), read_column(imdb_network.train, "length")
-    random = np.random.default_rng(7)
-    alarms = 0
+    saved, tokens = SavedNetwork.read(imdb_network.folder), read_tokens(imdb_network.train)
+    lengths, scores = read_column(imdb_network.train, "length"), saved.predict(tokens).probabilities
+    reference = Reference(read_training_texts(saved, imdb_network.train))
+    limits = joint_limits(reference.draws(1_000))
+    random, alarms = np.random.default_rng(7), 0
     for _ in range(20):
-        rows = random.choice(len(tokens), 250, replace=False)
-        alarms += check_drift(imdb_network.folder, imdb_network.train, tokens[rows], lengths[rows]).alarms
+        rows = random.choice(len(tokens), 1_000, replace=False)
+        new = Texts(tokens[rows], lengths[rows], scores[rows], saved.vocabulary_size)
+        values = reference._measure(new, np.arange(1_000), np.arange(len(tokens)))
+        alarms += any(values[name] > limits[name] for name in NAMES)
     assert alarms <= 1
 
 
