@@ -24,7 +24,7 @@ from flows.config import Settings, setting_error
 from flows.operate.environment import prepare_environment, say
 from flows.operate.process import quick_exit
 from flows.registry_commands import register
-from tasks.results.errors import one_line
+from tasks.results.errors import PipelineError, one_line
 
 HELP = """Train and compare recurrent networks on the IMDB reviews: data, training, evaluation, report.
 
@@ -116,7 +116,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
         if line is None:
             raise
         say(f"Error: {line}", error=True)
-        return 1
+        return error.status if isinstance(error, PipelineError) else 1
     except KeyboardInterrupt as stop:
         say("Stopped. The same command resumes after the last completed epoch of each network.", error=True)
         return 128 + getattr(stop, "signal_number", signal.SIGINT)

@@ -6,14 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from tasks.data.imdb_npz import read_imdb_npz
 from tasks.data.padding import lengths, padded
 from tasks.data.reviews import Reviews
-from tasks.data.tokenizer import split_words
+from tasks.data.tokenizer import Tokenizer
 from tasks.data.vocabulary import read_word_index
 from tasks.results.errors import DataError
 
@@ -63,11 +62,9 @@ def read_csv(path: Path, index: Mapping[str, int], vocabulary_size: int, max_len
     column = next((name for name in TEXT_COLUMNS if name in table.column_names), None)
     if column is None:
         raise DataError(f"{path}: found the columns {table.column_names[:8]}, expected one of {list(TEXT_COLUMNS)}")
-    words, offsets = split_words(table.column(column).cast(pa.large_string()).combine_chunks())
-    known = pa.array(list(index), pa.large_string())
-    ranks = np.fromiter([*index.values(), vocabulary_size], np.int32, len(index) + 1)
-    places = pc.index_in(words, value_set=known).fill_null(len(index)).to_numpy()
-    reviews = Reviews(ranks[places], offsets, np.zeros(len(offsets) - 1, np.uint8))
+    texts = table.column(column).cast(pa.large_string()).combine_chunks()
+    ranks, offsets, _ = Tokenizer(index).encode(texts, missing=vocabulary_size)
+    reviews = Reviews(ranks, offsets, np.zeros(len(offsets) - 1, np.uint8))
     return _prepared(reviews, vocabulary_size, max_length)
 
 
