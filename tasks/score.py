@@ -28,7 +28,7 @@ from tasks.data.texts.progress import progress
 from tasks.models.machine import available_cores
 from tasks.models.scorer import EncodedTexts, Scorer
 from tasks.results.errors import DataError, RejectsError
-from tasks.results.scoring import ReadText, RowData, Scoring, ScoringNetwork, Written
+from tasks.results.scoring import RowData, Scoring, ScoringNetwork, Written
 from tasks.storage.code_version import code_version
 from tasks.storage.files import fingerprint, remove, sha256_of_file
 from tasks.storage.reuse import LOGGER, Logger, Record, step
@@ -230,18 +230,3 @@ def sample_tokens(data: RowData, network: ScoringNetwork, rows: int) -> NewTexts
         lengths.append(texts.lengths)
         before += len(batch)
     return NewTexts(np.concatenate(tokens), np.concatenate(lengths))
-
-
-def read_text(text: str, network: ScoringNetwork) -> ReadText:
-    """A text read word by word.
-
-    Raises:
-        DataError: the text holds no word, or the network cannot read texts.
-    """
-    scorer = Scorer(network.folder, network.words, threads=1)
-    words = scorer.read(text)
-    if not words:
-        raise DataError(f"--text {text[:40]!r}: found no word, expected a sentence")
-    skipped = sum(word.probability is None for word in words)
-    probability = words[-1].probability or 0.0
-    return ReadText(scorer.saved.label, network.model, words, skipped, probability)

@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tasks.data.padding import OFFSET, PAD
+from tasks.data.padding import OFFSET, prefixes
 from tasks.data.tokenizer import Tokenizer, split_words
 from tasks.data.vocabulary import TOKENIZER_VERSION, read_vocabulary
 from tasks.models.saved import SavedNetwork
 from tasks.results.errors import DataError
-from tasks.results.scoring import ReadWord
+from tasks.results.scoring import ReadText, ReadWord, ScoringNetwork
 
 
 class EncodedTexts(NamedTuple):
@@ -96,10 +96,16 @@ class Scorer:
         return tuple(read)
 
 
-def prefixes(tokens: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
-    """A review as it is after its first, second, … token, shape (tokens of the review, timesteps)."""
-    review = tokens[tokens != PAD]
-    result = np.zeros((len(review), len(tokens)), tokens.dtype)
-    for end in range(1, len(review) + 1):
-        result[end - 1, len(tokens) - end :] = review[:end]
-    return result
+def read_text(text: str, network: ScoringNetwork) -> ReadText:
+    """A text read word by word.
+
+    Raises:
+        DataError: the text holds no word, or the network cannot read texts.
+    """
+    scorer = Scorer(network.folder, network.words, threads=1)
+    words = scorer.read(text)
+    if not words:
+        raise DataError(f"--text {text[:40]!r}: found no word, expected a sentence")
+    skipped = sum(word.probability is None for word in words)
+    probability = words[-1].probability or 0.0
+    return ReadText(scorer.saved.label, network.model, words, skipped, probability)

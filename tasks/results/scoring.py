@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 BINS = 10
 THRESHOLD = 0.5
+MAX_REJECTS = 0.01  # A share of the rows.
 
 
 @dataclass(frozen=True)

@@ -96,13 +96,18 @@ def _jsonl(path: Path, schema: pa.Schema) -> Iterator[Write]:
     as_they_were = [field.name for field in schema if is_json(field)]
 
     def write(rows: pa.RecordBatch) -> None:
-        for row in rows.to_pylist():
+        for row in pa.table([*map(_shortest, rows.columns)], rows.schema.names).to_pylist():
             for name in as_they_were:
                 row[name] = json.loads(row[name] or "null")
             file.write(json.dumps(plain(row), ensure_ascii=False) + "\n")
 
     with path.open("w", encoding="utf-8") as file:
         yield write
+
+
+def _shortest(column: pa.Array) -> pa.Array:
+    """Float32 as the shortest decimals that name it, as CSV has them: 0.1, not 0.10000000149011612."""
+    return column.cast(pa.string()).cast(pa.float64()) if pa.types.is_float32(column.type) else column
 
 
 def _check_no_bytes(schema: pa.Schema) -> None:
