@@ -15,13 +15,12 @@ from flows import drift
 from flows.config import RunSettings, Settings
 from flows.operate.notify import post_line
 from flows.run import Run
-from tasks.data.rows.inputs import row_inputs
-from tasks.data.rows.output import SUFFIXES, check_output
+from tasks.data.rows.output import SUFFIXES
 from tasks.drift import check_drift as check_texts
 from tasks.results.drift import Drift
 from tasks.results.scoring import MAX_REJECTS, RowData, Scoring, ScoringNetwork, Written
-from tasks.score import sample_tokens, score, write
-from tasks.storage.trained import find_network, find_scoring_network
+from tasks.score import find_scorer, sample_tokens, score, write
+from tasks.storage.trained import find_network
 
 
 class Scored(NamedTuple):
@@ -67,15 +66,9 @@ def score_flow(
 
 
 @task(name="find", task_run_name="find {model}", persist_result=False, cache_policy=NO_CACHE)
-def find(outputs: Path, data: RowData, output: Path | None, model: str, needs_reviews: bool) -> ScoringNetwork:
+def find(outputs: Path, data: RowData, output: Path | None, model: str, has_reviews: bool) -> ScoringNetwork:
     """The network that scores; what cannot work is said here, before any work."""
-    inputs = row_inputs(data.path)
-    if output is not None:
-        check_output(output, [path for found in inputs for path in found.files()])
-    network = find_scoring_network(outputs, model)
-    if needs_reviews:
-        find_network(outputs, str(network.folder))
-    return network
+    return find_scorer(outputs, data, output, model, has_reviews)
 
 
 def default_output(data: RowData, scoring: Scoring) -> Path:

@@ -10,7 +10,7 @@ from cyclopts.validators import Number
 from flows.command import Outputs, Webhook, run_flow, say_page
 from flows.operate.environment import prepare_environment, say
 from tasks.results.errors import SettingError
-from tasks.results.scoring import MAX_REJECTS
+from tasks.results.scoring import MAX_REJECTS, RowData
 
 INPUT = (
     ".csv, .parquet, .jsonl or .txt (a review a line), a pattern of them, a folder of .txt files, or - for lines from "
@@ -43,7 +43,8 @@ def score(
         raise SettingError(f"score: found {found}; give an INPUT, or --text with a sentence")
     if text is not None:
         return _read(text, model, outputs)
-    path = _standard_input(outputs) if texts == "-" else texts
+    path = _standard_input(outputs) if texts == "-" else str(texts)
+    _check(RowData(Path(path), text_column), output, model, check_drift, outputs)
 
     def load() -> Any:
         from flows.score import score_flow
@@ -76,6 +77,13 @@ def _read(text: str, model: str, outputs: Path) -> int:
 
     show_text(read_text(text, find_scoring_network(outputs.resolve(), model)))
     return 0
+
+
+def _check(data: RowData, output: Path | None, model: str, check_drift: bool, outputs: Path) -> None:
+    """Say at once what the flow would say once the server is up."""
+    from tasks.score import find_scorer
+
+    find_scorer(outputs.resolve(), data, output, model, check_drift)
 
 
 def _standard_input(outputs: Path) -> str:

@@ -13,6 +13,7 @@ from tasks.analysis.tally import Tally
 from tasks.data.new_texts import NewTexts
 from tasks.data.rows.batch import RowBatch
 from tasks.data.rows.inputs import read_rows, row_inputs, signature
+from tasks.data.rows.output import check_output
 from tasks.data.rows.parts import NEW_COLUMNS, Part, read_part, write_part
 from tasks.data.rows.rejects import rejects_path
 from tasks.data.rows.schema import joined
@@ -32,10 +33,33 @@ from tasks.results.scoring import RowData, Scoring, ScoringNetwork, Written
 from tasks.storage.code_version import code_version
 from tasks.storage.files import fingerprint, remove, sha256_of_file
 from tasks.storage.reuse import LOGGER, Logger, Record, step
+from tasks.storage.trained import find_network, find_scoring_network
 
 COLUMNS = "columns.arrow"
 LOG_SECONDS = 10.0
 DRIFT_ROWS = 5_000
+
+
+def find_scorer(outputs: Path, data: RowData, output: Path | None, model: str, has_reviews: bool) -> ScoringNetwork:
+    """The network that is to score.
+
+    Args:
+        outputs: the folder above runs, models and registry.
+        data: must be there.
+        output: if given, a file that can be written.
+        model: names the network; see `tasks.storage.trained`.
+        has_reviews: whether its training reviews must be there, too.
+
+    Raises:
+        PipelineError: one of these is not so.
+    """
+    inputs = row_inputs(data.path)
+    if output is not None:
+        check_output(output, [path for found in inputs for path in found.files()])
+    network = find_scoring_network(outputs, model)
+    if has_reviews:
+        find_network(outputs, str(network.folder))
+    return network
 
 
 def scoring_record(data: RowData, network: ScoringNetwork, root: Path) -> Record[Scoring] | None:

@@ -9,18 +9,16 @@ from tasks.results.scoring import BINS, THRESHOLD, ReadText, Scoring
 def sentence(scoring: Scoring) -> str:
     """How many reviews were scored, by what, and how they came out."""
     share = f", {scoring.positive / scoring.rows:.1%} positive" if scoring.rows else ""
-    text = f"{scoring.rows:,} reviews scored by {scoring.label} ({scoring.model}){share}."
-    if scoring.rejected:
-        text += f" {scoring.rejected:,} rows could not be scored."
-    return text
+    text = f"{_count(scoring.rows, 'review')} scored by {scoring.label} ({scoring.model}){share}."
+    return text + (f" {_count(scoring.rejected, 'row')} could not be scored." if scoring.rejected else "")
 
 
 def caution(scoring: Scoring) -> str:
     """How much of the reviews the network did not see."""
-    return (
-        f"{scoring.unknown_share:.1%} of the words are not in the vocabulary; {scoring.truncated:,} reviews are longer "
-        "than the network reads, which sees their end alone."
-    )
+    text = f"{scoring.unknown_share:.1%} of the words are not in the vocabulary."
+    if scoring.truncated:
+        text += f" Of {_count(scoring.truncated, 'long review')} the network reads the end alone."
+    return text
 
 
 def renamed(names: tuple[str, ...]) -> str:
@@ -58,4 +56,10 @@ def answer(read: ReadText) -> str:
     """What the network says of a text."""
     label = "positive" if read.probability > THRESHOLD else "negative"
     text = f"{label}: probability {read.probability:.3f} by {read.label} ({read.model})"
-    return text + (f"; the first {read.skipped:,} words are more than it reads" if read.skipped else "")
+    return text + (
+        f"; it reads the end alone, without the first {_count(read.skipped, 'word')}" if read.skipped else ""
+    )
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -79,11 +79,12 @@ def find_folder(outputs: Path, name: str) -> Path:
     matches = [network for network in registry.networks() if name and network.startswith(name)]
     if run == "latest" or (run and any((outputs / "runs").glob(f"{run}*/metrics.json"))):
         if matches:
-            raise DataError(f"network {name}: found runs and networks of the registry; give more of the name")
+            raise DataError(f"--model {name}: found a run and a network of the registry; give more of the name")
         return read_run(find_run(outputs, run)).candidate(model or None).folder
     if len(matches) != 1:
         known = ", ".join(registry.networks()) or "none"
-        raise DataError(f"network {name}: found {len(matches)}, expected one; {NAMES}; the registry has: {known}")
+        found = "no such network" if not matches else "several networks have hashes that start so"
+        raise DataError(f"--model {name}: {found}; {NAMES} (the registry has: {known})")
     return _in_registry(registry, matches[0])
 
 
