@@ -25,7 +25,7 @@ REJECTS = "Exit with status 3 if more than this share of the rows cannot be scor
 
 
 def score(
-    texts: Annotated[str | None, Parameter(name="INPUT", help=INPUT)] = None,
+    texts: Annotated[str | None, Parameter(name="INPUT", allow_leading_hyphen=True, help=INPUT)] = None,
     /,
     *,
     text: Annotated[str | None, Parameter(help="Read this sentence word by word instead; nothing is kept.")] = None,
@@ -38,6 +38,8 @@ def score(
     webhook: Webhook = None,
 ) -> int:
     """Score texts by a trained network: all columns of a file, and what the network says of each row."""
+    if texts and texts.startswith("-") and texts != "-":
+        raise SettingError(f"found {texts!r}, which belongs to no option; --help lists options")
     if (texts is None) == (text is None):
         found = "neither" if text is None else "both"
         raise SettingError(f"score: found {found}; give an INPUT, or --text with a sentence")

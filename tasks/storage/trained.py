@@ -7,11 +7,12 @@ from tasks.results.errors import DataError
 from tasks.results.scoring import ScoringNetwork
 from tasks.storage.files import read_json
 from tasks.storage.finished_run import read_run
-from tasks.storage.registry import Registry, folder_hash
+from tasks.storage.registry import MANIFEST, Registry, folder_hash
 from tasks.storage.run_log import find_run
 
 NAMES = 'give "latest", the name of a run, RUN:NETWORK, "champion", a hash in the registry, or a folder'
 WORD_INDEX, VOCABULARY = "word_index.json", "vocabulary.json"
+TRAIN, TEST = "train.parquet", "test.parquet"
 
 
 class Trained(NamedTuple):
@@ -33,11 +34,12 @@ def find_network(outputs: Path, name: str) -> Trained:
         DataError: there is no such network, its files were changed, or its data are gone.
     """
     folder = find_folder(outputs, name)
+    if (folder / MANIFEST).is_file() or (folder / TEST).is_file():  # The registry keeps networks with their data.
+        return Trained(folder, folder / TRAIN, folder / TEST)
     data = _dataset(outputs, folder)
-    places = [place for place in (folder, data) if (place / "test.parquet").is_file()]
-    if not places:
-        raise DataError(f"{folder}: found no test.parquet in it or in {data}; repeat the run, or name the champion")
-    return Trained(folder, places[0] / "train.parquet", places[0] / "test.parquet")
+    if not (data / TEST).is_file():
+        raise DataError(f"{folder}: found no {TEST} in it or in {data}; repeat the run, or name the champion")
+    return Trained(folder, data / TRAIN, data / TEST)
 
 
 def find_scoring_network(outputs: Path, name: str) -> ScoringNetwork:
@@ -76,7 +78,7 @@ def find_folder(outputs: Path, name: str) -> Path:
     if (Path(name) / "network.json").is_file():
         return Path(name)
     run, _, model = name.partition(":")
-    matches = [network for network in registry.networks() if name and network.startswith(name)]
+    matches = [network for network in registry.networks() if network.startswith(name)]
     if run == "latest" or (run and any((outputs / "runs").glob(f"{run}*/metrics.json"))):
         if matches:
             raise DataError(f"--model {name}: found a run and a network of the registry; give more of the name")
