@@ -57,10 +57,12 @@ def test_standard_input_gives_the_scores_of_a_text_file(home: Path, outputs: Pat
 def test_a_scoring_that_is_killed_resumes(home: Path, outputs: Path, tmp_path: Path) -> None:
     rows = [Row(f"{row.text} {'film ' * 2_000}", 0) for row in reviews(9_000)]
     command = ("score", write(tmp_path, ".csv", rows), "--output", tmp_path / "o.csv", "--outputs", tmp_path / "new")
-    copy = ("--model", next(outputs.glob("models/*")))
+    copy = ("--model", next(outputs.glob("models/*/network.json")).parent)
     killed = Process.main(home, *command, *copy)
-    first_part(tmp_path)
-    killed.kill()
+    try:
+        first_part(tmp_path)
+    finally:
+        killed.kill()
     kept = len(list(tmp_path.glob("new/scores/*/parts/0*")))
     assert 1 <= kept < 11
     assert not (tmp_path / "o.csv").exists()
@@ -71,7 +73,7 @@ def test_a_scoring_that_is_killed_resumes(home: Path, outputs: Path, tmp_path: P
     assert len(pd.read_csv(tmp_path / "o.csv")) == 9_000
 
 
-@tenacity.retry(stop=tenacity.stop_after_delay(120), wait=tenacity.wait_fixed(0.01))
+@tenacity.retry(stop=tenacity.stop_after_delay(90), wait=tenacity.wait_fixed(0.01))
 def first_part(folder: Path) -> None:
     """Return once the first part is on disk."""
     assert list(folder.glob("new/scores/*/parts/0*"))
