@@ -26,8 +26,7 @@ from tasks.data.rows.scored_file import (
 )
 from tasks.data.texts.parallel import in_order
 from tasks.data.texts.progress import progress
-from tasks.models.machine import available_cores
-from tasks.models.scorer import EncodedTexts, Scorer
+from tasks.models.scorer import Scorer
 from tasks.results.errors import DataError, RejectsError
 from tasks.results.scoring import RowData, Scoring, ScoringNetwork, Written
 from tasks.storage.code_version import code_version
@@ -97,11 +96,12 @@ class _Piece(NamedTuple):
     batch: RowBatch
 
 
-class _Ready(NamedTuple):
-    """A batch with its scores where they are kept, else with its tokens."""
+class _Scored(NamedTuple):
+    """A batch with its scores, and whether an earlier run had made them."""
 
     piece: _Piece
-    scores: Part | EncodedTexts
+    part: Part
+    was_kept: bool
 
 
 class _Scoring:
@@ -115,7 +115,7 @@ class _Scoring:
         if record is None:
             raise DataError(f"{data.path}: no such file any more")
         self._folder = record.path.parent
-        self._scorer = Scorer(network.folder, network.words, available_cores())
+        self._scorer = Scorer(network.folder, network.words)
         self._tally = Tally()
         self._started = self._said = time.perf_counter()
 
@@ -126,14 +126,11 @@ class _Scoring:
         kept = rejected = 0
         self._logger.info("%s scores %s", self._scorer.saved.label, self._data.title)
         with progress("scoring", self._inputs) as advance:
-            for (path, batch), scores in in_order(self._encode, self._pieces()):
-                if isinstance(scores, Part):
-                    part, kept = scores, kept + len(scores)
-                else:
-                    part = self._scored(scores, path)
+            for (path, batch), part, was_kept in in_order(self._score, self._pieces()):
                 self._tally.add(part, batch.texts(self._data.text_column))
                 columns = joined(columns, batch.columns.schema)
                 rejected += len(batch.rejects)
+                kept += was_kept * len(part)
                 parts.append(path)
                 advance(batch.size)
                 self._say_progress()
@@ -149,18 +146,16 @@ class _Scoring:
         for number, batch in enumerate(read_rows(self._inputs, self._data.text_column)):
             yield _Piece(self._folder / "parts" / f"{number:06}.parquet", batch)
 
-    def _encode(self, piece: _Piece) -> _Ready:
+    def _score(self, piece: _Piece) -> _Scored:
+        """The scores of a batch, which are on disk from then on. Threads call it side by side."""
         kept = read_part(piece.path)
         if kept is not None and len(kept) == len(piece.batch):
-            return _Ready(piece, kept)
-        return _Ready(piece, self._scorer.encode(piece.batch.texts(self._data.text_column)))
-
-    def _scored(self, texts: EncodedTexts, path: Path) -> Part:
-        """The scores of a batch, which are on disk from then on."""
+            return _Scored(piece, kept, was_kept=True)
+        texts = self._scorer.encode(piece.batch.texts(self._data.text_column))
         truncated = texts.lengths > texts.tokens.shape[1]
         part = Part(self._scorer.predict(texts.tokens), texts.lengths, texts.words, texts.unknown, truncated)
-        write_part(path, part)
-        return part
+        write_part(piece.path, part)
+        return _Scored(piece, part, was_kept=False)
 
     def _say_progress(self) -> None:
         now = time.perf_counter()
@@ -243,7 +238,7 @@ def sample_tokens(data: RowData, network: ScoringNetwork, rows: int) -> NewTexts
     Raises:
         DataError: as `score`.
     """
-    scorer = Scorer(network.folder, network.words, available_cores())
+    scorer = Scorer(network.folder, network.words)
     spacing = max(1, -(-rows // DRIFT_ROWS))
     tokens, lengths = [], []
     before = 0

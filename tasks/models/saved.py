@@ -65,23 +65,26 @@ class SavedNetwork:
         paths = [self.folder / "word_index.json", self.folder / "vocabulary.json"]
         return read_vocabulary(next((path for path in paths if path.is_file()), paths[-1]))
 
-    def load(self, threads: int) -> CompiledNetwork:
-        """The network with the weights of `best.keras`, without TensorFlow.
+    def weights(self) -> list[NDArray[np.float32]]:
+        """The weights of `best.keras`, in Keras's order, read without TensorFlow.
+
+        Raises:
+            DataError: the file cannot be read.
+        """
+        try:
+            return list(read_saved_weights(self.spec, self.folder / "best.keras").values())
+        except ValueError as error:
+            raise DataError(str(error)) from error
+
+    def predict(self, tokens: NDArray[np.unsignedinteger]) -> "Predictions":
+        """What `best.keras` says of reviews.
 
         The compiled loops cover every network here: what they lack is dropout, which predictions do without.
 
         Raises:
             DataError: the file cannot be read.
         """
-        return CompiledNetwork(self.spec, self._weights(), threads)
-
-    def predict(self, tokens: NDArray[np.unsignedinteger]) -> "Predictions":
-        """What `best.keras` says of reviews.
-
-        Raises:
-            DataError: the file cannot be read.
-        """
-        weights = self._weights()
+        weights = self.weights()
         network = CompiledNetwork(self.spec, weights, available_cores())
         network.predict(tokens[:1])
         started = time.perf_counter()
@@ -89,12 +92,6 @@ class SavedNetwork:
         seconds = time.perf_counter() - started
         words = int(np.count_nonzero(tokens))
         return Predictions(probabilities, words / max(seconds, 1e-9), sum(weight.size for weight in weights))
-
-    def _weights(self) -> list[NDArray[np.float32]]:
-        try:
-            return list(read_saved_weights(self.spec, self.folder / "best.keras").values())
-        except ValueError as error:
-            raise DataError(str(error)) from error
 
 
 class Predictions(NamedTuple):

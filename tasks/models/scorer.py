@@ -1,5 +1,6 @@
 """From texts to probabilities by a saved network."""
 
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from tasks.data.padding import OFFSET, prefixes
 from tasks.data.tokenizer import Tokenizer, split_words
 from tasks.data.vocabulary import TOKENIZER_VERSION, read_vocabulary
+from tasks.models.compiled_network import CompiledNetwork
 from tasks.models.saved import SavedNetwork
 from tasks.results.errors import DataError
 from tasks.results.scoring import ReadText, ReadWord, ScoringNetwork
@@ -35,13 +37,12 @@ class EncodedTexts(NamedTuple):
 class Scorer:
     """A saved network that reads texts."""
 
-    def __init__(self, folder: Path, words: Path, threads: int) -> None:
+    def __init__(self, folder: Path, words: Path) -> None:
         """Take the network in a folder, and the words that it reads.
 
         Args:
             folder: holds `best.keras` and `network.json`.
             words: JSON, words with their ranks: all of them, or the network's vocabulary alone.
-            threads: how many to use; changes speed, never results.
 
         Raises:
             DataError: a file cannot be read, the network has no words, or it reads texts in another way.
@@ -58,7 +59,8 @@ class Scorer:
         # A full vocabulary alone says nothing of rarer words: most of them had a rank, beyond the vocabulary.
         is_cut = words.name == "vocabulary.json" and len(index) >= self._beyond - 1
         self._missing = self._beyond if is_cut else None
-        self._network = self.saved.load(threads)
+        self._weights = self.saved.weights()
+        self._networks = threading.local()  # A network computes in its own memory: each thread needs one.
 
     @property
     def _beyond(self) -> int:
@@ -75,8 +77,11 @@ class Scorer:
         return EncodedTexts(tokens, (lengths + 1).astype(np.int32), lengths + encoded.skipped, unknown)
 
     def predict(self, tokens: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
-        """Probabilities of "positive", float32, shape (texts,)."""
-        return self._network.predict(tokens)
+        """Probabilities of "positive", float32, shape (texts,). Threads may call it side by side."""
+        if not hasattr(self._networks, "own"):
+            self._networks.own = CompiledNetwork(self.saved.spec, self._weights, threads=1)
+        probabilities: NDArray[np.float32] = self._networks.own.predict(tokens)
+        return probabilities
 
     def read(self, text: str) -> tuple[ReadWord, ...]:
         """A text word by word, with the probability after each word that the network reads.
@@ -102,7 +107,7 @@ def read_text(text: str, network: ScoringNetwork) -> ReadText:
     Raises:
         DataError: the text holds no word, or the network cannot read texts.
     """
-    scorer = Scorer(network.folder, network.words, threads=1)
+    scorer = Scorer(network.folder, network.words)
     words = scorer.read(text)
     if not words:
         raise DataError(f"--text {text[:40]!r}: found no word, expected a sentence")

@@ -18,7 +18,7 @@ from typing import Any
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
-VOCABULARY_SIZE, MAX_LENGTH, BATCH = 10_000, 500, 8_192
+VOCABULARY_SIZE, MAX_LENGTH, BATCH = 10_000, 500, 4_096
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--index", type=Path, required=True)
     parser.add_argument("--reviews", type=int, default=25_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2, help="of Keras; the scorer uses a thread for each core")
     arguments = parser.parse_args()
 
     from tasks.models.loading import start_tensorflow
@@ -36,7 +36,7 @@ def main() -> None:
     start_tensorflow(arguments.threads)
     with tempfile.TemporaryDirectory() as folder:
         texts = read_texts(arguments.npz, arguments.index, arguments.reviews)
-        sides = make_sides(Path(folder), arguments.index, texts, arguments.threads)
+        sides = make_sides(Path(folder), arguments.index, texts)
         seconds = time_sides(sides, arguments.rounds)
     keras, ours = (statistics.median(seconds[side]) for side in ("keras", "ours"))
     ratios = [a / b for a, b in zip(seconds["keras"], seconds["ours"], strict=True)]
@@ -55,7 +55,7 @@ def read_texts(npz: Path, index: Path, count: int) -> Any:
     return Tokenizer.read(index).decode(reviews.tokens, reviews.offsets)[:count]
 
 
-def make_sides(folder: Path, index: Path, texts: Any, threads: int) -> dict[str, Callable[[], Any]]:
+def make_sides(folder: Path, index: Path, texts: Any) -> dict[str, Callable[[], Any]]:
     """What each side does, once it is sure that both read the same tokens and say the same.
 
     Raises:
@@ -74,7 +74,7 @@ def make_sides(folder: Path, index: Path, texts: Any, threads: int) -> dict[str,
     network = {"network": spec.model_dump(mode="json"), "seed": 1}
     sizes = {"vocabulary_size": VOCABULARY_SIZE, "max_length": MAX_LENGTH}
     write_json(folder / "network.json", network | sizes)
-    scorer = Scorer(folder, index, threads)
+    scorer = Scorer(folder, index)
     to_tokens = text_vectorization(index)
     strings = np.array(texts.to_pylist(), object)
 
@@ -134,13 +134,13 @@ def text_vectorization(index: Path) -> Callable[[Any], Any]:
 
 
 def score_texts(scorer: Any, texts: Any) -> Any:
-    """As a scoring does it: batches are encoded side by side, and predicted in order."""
+    """As a scoring does it: batches side by side, one a core."""
     import numpy as np
 
     from tasks.data.texts.parallel import in_order
 
     batches = (texts[first : first + BATCH] for first in range(0, len(texts), BATCH))
-    return np.concatenate([scorer.predict(encoded.tokens) for encoded in in_order(scorer.encode, batches)])
+    return np.concatenate(list(in_order(lambda batch: scorer.predict(scorer.encode(batch).tokens), batches)))
 
 
 def time_sides(sides: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:

@@ -32,7 +32,7 @@ def save(folder: Path, spec: ModelSpec, index: dict[str, int], name: str = "word
 @pytest.fixture
 def scorer(tmp_path: Path) -> Scorer:
     """An LSTM."""
-    return Scorer(tmp_path, save(tmp_path, preset("lstm", 4, 3, 0.0), INDEX), threads=1)
+    return Scorer(tmp_path, save(tmp_path, preset("lstm", 4, 3, 0.0), INDEX))
 
 
 def encoded(scorer: Scorer, *texts: str) -> dict[str, list]:
@@ -51,9 +51,9 @@ def test_known_rare_and_unknown_words_are_told_apart(scorer: Scorer) -> None:
 
 def test_a_full_vocabulary_alone_takes_other_words_as_rare(tmp_path: Path) -> None:
     full = save(tmp_path, preset("lstm", 4, 3, 0.0), {"the": 1, "film": 2, "café": 3}, "vocabulary.json")
-    assert encoded(Scorer(tmp_path, full, 1), "the zzz film")["tokens"] == [[0, 1, 4, 2, 5]]
+    assert encoded(Scorer(tmp_path, full), "the zzz film")["tokens"] == [[0, 1, 4, 2, 5]]
     small = save(tmp_path, preset("lstm", 4, 3, 0.0), {"the": 1, "film": 2}, "vocabulary.json")
-    values = encoded(Scorer(tmp_path, small, 1), "the zzz film")
+    values = encoded(Scorer(tmp_path, small), "the zzz film")
     assert (values["tokens"], values["unknown"]) == ([[0, 0, 1, 4, 5]], [1])
 
 
@@ -68,7 +68,7 @@ SPECS = [
 def test_probabilities_are_those_of_keras(spec: ModelSpec, tmp_path: Path) -> None:
     import keras
 
-    scorer = Scorer(tmp_path, save(tmp_path, spec, INDEX), threads=2)
+    scorer = Scorer(tmp_path, save(tmp_path, spec, INDEX))
     texts = ["the film", "", "rare café the", "film " * 9]
     tokens = scorer.encode(pa.array(texts, pa.large_string())).tokens
     expected = keras.models.load_model(tmp_path / "best.keras", compile=False).predict(
@@ -106,17 +106,17 @@ def test_a_text_without_words_is_refused(tmp_path: Path) -> None:
 def test_a_network_without_words_or_with_another_tokenizer_is_refused(tmp_path: Path) -> None:
     words = save(tmp_path, preset("lstm", 4, 3, 0.0), {})
     with pytest.raises(DataError, match="holds no words, so texts cannot be read"):
-        Scorer(tmp_path, words, 1)
+        Scorer(tmp_path, words)
     write_json(tmp_path / "network.json", read_json(tmp_path / "network.json") | {"tokenizer_version": 2})
     with pytest.raises(DataError, match="found tokenizer version 2, expected 1"):
-        Scorer(tmp_path, words, 1)
+        Scorer(tmp_path, words)
 
 
 def test_tensorflow_is_not_imported(tmp_path: Path) -> None:
     words = save(tmp_path, preset("gru", 4, 3, 0.3), INDEX)
     script = (
         "import sys; from pathlib import Path; import tasks.score; from tasks.models.scorer import Scorer\n"
-        f"print(Scorer(Path({str(tmp_path)!r}), Path({str(words)!r}), 1).read('the film'))\n"
+        f"print(Scorer(Path({str(tmp_path)!r}), Path({str(words)!r})).read('the film'))\n"
         "assert not {'tensorflow', 'keras', 'prefect'} & set(sys.modules)"
     )
     root = Path(__file__).parents[3]
