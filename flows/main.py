@@ -54,6 +54,9 @@ def main(
     """Run the pipeline."""
 
     def load() -> Any:
+        from flows.fork_server import import_ahead
+
+        import_ahead(settings)
         from flows.train import train_flow
 
         return train_flow

@@ -20,6 +20,7 @@ from prefect.states import Completed
 from prefect.task_engine import TaskRunTimeoutError
 
 from flows.config import Settings
+from flows.fork_server import import_ahead
 from flows.operate.clock import Clock
 from flows.operate.dead_runs import claim, mark_dead_runs, mark_dead_tasks
 from flows.operate.environment import outlive_the_audience
@@ -94,6 +95,7 @@ class Run:
     def begin(cls, settings: Settings) -> "Run":
         """Start the run: leave word of its process, and mark runs that died before it."""
         outlive_the_audience()
+        import_ahead(settings)
         claim(str(runtime.flow_run.id))
         run = cls(f"{datetime.now():%Y%m%d-%H%M%S}-{runtime.flow_run.id[:8]}", settings.effective(), settings.run.fresh)
         run.share.check()

@@ -23,6 +23,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.utilities.urls import url_for
 
 from flows.config import masked
+from flows.fork_server import branch_context
 from flows.operate.environment import outlive_the_audience
 from flows.operate.process import end_with_parent, quick_exit
 from flows.runners import RunnerName, task_runner
@@ -125,6 +126,8 @@ def branches_on(runner: RunnerName, address: str | None) -> Iterator[None]:
         task_runner(runner, address, _start_branch_process) as entered,
         context.model_copy(update={"task_runner": entered}),
     ):
+        if runner == "process":
+            entered._executor._mp_context = branch_context()  # Prefect offers no choice.
         try:
             yield
         except Exception:

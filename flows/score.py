@@ -52,7 +52,7 @@ def score_flow(
         check_drift: hold the texts against the training reviews, too.
         outputs: the folder above runs, models and registry.
     """
-    run = Run.begin(Settings(run=RunSettings(outputs=outputs)))
+    run = Run.begin(Settings(run=RunSettings(outputs=outputs, runner="thread")))  # No process has to get ready.
     data = RowData(Path(texts), text_column)
     network = find(run.outputs, data, output, model, check_drift)
     scoring = run.step(score, data, network, run.outputs / "scores")

@@ -17,6 +17,9 @@ from tasks.results.errors import PipelineError
 START_SECONDS, STOP_SECONDS = 90.0, 2.0
 MAX_STARTS, RESTART_SECONDS = 4, 2.0
 
+# Services that look after deployments, which a server for one run does not execute; each takes time at the start.
+NEEDLESS = ("SCHEDULER", "LATE_RUNS", "FOREMAN", "PAUSE_EXPIRATIONS", "CANCELLATION_CLEANUP", "REPOSSESSOR")
+
 # The server ends when its standard input closes, which happens however the parent ends.
 _SERVER = """
 import os, sys, threading
@@ -99,7 +102,8 @@ class Server:
             return False
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        environment = os.environ | {
+        environment = os.environ | {f"PREFECT_SERVER_SERVICES_{service}_ENABLED": "false" for service in NEEDLESS}
+        environment |= {
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_SERVER_API_PORT": str(self._port),
             "PREFECT_UI_API_URL": self.url,

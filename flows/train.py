@@ -13,10 +13,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from artifacts import report
-from artifacts.figures.render import Picture, picture
+from artifacts.figures.render import Picture
 from artifacts.publish import publish, publish_history
-from artifacts.sections import all_figures
 from flows.config import Settings
+from flows.figures import draw
 from flows.operate.notify import post_end, webhook_is_set
 from flows.operate.progress import watched
 from flows.promote import promote_run
@@ -105,8 +105,7 @@ def complete(*columns: Sequence[Any]) -> list[list[Any]]:
 
 def write_report(run: Run, comparison: Comparison) -> Path:
     """Draw, write and publish the report; `outputs/latest` points to it from then on."""
-    drawn = in_timeline("draw figures", draw_figures, comparison)
-    run.clock.lap("figures")
+    drawn = run.step(draw, comparison, run.outputs / "figures").pictures()
     comparison = replace(comparison, durations=dict(run.clock.laps))
     in_timeline("report", write_and_publish, run, comparison, drawn)
     return run.folder
@@ -120,11 +119,6 @@ def in_timeline(name: str, work: Callable[..., Any], *arguments: Any) -> Any:
         return work(*arguments)
 
     return shown()
-
-
-def draw_figures(comparison: Comparison) -> dict[str, Picture]:
-    """Every figure of the report by the stem of its files."""
-    return {stem: picture(figure) for stem, figure in all_figures(comparison).items()}
 
 
 def write_and_publish(run: Run, comparison: Comparison, drawn: Mapping[str, Picture]) -> None:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from tasks.analysis.scores import score
 from tasks.analysis.statistics import best_threshold
 from tasks.data.batches import TrainingReviews
-from tasks.data.parquet import read_column, read_tokens
+from tasks.data.parquet import read_column
+from tasks.data.unpadded import UnpaddedReviews
 from tasks.job import Job
-from tasks.models.learner import Learner
+from tasks.models.learner import Learner, predict_parts
 from tasks.models.loading import open_learner
 from tasks.models.recurrence import forward
 from tasks.results.evaluation import Evaluation
@@ -81,16 +82,16 @@ class _Predictions(NamedTuple):
 
 
 def _predict(job: Job, branch: Branch) -> _Predictions:
-    tokens, threads = read_tokens(job.dataset.test.path), job.threads()
+    test, threads = UnpaddedReviews.read(job.dataset.test.unpadded), job.threads()
     learner = open_learner(job.spec, branch.folder / "last.keras", threads)
-    last = learner.predict(tokens)
-    held_out = TrainingReviews.read(job.dataset.train.path, job.validation_start).validation
-    validation = learner.predict(held_out.tokens)
-    difference = numpy_difference(job, learner, tokens[:NUMPY_REVIEWS])
+    last = predict_parts(learner, test.parts())
+    training = TrainingReviews.read(job.dataset.train, job.validation_start)
+    validation = predict_parts(learner, training.validation_parts())
+    difference = numpy_difference(job, learner, test.tokens_between(0, min(NUMPY_REVIEWS, len(test))))
     best = last
     if branch.best_epoch != len(branch.history):
-        best = open_learner(job.spec, branch.folder / "best.keras", threads).predict(tokens)
-    return _Predictions(last, best, validation, held_out.labels, difference)
+        best = predict_parts(open_learner(job.spec, branch.folder / "best.keras", threads), test.parts())
+    return _Predictions(last, best, validation, training.validation_labels, difference)
 
 
 def numpy_difference(job: Job, learner: Learner, tokens: NDArray[np.unsignedinteger]) -> float:

@@ -16,11 +16,13 @@ from tasks.analysis.reading import (
     trace,
     words_within,
 )
-from tasks.data.parquet import read_column, read_tokens
+from tasks.data.parquet import read_column
+from tasks.data.unpadded import UnpaddedReviews
 from tasks.job import Job
 from tasks.models.jacobian import has_state_jacobian, state_jacobian_norms
 from tasks.models.learner import Learner
 from tasks.models.loading import new_learner, open_learner
+from tasks.results.data import Split
 from tasks.results.evidence import Chosen
 from tasks.results.explanation import MEMORY_FILE, REACH_FILE, Explanation, Moment, Reach
 from tasks.results.training import Branch
@@ -50,14 +52,15 @@ def explain(job: Job, branch: Branch, chosen: tuple[Chosen, ...], *, logger: Log
         logger: gets a line on the result.
     """
     started = time.perf_counter()
-    reviews = _TestReviews.read(job.dataset.test.path)
+    reviews = _TestSplit.read(job.dataset.test)
     last = open_learner(job.spec, branch.folder / "last.keras", branch.threads)
-    some = reviews.part(slice(MEMORY_REVIEWS))
+    some = reviews.chosen(np.arange(min(MEMORY_REVIEWS, len(reviews.lengths))))
     right = memory(last, some.tokens, some.labels)
     remembered = {"review_id": some.review_ids, "length": some.lengths}
     _save(branch.folder / MEMORY_FILE, remembered | {f"right_{words}": flags for words, flags in right.items()})
-    longest = reviews.part(longest_reviews(reviews.lengths, job.dataset.max_length))
+    longest = reviews.chosen(longest_reviews(reviews.lengths, job.dataset.max_length))
     reaches = _save_reaches(branch.folder / REACH_FILE, job, _learners(job, branch, last), longest)
+    to_read = reviews.chosen(np.array([review.row for review in chosen], np.int64))
     explanation = Explanation(
         name=branch.name,
         seed=branch.seed,
@@ -66,7 +69,7 @@ def explain(job: Job, branch: Branch, chosen: tuple[Chosen, ...], *, logger: Log
         memory=memory_points(right),
         memory_reviews=len(some.labels),
         reaches=reaches,
-        traces=tuple(trace(last, reviews.tokens[review.row]) for review in chosen),
+        traces=tuple(trace(last, tokens) for tokens in to_read.tokens),
         seconds=time.perf_counter() - started,
     )
     fewest = explanation.memory[0]
@@ -74,22 +77,31 @@ def explain(job: Job, branch: Branch, chosen: tuple[Chosen, ...], *, logger: Log
     return explanation
 
 
-class _TestReviews(NamedTuple):
-    """Test reviews, a row each; `lengths` are those before truncation."""
+class _Reviews(NamedTuple):
+    """Some test reviews, a row each; `lengths` are those before truncation."""
 
     review_ids: NDArray[np.integer]
     tokens: NDArray[np.unsignedinteger]
     labels: NDArray[np.integer]
     lengths: NDArray[np.integer]
 
-    @classmethod
-    def read(cls, path: Path) -> "_TestReviews":
-        columns = {name: read_column(path, name) for name in ("review_id", "label", "length")}
-        return cls(columns["review_id"], read_tokens(path), columns["label"], columns["length"])
 
-    def part(self, rows: slice | NDArray[np.integer]) -> "_TestReviews":
+class _TestSplit(NamedTuple):
+    """All test reviews, their tokens in a file."""
+
+    review_ids: NDArray[np.integer]
+    lengths: NDArray[np.integer]
+    unpadded: UnpaddedReviews
+
+    @classmethod
+    def read(cls, split: Split) -> "_TestSplit":
+        review_ids, lengths = (read_column(split.path, name) for name in ("review_id", "length"))
+        return cls(review_ids, lengths, UnpaddedReviews.read(split.unpadded))
+
+    def chosen(self, rows: NDArray[np.integer]) -> _Reviews:
         """Some of the reviews."""
-        return _TestReviews(self.review_ids[rows], self.tokens[rows], self.labels[rows], self.lengths[rows])
+        tokens, labels = self.unpadded.tokens_of(rows), self.unpadded.labels[rows]
+        return _Reviews(self.review_ids[rows], tokens, labels, self.lengths[rows])
 
 
 def _learners(job: Job, branch: Branch, last: Learner) -> dict[Moment, Learner]:
@@ -102,7 +114,7 @@ def _learners(job: Job, branch: Branch, last: Learner) -> dict[Moment, Learner]:
     }
 
 
-def _save_reaches(path: Path, job: Job, learners: dict[Moment, Learner], reviews: _TestReviews) -> dict[Moment, Reach]:
+def _save_reaches(path: Path, job: Job, learners: dict[Moment, Learner], reviews: _Reviews) -> dict[Moment, Reach]:
     """Write how far gradients reach in each review; gives the quartiles."""
     reaches = {moment: reach(learner, reviews.tokens, reviews.labels) for moment, learner in learners.items()}
     jacobian = np.full(len(reviews.labels), -1)

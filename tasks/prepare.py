@@ -54,7 +54,10 @@ def prepare(
     *,
     logger: Logger = LOGGER,
 ) -> Dataset:
-    """`train.parquet`, `test.parquet` and `vocabulary.json` in `root/<fingerprint>`, which appears whole or not at all.
+    """Both splits and `vocabulary.json` in `root/<fingerprint>`, which appears whole or not at all.
+
+    A split is a Parquet file of padded reviews, `train.parquet`, and an Arrow file of the same reviews without padding,
+    `train.arrow`.
 
     Args:
         source: the `imdb.npz` or the own texts to read.
@@ -161,11 +164,15 @@ def _write_word_index(path: Path, source: Source) -> Path | None:
 
 def _moved(dataset: Dataset, folder: Path) -> Dataset:
     """The dataset after its folder was moved to `folder`."""
+
+    def moved(split: Split) -> Split:
+        return replace(split, path=folder / split.path.name, unpadded=folder / split.unpadded.name)
+
     return replace(
         dataset,
         folder=folder,
-        train=replace(dataset.train, path=folder / dataset.train.path.name),
-        test=replace(dataset.test, path=folder / dataset.test.path.name),
+        train=moved(dataset.train),
+        test=moved(dataset.test),
         vocabulary=folder / dataset.vocabulary.name,
         word_index=folder / dataset.word_index.name if dataset.word_index else None,
     )

@@ -12,7 +12,7 @@ from tasks.data.batches import Batch, TrainingReviews
 from tasks.data.vocabulary import TOKENIZER_VERSION
 from tasks.job import RECORD, Job
 from tasks.models import machine
-from tasks.models.learner import Learner, Metrics
+from tasks.models.learner import Learner, Metrics, predict_parts
 from tasks.models.loading import new_learner
 from tasks.results.errors import DataError, PipelineError
 from tasks.results.training import Branch, Epoch
@@ -62,7 +62,7 @@ class _Training:
         )
         threads = f"{self._threads} thread{'' if self._threads == 1 else 's'} at the start"
         logger.info("%s: trained by %s, %s", job.label, self._learner.engine, threads)
-        self._reviews = TrainingReviews.read(job.dataset.train.path, job.validation_start)
+        self._reviews = TrainingReviews.read(job.dataset.train, job.validation_start)
         self._history: list[Epoch] = []
 
     def run(self) -> Branch:
@@ -100,7 +100,7 @@ class _Training:
         started, cpu_started = time.perf_counter(), time.process_time()
         self._learner.set_threads(self._job.threads())
         fitted = self._learner.fit_epoch(self._batches(number))
-        validated = validate(self._learner, self._reviews.validation)
+        validated = validate(self._learner, self._reviews)
         seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
         if not math.isfinite(fitted.loss):
             raise PipelineError(
@@ -193,10 +193,10 @@ class _Training:
         )
 
 
-def validate(learner: Learner, reviews: Batch) -> Metrics:
-    """Loss and accuracy of a learner on reviews that it does not train on."""
+def validate(learner: Learner, reviews: TrainingReviews) -> Metrics:
+    """Loss and accuracy of a learner on the reviews that it does not train on."""
     metrics = Metrics()
-    metrics.add(learner.predict(reviews.tokens), reviews.labels)
+    metrics.add(predict_parts(learner, reviews.validation_parts()), reviews.validation_labels)
     return metrics
 
 

@@ -39,11 +39,13 @@ def picture(figure: Figure) -> Picture:
 def png(figure: Figure) -> bytes:
     """The figure as PNG."""
     _show_dollars(figure)
-    drawn, packed = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=DOTS_PER_INCH)
-    with Image.open(drawn) as image:
-        few_colours = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-    few_colours.save(packed, format="png", optimize=True)
+    pixels, packed = io.BytesIO(), io.BytesIO()
+    figure.savefig(pixels, format="rgba", dpi=DOTS_PER_INCH)
+    width = int(figure.get_size_inches()[0] * DOTS_PER_INCH)
+    size = width, len(pixels.getvalue()) // (4 * width)
+    image = Image.frombytes("RGBA", size, pixels.getvalue()).convert("RGB")
+    few_colours = image.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    few_colours.save(packed, format="png")
     return packed.getvalue()
 
 

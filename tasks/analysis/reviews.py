@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.analysis.predictions import Predictions, read_predictions
-from tasks.data.parquet import read_tokens
+from tasks.data.unpadded import UnpaddedReviews
 from tasks.data.vocabulary import words_by_token, words_of
 from tasks.results.data import Dataset
 from tasks.results.evaluation import Evaluation
@@ -80,14 +80,15 @@ class Reader:
     """Turns rows of the test split into text."""
 
     def __init__(self, dataset: Dataset, predictions: Predictions) -> None:
-        self._tokens, self._predictions = read_tokens(dataset.test.path), predictions
+        self._reviews, self._predictions = UnpaddedReviews.read(dataset.test.unpadded), predictions
         self._words = words_by_token(dataset.vocabulary)
 
     def text(self, row: int) -> ReviewText:
         """A review with the probability that each model's first seed gives it."""
         predictions = self._predictions
         probabilities = {model: round(float(p[row]), 4) for model, p in predictions.first_seed().items()}
-        words = tuple(words_of(self._tokens[row].tolist(), self._words))
+        (tokens,) = self._reviews.tokens_between(row, row + 1)
+        words = tuple(words_of(tokens.tolist(), self._words))
         return ReviewText(int(predictions.review_ids[row]), int(predictions.labels[row]), words, probabilities)
 
 

@@ -1,14 +1,14 @@
-"""Training reviews in memory, and the batches of an epoch."""
+"""The training reviews, and the batches of an epoch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.data.parquet import read_column, read_tokens
+from tasks.data.unpadded import UnpaddedReviews
+from tasks.results.data import Split
 
 
 def validation_start(reviews: int, share: float) -> int:
@@ -28,30 +28,31 @@ class TrainingReviews:
     """The training split, cut into reviews to fit and, behind them, reviews to validate on.
 
     Attributes:
-        tokens: shape (reviews, timesteps), in the smallest unsigned type.
-        labels: 0 or 1, shape (reviews,).
+        reviews: all of them, without padding.
         validation_start: the first review to validate on.
     """
 
-    tokens: NDArray[np.unsignedinteger]
-    labels: NDArray[np.integer]
+    reviews: UnpaddedReviews
     validation_start: int
 
     @classmethod
-    def read(cls, path: Path, validation_start: int) -> "TrainingReviews":
+    def read(cls, split: Split, validation_start: int) -> "TrainingReviews":
         """The reviews of a prepared split."""
-        return cls(read_tokens(path), read_column(path, "label"), validation_start)
+        return cls(UnpaddedReviews.read(split.unpadded), validation_start)
+
+    def validation_parts(self) -> Iterator[NDArray[np.unsignedinteger]]:
+        """Tokens of the reviews to validate on, shape (reviews, timesteps), in parts."""
+        return self.reviews.parts(self.validation_start)
 
     @property
-    def validation(self) -> Batch:
-        """The reviews to validate on."""
-        held_out = slice(self.validation_start, None)
-        return Batch(self.tokens[held_out], self.labels[held_out])
+    def validation_labels(self) -> NDArray[np.integer]:
+        """Labels of the reviews to validate on, 0 or 1."""
+        return self.reviews.labels[self.validation_start :]
 
     @property
     def words_per_epoch(self) -> int:
         """How many words, start tokens included, an epoch reads."""
-        return int(np.count_nonzero(self.tokens[: self.validation_start]))
+        return int(self.reviews.counts[: self.validation_start].sum())
 
     def batch_count(self, batch_size: int) -> int:
         """How many batches an epoch has; the last one may be smaller."""
@@ -62,4 +63,4 @@ class TrainingReviews:
         order = np.random.default_rng([seed, epoch]).permutation(self.validation_start)
         for start in range(0, self.validation_start, batch_size):
             rows = order[start : start + batch_size]
-            yield Batch(self.tokens[rows], self.labels[rows])
+            yield Batch(self.reviews.tokens_of(rows), self.reviews.labels[rows])

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tasks.data.parquet import ROW_GROUP, read_column, schema
+from tasks.data.unpadded import UnpaddedReviews, unpadded_path
 from tasks.results.errors import DataError
 
 SPLITS = ("train", "test")
@@ -42,11 +43,17 @@ def _faults(path: Path, vocabulary_size: int, max_length: int) -> list[str]:
 def _range_faults(path: Path, vocabulary_size: int, max_length: int) -> list[str]:
     """The values out of their ranges; of each kind the first, a row group at a time."""
     first: dict[str, str] = {}
-    for batch in pq.ParquetFile(path).iter_batches(ROW_GROUP, columns=["length", "tokens"]):
+    unpadded, start = UnpaddedReviews.read(unpadded_path(path)), 0
+    for batch in pq.ParquetFile(path).iter_batches(ROW_GROUP, columns=["label", "length", "tokens"]):
         lengths = batch.column("length").to_numpy()
         tokens = batch.column("tokens").flatten().to_numpy().reshape(-1, max_length)
         for kind, text in _faults_of(lengths, tokens, vocabulary_size):
             first.setdefault(kind, text)
+        end = start + len(batch)
+        same_tokens = np.array_equal(unpadded.tokens_between(start, end), tokens)
+        if not same_tokens or not np.array_equal(unpadded.labels[start:end], batch.column("label").to_numpy()):
+            first.setdefault("unpadded", f"review {start} or one of the next differs in {unpadded_path(path).name}")
+        start = end
     return list(first.values())
 
 

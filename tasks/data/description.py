@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tasks.data.padding import lengths, unknown_rate
 from tasks.data.reviews import Reviews
+from tasks.data.unpadded import unpadded_path
 from tasks.data.vocabulary import words_by_token, words_of
 from tasks.results.data import Split
 from tasks.storage.files import sha256_of_file
@@ -41,6 +42,8 @@ def split_record(
     return Split(
         path=path,
         sha256=sha256_of_file(path),
+        unpadded=unpadded_path(path),
+        unpadded_sha256=sha256_of_file(unpadded_path(path)),
         reviews=len(labels),
         positive=int(labels.sum()),
         length_quantiles={f"{q:.0%}": float(np.quantile(chosen_lengths, q)) for q in QUANTILES}

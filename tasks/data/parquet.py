@@ -1,4 +1,7 @@
-"""Prepared reviews in Parquet: the schema, a writer that never holds the padded whole, and the readers."""
+"""Prepared reviews in Parquet: the schema, a writer that never holds the padded whole, and the readers.
+
+The writer leaves the same reviews without padding beside it: see `tasks.data.unpadded`.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +15,7 @@ from numpy.typing import NDArray
 
 from tasks.data.padding import lengths, padded, token_dtype
 from tasks.data.reviews import Reviews
+from tasks.data.unpadded import unpadded_path, unpadded_writer
 from tasks.storage.files import atomic_path
 
 ROW_GROUP = 5_000
@@ -65,7 +69,7 @@ class RowGroup(NamedTuple):
 def split_writer(
     path: Path, vocabulary_size: int, max_length: int, metadata: Mapping[str, str]
 ) -> Iterator[Callable[[RowGroup], None]]:
-    """A function that appends a row group; the file appears, whole, at the end of the block."""
+    """A function that appends a row group; both files appear, each whole, at the end of the block."""
     layout = schema(vocabulary_size, max_length, metadata)
 
     def write(group: RowGroup) -> None:
@@ -76,8 +80,10 @@ def split_writer(
             pa.FixedSizeListArray.from_arrays(pa.array(group.tokens.reshape(-1)), type=layout.field("tokens").type),
         ]
         writer.write_table(pa.Table.from_arrays(columns, schema=layout))
+        write_unpadded(group.labels, group.tokens)
 
     with (
+        unpadded_writer(unpadded_path(path), vocabulary_size, max_length) as write_unpadded,
         atomic_path(path) as temporary,
         pq.ParquetWriter(temporary, layout, compression="zstd", use_dictionary=["label"]) as writer,
     ):

@@ -73,3 +73,8 @@ class Learner(Protocol):
 
     def model(self) -> Any:
         """A plain Keras model with the present weights."""
+
+
+def predict_parts(learner: Learner, parts: Iterable[NDArray[np.unsignedinteger]]) -> NDArray[np.float32]:
+    """Probabilities of "positive", shape (reviews,), of reviews whose tokens come in parts."""
+    return np.concatenate([learner.predict(tokens) for tokens in parts])

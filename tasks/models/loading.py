@@ -1,5 +1,6 @@
 """Where learners come from: a new network or a saved one, computed by the fastest engine that covers it."""
 
+import importlib
 import os
 import re
 import tempfile
@@ -47,6 +48,15 @@ def _learner(spec: ModelSpec, model: Any, threads: int) -> Learner:
     has_gpu = tensorflow.config.list_physical_devices("GPU")
     reason = "a graphics card is present" if has_gpu else why_not_covered(spec)
     return KerasLearner(model, reason) if reason else CompiledLearner(spec, model, threads)
+
+
+def import_ahead() -> None:
+    """Import TensorFlow quietly, and load the compiled loops."""
+    with _without_start_notes():
+        importlib.import_module("tensorflow")
+    from tasks.models.compiled_learner import load_loops
+
+    load_loops()
 
 
 def start_tensorflow(threads: int) -> None:

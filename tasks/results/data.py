@@ -51,17 +51,27 @@ class Split:
     """One prepared split and its description.
 
     Attributes:
+        path: Parquet file of the padded reviews.
+        sha256: of that file.
+        unpadded: Arrow file of the same reviews without padding, which training reads.
+        unpadded_sha256: of that file.
         unknown_rate: share of the words, start tokens left out, whose ranks are beyond the vocabulary.
         skipped_words: number of words that the word index does not know; they leave no token.
     """
 
     path: Path
     sha256: str
+    unpadded: Path
+    unpadded_sha256: str
     reviews: int
     positive: int
     length_quantiles: dict[str, float]
     unknown_rate: float
     skipped_words: int = 0
+
+    def files(self) -> dict[Path, str]:
+        """Each file with its SHA-256."""
+        return {self.path: self.sha256, self.unpadded: self.unpadded_sha256}
 
 
 @dataclass(frozen=True)
@@ -104,9 +114,8 @@ class Dataset:
 
     def files(self) -> dict[Path, str]:
         """Each file with its SHA-256."""
-        splits = {split.path: split.sha256 for split in (self.train, self.test)}
         index = {self.word_index: self.word_index_sha256} if self.word_index and self.word_index_sha256 else {}
-        return splits | {self.vocabulary: self.vocabulary_sha256} | index
+        return self.train.files() | self.test.files() | {self.vocabulary: self.vocabulary_sha256} | index
 
     @property
     def title(self) -> str:

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# The rooms whose code computes numbers. Steps, records and storage only pass them on.
-ARITHMETIC_ROOMS = ("tasks.data", "tasks.models", "tasks.analysis")
+# The rooms whose code computes numbers, or draws them. Steps, records and storage only pass them on.
+ARITHMETIC_ROOMS = ("tasks.data", "tasks.models", "tasks.analysis", "artifacts")
 # It says what a network ran on, which changes no number.
 WITHOUT_ARITHMETIC = ("tasks.models.machine",)
 LOGGING = {"debug", "info", "warning", "error", "exception"}

@@ -20,6 +20,8 @@ IN_USE = "in-use.json"
 LOCK = Path("runs") / "retention.lock"
 # A run of another host cannot be asked whether it lives.
 LONGEST_RUN_SECONDS = 7 * 24 * 3600.0
+# Another run may be about to copy figures that were drawn this recently.
+DRAWN_SECONDS = 3600.0
 
 
 @contextmanager
@@ -65,7 +67,16 @@ def keep_last(outputs: Path, count: int) -> list[str]:
         used = {network for run in runs if run not in old for network in _networks(run)}
         for network in candidates - used - protected - _networks_in_use(outputs):
             _remove(network)
+        _remove_figures(outputs / "figures", count)
     return sorted(run.name for run in old)
+
+
+def _remove_figures(figures: Path, count: int) -> None:
+    """Remove all but the newest `count` kept sets of figures; every report holds copies of its own."""
+    newest_first = sorted(figures.glob("*/record.json"), key=lambda record: record.stat().st_mtime, reverse=True)
+    for record in newest_first[count:]:
+        if time.time() - record.stat().st_mtime > DRAWN_SECONDS:
+            shutil.rmtree(record.parent)
 
 
 def _networks(run: Path) -> list[Path]:

@@ -130,6 +130,14 @@ def find_run(outputs: Path, name: str) -> Path:
     return matches[0]
 
 
+def last_command(outputs: Path) -> str | None:
+    """The command line of the newest finished run; None if there is none."""
+    try:
+        return str(read_json(outputs / "latest" / "metrics.json")["command"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def compare_runs(first: Path, second: Path) -> RunComparison:
     """The inputs in which the runs in two folders differ, and all their results."""
     metrics = [read_json(run / "metrics.json") for run in (first, second)]

@@ -169,7 +169,7 @@ def evidence(seeds: int = 1) -> Evidence:
 
 def dataset() -> Dataset:
     """A dataset without files."""
-    split = Split(Path("test.parquet"), "", 100, 50, {"50%": 174.0, "mean": 233.77}, 0.0123)
+    split = Split(Path("test.parquet"), "", Path("test.arrow"), "", 100, 50, {"50%": 174.0, "mean": 233.77}, 0.0123)
     return Dataset(
         folder=Path("data"),
         fingerprint="f1",

@@ -21,6 +21,9 @@ PREFECT = Path(sys.executable).parent / "prefect"
 ROOT = Path(__file__).parent.parent.parent
 SMALL = ("--source", "sample", "--reviews", "600", "--max-length", "120", "--epochs", "6")
 
+# The command line of the process that branches are forked from, and of its copies.
+FORK_SERVER = "multiprocessing.forkserver"
+
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     """The surroundings of a user who set nothing, with a Prefect home of the test's own."""
@@ -109,7 +112,8 @@ class Process:
 
     def branches(self) -> list[psutil.Process]:
         """The processes that its branches run in."""
-        return self._running("spawn_main")
+        servers = {process.pid for process in self._running(FORK_SERVER)}
+        return [process for process in self._running(FORK_SERVER) if process.ppid() in servers]
 
     @tenacity.retry(
         stop=tenacity.stop_after_delay(60),

@@ -10,6 +10,7 @@ from tasks.data.parquet import read_column, read_tokens
 from tasks.prepare import prepare
 from tasks.results.data import Dataset, Source
 from tasks.results.errors import DataError
+from tasks.storage.files import sha256_of_file, sha256_of_json, write_json
 
 
 def test_the_schema_is_as_documented(dataset: Dataset) -> None:
@@ -72,6 +73,34 @@ def test_a_damaged_file_is_made_again(dataset: Dataset, source: Source, tmp_path
     dataset.train.path.write_bytes(b"broken")
     again = prepare.keep(source, 50, 30, None, tmp_path / "data")
     assert read_tokens(again.train.path).shape == (120, 30)
+
+
+def test_a_damaged_file_without_padding_is_made_again(dataset: Dataset, source: Source, tmp_path: Path) -> None:
+    before = dataset.train.unpadded.read_bytes()
+    dataset.train.unpadded.write_bytes(b"broken")
+    again = prepare.keep(source, 50, 30, None, tmp_path / "data")
+    assert again.train.unpadded.read_bytes() == before
+
+
+def test_a_dataset_of_a_version_without_unpadded_reviews_is_made_again(
+    dataset: Dataset, source: Source, tmp_path: Path
+) -> None:
+    path = dataset.folder / "dataset.json"
+    fields = json.loads(path.read_text())
+    header = fields.pop("record")
+    for split in ("train", "test"):
+        Path(fields[split].pop("unpadded")).unlink()
+        del fields[split]["unpadded_sha256"]
+    write_json(path, {"record": header | {"checksum": sha256_of_json(fields)}} | fields)
+    again = prepare.keep(source, 50, 30, None, tmp_path / "data")
+    assert again == dataset
+    assert again.test.unpadded.is_file()
+
+
+def test_all_files_of_both_splits_count(dataset: Dataset) -> None:
+    names = {path.name for path in dataset.files()}
+    assert names == {"train.parquet", "train.arrow", "test.parquet", "test.arrow", "vocabulary.json"}
+    assert {path: sha256_of_file(path) for path in dataset.files()} == dataset.files()
 
 
 def test_a_failure_leaves_nothing_half_written(source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.data.checks import check
+from tasks.data.parquet import read_column, read_tokens
+from tasks.data.unpadded import unpadded_writer
 from tasks.results.data import Dataset
 from tasks.results.errors import DataError
 
@@ -48,3 +50,15 @@ def test_one_label_only_is_reported_with_all_faults(dataset: Dataset) -> None:
 def test_a_wrong_schema_is_reported(dataset: Dataset) -> None:
     with pytest.raises(DataError, match=r"train.parquet: schema"):
         check(dataset.folder, 50, 31)
+
+
+@pytest.mark.parametrize("change", ["labels", "tokens", "reviews"])
+def test_unpadded_reviews_that_differ_are_reported(dataset: Dataset, change: str) -> None:
+    tokens, labels = read_tokens(dataset.train.path), read_column(dataset.train.path, "label").astype(np.uint8)
+    kept = len(labels) - (change == "reviews")
+    with unpadded_writer(dataset.train.unpadded, 50, 30) as write:
+        write(
+            1 - labels if change == "labels" else labels[:kept], tokens[::-1] if change == "tokens" else tokens[:kept]
+        )
+    with pytest.raises(DataError, match="train.parquet: review 0 or one of the next differs in train.arrow"):
+        check(dataset.folder, 50, 30)

@@ -1,11 +1,13 @@
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from tasks.storage.files import point
-from tasks.storage.retention import IN_USE, in_use, keep_last
+from tasks.storage.retention import DRAWN_SECONDS, IN_USE, in_use, keep_last
 
 
 def made_run(outputs: Path, name: str, *networks: str) -> Path:
@@ -53,6 +55,16 @@ def test_a_run_that_is_being_written_and_a_network_in_training_stay(tmp_path: Pa
         keep_last(tmp_path, 1)
     assert left(tmp_path, "runs") == ["0", "2"]
     assert left(tmp_path, "models") == ["busy"]
+
+
+def test_the_newest_figures_stay_and_those_that_were_just_drawn(tmp_path: Path) -> None:
+    for name, age in (("newest", 0.0), ("older", 60.0), ("old", 2 * DRAWN_SECONDS)):
+        record = tmp_path / "figures" / name / "record.json"
+        record.parent.mkdir(parents=True)
+        record.touch()
+        os.utime(record, (time.time() - age,) * 2)
+    keep_last(tmp_path, 1)
+    assert left(tmp_path, "figures") == ["newest", "older"]
 
 
 def test_networks_of_a_run_under_way_stay(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def branch_of(name: str, folder: Path, accuracy: float) -> Branch:
 def dataset_of(outputs: Path) -> Dataset:
     """A description of data that nobody reads."""
     path = outputs / "data" / "abc" / "test.parquet"
-    split = Split(path, "0", 1, 1, {}, 0.0)
+    split = Split(path, "0", path, "0", 1, 1, {}, 0.0)
     source = Source("file", path, "0", "")
     return Dataset(path.parent, "abc", source, 9, 9, split, split, path, "0", 1, None, None, False, "", {})
 

@@ -1,0 +1,12 @@
+"""What branch processes need, imported once, by the fork server: see `flows.fork_server`.
+
+Nothing here may start a thread that could hold a lock while a process is forked, so TensorFlow computes nothing.
+"""
+
+import importlib
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run; its traceback here would help nobody.
+importlib.import_module("tasks.models.loading").import_ahead()
+for module in ("flows.run", "tasks.train", "tasks.evaluate", "tasks.explain"):
+    importlib.import_module(module)

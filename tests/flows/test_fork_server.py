@@ -1,0 +1,73 @@
+"""Branch processes as copies of one that has imported what they need."""
+
+import json
+import sys
+from multiprocessing import forkserver
+from pathlib import Path
+
+import pytest
+
+from flows import fork_server
+from flows.config import RunSettings, Settings
+from flows.fork_server import branch_context, import_ahead
+
+
+def settings(outputs: Path, **run: object) -> Settings:
+    """Settings of a run with some outputs."""
+    return Settings(run=RunSettings.model_validate({"outputs": outputs} | run))
+
+
+@pytest.fixture
+def starts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A word for each start of the fork server, which does not start."""
+    words: list[str] = []
+    monkeypatch.setattr(fork_server, "FORKS", True)
+    monkeypatch.setattr(fork_server, "branch_context", lambda: None)
+    monkeypatch.setattr(forkserver, "ensure_running", lambda: words.append("start"))
+    return words
+
+
+def finished(run: Settings) -> None:
+    """Leave what a finished run leaves."""
+    folder = run.run.outputs / "latest"
+    folder.mkdir()
+    (folder / "metrics.json").write_text(json.dumps({"command": run.effective().command()}))
+
+
+def test_imports_start_before_the_data_are_known(tmp_path: Path, starts: list[str]) -> None:
+    import_ahead(settings(tmp_path))
+    assert starts == ["start"]
+
+
+def test_threads_need_no_process_to_copy(tmp_path: Path, starts: list[str]) -> None:
+    import_ahead(settings(tmp_path, runner="thread"))
+    assert starts == []
+
+
+def test_a_run_that_repeats_the_last_one_imports_nothing_ahead(tmp_path: Path, starts: list[str]) -> None:
+    run = settings(tmp_path)
+    finished(run)
+    import_ahead(run)
+    assert starts == []
+
+
+def test_a_run_with_other_settings_or_made_anew_imports_ahead(tmp_path: Path, starts: list[str]) -> None:
+    finished(settings(tmp_path))
+    import_ahead(settings(tmp_path, runner="process", fresh=True))
+    import_ahead(Settings.model_validate({"run": {"outputs": tmp_path}, "training": {"epochs": 3}}))
+    assert starts == ["start", "start"]
+
+
+def loaded() -> None:
+    """Exit with 0 if a branch process finds everything loaded."""
+    loops = sys.modules.get("tasks.models.loops.recurrent")
+    machine_code = loops is not None and loops.recurrent_backward.signatures
+    sys.exit(0 if machine_code and {"tensorflow", "prefect", "tasks.train"} <= set(sys.modules) else 1)
+
+
+@pytest.mark.skipif(not fork_server.FORKS, reason="this system forks no process with libraries loaded")
+def test_a_branch_process_starts_with_tensorflow_and_the_loops_loaded() -> None:
+    process = branch_context().Process(target=loaded)
+    process.start()
+    process.join(120)
+    assert process.exitcode == 0
