@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from markupsafe import Markup, escape
 
 from artifacts.blocks import Code, Link, Shade, Span, Strong
+from artifacts.lines import one_line
 
 # What a renderer would make a link of by itself. Shown as code it stays as it is, and a reader can copy it.
 _ADDRESS = re.compile(
@@ -20,7 +21,6 @@ _MARKDOWN_SIGNS = re.compile(
     r"|^[>+=-](?=[\s=>-]|$)|(?<=^\d)[.)](?=\s)"  # Quotes, lists, lines.
 )
 _HTML_SIGNS = re.compile(r"<(?=[a-z/!?]|$)|&(?=[a-z#]|$)", re.I)  # A tag, a character by its name.
-_CONTROLS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
 
 
 def html_spans(spans: Sequence[Span]) -> Markup:
@@ -35,7 +35,7 @@ def markdown_spans(spans: Sequence[Span]) -> str:
 
 def escape_markdown(text: object) -> str:
     """Text that markdown shows as it is, on one line: no markup, no HTML, no table cell, no link."""
-    line = _one_line(str(text))
+    line = one_line(str(text))
     parts, end = [], 0
     for address in _ADDRESS.finditer(line):
         parts += [_escape(line[end : address.start()]), f"`{address[0]}`"]
@@ -63,7 +63,7 @@ def _html(span: Span) -> Markup:
 
 def _markdown(span: Span) -> str:
     if isinstance(span, Code):
-        code = _one_line(span.text).replace("`", "'")
+        code = one_line(span.text).replace("`", "'")
         return f"`{code}`" if code.strip() else code
     if isinstance(span, Strong):
         return f"**{escape_markdown(span.text)}**"
@@ -72,8 +72,3 @@ def _markdown(span: Span) -> str:
     if isinstance(span, Shade):
         return f"{escape_markdown(span.text)} ⟨{10 * span.level}%⟩"
     return escape_markdown(span)
-
-
-def _one_line(text: str) -> str:
-    """Runs of white space and of control characters become one space; a space at an end stays."""
-    return _CONTROLS.sub(" ", text)

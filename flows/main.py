@@ -19,18 +19,19 @@ from typing import Annotated, Any
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Env
 
+from flows import registry_commands, score_command
 from flows.command import Outputs, Webhook, run_flow, say_page
 from flows.config import Settings, setting_error
 from flows.operate.environment import prepare_environment, say
 from flows.operate.process import quick_exit
-from flows.registry_commands import register
-from tasks.results.errors import one_line
+from tasks.results.errors import PipelineError, one_line
 
 HELP = """Train and compare recurrent networks on the IMDB reviews: data, training, evaluation, report.
 
 Examples: `uv run flows/main.py --smoke`, `uv run flows/main.py --data imdb.npz --models simple_rnn lstm gru`.
 
-Exit status: 0 success, 1 the run failed, 2 a setting is wrong, 130 stopped by Ctrl-C (143 by SIGTERM, 129 by SIGHUP).
+Exit status: 0 success, 1 the run failed, 2 a setting is wrong, 3 too many rows cannot be scored (--max-rejects), 130
+stopped by Ctrl-C (143 by SIGTERM, 129 by SIGHUP).
 """
 
 app = App(
@@ -104,7 +105,8 @@ def diff(first: str, second: str, /, *, outputs: Outputs = Path("outputs")) -> i
 
 
 app.command(diff, name="compare", show=False)  # The former name, accepted until 1.0.
-register(app)
+registry_commands.register(app)
+score_command.register(app)
 
 
 def run_command_line(arguments: Sequence[str]) -> int:
@@ -119,9 +121,9 @@ def run_command_line(arguments: Sequence[str]) -> int:
         if line is None:
             raise
         say(f"Error: {line}", error=True)
-        return 1
+        return error.status if isinstance(error, PipelineError) else 1
     except KeyboardInterrupt as stop:
-        say("Stopped. The same command resumes after the last completed epoch of each network.", error=True)
+        say("Stopped. What is completed is kept: the same command resumes.", error=True)
         return 128 + getattr(stop, "signal_number", signal.SIGINT)
 
 

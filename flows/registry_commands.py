@@ -10,7 +10,7 @@ from flows.gate_settings import GateSettings
 from flows.operate.environment import prepare_environment, say
 from tasks.results.export import ExportFormat
 
-MODEL_TO_USE = Parameter(help='"champion", the hash of a network in the registry, or a folder with network.json.')
+MODEL_TO_USE = Parameter(help='"champion", "latest" or a run, RUN:NETWORK, a hash in the registry, or a folder.')
 FORMAT = Parameter(help="savedmodel: TensorFlow, takes texts; onnx: takes tokens.")
 
 

@@ -99,9 +99,10 @@ class Run:
         claim(str(runtime.flow_run.id))
         run = cls(f"{datetime.now():%Y%m%d-%H%M%S}-{runtime.flow_run.id[:8]}", settings.effective(), settings.run.fresh)
         run.share.check()
-        for name in mark_dead_runs("train"):
+        flow = runtime.flow_run.flow_name
+        for name in mark_dead_runs(flow):
             get_run_logger().warning("The process of run %s is gone: marked as crashed", name)
-            post_line(f"train {name}: Crashed. Its process is gone")
+            post_line(f"{flow} {name}: Crashed. Its process is gone")
         return run
 
     def finish(self) -> None:

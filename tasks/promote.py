@@ -30,18 +30,9 @@ from tasks.results.promotion import Cost, Entry, Gate, GateLimits
 from tasks.results.training import Branch
 from tasks.storage.files import point, write_text
 from tasks.storage.finished_run import FinishedRun, best_validation
-from tasks.storage.registry import Registry, content_hash
+from tasks.storage.registry import NETWORK_FILES, Registry, content_hash
 from tasks.storage.reuse import LOGGER, Logger
 
-NETWORK_FILES = (
-    "best.keras",
-    "last.keras",
-    "history.parquet",
-    "network.json",
-    "vocabulary.json",
-    "record.json",
-    "predictions.parquet",
-)
 # What the network was tested on and learned from, in its own tokens; later candidates and new texts need it.
 TEST, TRAIN, TEST_DIGESTS, CARD = "test.parquet", "train.parquet", "test_digests.parquet", "model-card.md"
 SAME_PREDICTIONS = 1e-5

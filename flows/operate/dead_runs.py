@@ -122,5 +122,5 @@ def _mark_tasks(client: SyncPrefectClient, run: UUID) -> int:
 
 def _mark(client: SyncPrefectClient, run: FlowRun) -> None:
     _mark_tasks(client, run.id)
-    message = "Its process is gone; the same command resumes after the last completed epoch of each network"
+    message = "Its process is gone. What is completed is kept: the same command resumes"
     client.set_flow_run_state(run.id, Crashed(message=message), force=True)

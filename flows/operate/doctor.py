@@ -28,6 +28,7 @@ from tasks.storage.files import read_json, sha256_of_file
 
 PROJECT = "rnn-pipeline"
 POOL, NO_POOL = "rnn", -1
+FLOWS = ("train", "score")  # Those whose runs leave word of their process.
 NEEDED_BYTES = 2 << 30
 
 
@@ -80,7 +81,8 @@ def server(_: Settings) -> Iterator[Finding]:
         with api_server() as wait:
             wait()
             version = server_version()
-            dead, tasks = mark_dead_runs("train"), mark_left_tasks("train")
+            dead = [run for flow in FLOWS for run in mark_dead_runs(flow)]
+            tasks = sum(map(mark_left_tasks, FLOWS))
             limit = pool_limit()
     except PipelineError as error:
         yield Finding("Prefect server", address, str(error))

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.analysis.statistics import proportion
+from tasks.data.padding import prefixes
 from tasks.models.learner import Learner
 from tasks.results.explanation import MemoryPoint, Reach
 
@@ -78,8 +79,4 @@ def words_within(norms: NDArray[np.floating]) -> NDArray[np.int64]:
 
 def trace(learner: Learner, review: NDArray[np.unsignedinteger]) -> tuple[float, ...]:
     """Probability of "positive" if the review ended after its first, second, … word (the start token included)."""
-    words = review[review != 0]
-    prefixes = np.zeros((len(words), len(review)), review.dtype)
-    for end in range(1, len(words) + 1):
-        prefixes[end - 1, len(review) - end :] = words[:end]
-    return tuple(round(float(p), 5) for p in learner.predict(prefixes))
+    return tuple(round(float(p), 5) for p in learner.predict(prefixes(review)))

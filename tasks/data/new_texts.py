@@ -5,15 +5,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tasks.data.imdb_npz import read_imdb_npz
 from tasks.data.padding import lengths, padded
 from tasks.data.reviews import Reviews
 from tasks.data.texts.inputs import Input, inputs_of, read_batches
-from tasks.data.tokenizer import split_words
+from tasks.data.tokenizer import Tokenizer
 from tasks.data.vocabulary import read_word_index
 from tasks.results.errors import DataError
 from tasks.results.texts import TextData
@@ -63,13 +61,11 @@ def read_texts(
         DataError: one line on the first file or row that is not as expected.
     """
     data = TextData((path,), text_column=text_column, label_column=text_column)  # The texts stand in for labels.
-    known = pa.array(list(index), pa.large_string())
-    ranks = np.fromiter([*index.values(), vocabulary_size], np.int32, len(index) + 1)
+    tokenizer = Tokenizer(index)
     parts = []
     for _, batch in read_batches(_inputs_of(data), data):
-        words, offsets = split_words(batch.texts)
-        places = pc.index_in(words, value_set=known).fill_null(len(index)).to_numpy()
-        reviews = Reviews(ranks[places], offsets, np.zeros(len(batch), np.uint8))
+        ranks, offsets, _ = tokenizer.encode(batch.texts, missing=vocabulary_size)
+        reviews = Reviews(ranks, offsets, np.zeros(len(batch), np.uint8))
         parts.append(_prepared(reviews, vocabulary_size, max_length))
     if not parts:
         raise DataError(f"{path}: no texts; expected at least one")

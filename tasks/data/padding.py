@@ -66,6 +66,15 @@ def _fill(
             tokens[row, start - 1 - end + max_length] = START
 
 
+def prefixes(tokens: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
+    """A review as it is after its first, second, … token, shape (tokens of the review, timesteps)."""
+    review = tokens[tokens != PAD]
+    result = np.zeros((len(review), len(tokens)), tokens.dtype)
+    for end in range(1, len(review) + 1):
+        result[end - 1, len(tokens) - end :] = review[:end]
+    return result
+
+
 def lengths(reviews: Reviews) -> NDArray[np.int32]:
     """int32, shape (reviews,): the length of each review before truncation, the start token included."""
     return (np.diff(reviews.offsets) + 1).astype(np.int32)

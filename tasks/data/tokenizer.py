@@ -130,10 +130,19 @@ class Tokenizer:
         """
         return cls(read_word_index(word_index))
 
-    def encode(self, texts: "pa.Array | Iterable[str]") -> Encoded:
-        """The ranks of the known words of each text."""
+    def encode(self, texts: "pa.Array | Iterable[str]", missing: int | None = None) -> Encoded:
+        """The ranks of the words of each text.
+
+        Args:
+            texts: the texts.
+            missing: the rank of words that the index lacks, for an index that is cut to a vocabulary; None: they are
+                skipped.
+        """
         words, offsets = split_words(texts)
         places = pc.index_in(words, value_set=self._words)
+        if missing is not None:
+            ranks = np.append(self._ranks, np.int32(missing))[places.fill_null(len(self._words)).to_numpy()]
+            return Encoded(ranks, offsets, np.zeros(len(offsets) - 1, np.int64))
         is_known = places.is_valid().to_numpy(zero_copy_only=False)
         known_before = np.zeros(len(words) + 1, np.int64)
         np.cumsum(is_known, out=known_before[1:])

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.data.vocabulary import read_vocabulary
-from tasks.models.loading import open_learner
+from tasks.models.compiled_network import CompiledNetwork
 from tasks.models.machine import available_cores
+from tasks.models.saved_weights import read_saved_weights
 from tasks.models.spec import ModelSpec
 from tasks.results.errors import DataError
 from tasks.storage.files import read_json
@@ -67,23 +68,33 @@ class SavedNetwork:
         """
         return read_vocabulary(of_data if of_data.is_file() else self.folder / "vocabulary.json")
 
+    def weights(self) -> list[NDArray[np.float32]]:
+        """The weights of `best.keras`, in Keras's order, read without TensorFlow.
+
+        Raises:
+            DataError: the file cannot be read.
+        """
+        try:
+            return list(read_saved_weights(self.spec, self.folder / "best.keras").values())
+        except ValueError as error:
+            raise DataError(str(error)) from error
+
     def predict(self, tokens: NDArray[np.unsignedinteger]) -> "Predictions":
         """What `best.keras` says of reviews.
 
+        The compiled loops cover every network here: what they lack is dropout, which predictions do without.
+
         Raises:
-            DataError: the model cannot be read.
+            DataError: the file cannot be read.
         """
-        path = self.folder / "best.keras"
-        try:
-            learner = open_learner(self.spec, path, available_cores())
-        except ValueError as error:
-            raise DataError(f"{path}: Keras cannot read it ({str(error)[:80]}); restore the file") from error
-        learner.predict(tokens[:1])
+        weights = self.weights()
+        network = CompiledNetwork(self.spec, weights, available_cores())
+        network.predict(tokens[:1])
         started = time.perf_counter()
-        probabilities = learner.predict(tokens)
+        probabilities = network.predict(tokens)
         seconds = time.perf_counter() - started
         words = int(np.count_nonzero(tokens))
-        return Predictions(probabilities, words / max(seconds, 1e-9), int(learner.model().count_params()))
+        return Predictions(probabilities, words / max(seconds, 1e-9), sum(weight.size for weight in weights))
 
 
 class Predictions(NamedTuple):

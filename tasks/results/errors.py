@@ -7,11 +7,25 @@ import httpx
 
 
 class PipelineError(Exception):
-    """An error in the run's inputs or environment. The command line prints its text and exits with status 1."""
+    """An error in the run's inputs or environment. The command line prints its text and exits with `status`."""
+
+    status = 1
 
 
 class DataError(PipelineError):
     """A file has the wrong content. A retry does not help."""
+
+
+class SettingError(PipelineError):
+    """Settings that do not fit together."""
+
+    status = 2
+
+
+class RejectsError(DataError):
+    """More rows of a file cannot be scored than may be."""
+
+    status = 3
 
 
 class NetworkError(PipelineError):

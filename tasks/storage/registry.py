@@ -28,6 +28,16 @@ from tasks.storage.locks import locked
 from tasks.storage.reuse import LOGGER, Logger
 
 MANIFEST = "manifest.json"
+# The files of a network that name it by their contents.
+NETWORK_FILES = (
+    "best.keras",
+    "last.keras",
+    "history.parquet",
+    "network.json",
+    "vocabulary.json",
+    "record.json",
+    "predictions.parquet",
+)
 _ENTRY = TypeAdapter(Entry)
 
 
@@ -219,6 +229,11 @@ class Registry:
 def content_hash(files: Mapping[str, Path]) -> str:
     """The name of a network with these files."""
     return network_name({name: sha256_of_file(path) for name, path in files.items()})
+
+
+def folder_hash(folder: Path) -> str:
+    """The name of the network in a folder: in the registry, in `outputs/models`, or in a copy of one of them."""
+    return content_hash({name: folder / name for name in NETWORK_FILES if (folder / name).is_file()})
 
 
 def network_name(digests: Mapping[str, str]) -> str:

@@ -1,11 +1,18 @@
-"""Where a trained network lies that a user names: the champion, one of the registry, or a folder."""
+"""Where a trained network lies that a user names: of a run, the champion, one of the registry, or a folder."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 from tasks.results.errors import DataError
+from tasks.results.scoring import ScoringNetwork
 from tasks.storage.files import read_json
-from tasks.storage.registry import Registry
+from tasks.storage.finished_run import read_run
+from tasks.storage.registry import MANIFEST, Registry, folder_hash
+from tasks.storage.run_log import find_run
+
+NAMES = 'give "latest", the name of a run, RUN:NETWORK, "champion", a hash in the registry, or a folder'
+WORD_INDEX, VOCABULARY = "word_index.json", "vocabulary.json"
+TRAIN, TEST = "train.parquet", "test.parquet"
 
 
 class Trained(NamedTuple):
@@ -22,14 +29,50 @@ class Trained(NamedTuple):
 
 
 def find_network(outputs: Path, name: str) -> Trained:
-    """A network by its name.
+    """A network by its name, with its data.
 
     Args:
         outputs: the folder above the registry.
-        name: "champion", the start of a network's hash in the registry, or the path of a network's folder.
+        name: as in `find_folder`.
 
     Raises:
         DataError: there is no such network, its files were changed, or its data are gone.
+    """
+    folder = find_folder(outputs, name)
+    if (folder / MANIFEST).is_file() or (folder / TEST).is_file():  # The registry keeps networks with their data.
+        return Trained(folder, folder / TRAIN, folder / TEST)
+    data = _dataset(outputs, folder)
+    if not (data / TEST).is_file():
+        raise DataError(f"{folder}: found no {TEST} in it or in {data}; repeat the run, or name the champion")
+    return Trained(folder, data / TRAIN, data / TEST)
+
+
+def find_scoring_network(outputs: Path, name: str) -> ScoringNetwork:
+    """A network by its name, with the words that it reads; a copy of its folder is enough.
+
+    Args:
+        outputs: the folder above runs and registry.
+        name: as in `find_folder`.
+
+    Raises:
+        DataError: there is no such network, or its files were changed.
+    """
+    folder = find_folder(outputs, name)
+    places = (folder / WORD_INDEX, _dataset(outputs, folder) / WORD_INDEX, folder / VOCABULARY)
+    words = next((path for path in places if path.is_file()), places[-1])
+    return ScoringNetwork(folder, words, folder_hash(folder))
+
+
+def find_folder(outputs: Path, name: str) -> Path:
+    """The folder of a network.
+
+    Args:
+        outputs: the folder above runs and registry.
+        name: "latest" or the start of a run's name, for its best network by validation; the same with ":" and the name
+            of another of its networks; "champion", or the start of a hash in the registry; or the path of a folder.
+
+    Raises:
+        DataError: there is no such network, or its files were changed.
     """
     registry = Registry(outputs)
     if name == "champion":
@@ -38,27 +81,25 @@ def find_network(outputs: Path, name: str) -> Trained:
             raise DataError(f"{registry.root}: no champion yet; promote a run with `promote RUN`, or name a folder")
         return _in_registry(registry, champion.network)
     if (Path(name) / "network.json").is_file():
-        return _in_folder(outputs, Path(name))
+        return Path(name)
+    run, _, model = name.partition(":")
     matches = [network for network in registry.networks() if name and network.startswith(name)]
+    if run == "latest" or (run and any((outputs / "runs").glob(f"{run}*/metrics.json"))):
+        if matches:
+            raise DataError(f"--model {name}: found a run and a network of the registry; give more of the name")
+        return read_run(find_run(outputs, run)).candidate(model or None).folder
     if len(matches) != 1:
         known = ", ".join(registry.networks()) or "none"
-        raise DataError(
-            f'network {name!r}: found {len(matches)}, expected one; give "champion", a folder with network.json, or '
-            f"one of the registry ({known})"
-        )
+        found = "no such network" if not matches else "several networks have hashes that start so"
+        raise DataError(f"--model {name}: {found}; {NAMES} (the registry has: {known})")
     return _in_registry(registry, matches[0])
 
 
-def _in_registry(registry: Registry, network: str) -> Trained:
+def _in_registry(registry: Registry, network: str) -> Path:
     registry.verify(network)
-    folder = registry.folder(network)
-    return Trained(folder, folder / "train.parquet", folder / "test.parquet")
+    return registry.folder(network)
 
 
-def _in_folder(outputs: Path, folder: Path) -> Trained:
-    """A folder of `outputs/models`, whose data are in `outputs/data`, or a copy of one of the registry."""
-    dataset = outputs / "data" / str(read_json(folder / "network.json").get("dataset", {}).get("fingerprint"))
-    places = [place for place in (folder, dataset) if (place / "test.parquet").is_file()]
-    if not places:
-        raise DataError(f"{folder}: found no test.parquet in it or in {dataset}; repeat the run, or name the champion")
-    return Trained(folder, places[0] / "train.parquet", places[0] / "test.parquet")
+def _dataset(outputs: Path, folder: Path) -> Path:
+    """The prepared data of a network, if they are still there."""
+    return outputs / "data" / str(read_json(folder / "network.json").get("dataset", {}).get("fingerprint"))

@@ -131,7 +131,7 @@ def test_ctrl_c_ends_within_five_seconds_and_says_how_to_resume(home: Path, tmp_
     below = run.children()
     run.interrupt()
     assert run.wait(5) == 130
-    assert "Stopped. The same command resumes" in run.output
+    assert "Stopped. What is completed is kept" in run.output
     assert "Traceback" not in run.output
     assert wait_until_gone(below, 1) == []
 

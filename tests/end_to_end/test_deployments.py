@@ -37,6 +37,20 @@ def test_a_deployment_runs_through_a_worker_twice_in_a_row(deployed: Served, tmp
         assert [branch["name"] for branch in metrics(tmp_path)["branches"]] == models
 
 
+def test_the_scoring_deployment_scores_a_path(deployed: Served, tmp_path: Path) -> None:
+    parameters = [f"settings={json.dumps(smoke(tmp_path) | {'models': {'models': ['simple_rnn']}})}"]
+    trained = deployed.prefect("deployment", "run", "train/train", "--param", *parameters, "--watch")
+    assert trained.returncode == 0, trained.stdout
+    (tmp_path / "lines.txt").write_text("a good film\na bad film\n")
+    values = {"texts": tmp_path / "lines.txt", "output": tmp_path / "scored.jsonl", "outputs": tmp_path}
+    given = [word for name, value in values.items() for word in ("--param", f"{name}={json.dumps(str(value))}")]
+    done = deployed.prefect("deployment", "run", "score/score", *given, "--watch")
+    assert done.returncode == 0, done.stdout
+    assert "Completed" in done.stdout
+    lines = (tmp_path / "scored.jsonl").read_text().splitlines()
+    assert [json.loads(line)["text"] for line in lines] == ["a good film", "a bad film"]
+
+
 @pytest.mark.parametrize(("value", "named"), [(0, "greater than or equal to 1"), ("many", "integer")])
 def test_a_wrong_value_is_refused_when_the_run_is_asked_for(deployed: Served, value: Any, named: str) -> None:
     settings = {"training": {"epochs": value}}

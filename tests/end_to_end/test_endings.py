@@ -33,7 +33,7 @@ def test_a_signal_ends_the_run_with_its_processes_and_tasks(
     below = run.children()
     os.kill(run.pid, number)
     assert run.wait(15) == 128 + number
-    assert "Stopped. The same command resumes" in run.output
+    assert "Stopped. What is completed is kept" in run.output
     assert "Traceback" not in run.output
     assert wait_until_gone(below, 5) == []
     states, running = ask(home, UNFINISHED)

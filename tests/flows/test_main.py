@@ -50,7 +50,7 @@ def test_ctrl_c_is_status_130_and_says_how_to_resume(
 
     monkeypatch.setattr("flows.operate.run_log.show_history", interrupt)
     assert run_command_line(["history"]) == 130
-    expected = "Stopped. The same command resumes after the last completed epoch of each network.\n"
+    expected = "Stopped. What is completed is kept: the same command resumes.\n"
     assert capsys.readouterr().err == expected
 
 

@@ -25,7 +25,7 @@ def read_csv(path: Path, text_column: str, label_column: str) -> Iterator[TextBa
     Raises:
         DataError: a column is missing, a row has another number of columns, or a text is not UTF-8.
     """
-    check_columns(path, _header(path), text_column, label_column)
+    check_columns(path, header(path), text_column, label_column)
     try:
         with _open(path, text_column, label_column) as reader:
             row = 2
@@ -33,7 +33,7 @@ def read_csv(path: Path, text_column: str, label_column: str) -> Iterator[TextBa
                 yield _batch(path, row, batch)
                 row += len(batch)
     except pa.ArrowInvalid as error:
-        raise DataError(_fault(path, str(error))) from None
+        raise DataError(fault(path, str(error))) from None
 
 
 def _open(path: Path, text_column: str, label_column: str) -> arrow_csv.CSVStreamingReader:
@@ -54,7 +54,7 @@ def _batch(path: Path, first_row: int, batch: pa.RecordBatch) -> TextBatch:
     return TextBatch(batch.column(0), batch.column(1), lambda row: f"{path}, row {first_row + row}")
 
 
-def _header(path: Path) -> list[str]:
+def header(path: Path) -> list[str]:
     """The names of the columns."""
     with path.open("rb") as file:
         start = file.read(_HEADER_BYTES)
@@ -67,7 +67,7 @@ def _header(path: Path) -> list[str]:
         raise DataError(f"{path}, row 1: no header of column names ({error})") from None
 
 
-def _fault(path: Path, message: str) -> str:
+def fault(path: Path, message: str) -> str:
     """Arrow's message as one line with the row."""
     if columns := _COLUMNS.search(message):
         row, expected, found = columns.groups()

@@ -86,7 +86,7 @@ def _distinct(inputs: list[Input]) -> list[Input]:
 
 def _inputs(given: Path, option: str) -> Iterator[Input]:
     """What one path or pattern means."""
-    paths = [given] if given.exists() else _matches(given)
+    paths = [given] if given.exists() else matches(given)
     if not paths:
         raise DataError(f"{option} {given}: no such file; give a path or a pattern of {KINDS}")
     for path in map(Path.resolve, paths):
@@ -99,7 +99,8 @@ def _inputs(given: Path, option: str) -> Iterator[Input]:
             raise DataError(f"{option} {path}: the file {kind}; expected {KINDS}")
 
 
-def _matches(pattern: Path) -> list[Path]:
+def matches(pattern: Path) -> list[Path]:
+    """What a pattern such as `part-*.csv` means."""
     root = Path(pattern.anchor or ".")
     try:
         return sorted(root.glob(str(pattern.relative_to(pattern.anchor))))

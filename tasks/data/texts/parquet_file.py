@@ -22,12 +22,11 @@ def read_parquet(path: Path, text_column: str, label_column: str) -> Iterator[Te
         with pq.ParquetFile(path) as file:
             check_columns(path, file.schema_arrow.names, text_column, label_column)
             row = 1
-            for batch in file.iter_batches(_rows_at_a_time(file), columns=[text_column, label_column]):
+            for batch in file.iter_batches(rows_at_a_time(file), columns=[text_column, label_column]):
                 yield _batch(path, row, batch.column(text_column), batch.column(label_column))
                 row += len(batch)
     except (pa.ArrowInvalid, OSError) as error:
-        message = str(error).splitlines()[0][:120]
-        raise DataError(f"{path}: not a readable Parquet file ({message}); write the file again") from None
+        raise DataError(fault(path, error)) from None
 
 
 def text_bytes(path: Path) -> int:
@@ -39,11 +38,17 @@ def text_bytes(path: Path) -> int:
     return sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
 
 
-def _rows_at_a_time(file: pq.ParquetFile) -> int:
+def rows_at_a_time(file: pq.ParquetFile) -> int:
     """As many rows as give a batch of the usual size."""
     groups = [file.metadata.row_group(group) for group in range(file.metadata.num_row_groups)]
     largest = max((group.total_byte_size / max(group.num_rows, 1) for group in groups), default=1.0)
     return max(1, min(BATCH_ROWS, int(BATCH_BYTES / max(largest, 1.0))))
+
+
+def fault(path: Path, error: Exception) -> str:
+    """What Arrow says of a Parquet file, as one line."""
+    message = str(error).splitlines()[0][:120]
+    return f"{path}: not a readable Parquet file ({message}); write the file again"
 
 
 def _batch(path: Path, first_row: int, texts: pa.Array, labels: pa.Array) -> TextBatch:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
+from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-from tasks.data.texts.inputs import Input
 
 COLUMNS = (
     TextColumn("{task.description}"),
@@ -16,10 +16,18 @@ COLUMNS = (
 )
 
 
+class Sized(Protocol):
+    """A file or folder of texts."""
+
+    def bytes(self) -> int:
+        """About as many bytes as the texts have."""
+
+
 @contextmanager
-def progress(description: str, inputs: Sequence[Input]) -> Iterator[Callable[[int], None]]:
+def progress(description: str, inputs: Sequence[Sized]) -> Iterator[Callable[[int], None]]:
     """A bar in the terminal, and a function that moves it on by a number of bytes."""
     total = sum(found.bytes() for found in inputs)
-    with Progress(*COLUMNS, transient=True) as bars:
+    console = Console(stderr=True)
+    with Progress(*COLUMNS, console=console, transient=True, disable=not console.is_terminal) as bars:
         bar = bars.add_task(description, total=total)
         yield lambda count: bars.update(bar, advance=count)

@@ -1,13 +1,17 @@
 """Networks by the names that users give."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+from pydantic_core import to_jsonable_python
 
+from tasks.results.data import Dataset, Source, Split
 from tasks.results.errors import DataError
-from tasks.storage.files import write_json
+from tasks.results.training import Branch, Epoch, Machine
+from tasks.storage.files import point, sha256_of_file, write_json
 from tasks.storage.registry import Registry
-from tasks.storage.trained import find_network
+from tasks.storage.trained import find_folder, find_network, find_scoring_network
 from tests.tasks.storage.test_registry import promote
 
 
@@ -33,11 +37,11 @@ def test_a_folder_names_its_data(tmp_path: Path) -> None:
 def test_unknown_and_ambiguous_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no champion yet"):
         find_network(tmp_path, "champion")
-    with pytest.raises(DataError, match="found 0, expected one"):
+    with pytest.raises(DataError, match="--model abc: no such network"):
         find_network(tmp_path, "abc")
     for name in ("first", "second"):
         promote(tmp_path, name)
-    with pytest.raises(DataError, match="network '': found 0, expected one"):
+    with pytest.raises(DataError, match="no such network"):
         find_network(tmp_path, "")
 
 
@@ -48,3 +52,71 @@ def test_a_changed_network_is_refused(tmp_path: Path) -> None:
     path.write_text("other")
     with pytest.raises(DataError, match="changed; restore"):
         find_network(tmp_path, "champion")
+
+
+def write_run(outputs: Path, name: str, **accuracies: float) -> dict[str, Path]:
+    """A finished run with a network of each name; gives their folders."""
+    branches, folders = [], {}
+    for network, accuracy in accuracies.items():
+        folder = folders[network] = outputs / "models" / f"{network}-{name}"
+        write_json(folder / "network.json", {"name": network, "dataset": {"fingerprint": "abc"}})
+        branches.append(branch_of(network, folder, accuracy))
+    write_json(outputs / "runs" / name / "metrics.json", to_jsonable_python(
+        {"dataset": dataset_of(outputs), "branches": branches, "settings": {}}
+    ))  # fmt: skip
+    point(outputs / "latest", outputs / "runs" / name)
+    return folders
+
+
+def branch_of(name: str, folder: Path, accuracy: float) -> Branch:
+    """A network with that validation accuracy, all of whose files are whole."""
+    epoch = Epoch(1, 0.5, accuracy, 0.5, accuracy, 1.0, 1.0)
+    digests = {"network.json": sha256_of_file(folder / "network.json")}
+    machine = Machine("", "", 1, 1.0, {})
+    return Branch(name, 1, "k", folder, {}, "e", 1, 1, (epoch,), 1, 0.0, 0.0, 0.0, 0.0, 1, machine, digests)
+
+
+def dataset_of(outputs: Path) -> Dataset:
+    """A description of data that nobody reads."""
+    path = outputs / "data" / "abc" / "test.parquet"
+    split = Split(path, "0", path, "0", 1, 1, {}, 0.0)
+    source = Source("file", path, "0", "")
+    return Dataset(path.parent, "abc", source, 9, 9, split, split, path, "0", 1, None, None, False, "", {})
+
+
+def test_a_run_names_its_best_network_by_validation_or_another(tmp_path: Path) -> None:
+    first = write_run(tmp_path, "20260101-a", lstm=0.7, gru=0.8)
+    second = write_run(tmp_path, "20260102-b", lstm=0.9, gru=0.6)
+    assert find_folder(tmp_path, "latest") == second["lstm"]
+    assert find_folder(tmp_path, "latest:gru") == second["gru"]
+    assert find_folder(tmp_path, "20260101") == first["gru"]
+    assert find_folder(tmp_path, "20260101-a:lstm") == first["lstm"]
+    with pytest.raises(DataError, match="found the networks lstm, gru, no rnn; choose one of them"):
+        find_folder(tmp_path, "latest:rnn")
+    with pytest.raises(DataError, match="run 2026: 2 runs in"):
+        find_folder(tmp_path, "2026")
+    with pytest.raises(DataError, match="run latest: 0 runs in"):
+        find_folder(tmp_path / "empty", "latest")
+
+
+def test_a_copy_of_a_folder_scores_with_all_words_or_its_vocabulary(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, "20260101-a", lstm=0.7)["lstm"]
+    write_json(folder / "vocabulary.json", {"film": 1})
+    copy = tmp_path / "elsewhere" / "copy"
+    shutil.copytree(folder, copy)
+    alone = find_scoring_network(tmp_path / "other", str(copy))
+    assert (alone.folder, alone.words) == (copy, copy / "vocabulary.json")
+    write_json(tmp_path / "data" / "abc" / "word_index.json", {"film": 1})
+    original = find_scoring_network(tmp_path, "latest")
+    assert original.words == tmp_path / "data" / "abc" / "word_index.json"
+    assert original.model == alone.model
+    write_json(copy / "vocabulary.json", {"film": 2})
+    assert find_scoring_network(tmp_path, str(copy)).model != alone.model
+
+
+def test_a_folder_has_the_hash_that_the_registry_gives_it(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, "20260101-a", lstm=0.7)["lstm"]
+    registry = Registry(tmp_path)
+    with registry.writing():
+        network = registry.add({"network.json": folder / "network.json"}, {})
+    assert find_scoring_network(tmp_path, "latest").model == network

@@ -1,0 +1,65 @@
+"""Scored texts in words and tables."""
+
+from typing import Any
+
+from artifacts.lines import one_line
+from tasks.results.scoring import BINS, THRESHOLD, ReadText, Scoring
+
+
+def sentence(scoring: Scoring) -> str:
+    """How many reviews were scored, by what, and how they came out."""
+    share = f", {scoring.positive / scoring.rows:.1%} positive" if scoring.rows else ""
+    text = f"{_count(scoring.rows, 'review')} scored by {scoring.label} ({scoring.model}){share}."
+    return text + (f" {_count(scoring.rejected, 'row')} could not be scored." if scoring.rejected else "")
+
+
+def caution(scoring: Scoring) -> str:
+    """How much of the reviews the network did not see."""
+    text = f"{scoring.unknown_share:.1%} of the words are not in the vocabulary."
+    if scoring.truncated:
+        text += f" Of {_count(scoring.truncated, 'long review')} the network reads the end alone."
+    return text
+
+
+def renamed(names: tuple[str, ...]) -> str:
+    """Which new columns have other names than usual."""
+    return f"The input had columns of these names; the new ones are called {', '.join(names)}."
+
+
+def distribution_rows(scoring: Scoring) -> list[dict[str, Any]]:
+    """A row for each range of probabilities, for tables."""
+    return [
+        {
+            "probability of positive": f"{number / BINS:.1f} to {(number + 1) / BINS:.1f}",
+            "reviews": count,
+            "share": f"{count / scoring.rows:.1%}" if scoring.rows else "",
+        }
+        for number, count in enumerate(scoring.histogram)
+    ]
+
+
+def sure_rows(scoring: Scoring) -> list[dict[str, Any]]:
+    """The surest and the least sure reviews, for tables."""
+    kinds = {
+        "surely negative": scoring.negative_most,
+        "surely positive": scoring.positive_most,
+        "least sure": scoring.least_sure,
+    }
+    return [
+        {"kind": kind, "review": text.row, "probability": round(text.probability, 4), "text": one_line(text.text)}
+        for kind, texts in kinds.items()
+        for text in texts
+    ]
+
+
+def answer(read: ReadText) -> str:
+    """What the network says of a text."""
+    label = "positive" if read.probability > THRESHOLD else "negative"
+    text = f"{label}: probability {read.probability:.3f} by {read.label} ({read.model})"
+    return text + (
+        f"; it reads the end alone, without the first {_count(read.skipped, 'word')}" if read.skipped else ""
+    )
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -1,0 +1,98 @@
+"""Scoring as a flow: any texts by a trained network, with the drift of these texts if asked for."""
+
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+from httpx import TransportError
+from prefect import flow, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
+from pydantic import Field
+
+from artifacts.wording import scoring as wording
+from flows import drift
+from flows.config import RunSettings, Settings
+from flows.operate.notify import post_line
+from flows.run import Run
+from tasks.data.rows.output import SUFFIXES
+from tasks.drift import check_drift as check_texts
+from tasks.results.drift import Drift
+from tasks.results.scoring import MAX_REJECTS, RowData, Scoring, ScoringNetwork, Written
+from tasks.score import find_scorer, sample_tokens, score, write
+from tasks.storage.trained import find_network
+
+
+class Scored(NamedTuple):
+    """What a run of the flow gives; drift only where it was asked for."""
+
+    scoring: Scoring
+    written: Written
+    drift: Drift | None
+
+
+@flow(name="score", flow_run_name="score {texts} by {model}")
+def score_flow(
+    texts: str,
+    output: Path | None = None,
+    model: str = "latest",
+    text_column: str = "text",
+    max_rejects: Annotated[float, Field(ge=0, le=1)] = MAX_REJECTS,
+    check_drift: bool = False,
+    outputs: Path = Path("outputs"),
+) -> Scored:
+    """Score texts by a trained network.
+
+    Args:
+        texts: path or pattern of .csv, .parquet, .jsonl or .txt files (a review a line), or a folder of .txt files.
+        output: .parquet, .csv or .jsonl to write; without it, a file below outputs/scores.
+        model: "latest" or the name of a run, for its best network; RUN:NETWORK; "champion"; a hash; or a folder.
+        text_column: name of the column of texts.
+        max_rejects: fail if a larger share of the rows cannot be scored.
+        check_drift: hold the texts against the training reviews, too.
+        outputs: the folder above runs, models and registry.
+    """
+    run = Run.begin(Settings(run=RunSettings(outputs=outputs, runner="thread")))  # No process has to get ready.
+    data = RowData(Path(texts), text_column)
+    network = find(run.outputs, data, output, model, check_drift)
+    scoring = run.step(score, data, network, run.outputs / "scores")
+    target = output.absolute() if output else default_output(data, scoring)
+    written = run.step(write, data, scoring, target, max_rejects)
+    announce(scoring, written)
+    found = hold_against_training(run.outputs, data, network, scoring.rows) if check_drift else None
+    if found:
+        drift.announce(found)
+    return Scored(scoring, written, found)
+
+
+@task(name="find", task_run_name="find {model}", persist_result=False, cache_policy=NO_CACHE)
+def find(outputs: Path, data: RowData, output: Path | None, model: str, has_reviews: bool) -> ScoringNetwork:
+    """The network that scores; what cannot work is said here, before any work."""
+    return find_scorer(outputs, data, output, model, has_reviews)
+
+
+def default_output(data: RowData, scoring: Scoring) -> Path:
+    """Where scores go if nobody says: beside what is kept of them, in the kind of file that they came in."""
+    suffix = data.path.suffix if data.path.suffix in SUFFIXES else ".csv"
+    return scoring.columns.with_name(f"scored{suffix}")
+
+
+@task(name="drift", task_run_name="drift {data.title}", persist_result=False, cache_policy=NO_CACHE)
+def hold_against_training(outputs: Path, data: RowData, network: ScoringNetwork, rows: int) -> Drift:
+    """Hold a sample of the rows against the network's training reviews."""
+    trained = find_network(outputs, str(network.folder))
+    new = sample_tokens(data, network, rows)
+    return check_texts(trained.folder, trained.train, new.tokens, new.lengths, logger=get_run_logger())
+
+
+@task(name="publish", task_run_name="publish", persist_result=False, cache_policy=NO_CACHE)
+def announce(scoring: Scoring, written: Written) -> None:
+    """Say the result in the log, the UI and the webhook."""
+    sentence = wording.sentence(scoring)
+    get_run_logger().info("%s %s", sentence, written.output)
+    post_line(f"score: {sentence}")
+    try:
+        create_table_artifact(wording.distribution_rows(scoring), key="scores", description=sentence)
+        create_table_artifact(wording.sure_rows(scoring), key="scores-sure", description=sentence)
+    except TransportError as error:
+        get_run_logger().warning("The scores are written, but could not be published (%s)", error)

@@ -1,0 +1,1 @@
+"""Texts to score, with all columns of their files: readers that set faulty rows aside, and writers."""

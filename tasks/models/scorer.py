@@ -1,0 +1,116 @@
+"""From texts to probabilities by a saved network."""
+
+import threading
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from tasks.data.padding import OFFSET, prefixes
+from tasks.data.tokenizer import Tokenizer, split_words
+from tasks.data.vocabulary import TOKENIZER_VERSION, read_vocabulary
+from tasks.models.compiled_network import CompiledNetwork
+from tasks.models.saved import SavedNetwork
+from tasks.results.errors import DataError
+from tasks.results.scoring import ReadText, ReadWord, ScoringNetwork
+
+
+class EncodedTexts(NamedTuple):
+    """Texts as a network reads them.
+
+    Attributes:
+        tokens: shape (texts, max_length).
+        lengths: int32, shape (texts,); tokens before truncation, the start token included.
+        words: int64, shape (texts,); words of each text.
+        unknown: int64, shape (texts,); those that the vocabulary lacks.
+    """
+
+    tokens: NDArray[np.unsignedinteger]
+    lengths: NDArray[np.int32]
+    words: NDArray[np.int64]
+    unknown: NDArray[np.int64]
+
+
+class Scorer:
+    """A saved network that reads texts."""
+
+    def __init__(self, folder: Path, words: Path) -> None:
+        """Take the network in a folder, and the words that it reads.
+
+        Args:
+            folder: holds `best.keras` and `network.json`.
+            words: JSON, words with their ranks: all of them, or the network's vocabulary alone.
+
+        Raises:
+            DataError: a file cannot be read, the network has no words, or it reads texts in another way.
+        """
+        self.saved = SavedNetwork.read(folder)
+        version = self.saved.description.get("tokenizer_version", TOKENIZER_VERSION)
+        if version != TOKENIZER_VERSION:
+            raise DataError(f"{folder}: found tokenizer version {version}, expected {TOKENIZER_VERSION}; train again")
+        index = read_vocabulary(words)
+        if not index:
+            raise DataError(f"{words}: holds no words, so texts cannot be read; train on data with a word index")
+        self._tokenizer = Tokenizer(index)
+        self._known = pa.array([word for word, rank in index.items() if rank < self._beyond], pa.large_string())
+        # A full vocabulary alone says nothing of rarer words: most of them had a rank, beyond the vocabulary.
+        is_cut = words.name == "vocabulary.json" and len(index) >= self._beyond - 1
+        self._missing = self._beyond if is_cut else None
+        self._weights = self.saved.weights()
+        self._networks = threading.local()  # A network computes in its own memory: each thread needs one.
+
+    @property
+    def _beyond(self) -> int:
+        """The first rank beyond the vocabulary."""
+        return self.saved.vocabulary_size - OFFSET
+
+    def encode(self, texts: pa.LargeStringArray) -> EncodedTexts:
+        """The tokens of texts. Threads may call it side by side."""
+        encoded = self._tokenizer.encode(texts, self._missing)
+        lengths = np.diff(encoded.offsets)
+        unknown_before = np.concatenate([[0], np.cumsum(encoded.ranks >= self._beyond)])
+        unknown = np.diff(unknown_before[encoded.offsets]) + encoded.skipped
+        tokens = encoded.tokens(self.saved.vocabulary_size, self.saved.max_length)
+        return EncodedTexts(tokens, (lengths + 1).astype(np.int32), lengths + encoded.skipped, unknown)
+
+    def predict(self, tokens: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
+        """Probabilities of "positive", float32, shape (texts,). Threads may call it side by side."""
+        if not hasattr(self._networks, "own"):
+            self._networks.own = CompiledNetwork(self.saved.spec, self._weights, threads=1)
+        probabilities: NDArray[np.float32] = self._networks.own.predict(tokens)
+        return probabilities
+
+    def read(self, text: str) -> tuple[ReadWord, ...]:
+        """A text word by word, with the probability after each word that the network reads.
+
+        A word that is skipped changes nothing: after it stands the probability after the word before.
+        """
+        words, _ = split_words([text])
+        known = pc.is_in(words, value_set=self._known).to_pylist()
+        lengths = self._tokenizer.encode(words, self._missing).offsets  # Each word is a text: no token, or one.
+        tokens = self.encode(pa.array([text], pa.large_string())).tokens[0]
+        after = self.predict(prefixes(tokens)).tolist()
+        total = int(lengths[-1]) + 1
+        read = []
+        for word, is_known, token in zip(words.to_pylist(), known, lengths[1:].tolist(), strict=True):
+            place = token - (total - len(after))
+            read.append(ReadWord(word, after[place] if place >= 0 else None, is_known))
+        return tuple(read)
+
+
+def read_text(text: str, network: ScoringNetwork) -> ReadText:
+    """A text read word by word.
+
+    Raises:
+        DataError: the text holds no word, or the network cannot read texts.
+    """
+    scorer = Scorer(network.folder, network.words)
+    words = scorer.read(text)
+    if not words:
+        raise DataError(f"--text {text[:40]!r}: found no word, expected a sentence")
+    skipped = sum(word.probability is None for word in words)
+    probability = words[-1].probability or 0.0
+    return ReadText(scorer.saved.label, network.model, words, skipped, probability)

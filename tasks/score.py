@@ -1,0 +1,251 @@
+"""Scoring: any texts by a trained network, batch by batch, into a file of the user's choice."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from tasks.analysis.tally import Tally
+from tasks.data.new_texts import NewTexts
+from tasks.data.rows.batch import RowBatch
+from tasks.data.rows.inputs import read_rows, row_inputs, signature
+from tasks.data.rows.output import check_output
+from tasks.data.rows.parts import NEW_COLUMNS, Part, read_part, write_part
+from tasks.data.rows.rejects import rejects_path
+from tasks.data.rows.schema import joined
+from tasks.data.rows.scored_file import (
+    ScoredRows,
+    read_columns,
+    write_columns,
+    write_rejected_rows,
+    write_scored_rows,
+)
+from tasks.data.texts.parallel import in_order
+from tasks.data.texts.progress import progress
+from tasks.models.scorer import Scorer
+from tasks.results.errors import DataError, RejectsError
+from tasks.results.scoring import RowData, Scoring, ScoringNetwork, Written
+from tasks.storage.code_version import code_version
+from tasks.storage.files import fingerprint, remove, sha256_of_file
+from tasks.storage.reuse import LOGGER, Logger, Record, step
+from tasks.storage.trained import find_network, find_scoring_network
+
+COLUMNS = "columns.arrow"
+LOG_SECONDS = 10.0
+DRIFT_ROWS = 5_000
+
+
+def find_scorer(outputs: Path, data: RowData, output: Path | None, model: str, has_reviews: bool) -> ScoringNetwork:
+    """The network that is to score.
+
+    Args:
+        outputs: the folder above runs, models and registry.
+        data: must be there.
+        output: if given, a file that can be written.
+        model: names the network; see `tasks.storage.trained`.
+        has_reviews: whether its training reviews must be there, too.
+
+    Raises:
+        PipelineError: one of these is not so.
+    """
+    inputs = row_inputs(data.path)
+    if output is not None:
+        check_output(output, [path for found in inputs for path in found.files()])
+    network = find_scoring_network(outputs, model)
+    if has_reviews:
+        find_network(outputs, str(network.folder))
+    return network
+
+
+def scoring_record(data: RowData, network: ScoringNetwork, root: Path) -> Record[Scoring] | None:
+    """Where the scores are kept: until a file, the network or the code changes; None if there is no such file."""
+    try:
+        files = signature(row_inputs(data.path))
+    except DataError:
+        return None
+    words = sha256_of_file(network.words)
+    key = fingerprint(files, data.text_column, network.model, words, network.words.name, code_version("tasks.score"))
+    folder = root / key
+    return Record(folder / "scoring.json", key, Scoring, (folder / "parts",))
+
+
+@step(title="score {data.title}", record=scoring_record)
+def score(data: RowData, network: ScoringNetwork, root: Path, *, logger: Logger = LOGGER) -> Scoring:
+    """Score all rows, a batch at a time. A scoring that was killed resumes after its last whole batch.
+
+    Args:
+        data: what to read.
+        network: scores.
+        root: gets a folder with the scores.
+        logger: gets a line on the network, and one every ten seconds.
+
+    Raises:
+        DataError: a file cannot be read or changes meanwhile, there are no rows, or the network cannot read texts.
+    """
+    return _Scoring(data, network, root, logger).run()
+
+
+class _Piece(NamedTuple):
+    """A batch on its way to a worker, and where its scores belong."""
+
+    path: Path
+    batch: RowBatch
+
+
+class _Scored(NamedTuple):
+    """A batch with its scores, and whether an earlier run had made them."""
+
+    piece: _Piece
+    part: Part
+    was_kept: bool
+
+
+class _Scoring:
+    """One pass over all rows."""
+
+    def __init__(self, data: RowData, network: ScoringNetwork, root: Path, logger: Logger) -> None:
+        self._data, self._network, self._logger = data, network, logger
+        self._inputs = row_inputs(data.path)
+        self._files = signature(self._inputs)
+        record = scoring_record(data, network, root)
+        if record is None:
+            raise DataError(f"{data.path}: no such file any more")
+        self._folder = record.path.parent
+        self._scorer = Scorer(network.folder, network.words)
+        self._tally = Tally()
+        self._started = self._said = time.perf_counter()
+
+    def run(self) -> Scoring:
+        """Score, and describe what came of it."""
+        parts: list[Path] = []
+        columns: pa.Schema | None = None
+        kept = rejected = 0
+        self._logger.info("%s scores %s", self._scorer.saved.label, self._data.title)
+        with progress("scoring", self._inputs) as advance:
+            for (path, batch), part, was_kept in in_order(self._score, self._pieces()):
+                self._tally.add(part, batch.texts(self._data.text_column))
+                columns = joined(columns, batch.columns.schema)
+                rejected += len(batch.rejects)
+                kept += was_kept * len(part)
+                parts.append(path)
+                advance(batch.size)
+                self._say_progress()
+        if columns is None:
+            raise DataError(f"{self._data.path}: no rows; expected reviews")
+        if signature(self._inputs) != self._files:
+            raise DataError(f"{self._data.path}: changed while it was scored; run the same command again")
+        if kept:
+            self._logger.info("%d of %d reviews had been scored by an earlier run", kept, self._tally.rows)
+        return self._describe(parts, columns, rejected)
+
+    def _pieces(self) -> Iterator[_Piece]:
+        for number, batch in enumerate(read_rows(self._inputs, self._data.text_column)):
+            yield _Piece(self._folder / "parts" / f"{number:06}.parquet", batch)
+
+    def _score(self, piece: _Piece) -> _Scored:
+        """The scores of a batch, which are on disk from then on. Threads call it side by side."""
+        kept = read_part(piece.path)
+        if kept is not None and len(kept) == len(piece.batch):
+            return _Scored(piece, kept, was_kept=True)
+        texts = self._scorer.encode(piece.batch.texts(self._data.text_column))
+        truncated = texts.lengths > texts.tokens.shape[1]
+        part = Part(self._scorer.predict(texts.tokens), texts.lengths, texts.words, texts.unknown, truncated)
+        write_part(piece.path, part)
+        return _Scored(piece, part, was_kept=False)
+
+    def _say_progress(self) -> None:
+        now = time.perf_counter()
+        if now - self._said >= LOG_SECONDS:
+            self._said = now
+            self._logger.info("%d reviews scored in %.0f s", self._tally.rows, now - self._started)
+
+    def _describe(self, parts: Sequence[Path], columns: pa.Schema, rejected: int) -> Scoring:
+        path = self._folder / COLUMNS
+        write_columns(path, columns)
+        tally = self._tally
+        return Scoring(
+            label=self._scorer.saved.label,
+            model=self._network.model,
+            parts=tuple(parts),
+            columns=path,
+            digests=tuple(map(sha256_of_file, (*parts, path))),
+            rows=tally.rows,
+            rejected=rejected,
+            positive=tally.positive,
+            truncated=tally.truncated,
+            unknown_share=tally.unknown_share,
+            histogram=tally.histogram,
+            negative_most=tally.negative_most.texts(),
+            positive_most=tally.positive_most.texts(),
+            least_sure=tally.least_sure.texts(),
+            seconds=time.perf_counter() - self._started,
+        )
+
+
+def written_record(data: RowData, scoring: Scoring, output: Path, max_rejects: float) -> Record[Written]:
+    """Where it is kept that the scores were written to a file."""
+    key = fingerprint(asdict(data), scoring.digests, output, max_rejects, code_version("tasks.score"))
+    return Record(scoring.columns.parent / f"written-{fingerprint(output)}.json", key, Written)
+
+
+@step(title="write {output.name}", record=written_record)
+def write(data: RowData, scoring: Scoring, output: Path, max_rejects: float, *, logger: Logger = LOGGER) -> Written:
+    """Write all columns of the rows and their scores into a file, and beside it the rows that have none, with reasons.
+
+    Args:
+        data: what was scored; it is read again, so that nothing of it is kept twice.
+        scoring: the scores.
+        output: `.parquet`, `.csv` or `.jsonl`; it appears whole or not at all.
+        max_rejects: the largest share of rows without scores.
+        logger: gets a line on the result.
+
+    Raises:
+        DataError: the rows have changed, or a column cannot be written in this kind of file.
+        RejectsError: more rows than that have no scores; the file of rejects says why, and `output` is not written.
+    """
+    inputs = row_inputs(data.path)
+    rows = ScoredRows(inputs, data.text_column, read_columns(scoring.columns), scoring.parts, scoring.model)
+    rejects = rejects_path(output)
+    total = scoring.rows + scoring.rejected
+    if scoring.rejected > max_rejects * total:
+        write_rejected_rows(rows, rejects)
+        raise RejectsError(
+            f"{data.path}: {scoring.rejected:,} of {total:,} rows cannot be scored, more than {max_rejects:.1%}; "
+            f"{rejects} says why; correct them, or raise --max-rejects"
+        )
+    with progress("writing", inputs) as advance:
+        names = write_scored_rows(rows, output, rejects, advance)
+    if not scoring.rejected:
+        remove(rejects)
+    digest = sha256_of_file(rejects) if scoring.rejected else None
+    logger.info("%s: %d reviews", output, scoring.rows)
+    renamed = tuple(name for name in names if name not in NEW_COLUMNS)
+    return Written(output, sha256_of_file(output), rejects if digest else None, digest, renamed)
+
+
+def sample_tokens(data: RowData, network: ScoringNetwork, rows: int) -> NewTexts:
+    """Tokens and lengths of about 5,000 rows, evenly spread over all, for figures that no more rows make better.
+
+    Args:
+        data: what to read.
+        network: in whose tokens.
+        rows: how many rows can be scored.
+
+    Raises:
+        DataError: as `score`.
+    """
+    scorer = Scorer(network.folder, network.words)
+    spacing = max(1, -(-rows // DRIFT_ROWS))
+    tokens, lengths = [], []
+    before = 0
+    for batch in read_rows(row_inputs(data.path), data.text_column):
+        chosen = np.arange(-before % spacing, len(batch), spacing)
+        texts = scorer.encode(batch.texts(data.text_column).take(pa.array(chosen)))
+        tokens.append(texts.tokens)
+        lengths.append(texts.lengths)
+        before += len(batch)
+    return NewTexts(np.concatenate(tokens), np.concatenate(lengths))

@@ -1,0 +1,60 @@
+"""Scored texts in words and tables."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from artifacts.wording import scoring as wording
+from tasks.results.scoring import ReadText, ReadWord, ScoredText, Scoring
+
+SCORING = Scoring(
+    label="lstm seed 1",
+    model="abc",
+    parts=(),
+    columns=Path("columns.arrow"),
+    digests=(),
+    rows=1_000,
+    rejected=1,
+    positive=250,
+    truncated=1,
+    unknown_share=0.051,
+    histogram=(700, 50, 0, 0, 0, 0, 0, 0, 0, 250),
+    negative_most=(ScoredText(3, 0.012345, "bad\nfilm"),),
+    positive_most=(ScoredText(4, 0.99, "good"),),
+    least_sure=(),
+    seconds=1.0,
+)
+
+
+def test_the_sentence_counts_reviews_and_rejects() -> None:
+    assert wording.sentence(SCORING) == (
+        "1,000 reviews scored by lstm seed 1 (abc), 25.0% positive. 1 row could not be scored."
+    )
+    nothing = replace(SCORING, rows=0, rejected=2)
+    assert wording.sentence(nothing) == "0 reviews scored by lstm seed 1 (abc). 2 rows could not be scored."
+
+
+def test_the_caution_names_what_was_not_read() -> None:
+    expected = "5.1% of the words are not in the vocabulary. Of 1 long review the network reads the end alone."
+    assert wording.caution(SCORING) == expected
+    assert wording.caution(replace(SCORING, truncated=0)) == "5.1% of the words are not in the vocabulary."
+
+
+def test_rows_are_plain_values_for_tables() -> None:
+    rows = wording.distribution_rows(SCORING)
+    assert rows[0] == {"probability of positive": "0.0 to 0.1", "reviews": 700, "share": "70.0%"}
+    assert rows[-1]["probability of positive"] == "0.9 to 1.0"
+    assert wording.distribution_rows(replace(SCORING, rows=0))[0]["share"] == ""
+    assert wording.sure_rows(SCORING) == [
+        {"kind": "surely negative", "review": 3, "probability": 0.0123, "text": "bad film"},
+        {"kind": "surely positive", "review": 4, "probability": 0.99, "text": "good"},
+    ]
+
+
+def test_an_answer_says_what_was_not_read() -> None:
+    words = (ReadWord("old", None, True), ReadWord("film", 0.4, True))
+    assert wording.answer(ReadText("lstm seed 1", "abc", words[1:], 0, 0.4)) == (
+        "negative: probability 0.400 by lstm seed 1 (abc)"
+    )
+    assert wording.answer(ReadText("lstm seed 1", "abc", words, 1, 0.6)).endswith(
+        "it reads the end alone, without the first 1 word"
+    )
