@@ -24,8 +24,8 @@ from tests.artifacts import examples
 ROOM = Path(tasks.analysis.__file__).parent
 # Codes of records, for which wording has sentences.
 CODES = {*get_args(Reason), *get_args(FigureName)}
-# Parts of a slice's name, such as "10 to 90 words", which the registry keeps.
-NAMES = {" to ", " words"}
+# Parts of a slice's name, such as "10 to 90 words" or "genre: 81 rarer values", which the registry keeps.
+NAMES = {" to ", " words", ": ", " rarer values", " "}
 
 
 @pytest.fixture
