@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import tenacity
+
 ROOT = Path(__file__).parents[2]
 # The rooms whose code computes numbers, or draws them. Steps, records and storage only pass them on.
 ARITHMETIC_ROOMS = ("tasks.data", "tasks.models", "tasks.analysis", "artifacts")
@@ -39,9 +41,19 @@ def _with_imports(module: str) -> dict[str, ast.Module]:
         path = _path(name)
         if name in trees or path is None:
             continue
-        trees[name] = ast.parse(path.read_text(encoding="utf-8"))
+        trees[name] = _parse(path)
         waiting += [imported for imported in _imports(trees[name]) if _is_arithmetic(imported)]
     return trees
+
+
+@tenacity.retry(retry=tenacity.retry_if_exception_type(SystemError), stop=tenacity.stop_after_attempt(10), reraise=True)
+def _parse(path: Path) -> ast.Module:
+    """The syntax tree of a file.
+
+    Python 3.11 keeps one count of the nesting for all threads. Where another thread, of Prefect say, builds a tree at
+    the same time, the counts do not match and Python raises SystemError, although nothing is wrong with the file.
+    """
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def _path(module: str) -> Path | None:

@@ -1,5 +1,6 @@
 """What changes the version of the code, and what does not: on a small project of its own."""
 
+import ast
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,3 +100,20 @@ def test_every_step_reaches_the_rooms_that_it_computes_with() -> None:
     trees = module._with_imports("tasks.train")
     assert {"tasks.train", "tasks.models.learner", "tasks.data.batches"} <= set(trees)
     assert not [name for name in trees if name.startswith(("tasks.storage", "tasks.results", "flows"))]
+
+
+@pytest.mark.usefixtures("project")
+def test_a_tree_that_another_thread_disturbed_is_built_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = code_version("tasks.double")
+    disturbances = iter([True, True])
+    parse = ast.parse
+
+    def disturbed(source: str) -> ast.Module:
+        if next(disturbances, False):
+            raise SystemError("AST constructor recursion depth mismatch (before=54, after=76)")
+        return parse(source)
+
+    monkeypatch.setattr(ast, "parse", disturbed)
+    code_version.cache_clear()
+    assert code_version("tasks.double") == before
+    assert next(disturbances, None) is None
