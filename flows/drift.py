@@ -11,6 +11,7 @@ from prefect.logging import get_run_logger
 from artifacts.figures.drift import drift as drift_figure
 from artifacts.figures.render import data_uri, png
 from artifacts.wording import drift as wording
+from flows.operate.checkout import warn_of_another_commit
 from flows.operate.notify import post_line
 from tasks.data.new_texts import NewTexts, read_npz, read_texts
 from tasks.drift import check_drift
@@ -41,6 +42,7 @@ def drift_flow(
     Raises:
         DataError: a file cannot be read, or with `fail_on_drift` the texts differ.
     """
+    warn_of_another_commit()
     result = measure(texts, text_column, outputs.resolve(), model)
     announce(result)
     if fail_on_drift and result.alarms:

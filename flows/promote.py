@@ -12,6 +12,7 @@ from prefect.logging import get_run_logger
 from artifacts.wording import promotion
 from artifacts.wording.model_card import model_card
 from flows.gate_settings import GateSettings
+from flows.operate.checkout import warn_of_another_commit
 from flows.operate.notify import post_line
 from tasks import promote as step
 from tasks.results.promotion import Entry
@@ -28,6 +29,7 @@ def promote_flow(
     gate: GateSettings = GateSettings(),
 ) -> Entry:
     """Hold the best network of a run against the champion; HOLD and REJECT are results, not failures."""
+    warn_of_another_commit()
     outputs = outputs.resolve()
     return promote_run(outputs, find_run(outputs, run), model, gate)
 

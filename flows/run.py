@@ -21,10 +21,12 @@ from prefect.task_engine import TaskRunTimeoutError
 
 from flows.config import Settings
 from flows.fork_server import import_ahead
+from flows.operate.checkout import warn_of_another_commit
 from flows.operate.clock import Clock
 from flows.operate.dead_runs import claim, mark_dead_runs, mark_dead_tasks
 from flows.operate.environment import outlive_the_audience
 from flows.operate.notify import post_line
+from flows.operate.progress import Board
 from flows.runtime import branches_on, pool_is_broken, shards_on
 from tasks.compare import RunDescription
 from tasks.job import Job
@@ -83,6 +85,7 @@ class Run:
         fresh: make everything again, whatever is kept.
         clock: the seconds that each step took.
         failures: why rows failed, a line each.
+        board: shows what becomes of its steps.
     """
 
     name: str
@@ -90,6 +93,7 @@ class Run:
     fresh: bool
     clock: Clock = field(default_factory=Clock)
     failures: list[str] = field(default_factory=list)
+    board: Board = field(default_factory=Board)
 
     @classmethod
     def begin(cls, settings: Settings) -> "Run":
@@ -97,6 +101,7 @@ class Run:
         outlive_the_audience()
         import_ahead(settings)
         claim(str(runtime.flow_run.id))
+        warn_of_another_commit()
         run = cls(f"{datetime.now():%Y%m%d-%H%M%S}-{runtime.flow_run.id[:8]}", settings.effective(), settings.run.fresh)
         run.share.check()
         flow = runtime.flow_run.flow_name
@@ -141,10 +146,12 @@ class Run:
 
     def step(self, step: Step[..., T], *inputs: Any) -> T:
         """Make a step's result here, or reuse it."""
+        self.board.begin(step.name, [step.title(*inputs)])
         result = self._reused(step, inputs)
         if result is None:
             with self._shards():
                 result = self._task(step, inputs)(step, inputs, self.fresh, self.share)
+            self.board.end(step.name, step.title(*inputs))
         self.clock.lap(step.name)
         return result
 
@@ -156,7 +163,9 @@ class Run:
             columns: one column for each of its inputs; the rows of an earlier step may be an input.
             minutes: give up on a row that takes longer.
         """
-        return [self._start(step, inputs, minutes) for inputs in zip(*columns, strict=True)]
+        rows = list(zip(*columns, strict=True))
+        self.board.begin(step.name, [step.title(*inputs) for inputs in rows])
+        return [self._start(step, inputs, minutes) for inputs in rows]
 
     def results(self, step: Step[..., T], rows: Sequence[Row]) -> list[T | None]:
         """The results of a step that `each` started, when all are there; None for a row that failed.
@@ -166,16 +175,17 @@ class Run:
         Raises:
             PipelineError: no row is left.
         """
-        results = [self._result_or_failure(row) for row in rows]
+        results = [self._result_or_failure(step, row) for row in rows]
         self.clock.lap(step.name)
         if not any(results):
             raise PipelineError("; ".join(self.failures))
         return results
 
-    def _result_or_failure(self, row: Row) -> Any:
+    def _result_or_failure(self, step: Step[..., Any], row: Row) -> Any:
         try:
             result = _result(row)
         except UpstreamError:
+            self.board.fail(step.name, row.title)
             return None
         except BrokenProcessPool:
             raise
@@ -185,6 +195,7 @@ class Run:
                 raise
             get_run_logger().error("%s: %s", row.title, message)
             self.failures.append(f"{row.title}: {message}")
+            self.board.fail(step.name, row.title)
             return None
         self.share.pull(result)
         return result
@@ -233,7 +244,9 @@ class Run:
             kept = self._reused(step, waiting)
             if kept is not None:
                 return Row(title, kept)
-        return Row(title, self._task(step, waiting, minutes).submit(step, waiting, self.fresh, self.share))
+        pending = self._task(step, waiting, minutes).submit(step, waiting, self.fresh, self.share)
+        pending.add_done_callback(lambda _: self.board.end(step.name, title))
+        return Row(title, pending)
 
     def _reused(self, step: Step[..., T], inputs: tuple[Any, ...]) -> T | None:
         """The result that was made before, if it may be used; the log and the UI say so."""
@@ -246,6 +259,7 @@ class Run:
             title = step.title(*inputs)
             get_run_logger().info("%s: reused (%s)", title, result.title)
             reuse.with_options(name=step.name, task_run_name=title)(result, return_state=True)
+            self.board.end(step.name, title, was_reused=True)
         return result
 
     def _task(self, step: Step[..., Any], inputs: tuple[Any, ...], minutes: float | None = None) -> Any:

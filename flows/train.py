@@ -61,9 +61,10 @@ def train_flow(settings: Settings = Settings()) -> Path:
     run.tag(f"data:{dataset.title}", *(f"model:{spec.name}" for spec in run.settings.specs()))
     jobs = plan_jobs(run, dataset)
     with in_use(run.folder, [job.folder for job in jobs]):
-        study = run.side_by_side(study_networks, jobs)
-        comparison = compare(run.describe(dataset), dataset, study)
-        folder = write_report(run, comparison)
+        with watched(run.board, jobs):
+            study = run.side_by_side(study_networks, jobs)
+            comparison = compare(run.describe(dataset), dataset, study)
+            folder = write_report(run, comparison)
         promote_candidate(run, folder)
     remove_old_runs(run)
     run.finish()
@@ -86,10 +87,9 @@ def plan_jobs(run: Run, dataset: Dataset) -> list[Job]:
 def study_networks(run: Run, jobs: list[Job]) -> Study:
     """Train all networks side by side, evaluate each as soon as it is trained; then let each explain itself."""
     minutes = None if run.settings.run.runner in WITHOUT_TIME_LIMIT else run.settings.run.timeout
-    with watched(jobs):
-        training = run.each(train, jobs, minutes=minutes)
-        evaluating = run.each(evaluate, jobs, training)
-        trained = run.results(train, training)
+    training = run.each(train, jobs, minutes=minutes)
+    evaluating = run.each(evaluate, jobs, training)
+    trained = run.results(train, training)
     jobs, branches, evaluations = complete(jobs, trained, run.results(evaluate, evaluating))
     chosen = choose_reviews(evaluations)
     explaining = run.each(explain, jobs, branches, [chosen] * len(jobs))
@@ -107,7 +107,9 @@ def write_report(run: Run, comparison: Comparison) -> Path:
     """Draw, write and publish the report; `outputs/latest` points to it from then on."""
     drawn = run.step(draw, comparison, run.outputs / "figures").pictures()
     comparison = replace(comparison, durations=dict(run.clock.laps))
+    run.board.begin("report", ["report"])
     in_timeline("report", write_and_publish, run, comparison, drawn)
+    run.board.end("report", "report")
     return run.folder
 
 

@@ -1,4 +1,4 @@
-"""Follows the training of a run's branches, and shows it in the terminal and in the UI."""
+"""Follows a run's steps and the training of its branches, and shows them in the terminal and in the UI."""
 
 import contextvars
 import threading
@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from prefect.logging import get_run_logger
 
-from flows.operate.terminal import terminal_view
+from flows.operate.terminal import Bars, Lines, terminal_view
 from flows.operate.ui import ArtifactView
 from tasks.job import Job
 from tasks.storage.journal import JournalReader
@@ -23,11 +23,31 @@ class View(Protocol):
         """Show an event from the journal of a branch."""
 
 
+class Board:
+    """Where a run notes what becomes of its steps. The terminal shows it while `watched` lasts."""
+
+    def __init__(self) -> None:
+        self.view: Bars | Lines = Lines()
+
+    def begin(self, step: str, titles: Sequence[str]) -> None:
+        """Rows of a step are to be made or reused."""
+        self.view.begin(step, titles)
+
+    def end(self, step: str, title: str, *, was_reused: bool = False) -> None:
+        """A row of a step has ended."""
+        self.view.end(step, title, was_reused=was_reused)
+
+    def fail(self, step: str, title: str) -> None:
+        """A row of a step has failed."""
+        self.view.fail(step, title)
+
+
 @contextmanager
-def watched(jobs: Sequence[Job]) -> Iterator[None]:
-    """Show the progress of the branches until the block ends. A failure to show it never disturbs the training."""
+def watched(board: Board, jobs: Sequence[Job]) -> Iterator[None]:
+    """Show steps and branches until the block ends. A failure to show a branch never disturbs its training."""
     done = threading.Event()
     with terminal_view(jobs) as terminal:
+        board.view = terminal
         follower = _Follower(jobs, terminal, ArtifactView(jobs))
         context = contextvars.copy_context()
         thread = threading.Thread(target=context.run, args=(follower.follow, done), daemon=True, name="progress")
@@ -37,6 +57,7 @@ def watched(jobs: Sequence[Job]) -> Iterator[None]:
         finally:
             done.set()
             thread.join(30)
+            board.view = Lines()
 
 
 class _Follower:

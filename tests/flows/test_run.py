@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -118,6 +118,42 @@ def test_rows_run_side_by_side_and_feed_the_next_step(tmp_path: Path, calls: lis
     assert [result.path.read_text() for result in results] == ["a", "b"]
     assert_states(run_id, dict.fromkeys(("write a", "write b", "copy a", "copy b"), "Completed"))
     assert sorted(calls) == ["a", "b", "copy a", "copy b"]
+
+
+class Heard:
+    """A view that notes what a run says of its steps."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def begin(self, step: str, titles: list[str]) -> None:
+        self.lines.append(f"{step}: {', '.join(titles)}")
+
+    def end(self, step: str, title: str, *, was_reused: bool) -> None:
+        self.lines.append(f"{step}: {title} {'reused' if was_reused else 'ended'}")
+
+    def fail(self, step: str, title: str) -> None:
+        self.lines.append(f"{step}: {title} failed")
+
+
+def test_the_board_hears_what_becomes_of_every_row(tmp_path: Path) -> None:
+    heard = Heard()
+
+    def work(run: Run) -> None:
+        cast(Any, run.board).view = heard
+        run.step(write, "a", tmp_path)
+        rows = run.each(write, ["a", "b", "wrong/name"], [tmp_path] * 3)
+        run.results(write, rows)
+
+    in_a_run(tmp_path, lambda run: run.side_by_side(lambda run, _: work(run), [FakeJob()]))
+    assert heard.lines[:4] == [
+        "write: write a",
+        "write: write a ended",
+        "write: write a, write b, write wrong/name",
+        "write: write a reused",
+    ]
+    later = ("write b ended", "write wrong/name ended", "write wrong/name failed")
+    assert sorted(heard.lines[4:]) == [f"write: {line}" for line in later]
 
 
 class FakeJob:

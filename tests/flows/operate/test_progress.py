@@ -10,7 +10,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from flows.operate import progress
-from flows.operate.progress import _Follower, watched
+from flows.operate.progress import Board, _Follower, watched
 from tasks.storage.journal import Journal
 from tests.flows.operate.events import branch, epoch
 
@@ -76,7 +76,7 @@ def test_a_run_is_watched_in_the_terminal_and_in_the_ui(tmp_path: Path, caplog: 
 
     @flow(name="watched")
     def train() -> None:
-        with watched([branch(name, tmp_path)]):
+        with watched(Board(), [branch(name, tmp_path)]):
             journal = Journal(tmp_path / "progress.jsonl")
             journal.write(event="begin", epochs=4)
             for number in range(1, 5):
@@ -96,7 +96,7 @@ def test_a_run_is_watched_in_the_terminal_and_in_the_ui(tmp_path: Path, caplog: 
 def test_an_error_in_the_block_passes_through(tmp_path: Path) -> None:
     @flow(name="watched")
     def train() -> None:
-        with watched([branch(folder=tmp_path)]):
+        with watched(Board(), [branch(folder=tmp_path)]):
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -42,6 +42,40 @@ def test_a_bar_follows_batches_and_epochs(progress: Progress) -> None:
     assert (other.completed, other.fields["status"]) == (0, "waiting")
 
 
+def test_a_reused_branch_is_full_at_once_and_a_failed_one_stays_where_it_was(progress: Progress) -> None:
+    bars = Bars(progress, [branch(), branch("gru")])
+    reused, failed = progress.tasks
+    bars.begin("train", ["train lstm seed 1", "train gru seed 1"])
+    assert len(progress.tasks) == 2
+    bars.end("train", "train lstm seed 1", was_reused=True)
+    assert (reused.completed, reused.fields["status"]) == (4, "reused")
+    bars.show(branch("gru"), epoch(1))
+    bars.fail("train", "train gru seed 1")
+    assert (failed.completed, failed.fields["status"]) == (1, "failed")
+
+
+def test_a_step_of_several_rows_counts_them(progress: Progress) -> None:
+    bars = Bars(progress, [])
+    bars.begin("evaluate", ["evaluate lstm seed 1", "evaluate gru seed 1"])
+    (bar,) = progress.tasks
+    assert (bar.description, bar.completed, bar.total) == ("evaluate", 0, 2)
+    bars.end("evaluate", "evaluate lstm seed 1", was_reused=False)
+    assert (bar.completed, bar.fields["status"]) == (1, "1 of 2")
+    bars.end("evaluate", "evaluate gru seed 1", was_reused=True)
+    assert (bar.completed, bar.fields["status"]) == (2, "2 of 2, reused")
+    bars.begin("evaluate", ["evaluate lstm seed 1", "evaluate gru seed 1"])  # All rows are tried once more.
+    assert (bar.completed, bar.fields["status"]) == (0, "0 of 2")
+
+
+def test_a_step_of_one_row_moves_until_it_ends(progress: Progress) -> None:
+    bars = Bars(progress, [])
+    bars.begin("report", ["report"])
+    (bar,) = progress.tasks
+    assert (bar.total, bar.finished) == (None, False)
+    bars.end("report", "report", was_reused=False)
+    assert bar.finished
+
+
 def test_a_branch_that_starts_again_gets_an_empty_bar(progress: Progress) -> None:
     job = branch()
     bars = Bars(progress, [job])
@@ -68,7 +102,7 @@ def test_bars_are_for_terminals_only(is_terminal: bool, view: type, monkeypatch:
     monkeypatch.setattr(logging.getLogger(), "handlers", [logging.NullHandler(), ConsoleHandler(console)])
     with terminal_view([branch()]) as shown:
         assert isinstance(shown, view)
-    assert ("lstm seed 1" in console.file.getvalue()) is is_terminal
+    assert ("train lstm seed 1" in console.file.getvalue()) is is_terminal
 
 
 def test_without_a_console_of_prefect_standard_error_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
