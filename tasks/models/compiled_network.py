@@ -197,15 +197,15 @@ class CompiledNetwork:
         return zip(*((prepared, group, self._workspaces[i], *arrays) for i, group in groups), strict=True)
 
     def _forward(
-        self, prepared: _Prepared, group: PackedReviews, workspace: Workspace, keep_gates: bool
+        self, prepared: _Prepared, group: PackedReviews, workspace: Workspace, keep_derivatives: bool
     ) -> list[LayerPass]:
         sequence = prepared.sequence(group)
         passes: list[LayerPass] = []
         for layer, padding in zip(self._recurrent, prepared.padding, strict=True):
             if passes:
                 sequence = self._recurrent[len(passes) - 1].sequence_above(passes[-1], workspace)
-            keep_states = keep_gates or layer is not self._recurrent[-1]
-            passes.append(layer.forward(sequence, padding, workspace, keep_states, keep_gates))
+            keep_states = keep_derivatives or layer is not self._recurrent[-1]
+            passes.append(layer.forward(sequence, padding, workspace, keep_states, keep_derivatives))
         return passes
 
     def _backward(
@@ -223,7 +223,7 @@ class CompiledNetwork:
     def _predict_group(
         self, prepared: _Prepared, group: PackedReviews, workspace: Workspace, probabilities: Floats
     ) -> None:
-        final = self._forward(prepared, group, workspace, keep_gates=False)[-1].final
+        final = self._forward(prepared, group, workspace, keep_derivatives=False)[-1].final
         probabilities[group.sorted_indices] = self._dense.forward(final)
 
     def _group_gradients(
@@ -234,7 +234,7 @@ class CompiledNetwork:
         probabilities: Floats,
         labels: NDArray[np.integer],
     ) -> _GroupGradients:
-        passes = self._forward(prepared, group, workspace, keep_gates=True)
+        passes = self._forward(prepared, group, workspace, keep_derivatives=True)
         final = passes[-1].final
         of_group = self._dense.forward(final)
         probabilities[group.sorted_indices] = of_group
@@ -253,7 +253,7 @@ class CompiledNetwork:
         norms: Floats,
         labels: NDArray[np.integer],
     ) -> None:
-        passes = self._forward(prepared, group, workspace, keep_gates=True)
+        passes = self._forward(prepared, group, workspace, keep_derivatives=True)
         final = passes[-1].final
         d_logits = d_logits_of(self._dense.forward(final), labels[group.sorted_indices])
         d_final, _ = self._dense.backward(final, d_logits)

@@ -39,9 +39,9 @@ class CompiledCell:
     recurrent_blocks: tuple[int, ...]
 
     @property
-    def keeps_gates(self) -> bool:
-        """Whether the backward pass needs the activated gates; a simple RNN's is its hidden state."""
-        return self.blocks > 1
+    def derivatives(self) -> int:
+        """How many derivatives of each timestep the backward pass needs for each unit."""
+        return cells.DERIVATIVES[self.number]
 
     @property
     def has_cell_state(self) -> bool:

@@ -45,16 +45,16 @@ class Direction:
         return States(zeros, zeros, np.zeros((0, self.cell.blocks, self.units), np.float32))
 
     def forward(
-        self, sequence: Sequence, start: States, workspace: Workspace, keep_states: bool, keep_gates: bool
+        self, sequence: Sequence, start: States, workspace: Workspace, keep_states: bool, keep_derivatives: bool
     ) -> States:
         """States of a group; arguments as in `recurrent_forward`."""
         entries, reviews = len(sequence.entries.rows), sequence.reviews
-        shape = self.cell.blocks, self.units
         rows = (entries if keep_states else reviews) + reviews
         hidden = workspace.take(f"{self._name} hidden", rows, (self.units,))
         cell = workspace.take(f"{self._name} cell", rows if self.cell.has_cell_state else 0, (self.units,))
-        kept = (entries if keep_gates else reviews) if self.cell.keeps_gates else 0
-        states = States(hidden, cell, workspace.take(f"{self._name} gates", kept, shape))
+        rows = entries if keep_derivatives else reviews
+        derivatives = workspace.take(f"{self._name} derivatives", rows, (self.cell.derivatives, self.units))
+        states = States(hidden, cell, derivatives)
         projections = self._projections(sequence, workspace)
         recurrent_forward(
             self.cell.number,
@@ -65,7 +65,7 @@ class Direction:
             start,
             states,
             keep_states,
-            keep_gates,
+            keep_derivatives,
         )
         return states
 
@@ -169,13 +169,17 @@ class Recurrent:
         return Sequence(1, sequence.layout, entries, no_padding(states.hidden))
 
     def forward(
-        self, sequence: Sequence, padding: States, workspace: Workspace, keep_states: bool, keep_gates: bool
+        self, sequence: Sequence, padding: States, workspace: Workspace, keep_states: bool, keep_derivatives: bool
     ) -> LayerPass:
         """Read a group of reviews; the result serves for a layer above with `keep_states`, for `backward` with both."""
         sequences = [sequence.backwards() if direction.backwards else sequence for direction in self.directions]
         states = [
             direction.forward(
-                read, direction.no_states() if direction.backwards else padding, workspace, keep_states, keep_gates
+                read,
+                direction.no_states() if direction.backwards else padding,
+                workspace,
+                keep_states,
+                keep_derivatives,
             )
             for direction, read in zip(self.directions, sequences, strict=True)
         ]

@@ -7,14 +7,25 @@ input's projection and the product of hidden state and recurrent kernel.
 - LSTM: i, f, g, o as in Keras.
 - GRU: g from the input, z, r, g from the state. The input's kernel has the first three, the recurrent kernel the last
   three, so that the reset gate can scale the state's share of g alone.
+
+The forward pass leaves the *derivatives* of each timestep, by which the backward pass multiplies the gradients of the
+states. So going back needs no activation, and padding, whose states all reviews share, needs its derivatives only once.
+
+- LSTM: of z_i, z_f, z_g by the cell state, of z_o and of the cell state by the hidden state, and f.
+- GRU: of the four blocks by the hidden state, and z.
 """
 
 import numpy as np
 
-from tasks.models.loops.arithmetic import Floats, Ints, fast, flushed, sigmoid, tanh
+from tasks.models.loops.activations import sigmoid, tanh
+from tasks.models.loops.arithmetic import Floats, Ints, fast, fast_inlined
+from tasks.models.loops.lanes import LANES, flushed, load, store
 from tasks.models.loops.records import States
 
 SIMPLE_RNN, LSTM, GRU = 0, 1, 2
+
+# How many derivatives each unit keeps, after the cell's number. A simple RNN's follow from its hidden state.
+DERIVATIVES = (0, 6, 5)
 
 _ONE = np.float32(1.0)
 
@@ -22,50 +33,88 @@ _ONE = np.float32(1.0)
 @fast
 def simple_rnn_forward(rows: Ints, projections: Floats, hidden: Floats) -> None:
     """`hidden` holds the product with the recurrent kernel, then the new state; arguments as for `step_forward`."""
+    units = hidden.shape[1]
     for i in range(len(rows)):
-        projection, h = projections[rows[i], 0], hidden[i]
-        for j in range(len(h)):
-            h[j] = tanh(h[j] + projection[j])
+        projection, h = projections[rows[i]], hidden[i]
+        for j in range(0, units - LANES + 1, LANES):
+            _simple_rnn_forward(LANES, j, projection, h)
+        for j in range(units - units % LANES, units):
+            _simple_rnn_forward(1, j, projection, h)
+
+
+@fast_inlined
+def _simple_rnn_forward(lanes: int, j: int, projection: Floats, h: Floats) -> None:
+    store(h, j, tanh(load(h, j, lanes) + load(projection, j, lanes)))
 
 
 @fast
 def lstm_forward(
-    rows: Ints, projections: Floats, gates: Floats, cell: Floats, next_cell: Floats, next_hidden: Floats
+    rows: Ints, projections: Floats, work: Floats, keep: bool, cell: Floats, next_cell: Floats, next_hidden: Floats
 ) -> None:
-    """`gates` holds the product, then the activated gates."""
+    """`work` holds the product in its first four blocks; with `keep`, then the derivatives of `lstm_backward`."""
     units = next_hidden.shape[1]
     for i in range(len(rows)):
-        gate, projection, c, new_c, new_h = gates[i], projections[rows[i]], cell[i], next_cell[i], next_hidden[i]
-        for j in range(units):
-            gate[0, j] = sigmoid(gate[0, j] + projection[0, j])
-        for j in range(units):
-            gate[1, j] = sigmoid(gate[1, j] + projection[1, j])
-        for j in range(units):
-            gate[2, j] = tanh(gate[2, j] + projection[2, j])
-        for j in range(units):
-            gate[3, j] = sigmoid(gate[3, j] + projection[3, j])
-        for j in range(units):
-            new_c[j] = gate[1, j] * c[j] + gate[0, j] * gate[2, j]
-        for j in range(units):
-            new_h[j] = gate[3, j] * tanh(new_c[j])
+        gates, projection, c, new_c, new_h = work[i], projections[rows[i]], cell[i], next_cell[i], next_hidden[i]
+        for j in range(0, units - LANES + 1, LANES):
+            _lstm_forward(LANES, j, units, projection, gates, keep, c, new_c, new_h)
+        for j in range(units - units % LANES, units):
+            _lstm_forward(1, j, units, projection, gates, keep, c, new_c, new_h)
+
+
+@fast_inlined
+def _lstm_forward(
+    lanes: int, j: int, units: int, projection: Floats, gates: Floats, keep: bool, c: Floats, new_c: Floats,
+    new_h: Floats,
+) -> None:  # fmt: skip
+    i_at, f_at, g_at, o_at = j, units + j, 2 * units + j, 3 * units + j
+    i = sigmoid(load(gates, i_at, lanes) + load(projection, i_at, lanes))
+    f = sigmoid(load(gates, f_at, lanes) + load(projection, f_at, lanes))
+    g = tanh(load(gates, g_at, lanes) + load(projection, g_at, lanes))
+    o = sigmoid(load(gates, o_at, lanes) + load(projection, o_at, lanes))
+    before = load(c, j, lanes)
+    after = f * before + i * g
+    tanh_c = tanh(after)
+    store(new_c, j, after)
+    store(new_h, j, o * tanh_c)
+    if keep:
+        store(gates, i_at, g * i * (_ONE - i))
+        store(gates, f_at, before * f * (_ONE - f))
+        store(gates, g_at, i * (_ONE - g * g))
+        store(gates, o_at, tanh_c * o * (_ONE - o))
+        store(gates, 4 * units + j, o * (_ONE - tanh_c * tanh_c))
+        store(gates, 5 * units + j, f)
 
 
 @fast
-def gru_forward(rows: Ints, projections: Floats, gates: Floats, hidden: Floats, next_hidden: Floats) -> None:
-    """`gates` holds the product in its last three blocks, then g, z, r and the state's share of g."""
+def gru_forward(rows: Ints, projections: Floats, work: Floats, keep: bool, hidden: Floats, next_hidden: Floats) -> None:
+    """`work` holds the product in its second to fourth block; with `keep`, then the derivatives of `gru_backward`."""
     units = next_hidden.shape[1]
     for i in range(len(rows)):
-        gate, projection, h, new_h = gates[i], projections[rows[i]], hidden[i], next_hidden[i]
-        for j in range(units):
-            gate[1, j] = sigmoid(gate[1, j] + projection[1, j])
-        for j in range(units):
-            gate[2, j] = sigmoid(gate[2, j] + projection[2, j])
-        for j in range(units):
-            gate[3, j] += projection[3, j]
-        for j in range(units):
-            gate[0, j] = tanh(projection[0, j] + gate[2, j] * gate[3, j])
-        for j in range(units):
-            new_h[j] = gate[0, j] + gate[1, j] * (h[j] - gate[0, j])
+        gates, projection, h, new_h = work[i], projections[rows[i]], hidden[i], next_hidden[i]
+        for j in range(0, units - LANES + 1, LANES):
+            _gru_forward(LANES, j, units, projection, gates, keep, h, new_h)
+        for j in range(units - units % LANES, units):
+            _gru_forward(1, j, units, projection, gates, keep, h, new_h)
+
+
+@fast_inlined
+def _gru_forward(
+    lanes: int, j: int, units: int, projection: Floats, gates: Floats, keep: bool, h: Floats, new_h: Floats
+) -> None:
+    g_at, z_at, r_at, share_at = j, units + j, 2 * units + j, 3 * units + j
+    z = sigmoid(load(gates, z_at, lanes) + load(projection, z_at, lanes))
+    r = sigmoid(load(gates, r_at, lanes) + load(projection, r_at, lanes))
+    share = load(gates, share_at, lanes) + load(projection, share_at, lanes)
+    g = tanh(load(projection, g_at, lanes) + r * share)
+    before = load(h, j, lanes)
+    store(new_h, j, g + z * (before - g))
+    if keep:
+        of_candidate = (_ONE - z) * (_ONE - g * g)
+        store(gates, g_at, of_candidate)
+        store(gates, z_at, (before - g) * z * (_ONE - z))
+        store(gates, r_at, of_candidate * share * r * (_ONE - r))
+        store(gates, share_at, of_candidate * r)
+        store(gates, 4 * units + j, z)
 
 
 @fast
@@ -73,39 +122,45 @@ def simple_rnn_backward(
     dz: Floats, d_hidden: Floats, states: States, first: int, last: int, after: int, stride: int
 ) -> None:
     """As `step_backward`."""
+    units = d_hidden.shape[1]
     for i in range(first, last):
-        row, dh, h = dz[i, 0], d_hidden[i], states.hidden[after + i * stride]
-        for j in range(len(h)):
-            row[j] = flushed(dh[j] * (_ONE - h[j] * h[j]))
+        row, dh, h = dz[i], d_hidden[i], states.hidden[after + i * stride]
+        for j in range(0, units - LANES + 1, LANES):
+            _simple_rnn_backward(LANES, j, row, dh, h)
+        for j in range(units - units % LANES, units):
+            _simple_rnn_backward(1, j, row, dh, h)
+
+
+@fast_inlined
+def _simple_rnn_backward(lanes: int, j: int, row: Floats, dh: Floats, h: Floats) -> None:
+    state = load(h, j, lanes)
+    store(row, j, flushed(load(dh, j, lanes) * (_ONE - state * state)))
 
 
 @fast
 def lstm_backward(
-    dz: Floats, d_hidden: Floats, d_cell: Floats, states: States, first: int, last: int, before: int, after: int,
-    stride: int,
-) -> None:  # fmt: skip
+    dz: Floats, d_hidden: Floats, d_cell: Floats, states: States, first: int, last: int, before: int, stride: int
+) -> None:
     """As `step_backward`; `d_cell` becomes the gradient of the cell state before the timestep."""
     units = d_hidden.shape[1]
     for i in range(first, last):
-        row, dh, dc = dz[i], d_hidden[i], d_cell[i]
-        gate, c, new_c = (
-            states.gates[before + i * stride],
-            states.cell[before + i * stride],
-            states.cell[after + i * stride],
-        )
-        for j in range(units):
-            tanh_c = tanh(new_c[j])
-            output = gate[3, j]
-            dc[j] += dh[j] * output * (_ONE - tanh_c * tanh_c)
-            row[3, j] = flushed(dh[j] * tanh_c * output * (_ONE - output))
-        for j in range(units):
-            input_gate, candidate = gate[0, j], gate[2, j]
-            row[0, j] = flushed(dc[j] * candidate * input_gate * (_ONE - input_gate))
-            row[2, j] = flushed(dc[j] * input_gate * (_ONE - candidate * candidate))
-        for j in range(units):
-            forget = gate[1, j]
-            row[1, j] = flushed(dc[j] * c[j] * forget * (_ONE - forget))
-            dc[j] = flushed(dc[j] * forget)
+        row, dh, dc, derivatives = dz[i], d_hidden[i], d_cell[i], states.derivatives[before + i * stride]
+        for j in range(0, units - LANES + 1, LANES):
+            _lstm_backward(LANES, j, units, row, dh, dc, derivatives)
+        for j in range(units - units % LANES, units):
+            _lstm_backward(1, j, units, row, dh, dc, derivatives)
+
+
+@fast_inlined
+def _lstm_backward(lanes: int, j: int, units: int, row: Floats, dh: Floats, dc: Floats, derivatives: Floats) -> None:
+    i_at, f_at, g_at, o_at = j, units + j, 2 * units + j, 3 * units + j
+    of_hidden = load(dh, j, lanes)
+    of_cell = load(dc, j, lanes) + of_hidden * load(derivatives, 4 * units + j, lanes)
+    store(row, i_at, flushed(of_cell * load(derivatives, i_at, lanes)))
+    store(row, f_at, flushed(of_cell * load(derivatives, f_at, lanes)))
+    store(row, g_at, flushed(of_cell * load(derivatives, g_at, lanes)))
+    store(row, o_at, flushed(of_hidden * load(derivatives, o_at, lanes)))
+    store(dc, j, flushed(of_cell * load(derivatives, 5 * units + j, lanes)))
 
 
 @fast
@@ -113,21 +168,25 @@ def gru_backward(dz: Floats, d_hidden: Floats, states: States, first: int, last:
     """As `step_backward`; `d_hidden` becomes what reaches the state before the timestep past the gates."""
     units = d_hidden.shape[1]
     for i in range(first, last):
-        row, dh = dz[i], d_hidden[i]
-        gate, h = states.gates[before + i * stride], states.hidden[before + i * stride]
-        for j in range(units):
-            candidate, update, reset = gate[0, j], gate[1, j], gate[2, j]
-            d_candidate = flushed(dh[j] * (_ONE - update) * (_ONE - candidate * candidate))
-            row[0, j] = d_candidate
-            row[1, j] = flushed(dh[j] * (h[j] - candidate) * update * (_ONE - update))
-            row[2, j] = flushed(d_candidate * gate[3, j] * reset * (_ONE - reset))
-            row[3, j] = flushed(d_candidate * reset)
-            dh[j] = flushed(dh[j] * update)
+        row, dh, derivatives = dz[i], d_hidden[i], states.derivatives[before + i * stride]
+        for j in range(0, units - LANES + 1, LANES):
+            _gru_backward(LANES, j, units, row, dh, derivatives)
+        for j in range(units - units % LANES, units):
+            _gru_backward(1, j, units, row, dh, derivatives)
+
+
+@fast_inlined
+def _gru_backward(lanes: int, j: int, units: int, row: Floats, dh: Floats, derivatives: Floats) -> None:
+    of_hidden = load(dh, j, lanes)
+    for block in range(4):
+        at = block * units + j
+        store(row, at, flushed(of_hidden * load(derivatives, at, lanes)))
+    store(dh, j, flushed(of_hidden * load(derivatives, 4 * units + j, lanes)))
 
 
 @fast
 def step_forward(
-    cell: int, rows: Ints, projections: Floats, states: States, before: int, after: int, gate: int
+    cell: int, rows: Ints, projections: Floats, states: States, before: int, after: int, work: int, keep: bool
 ) -> None:
     """One timestep of as many reviews as there are `rows`.
 
@@ -135,7 +194,9 @@ def step_forward(
         cell: SIMPLE_RNN, LSTM or GRU.
         rows: which row of `projections` each review reads.
         projections: shape (n, blocks, units).
-        states: read from row `before` on, written from row `after` on; gates stand from row `gate` on.
+        states: read from row `before` on, written from row `after` on; derivatives stand from row `work` on, where
+            the product of hidden state and recurrent kernel stood.
+        keep: keep the derivatives, for `step_backward`.
     """
     n = len(rows)
     hidden, next_hidden = states.hidden[before : before + n], states.hidden[after : after + n]
@@ -143,9 +204,9 @@ def step_forward(
         simple_rnn_forward(rows, projections, next_hidden)
     elif cell == LSTM:
         cells, next_cells = states.cell[before : before + n], states.cell[after : after + n]
-        lstm_forward(rows, projections, states.gates[gate : gate + n], cells, next_cells, next_hidden)
+        lstm_forward(rows, projections, states.derivatives[work : work + n], keep, cells, next_cells, next_hidden)
     else:
-        gru_forward(rows, projections, states.gates[gate : gate + n], hidden, next_hidden)
+        gru_forward(rows, projections, states.derivatives[work : work + n], keep, hidden, next_hidden)
 
 
 @fast
@@ -166,6 +227,6 @@ def step_backward(
     if cell == SIMPLE_RNN:
         simple_rnn_backward(dz, d_hidden, states, first, last, after, stride)
     elif cell == LSTM:
-        lstm_backward(dz, d_hidden, d_cell, states, first, last, before, after, stride)
+        lstm_backward(dz, d_hidden, d_cell, states, first, last, before, stride)
     else:
         gru_backward(dz, d_hidden, states, first, last, before, stride)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tasks.models.loops.arithmetic import Floats, Ints, fast
+from tasks.models.loops.arithmetic import Floats, Ints, fast, fast_inlined
+from tasks.models.loops.lanes import LANES, load, store
 from tasks.models.loops.records import Layout, SequenceGradient
 
 
@@ -23,10 +24,18 @@ def add_to_tokens(layout: Layout, rows: Ints, d_inputs: SequenceGradient, sums: 
         for i in range(d_inputs.ends[t]):
             total = sums[rows[offset + i] if i < n else 0]
             dx = d_inputs.values[t * reviews + i]
-            for j in range(len(dx)):
-                total[0, j] += dx[j]
-            for j in range(len(dx)):
-                total[1, j] += dx[j] * dx[j]
+            features = len(dx)
+            for j in range(0, features - LANES + 1, LANES):
+                _add_gradient(LANES, j, features, dx, total)
+            for j in range(features - features % LANES, features):
+                _add_gradient(1, j, features, dx, total)
+
+
+@fast_inlined
+def _add_gradient(lanes: int, j: int, features: int, dx: Floats, total: Floats) -> None:
+    gradient = load(dx, j, lanes)
+    store(total, j, load(total, j, lanes) + gradient)
+    store(total, features + j, load(total, features + j, lanes) + gradient * gradient)
 
 
 @fast

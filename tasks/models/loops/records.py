@@ -30,12 +30,13 @@ class States(NamedTuple):
     Attributes:
         hidden: before each entry, then after each review's last entry, shape (entries + reviews, units).
         cell: as `hidden`, of an LSTM; else empty.
-        gates: the activated gates of each entry, shape (entries, blocks, units); empty for a simple RNN.
+        derivatives: of each entry (see `tasks.models.loops.cells`), shape (entries, derivatives, units); empty for a
+            simple RNN.
     """
 
     hidden: Floats
     cell: Floats
-    gates: Floats
+    derivatives: Floats
 
 
 class Kernels(NamedTuple):

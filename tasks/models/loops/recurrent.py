@@ -4,6 +4,7 @@ import numpy as np
 
 from tasks.models.loops.arithmetic import Floats, Ints, fast
 from tasks.models.loops.cells import GRU, LSTM, SIMPLE_RNN, step_backward, step_forward
+from tasks.models.loops.lanes import LANES, load, store
 from tasks.models.loops.products import add_outer_products, multiply
 from tasks.models.loops.records import Inputs, KernelGradients, Kernels, Layout, SequenceGradient, States
 
@@ -32,7 +33,7 @@ def recurrent_forward(
     start: States,
     states: States,
     keep_states: bool,
-    keep_gates: bool,
+    keep_derivatives: bool,
 ) -> None:
     """States of packed reviews.
 
@@ -46,11 +47,14 @@ def recurrent_forward(
         states: result.
         keep_states: keep the states of all entries, for `recurrent_backward` or a layer above; else two timesteps take
             turns in two rows for each review, which stay in the processor's cache. The last states stand at the end.
-        keep_gates: keep the gates of all entries, for `recurrent_backward`; else one row for each review is enough.
+        keep_derivatives: keep those of all entries, for `recurrent_backward`; else one row of work for each review is
+            enough.
     """
     offsets, batch_sizes = layout
-    gates = states.gates.reshape(len(states.gates), states.gates.shape[1] * states.gates.shape[2])
-    first_column = gates.shape[1] - recurrent_kernel.shape[1]
+    derivatives = states.derivatives
+    work = derivatives.reshape(len(derivatives), derivatives.shape[1] * derivatives.shape[2])
+    last_column = projections.shape[1] * projections.shape[2]
+    first_column = last_column - recurrent_kernel.shape[1]
     timesteps, reviews = len(batch_sizes), batch_sizes[-1]
     begun = 0
     for t in range(timesteps):
@@ -64,13 +68,13 @@ def recurrent_forward(
             if cell == LSTM:
                 states.cell[before + i] = start.cell[t]
         begun = n
-        gate = first if keep_gates else 0
+        row = first if keep_derivatives else 0
         hidden = states.hidden[before : before + n]
         if cell == SIMPLE_RNN:
             multiply(hidden, recurrent_kernel, states.hidden[after : after + n, 0:], False)
         else:
-            multiply(hidden, recurrent_kernel, gates[gate : gate + n, first_column:], False)
-        step_forward(cell, rows[first : first + n], projections, states, before, after, gate)
+            multiply(hidden, recurrent_kernel, work[row : row + n, first_column:last_column], False)
+        step_forward(cell, rows[first : first + n], projections, states, before, after, row, keep_derivatives)
 
 
 @fast
@@ -186,10 +190,17 @@ def _collect(block: Floats, hidden: Floats, inputs: Inputs, first: int, last: in
         entry = before + i * stride
         target, target_input = block[i, :units], block[i, units:]
         h, x = hidden[entry], inputs.values[inputs.rows[entry]]
-        for j in range(len(h)):
-            target[j] = h[j]
-        for j in range(len(x)):
-            target_input[j] = x[j]
+        _copy(h, target)
+        _copy(x, target_input)
+
+
+@fast
+def _copy(source: Floats, target: Floats) -> None:
+    count = len(source)
+    for j in range(0, count - LANES + 1, LANES):
+        store(target, j, load(source, j, LANES))
+    for j in range(count - count % LANES, count):
+        target[j] = source[j]
 
 
 @fast

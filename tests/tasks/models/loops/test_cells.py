@@ -3,9 +3,11 @@ Keras.
 """
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from tasks.models.loops.cells import GRU, LSTM, SIMPLE_RNN, step_backward, step_forward
+from tasks.models.loops.lanes import LANES
 from tasks.models.loops.records import States
 
 ROWS = np.zeros(1, np.int32)
@@ -35,7 +37,7 @@ def backward(cell: int, states: States, blocks: int, dh: float, dc: float) -> tu
 
 def test_simple_rnn_forward() -> None:
     states = States(column(0.5, 0.3), NONE[:, 0], NONE)
-    step_forward(SIMPLE_RNN, ROWS, blocks(0.1), states, 0, 1, 0)
+    step_forward(SIMPLE_RNN, ROWS, blocks(0.1), states, 0, 1, 0, True)
     np.testing.assert_allclose(states.hidden, column(0.5, np.tanh(0.3 + 0.1)), rtol=1e-6)
 
 
@@ -45,40 +47,57 @@ def test_simple_rnn_backward() -> None:
 
 
 def test_lstm_forward() -> None:
-    states = States(column(0.5, 9.9), column(-0.4, 9.9), blocks(0.5, -0.5, 0.25, 1.0))
-    step_forward(LSTM, ROWS, blocks(0.1, 0.2, 0.3, 0.4), states, 0, 1, 0)
+    states = States(column(0.5, 9.9), column(-0.4, 9.9), blocks(0.5, -0.5, 0.25, 1.0, 9.9, 9.9))
+    step_forward(LSTM, ROWS, blocks(0.1, 0.2, 0.3, 0.4), states, 0, 1, 0, True)
     i, f, g, o = sigmoid(0.1 + 0.5), sigmoid(0.2 - 0.5), np.tanh(0.3 + 0.25), sigmoid(0.4 + 1.0)
     c = f * -0.4 + i * g
-    np.testing.assert_allclose(states.gates[0, :, 0], [i, f, g, o], atol=1e-6)
+    tanh_c = np.tanh(c)
+    of_cell = [g * i * (1 - i), -0.4 * f * (1 - f), i * (1 - g**2)]
+    of_hidden = [tanh_c * o * (1 - o), o * (1 - tanh_c**2)]
+    np.testing.assert_allclose(states.derivatives[0, :, 0], [*of_cell, *of_hidden, f], atol=1e-6)
     np.testing.assert_allclose(states.cell, column(-0.4, c), atol=1e-6)
-    np.testing.assert_allclose(states.hidden, column(0.5, o * np.tanh(c)), atol=1e-6)
+    np.testing.assert_allclose(states.hidden, column(0.5, o * tanh_c), atol=1e-6)
 
 
 def test_lstm_backward() -> None:
-    i, f, g, o = 0.6, 0.7, -0.3, 0.8
-    dz, _, dc = backward(LSTM, States(column(0.5, 9.9), column(-0.4, 0.3), blocks(i, f, g, o)), 4, dh=2, dc=0.5)
-    tanh_c = float(np.tanh(0.3))
-    total = 0.5 + 2 * o * (1 - tanh_c**2)
-    expected = [total * g * i * (1 - i), total * -0.4 * f * (1 - f), total * i * (1 - g**2), 2 * tanh_c * o * (1 - o)]
-    np.testing.assert_allclose(dz, expected, rtol=1e-5)
-    np.testing.assert_allclose(dc, total * f, rtol=1e-5)
+    derivatives = [0.2, -0.1, 0.4, 0.3, 0.7, 0.6]
+    dz, _, dc = backward(LSTM, States(NONE[:, 0], NONE[:, 0], blocks(*derivatives)), 4, dh=2, dc=0.5)
+    of_cell = 0.5 + 2 * 0.7
+    np.testing.assert_allclose(dz, [of_cell * 0.2, of_cell * -0.1, of_cell * 0.4, 2 * 0.3], rtol=1e-6)
+    np.testing.assert_allclose(dc, of_cell * 0.6, rtol=1e-6)
 
 
 def test_gru_forward() -> None:
-    states = States(column(0.5, 9.9), NONE[:, 0], blocks(9.9, 0.5, -0.5, 1.0))
-    step_forward(GRU, ROWS, blocks(0.1, 0.2, 0.3, 0.4), states, 0, 1, 0)
+    states = States(column(0.5, 9.9), NONE[:, 0], blocks(9.9, 0.5, -0.5, 1.0, 9.9))
+    step_forward(GRU, ROWS, blocks(0.1, 0.2, 0.3, 0.4), states, 0, 1, 0, True)
     z, r, share = sigmoid(0.2 + 0.5), sigmoid(0.3 - 0.5), 0.4 + 1.0
     g = np.tanh(0.1 + r * share)
-    np.testing.assert_allclose(states.gates[0, :, 0], [g, z, r, share], atol=1e-6)
+    of_g = (1 - z) * (1 - g**2)
+    expected = [of_g, (0.5 - g) * z * (1 - z), of_g * share * r * (1 - r), of_g * r, z]
+    np.testing.assert_allclose(states.derivatives[0, :, 0], expected, atol=1e-6)
     np.testing.assert_allclose(states.hidden, column(0.5, z * 0.5 + (1 - z) * g), atol=1e-6)
 
 
 def test_gru_backward() -> None:
-    g, z, r, share = -0.3, 0.7, 0.6, 1.4
-    dz, dh, _ = backward(GRU, States(column(0.5, 9.9), NONE[:, 0], blocks(g, z, r, share)), 4, dh=2, dc=0)
-    d_g = 2 * (1 - z) * (1 - g**2)
-    np.testing.assert_allclose(dz, [d_g, 2 * (0.5 - g) * z * (1 - z), d_g * share * r * (1 - r), d_g * r], rtol=1e-5)
-    np.testing.assert_allclose(dh, 2 * z, rtol=1e-6)
+    derivatives = [0.2, -0.1, 0.4, 0.3, 0.7]
+    dz, dh, _ = backward(GRU, States(NONE[:, 0], NONE[:, 0], blocks(*derivatives)), 4, dh=2, dc=0)
+    np.testing.assert_allclose(dz, [0.4, -0.2, 0.8, 0.6], rtol=1e-6)
+    np.testing.assert_allclose(dh, 1.4, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("cell", "kept"), [(LSTM, 6), (GRU, 5)])
+def test_states_are_the_same_whether_derivatives_are_kept_or_not(cell: int, kept: int) -> None:
+    units = LANES + 3  # Some in lanes, some alone.
+    random = np.random.default_rng(0)
+    projections, work = (random.normal(size=(1, n, units)).astype(np.float32) for n in (4, kept))
+    before = random.normal(size=(2, units)).astype(np.float32)
+    results = []
+    for keep in (True, False):
+        states = States(before.copy(), before.copy(), work.copy())
+        step_forward(cell, ROWS, projections, states, 0, 1, 0, keep)
+        results.append(states)
+    np.testing.assert_array_equal(results[0].hidden, results[1].hidden)
+    np.testing.assert_array_equal(results[0].cell, results[1].cell)
 
 
 def test_reviews_that_share_their_states() -> None:

@@ -1,0 +1,134 @@
+"""Several float32 numbers in one register of the processor, computed at once.
+
+The compiler cannot see that the rows of a timestep do not overlap: it computes number by number, or asks at each row.
+`load` takes neighbouring numbers as `Lanes`, which add, subtract, multiply and divide like one number; `store` puts
+them back.
+"""
+
+import operator
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+from numba.core.errors import TypingError
+from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
+
+from tasks.models.loops.arithmetic import FAST_MATH, SMALLEST
+
+LANES = 16  # 512 bits; narrower processors compute them in parts.
+
+_FLAGS = tuple(sorted(FAST_MATH))
+
+
+class Lanes(types.Type):
+    """The type of so many numbers."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        super().__init__(f"Lanes({count})")
+
+    @property
+    def vector(self) -> Any:
+        """Their type in machine code."""
+        return ir.VectorType(ir.FloatType(), self.count)
+
+
+@register_model(Lanes)
+class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, lanes: Lanes) -> None:
+        super().__init__(manager, lanes, lanes.vector)
+
+
+def _address(context: Any, builder: Any, array_type: Any, array: Any, first: Any, lanes: Lanes) -> Any:
+    if array_type.layout != "C":
+        raise TypingError("lanes stand side by side: the array must have no gaps")
+    start = builder.gep(context.make_array(array_type)(context, builder, array).data, [first])
+    return builder.bitcast(start, lanes.vector.as_pointer())
+
+
+@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+def load(_context: Any, array: Any, _first: Any, count: Any) -> Any:
+    """The numbers `first` to `first + count` of an array without gaps; `count` is written as a number."""
+    lanes = Lanes(count.literal_value)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address = _address(context, builder, signature.args[0], arguments[0], arguments[1], lanes)
+        return builder.load(address, align=4)
+
+    return lanes(array, types.int64, count), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def store(_context: Any, array: Any, _first: Any, lanes: Any) -> Any:
+    """Put lanes into an array without gaps, at the numbers from `first` on."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, first, numbers = arguments
+        builder.store(numbers, _address(context, builder, signature.args[0], array, first, lanes), align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, lanes), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def clipped(_context: Any, lanes: Any, _limit: Any) -> Any:
+    """Each number, or -limit or limit where it is beyond."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        numbers, limit = arguments
+        upper = _broadcast(builder, lanes, limit)
+        lower = builder.fneg(upper)
+        numbers = builder.select(builder.fcmp_ordered("<", numbers, upper, flags=_FLAGS), numbers, upper)
+        return builder.select(builder.fcmp_ordered(">", numbers, lower, flags=_FLAGS), numbers, lower)
+
+    return lanes(lanes, types.float32), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def flushed(_context: Any, lanes: Any) -> Any:
+    """Each number, or 0 where it has vanished, as `tasks.models.loops.arithmetic.flushed`."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        numbers = arguments[0]
+        zero = _broadcast(builder, lanes, ir.FloatType()(0.0))
+        smallest = _broadcast(builder, lanes, ir.FloatType()(float(SMALLEST)))
+        is_negative = builder.fcmp_ordered("<", numbers, zero, flags=_FLAGS)
+        sizes = builder.select(is_negative, builder.fneg(numbers), numbers)
+        return builder.select(builder.fcmp_ordered(">", sizes, smallest, flags=_FLAGS), numbers, zero)
+
+    return lanes(lanes), generate
+
+
+def _broadcast(builder: Any, lanes: Lanes, number: Any) -> Any:
+    undefined = ir.Constant(lanes.vector, ir.Undefined)
+    first = builder.insert_element(undefined, number, ir.IntType(32)(0))
+    everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes.count), [0] * lanes.count)
+    return builder.shuffle_vector(first, undefined, everywhere)
+
+
+def _define(operation: Any, instruction: str) -> None:
+    """Let numba compute an operation on lanes, or on lanes and one number for all of them."""
+
+    def find_type(_context: Any) -> Any:
+        def result(left: Any, right: Any) -> Any:
+            return next((operand for operand in (left, right) if isinstance(operand, Lanes)), None)
+
+        return result
+
+    def generate(_context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        lanes = signature.return_type
+        operands = [
+            value if isinstance(kind, Lanes) else _broadcast(builder, lanes, value)
+            for kind, value in zip(signature.args, arguments, strict=True)
+        ]
+        return getattr(builder, instruction)(*operands, flags=_FLAGS)
+
+    type_callable(operation)(find_type)
+    for operands in ((Lanes, Lanes), (Lanes, types.float32), (types.float32, Lanes)):
+        lower_builtin(operation, *operands)(generate)
+
+
+_define(operator.add, "fadd")
+_define(operator.sub, "fsub")
+_define(operator.mul, "fmul")
+_define(operator.truediv, "fdiv")
