@@ -1,23 +1,31 @@
 """One epoch of training, Keras against the compiled loops, in turn: `python tests/benchmarks/training.py`.
 
-Reads a prepared dataset (the newest under `outputs/data` unless `--data` names a folder), times blocks of training
-steps with the same threads and the same batches, and prints the median of each engine extrapolated to an epoch of
-20,000 reviews, the ratio of the medians with its spread over the rounds, and how near the loops come to the machine's
+Reads a prepared dataset (the newest under `outputs/data` unless `--data` names a folder), times epochs of 20,000
+reviews one after the other, with the same threads and the same batches, and prints the median of each engine, the ratio
+of the medians with its spread over the rounds, and how near the loops come to the machine's
 peak: the floating-point operations that the maths needs over the measured time, against a measured matrix product (more
 than 100 % where NumPy's BLAS does not know the processor). PyTorch and Keras on JAX are timed too where they are
 installed.
 
+Fewer `--steps` flatter the loops: an untrained network's gradients vanish early, and the loops stop there; and each
+call of Keras's `fit` takes a while to begin. With 4 steps the LSTM seemed 12 to 16 times as fast as Keras, not 5 to 7.
+
 Tried on an AMD EPYC (Zen 5, 512-bit vectors) that other work kept busy; processor time on one thread, one or two pairs
 each, so differences of a few per cent are uncertain:
 
-- Won: a product of 64 x 32 x 32 in our own tiles instead of BLAS (0.5 instead of 1.6 us); no search for the process's
-  BLAS libraries at each call (together with smaller tiles: 12 to 6 ms for a batch of the simple RNN); in prediction the
-  states of two timesteps instead of all (GRU 5 %, bidirectional LSTM 6 %, others unchanged).
+- Won: explicit vectors for the cells, whose derivatives the forward pass leaves (LSTM, a timestep back: 10 instead of
+  50 ns; a batch of a trained network: 13 %); a product of 64 x 32 x 32 in our own tiles instead of BLAS (0.5 instead of
+  1.6 us); no search for the process's BLAS libraries at each call (together with smaller tiles: 12 to 6 ms for a batch
+  of the simple RNN); in prediction the states of two timesteps instead of all (GRU 5 %, bidirectional LSTM 6 %, others
+  unchanged).
 - Kept, never timed alone: one outer product for the padding's summed gradients; tiles of 4, 3, 2 and 1 rows.
-- Did not win: fetching projections ahead of use (predicting with LSTM, GRU: 15 to 25 % slower); predicting 128 reviews
-  at once instead of 256 (every network slower).
-- Nothing to win: wider activations (the compiler writes 512-bit vectors: 0.12 ns for each tanh); products of 128 rows
-  (as many operations per second as 64). One group of 128 would also add its sums in another order than two threads.
+- Did not win: copying hidden states and inputs by explicit vectors (10 % slower); one workspace for both groups where
+  one thread computes them; fetching projections ahead of use (predicting with LSTM, GRU: 15 to 25 % slower); predicting
+  128 reviews at once instead of 256 (every network slower).
+- Nothing to win: products of 128 rows (as many operations per second as 64). One group of 128 would also add its sums
+  in another order than two threads.
+- Where an LSTM's batch goes (12.5 ms): products 6.5, at the peak of the vector units; cells 1.5; the rest is memory, of
+  which a group of 64 reviews needs 15 MB.
 """
 
 import argparse
@@ -56,8 +64,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="a folder with train.parquet")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--models", nargs="+", default=PRESETS)
-    parser.add_argument("--rounds", type=int, default=8, help="how often each engine is timed")
-    parser.add_argument("--steps", type=int, default=5, help="training steps in a round")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each engine is timed")
+    parser.add_argument("--steps", type=int, default=EPOCH // BATCH + 1, help="training steps in a round")
     parser.add_argument("--measure", type=int, metavar="THREADS", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     arguments.data = arguments.data or newest_dataset()

@@ -4,7 +4,6 @@ import numpy as np
 
 from tasks.models.loops.arithmetic import Floats, Ints, fast
 from tasks.models.loops.cells import GRU, LSTM, SIMPLE_RNN, step_backward, step_forward
-from tasks.models.loops.lanes import LANES, load, store
 from tasks.models.loops.products import add_outer_products, multiply
 from tasks.models.loops.records import Inputs, KernelGradients, Kernels, Layout, SequenceGradient, States
 
@@ -190,17 +189,10 @@ def _collect(block: Floats, hidden: Floats, inputs: Inputs, first: int, last: in
         entry = before + i * stride
         target, target_input = block[i, :units], block[i, units:]
         h, x = hidden[entry], inputs.values[inputs.rows[entry]]
-        _copy(h, target)
-        _copy(x, target_input)
-
-
-@fast
-def _copy(source: Floats, target: Floats) -> None:
-    count = len(source)
-    for j in range(0, count - LANES + 1, LANES):
-        store(target, j, load(source, j, LANES))
-    for j in range(count - count % LANES, count):
-        target[j] = source[j]
+        for j in range(len(h)):
+            target[j] = h[j]
+        for j in range(len(x)):
+            target_input[j] = x[j]
 
 
 @fast
