@@ -25,11 +25,14 @@ def run_flow(load: Callable[[], Any], *inputs: Any, webhook: str | None) -> Any:
     # Prefect's notice about usage data would break the progress bars; the run's own server sends none either.
     os.environ.setdefault("DO_NOT_TRACK", "1")
     prepare_environment()
+    from flows.server import start_ahead
+
+    ahead = start_ahead()
     from flows.runtime import api_server, report_user_errors_once, stopped_by_signals
 
     if webhook:
         os.environ["RNN_WEBHOOK"] = webhook
-    with api_server() as wait_for_server, stopped_by_signals():
+    with api_server(ahead) as wait_for_server, stopped_by_signals():
         flow = load()
         outlive_the_audience()
         report_user_errors_once()

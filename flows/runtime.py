@@ -35,21 +35,26 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def api_server() -> Iterator[Callable[[], None]]:
+def api_server(ahead: Server | None = None) -> Iterator[Callable[[], None]]:
     """Use the configured Prefect server, or start one for the block; yields a function that waits until it is up.
 
     All processes of the run share this server; by default Prefect would start one in each process. A temporary server
     records in the database of `uv run prefect server start`, which shows the run later.
+
+    Args:
+        ahead: a temporary server that starts already, used unless one is configured.
 
     Raises:
         PipelineError: the configured server does not answer, or a temporary one could not be started.
     """
     configured = PREFECT_API_URL.value()
     if configured:
+        if ahead:
+            ahead.stop()
         _check_server(configured)
         yield lambda: None
         return
-    with Server() as server, _environment(PREFECT_API_URL=server.url, PREFECT_API_AUTH_STRING=server.password):
+    with ahead or Server() as server, _environment(PREFECT_API_URL=server.url, PREFECT_API_AUTH_STRING=server.password):
         try:
             yield server.wait_until_up
         finally:

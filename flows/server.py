@@ -8,9 +8,8 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Self
-
-import httpx
 
 from tasks.results.errors import PipelineError
 
@@ -32,8 +31,28 @@ uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error")
 """
 
 
+def start_ahead() -> "Server | None":
+    """Start a server before Prefect is imported, which takes as long; None where another one may be configured."""
+    return None if _may_be_configured() else Server()
+
+
+def _may_be_configured() -> bool:
+    """Whether Prefect may read the address of a server from its settings; cheap, and on the safe side."""
+    home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
+    variables = ("PREFECT_API_URL", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH")
+    mentions = {
+        Path(".env"): "PREFECT_",
+        Path("prefect.toml"): "",
+        Path("pyproject.toml"): "[tool.prefect",
+        home / "profiles.toml": "PREFECT_API_URL",
+    }
+    return any(name in os.environ for name in variables) or any(
+        path.is_file() and text in path.read_text(encoding="utf-8", errors="replace") for path, text in mentions.items()
+    )
+
+
 class Server:
-    """A Prefect server at the address `url`, which lives as long as the block of a `with` statement."""
+    """A Prefect server at the address `url`, from now to the end of the block of a `with` statement."""
 
     def __init__(self) -> None:
         with socket.socket() as probe:
@@ -45,12 +64,16 @@ class Server:
         self._starts = 1
         self._done = threading.Event()
         self._watcher = threading.Thread(target=self._restart_when_dead, daemon=True, name="server-watch")
+        self.process = self._start()
 
     def __enter__(self) -> Self:
-        self.process = self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the server."""
         self._done.set()
         if self._watcher.is_alive():
             self._watcher.join()
@@ -96,6 +119,8 @@ class Server:
         self.process = self._start()
 
     def _answers(self) -> bool:
+        import httpx
+
         try:
             return httpx.get(f"{self.url}/health", timeout=5).is_success
         except httpx.TransportError:

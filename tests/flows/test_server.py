@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from flows import server as module
-from flows.server import Server
+from flows.server import Server, start_ahead
 from tasks.results.errors import PipelineError
 
 # Answers as Prefect's server does, in a fraction of its start-up time.
@@ -104,7 +104,7 @@ def orphan(tmp_path: Path) -> Iterator[psutil.Process]:
     """A real Prefect server whose parent was killed."""
     script = """
 import time
-from flows.server import Server
+from flows.server import Server, start_ahead
 with Server() as server:
     print(server.process.pid, flush=True)
     time.sleep(60)
@@ -121,3 +121,46 @@ with Server() as server:
 
 def test_a_server_ends_when_its_parent_is_killed(orphan: psutil.Process) -> None:
     wait_until(lambda: not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE)
+
+
+@pytest.fixture
+def nothing_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, and no settings of Prefect."""
+    for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "pyproject.toml").write_text("[tool.ruff]\n")
+    return tmp_path
+
+
+@pytest.mark.usefixtures("fast", "nothing_configured")
+def test_a_server_starts_ahead_where_no_other_is_configured() -> None:
+    ahead = start_ahead()
+    assert ahead
+    with ahead as server:
+        server.wait_until_up()
+        assert answers(server)
+    assert not answers(server)
+
+
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (".env", "PREFECT_API_URL=http://127.0.0.1:1/api"),
+        ("prefect.toml", "[api]"),
+        ("pyproject.toml", "[tool.prefect.api]"),
+        ("home/profiles.toml", 'PREFECT_API_URL = "http://127.0.0.1:1/api"'),
+    ],
+)
+def test_no_server_starts_ahead_where_a_file_may_name_one(nothing_configured: Path, name: str, content: str) -> None:
+    (nothing_configured / name).write_text(content)
+    assert start_ahead() is None
+
+
+@pytest.mark.usefixtures("fast", "nothing_configured")
+def test_no_server_starts_ahead_of_one_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    assert start_ahead() is None
