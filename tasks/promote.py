@@ -269,11 +269,14 @@ def _check_predictions(folder: Path) -> float:
 
 
 def _point_to_run(outputs: Path, registry: Registry) -> None:
-    """`outputs/promoted` points to the champion's run, which `--keep` then spares."""
+    """`outputs/promoted` points to the champion's run, which `--keep` then spares; no link stays to another."""
     entry = next((entry for entry in reversed(registry.entries()) if entry.moves), None)
     # After each entry, whether it moved the champion or not: a killed promotion may have left the old run.
+    link = outputs / "promoted"
     if entry is not None and (outputs / "runs" / entry.run).is_dir():
-        point(outputs / "promoted", outputs / "runs" / entry.run)
+        point(link, outputs / "runs" / entry.run)
+    elif link.is_symlink():
+        link.unlink()
 
 
 def _who() -> str:

@@ -77,6 +77,14 @@ def test_a_lost_pointer_or_ledger_is_not_taken_for_an_empty_registry(
         show_champion(tmp_path)
 
 
+def test_a_damaged_champion_is_said_below_the_ledger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = add_made_up_champion(tmp_path, "first")
+    (tmp_path / "registry/networks" / network / "manifest.json").unlink()
+    with pytest.raises(DataError, match="restore the folder from a copy, or return to another champion with"):
+        show_champion(tmp_path)
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
 def test_settings_in_points_become_shares() -> None:
     limits = GateSettings(margin=1, non_inferior=0.5, slice_margin=3).limits()
     assert (limits.margin, limits.non_inferior, limits.slice_margin, limits.floor) == (0.01, 0.005, 0.03, 0.6)
