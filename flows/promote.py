@@ -13,7 +13,7 @@ from artifacts.wording import promotion
 from artifacts.wording.model_card import model_card
 from flows.gate_settings import GateSettings
 from flows.operate.checkout import warn_of_another_commit
-from flows.operate.notify import post_line
+from flows.operate.notify import FAULTS, post_at, post_line
 from tasks import promote as step
 from tasks.results.promotion import Entry
 from tasks.storage.finished_run import read_run
@@ -21,7 +21,7 @@ from tasks.storage.registry import Registry
 from tasks.storage.run_log import find_run
 
 
-@flow(name="promote", flow_run_name="promote {run}")
+@flow(name="promote", flow_run_name="promote {run}", **post_at(*FAULTS))
 def promote_flow(
     outputs: Path = Path("outputs"),
     run: str = "latest",
@@ -34,7 +34,7 @@ def promote_flow(
     return promote_run(outputs, find_run(outputs, run), model, gate)
 
 
-@flow(name="rollback", flow_run_name="rollback")
+@flow(name="rollback", flow_run_name="rollback", **post_at(*FAULTS))
 def rollback_flow(outputs: Path = Path("outputs"), to: int | None = None) -> Entry:
     """Make an earlier champion the champion again."""
     outputs = outputs.resolve()
