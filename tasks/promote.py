@@ -7,7 +7,8 @@ import getpass
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -118,8 +119,7 @@ def promote(
     Raises:
         DataError: the champion's test reviews are others, or files were changed.
     """
-    registry = Registry(outputs)
-    with registry.writing(logger):
+    with _writing(outputs, logger) as registry:
         sight = _look(registry, candidate, limits)
         champion = registry.champion()
         before = after = champion.network if champion else None
@@ -127,8 +127,18 @@ def promote(
             after = _add(registry, candidate, card(_facts(candidate, sight)))
         entry = _entry(candidate, sight.gate, len(registry.entries()) + 1, before, after)
         registry.append(entry)
-        _point_to_run(outputs, registry)
     return entry
+
+
+@contextmanager
+def _writing(outputs: Path, logger: Logger) -> Iterator[Registry]:
+    """The registry for its only writer; `outputs/promoted` follows, also to a champion that a killed writer left."""
+    registry = Registry(outputs)
+    with registry.writing(logger):
+        try:
+            yield registry
+        finally:
+            _point_to_run(outputs, registry)
 
 
 def _entry(candidate: Candidate, gate: Gate, number: int, before: str | None, after: str | None) -> Entry:
@@ -161,8 +171,7 @@ def rollback(outputs: Path, to: int | None, *, logger: Logger = LOGGER) -> Entry
     Raises:
         DataError: there is no such entry, a file was changed, or the network no longer says what it said.
     """
-    registry = Registry(outputs)
-    with registry.writing(logger):
+    with _writing(outputs, logger) as registry:
         entries = registry.entries()
         target = registry.earlier(to)
         registry.verify(target.network)
@@ -181,7 +190,6 @@ def rollback(outputs: Path, to: int | None, *, logger: Logger = LOGGER) -> Entry
             difference_of_predictions=_check_predictions(registry.folder(target.network)),
         )
         registry.append(entry)
-        _point_to_run(outputs, registry)
     return entry
 
 
@@ -271,7 +279,6 @@ def _check_predictions(folder: Path) -> float:
 def _point_to_run(outputs: Path, registry: Registry) -> None:
     """`outputs/promoted` points to the champion's run, which `--keep` then spares; no link stays to another."""
     entry = next((entry for entry in reversed(registry.entries()) if entry.moves), None)
-    # After each entry, whether it moved the champion or not: a killed promotion may have left the old run.
     link = outputs / "promoted"
     if entry is not None and (outputs / "runs" / entry.run).is_dir():
         point(link, outputs / "runs" / entry.run)

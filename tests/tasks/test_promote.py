@@ -331,3 +331,7 @@ def test_a_killed_promotion_leaves_no_stale_link_for_long(unbalanced: Dataset, t
     (tmp_path / "promoted").unlink()
     assert promote_run(tmp_path, bad).verdict == "REJECT"
     assert (tmp_path / "promoted").resolve().name == "run1"
+    (tmp_path / "promoted").unlink()
+    with pytest.raises(DataError, match="no champion before"):
+        rollback(tmp_path, None)
+    assert (tmp_path / "promoted").resolve().name == "run1"
