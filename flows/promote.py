@@ -15,6 +15,7 @@ from flows.gate_settings import GateSettings
 from flows.operate.checkout import warn_of_another_commit
 from flows.operate.notify import FAULTS, post_at, post_line
 from tasks import promote as step
+from tasks.results.data import Dataset
 from tasks.results.promotion import Entry
 from tasks.storage.finished_run import read_run
 from tasks.storage.registry import Registry
@@ -55,6 +56,12 @@ def judge(outputs: Path, folder: Path, model: str | None, gate: GateSettings) ->
     """Score candidate and champion, write the verdict into the ledger, move the pointer with PROMOTE."""
     candidate = step.find_candidate(read_run(folder), model, gate.slice_columns)
     return step.promote(outputs, candidate, gate.limits(), model_card, logger=get_run_logger())
+
+
+@task(name="check promotion", task_run_name="check promotion", persist_result=False, cache_policy=NO_CACHE)
+def check_promotion(outputs: Path, dataset: Dataset, gate: GateSettings) -> None:
+    """What would refuse a promotion after the training is said before it."""
+    step.check_data(outputs, dataset, gate.slice_columns)
 
 
 @task(name="rollback", persist_result=False, cache_policy=NO_CACHE)

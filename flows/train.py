@@ -19,7 +19,7 @@ from flows.config import Settings
 from flows.figures import draw
 from flows.operate.notify import FAULTS, post_at
 from flows.operate.progress import watched
-from flows.promote import promote_run
+from flows.promote import check_promotion, promote_run
 from flows.run import Run
 from flows.runners import WITHOUT_TIME_LIMIT
 from tasks.analysis.reader import open_reader
@@ -56,6 +56,8 @@ def train_flow(settings: Settings = Settings()) -> Path:
     dataset = run.step(prepare, source, data.vocabulary_size, data.max_length, data.reviews, run.outputs / "data")
     run.tag(f"data:{dataset.title}", *(f"model:{spec.name}" for spec in run.settings.specs()))
     jobs = plan_jobs(run, dataset)
+    if run.settings.promotion.promote:
+        check_promotion(run.outputs, dataset, run.settings.promotion)
     with in_use(run.folder, [job.folder for job in jobs]):
         with watched(run.board, jobs):
             study = run.side_by_side(study_networks, jobs)

@@ -3,8 +3,6 @@
 A promotion is never reused: it moves a pointer, and every look at the test reviews counts.
 """
 
-import getpass
-import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,12 +24,13 @@ from tasks.data.contents import Digests, digests_of_test, match, read_digests, s
 from tasks.data.parquet import read_column, read_tokens
 from tasks.models.saved import Predictions, SavedNetwork
 from tasks.results.card import CardFacts
+from tasks.results.data import Dataset
 from tasks.results.errors import DataError
 from tasks.results.promotion import Cost, Entry, Gate, GateLimits
 from tasks.results.training import Branch
 from tasks.storage.files import point, write_text
 from tasks.storage.finished_run import FinishedRun, best_validation
-from tasks.storage.registry import NETWORK_FILES, Registry, content_hash
+from tasks.storage.registry import NETWORK_FILES, Registry, content_hash, who
 from tasks.storage.reuse import LOGGER, Logger
 
 # What the network was tested on and learned from, in its own tokens; later candidates and new texts need it.
@@ -97,6 +96,20 @@ def find_candidate(run: FinishedRun, model: str | None, columns: Sequence[str] =
     return Candidate(run, branch, files, digests_of_test(run.dataset), slices_of_test(run.dataset, columns))
 
 
+def check_data(outputs: Path, dataset: Dataset, columns: Sequence[str] = ()) -> None:
+    """Say before training what would refuse its promotion.
+
+    Raises:
+        DataError: the champion's test reviews are others, a file of it was changed, or there is no such column.
+    """
+    slices_of_test(dataset, columns)
+    registry = Registry(outputs)
+    champion = registry.champion()
+    if champion is not None:
+        registry.verify(champion.network)
+        match(digests_of_test(dataset), read_digests(registry.folder(champion.network) / TEST_DIGESTS))
+
+
 def promote(
     outputs: Path,
     candidate: Candidate,
@@ -145,7 +158,7 @@ def _entry(candidate: Candidate, gate: Gate, number: int, before: str | None, af
     return Entry(
         number=number,
         time=time.time(),
-        who=_who(),
+        who=who(),
         action="promote",
         verdict=gate.verdict,
         reason=gate.reason,
@@ -180,7 +193,7 @@ def rollback(outputs: Path, to: int | None, *, logger: Logger = LOGGER) -> Entry
             target,
             number=len(entries) + 1,
             time=time.time(),
-            who=_who(),
+            who=who(),
             action="rollback",
             verdict="PROMOTE",
             reason="restored",
@@ -284,12 +297,3 @@ def _point_to_run(outputs: Path, registry: Registry) -> None:
         point(link, outputs / "runs" / entry.run)
     elif link.is_symlink():
         link.unlink()
-
-
-def _who() -> str:
-    """User and host, as far as the system tells."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # An id without a name, as in many containers.
-        user = "unknown"
-    return f"{user}@{platform.node() or 'unknown'}"

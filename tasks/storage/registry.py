@@ -9,8 +9,10 @@ write-ahead log: a process that was killed between line and pointer leaves the o
 the registry next moves the pointer to where the ledger says. Writers take turns by a lock.
 """
 
+import getpass
 import json
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -272,6 +274,15 @@ def folder_hash(folder: Path) -> str:
 def network_name(digests: Mapping[str, str]) -> str:
     """16 hexadecimal digits that depend on the names and the SHA-256 of a network's files."""
     return sha256_of_json(dict(digests))[:16]
+
+
+def who() -> str:
+    """User and host, as far as the system tells."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # An id without a name, as in many containers.
+        user = "unknown"
+    return f"{user}@{platform.node() or 'unknown'}"
 
 
 def _copy(source: Path, target: Path) -> None:

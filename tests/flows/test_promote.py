@@ -9,9 +9,11 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
-from flows.gate_settings import GateSettings
+from flows.config import RunSettings, Settings
+from flows.gate_settings import GateSettings, PromotionSettings
 from flows.operate.champion import show_champion
 from flows.promote import promote_flow, rollback_flow
+from flows.train import train_flow
 from tasks.results.data import Dataset
 from tasks.results.errors import DataError
 from tests.tasks.storage.test_registry import promote as add_made_up_champion
@@ -55,6 +57,15 @@ def test_promote_and_rollback_are_shown_in_the_ui(
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith("Champion: lstm seed 1, by entry 4")
     assert [line.split()[0] for line in printed[1:]] == ["1", "2", "3", "4"]
+
+
+def test_a_promotion_that_must_fail_is_refused_before_training(tmp_path: Path) -> None:
+    run = RunSettings(outputs=tmp_path, runner="thread", smoke=True)
+    settings = Settings(run=run, promotion=PromotionSettings(promote=True, slice_columns=["genre"]))
+    state = train_flow(settings, return_state=True)
+    with pytest.raises(DataError, match="--slice-columns genre: found"):
+        state.result()
+    assert not list((tmp_path / "models").glob("*"))
 
 
 def test_a_registry_without_entries_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from tasks.job import Job
 from tasks.models.saved import SavedNetwork
 from tasks.models.spec import TrainingPlan, preset
 from tasks.prepare import prepare
-from tasks.promote import TEST, find_candidate, promote, rollback
+from tasks.promote import TEST, check_data, find_candidate, promote, rollback
 from tasks.results.card import CardFacts
 from tasks.results.data import Dataset, Source
 from tasks.results.errors import DataError
@@ -162,6 +162,11 @@ def test_other_test_reviews_are_refused(dataset: Dataset, source: Source, tmp_pa
     fewer = prepare.keep(source, 50, 30, 40, tmp_path / "data")
     with pytest.raises(DataError, match="candidate has 40, the champion 60, and 40 are the same"):
         promote_run(outputs, train_run(fewer, outputs, "run2", 1))
+    check_data(outputs, dataset)
+    with pytest.raises(DataError, match="candidate has 40, the champion 60"):
+        check_data(outputs, fewer)
+    with pytest.raises(DataError, match="--slice-columns genre"):
+        check_data(outputs, dataset, ["genre"])
     assert len(Registry(outputs).entries()) == 1
 
 
