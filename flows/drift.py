@@ -12,7 +12,7 @@ from artifacts.figures.drift import drift as drift_figure
 from artifacts.figures.render import data_uri, png
 from artifacts.wording import drift as wording
 from flows.operate.checkout import warn_of_another_commit
-from flows.operate.notify import post_line
+from flows.operate.notify import FAULTS, post_at, post_line
 from tasks.data.new_texts import NewTexts, read_npz, read_texts
 from tasks.drift import check_drift
 from tasks.fetch import fetch
@@ -22,7 +22,7 @@ from tasks.results.errors import DataError
 from tasks.storage.trained import Trained, find_network
 
 
-@flow(name="drift", flow_run_name="drift {texts}")
+@flow(name="drift", flow_run_name="drift {texts}", **post_at(*FAULTS))
 def drift_flow(
     texts: str,
     outputs: Path = Path("outputs"),

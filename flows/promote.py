@@ -13,15 +13,16 @@ from artifacts.wording import promotion
 from artifacts.wording.model_card import model_card
 from flows.gate_settings import GateSettings
 from flows.operate.checkout import warn_of_another_commit
-from flows.operate.notify import post_line
+from flows.operate.notify import FAULTS, post_at, post_line
 from tasks import promote as step
+from tasks.results.data import Dataset
 from tasks.results.promotion import Entry
 from tasks.storage.finished_run import read_run
 from tasks.storage.registry import Registry
 from tasks.storage.run_log import find_run
 
 
-@flow(name="promote", flow_run_name="promote {run}")
+@flow(name="promote", flow_run_name="promote {run}", **post_at(*FAULTS))
 def promote_flow(
     outputs: Path = Path("outputs"),
     run: str = "latest",
@@ -34,7 +35,7 @@ def promote_flow(
     return promote_run(outputs, find_run(outputs, run), model, gate)
 
 
-@flow(name="rollback", flow_run_name="rollback")
+@flow(name="rollback", flow_run_name="rollback", **post_at(*FAULTS))
 def rollback_flow(outputs: Path = Path("outputs"), to: int | None = None) -> Entry:
     """Make an earlier champion the champion again."""
     outputs = outputs.resolve()
@@ -55,6 +56,12 @@ def judge(outputs: Path, folder: Path, model: str | None, gate: GateSettings) ->
     """Score candidate and champion, write the verdict into the ledger, move the pointer with PROMOTE."""
     candidate = step.find_candidate(read_run(folder), model, gate.slice_columns)
     return step.promote(outputs, candidate, gate.limits(), model_card, logger=get_run_logger())
+
+
+@task(name="check promotion", task_run_name="check promotion", persist_result=False, cache_policy=NO_CACHE)
+def check_promotion(outputs: Path, dataset: Dataset, gate: GateSettings) -> None:
+    """What would refuse a promotion after the training is said before it."""
+    step.check_data(outputs, dataset, gate.slice_columns)
 
 
 @task(name="rollback", persist_result=False, cache_policy=NO_CACHE)

@@ -13,7 +13,7 @@ from pydantic import Field
 from artifacts.wording import scoring as wording
 from flows import drift
 from flows.config import RunSettings, Settings
-from flows.operate.notify import post_line
+from flows.operate.notify import FAULTS, post_at, post_line
 from flows.run import Run
 from tasks.data.rows.output import SUFFIXES
 from tasks.drift import check_drift as check_texts
@@ -31,7 +31,7 @@ class Scored(NamedTuple):
     drift: Drift | None
 
 
-@flow(name="score", flow_run_name="score {texts} by {model}")
+@flow(name="score", flow_run_name="score {texts} by {model}", **post_at(*FAULTS))
 def score_flow(
     texts: str,
     output: Path | None = None,

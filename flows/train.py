@@ -17,9 +17,9 @@ from artifacts.figures.render import Picture
 from artifacts.publish import publish, publish_history
 from flows.config import Settings
 from flows.figures import draw
-from flows.operate.notify import post_end, webhook_is_set
+from flows.operate.notify import FAULTS, post_at
 from flows.operate.progress import watched
-from flows.promote import promote_run
+from flows.promote import check_promotion, promote_run
 from flows.run import Run
 from flows.runners import WITHOUT_TIME_LIMIT
 from tasks.analysis.reader import open_reader
@@ -37,10 +37,6 @@ from tasks.storage.retention import in_use, keep_last
 from tasks.storage.run_log import append_to_run_log, summarize
 from tasks.train import train
 
-ENDS = ("on_completion", "on_failure", "on_crashed", "on_cancellation")
-HOOKS: dict[str, Any] = {end: [post_end] for end in ENDS} if webhook_is_set() else {}  # Prefect logs each, even idle.
-
-
 GENERATED_NAME = re.compile(r"[a-z]+-[a-z]+")  # As Prefect makes them up.
 
 
@@ -51,7 +47,7 @@ def run_name() -> str:
     return settings.title if not given or GENERATED_NAME.fullmatch(given) else given
 
 
-@flow(name="train", flow_run_name=run_name, **HOOKS)
+@flow(name="train", flow_run_name=run_name, **post_at("on_completion", *FAULTS))
 def train_flow(settings: Settings = Settings()) -> Path:
     """Fetch and prepare the reviews, train the networks side by side, evaluate, explain, compare, report."""
     run = Run.begin(settings)
@@ -60,6 +56,8 @@ def train_flow(settings: Settings = Settings()) -> Path:
     dataset = run.step(prepare, source, data.vocabulary_size, data.max_length, data.reviews, run.outputs / "data")
     run.tag(f"data:{dataset.title}", *(f"model:{spec.name}" for spec in run.settings.specs()))
     jobs = plan_jobs(run, dataset)
+    if run.settings.promotion.promote:
+        check_promotion(run.outputs, dataset, run.settings.promotion)
     with in_use(run.folder, [job.folder for job in jobs]):
         with watched(run.board, jobs):
             study = run.side_by_side(study_networks, jobs)

@@ -3,11 +3,10 @@
 A promotion is never reused: it moves a pointer, and every look at the test reviews counts.
 """
 
-import getpass
-import platform
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -25,12 +24,13 @@ from tasks.data.contents import Digests, digests_of_test, match, read_digests, s
 from tasks.data.parquet import read_column, read_tokens
 from tasks.models.saved import Predictions, SavedNetwork
 from tasks.results.card import CardFacts
+from tasks.results.data import Dataset
 from tasks.results.errors import DataError
 from tasks.results.promotion import Cost, Entry, Gate, GateLimits
 from tasks.results.training import Branch
 from tasks.storage.files import point, write_text
 from tasks.storage.finished_run import FinishedRun, best_validation
-from tasks.storage.registry import NETWORK_FILES, Registry, content_hash
+from tasks.storage.registry import NETWORK_FILES, Registry, content_hash, who
 from tasks.storage.reuse import LOGGER, Logger
 
 # What the network was tested on and learned from, in its own tokens; later candidates and new texts need it.
@@ -96,6 +96,20 @@ def find_candidate(run: FinishedRun, model: str | None, columns: Sequence[str] =
     return Candidate(run, branch, files, digests_of_test(run.dataset), slices_of_test(run.dataset, columns))
 
 
+def check_data(outputs: Path, dataset: Dataset, columns: Sequence[str] = ()) -> None:
+    """Say before training what would refuse its promotion.
+
+    Raises:
+        DataError: the champion's test reviews are others, a file of it was changed, or there is no such column.
+    """
+    slices_of_test(dataset, columns)
+    registry = Registry(outputs)
+    champion = registry.champion()
+    if champion is not None:
+        registry.verify(champion.network)
+        match(digests_of_test(dataset), read_digests(registry.folder(champion.network) / TEST_DIGESTS))
+
+
 def promote(
     outputs: Path,
     candidate: Candidate,
@@ -118,8 +132,7 @@ def promote(
     Raises:
         DataError: the champion's test reviews are others, or files were changed.
     """
-    registry = Registry(outputs)
-    with registry.writing(logger):
+    with _writing(outputs, logger) as registry:
         sight = _look(registry, candidate, limits)
         champion = registry.champion()
         before = after = champion.network if champion else None
@@ -127,15 +140,25 @@ def promote(
             after = _add(registry, candidate, card(_facts(candidate, sight)))
         entry = _entry(candidate, sight.gate, len(registry.entries()) + 1, before, after)
         registry.append(entry)
-        _point_to_run(outputs, registry)
     return entry
+
+
+@contextmanager
+def _writing(outputs: Path, logger: Logger) -> Iterator[Registry]:
+    """The registry for its only writer; `outputs/promoted` follows, also to a champion that a killed writer left."""
+    registry = Registry(outputs)
+    with registry.writing(logger):
+        try:
+            yield registry
+        finally:
+            _point_to_run(outputs, registry)
 
 
 def _entry(candidate: Candidate, gate: Gate, number: int, before: str | None, after: str | None) -> Entry:
     return Entry(
         number=number,
         time=time.time(),
-        who=_who(),
+        who=who(),
         action="promote",
         verdict=gate.verdict,
         reason=gate.reason,
@@ -161,8 +184,7 @@ def rollback(outputs: Path, to: int | None, *, logger: Logger = LOGGER) -> Entry
     Raises:
         DataError: there is no such entry, a file was changed, or the network no longer says what it said.
     """
-    registry = Registry(outputs)
-    with registry.writing(logger):
+    with _writing(outputs, logger) as registry:
         entries = registry.entries()
         target = registry.earlier(to)
         registry.verify(target.network)
@@ -171,7 +193,7 @@ def rollback(outputs: Path, to: int | None, *, logger: Logger = LOGGER) -> Entry
             target,
             number=len(entries) + 1,
             time=time.time(),
-            who=_who(),
+            who=who(),
             action="rollback",
             verdict="PROMOTE",
             reason="restored",
@@ -181,7 +203,6 @@ def rollback(outputs: Path, to: int | None, *, logger: Logger = LOGGER) -> Entry
             difference_of_predictions=_check_predictions(registry.folder(target.network)),
         )
         registry.append(entry)
-        _point_to_run(outputs, registry)
     return entry
 
 
@@ -269,17 +290,10 @@ def _check_predictions(folder: Path) -> float:
 
 
 def _point_to_run(outputs: Path, registry: Registry) -> None:
-    """`outputs/promoted` points to the champion's run, which `--keep` then spares."""
+    """`outputs/promoted` points to the champion's run, which `--keep` then spares; no link stays to another."""
     entry = next((entry for entry in reversed(registry.entries()) if entry.moves), None)
-    # After each entry, whether it moved the champion or not: a killed promotion may have left the old run.
+    link = outputs / "promoted"
     if entry is not None and (outputs / "runs" / entry.run).is_dir():
-        point(outputs / "promoted", outputs / "runs" / entry.run)
-
-
-def _who() -> str:
-    """User and host, as far as the system tells."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # An id without a name, as in many containers.
-        user = "unknown"
-    return f"{user}@{platform.node() or 'unknown'}"
+        point(link, outputs / "runs" / entry.run)
+    elif link.is_symlink():
+        link.unlink()

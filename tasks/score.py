@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.analysis.tally import Tally
-from tasks.data.new_texts import NewTexts
+from tasks.data.new_texts import NewTexts, encode_texts
 from tasks.data.rows.batch import RowBatch
 from tasks.data.rows.inputs import read_rows, row_inputs, signature
 from tasks.data.rows.output import check_output
@@ -26,6 +26,9 @@ from tasks.data.rows.scored_file import (
 )
 from tasks.data.texts.parallel import in_order
 from tasks.data.texts.progress import progress
+from tasks.data.tokenizer import Tokenizer
+from tasks.data.vocabulary import read_vocabulary
+from tasks.models.saved import SavedNetwork
 from tasks.models.scorer import Scorer
 from tasks.results.errors import DataError, RejectsError
 from tasks.results.scoring import RowData, Scoring, ScoringNetwork, Written
@@ -238,14 +241,13 @@ def sample_tokens(data: RowData, network: ScoringNetwork, rows: int) -> NewTexts
     Raises:
         DataError: as `score`.
     """
-    scorer = Scorer(network.folder, network.words)
+    saved, tokenizer = SavedNetwork.read(network.folder), Tokenizer(read_vocabulary(network.words))
     spacing = max(1, -(-rows // DRIFT_ROWS))
-    tokens, lengths = [], []
+    parts = []
     before = 0
     for batch in read_rows(row_inputs(data.path), data.text_column):
         chosen = np.arange(-before % spacing, len(batch), spacing)
-        texts = scorer.encode(batch.texts(data.text_column).take(pa.array(chosen)))
-        tokens.append(texts.tokens)
-        lengths.append(texts.lengths)
+        texts = batch.texts(data.text_column).take(pa.array(chosen))
+        parts.append(encode_texts(texts, tokenizer, saved.vocabulary_size, saved.max_length))
         before += len(batch)
-    return NewTexts(np.concatenate(tokens), np.concatenate(lengths))
+    return NewTexts(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))

@@ -15,7 +15,11 @@ from tasks.storage.registry import Registry
 
 
 def show_champion(outputs: Path) -> int:
-    """Print the present champion with its files' folder, then all entries, the newest last."""
+    """Print the present champion with its files' folder, then all entries, the newest last.
+
+    Raises:
+        DataError: a file of the registry is damaged or missing.
+    """
     registry = Registry(outputs.resolve())
     champion, entries = registry.champion(), registry.entries()
     if not entries:
@@ -31,6 +35,8 @@ def show_champion(outputs: Path) -> int:
         print(
             f"{entry.number:>4}  {datetime.fromtimestamp(entry.time):%Y-%m-%d %H:%M:%S}  {entry.who}  {sentence(entry)}"
         )
+    if champion is not None:
+        registry.verify(champion.network)
     return 0
 
 

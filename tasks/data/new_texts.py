@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks.data.imdb_npz import read_imdb_npz
@@ -64,12 +65,16 @@ def read_texts(
     tokenizer = Tokenizer(index)
     parts = []
     for _, batch in read_batches(_inputs_of(data), data):
-        ranks, offsets, _ = tokenizer.encode(batch.texts, missing=vocabulary_size)
-        reviews = Reviews(ranks, offsets, np.zeros(len(batch), np.uint8))
-        parts.append(_prepared(reviews, vocabulary_size, max_length))
+        parts.append(encode_texts(batch.texts, tokenizer, vocabulary_size, max_length))
     if not parts:
         raise DataError(f"{path}: no texts; expected at least one")
     return NewTexts(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def encode_texts(texts: pa.LargeStringArray, tokenizer: Tokenizer, vocabulary_size: int, max_length: int) -> NewTexts:
+    """Texts in the network's tokens. A word that its index lacks counts as unknown; to score, it would be skipped."""
+    ranks, offsets, _ = tokenizer.encode(texts, missing=vocabulary_size)
+    return _prepared(Reviews(ranks, offsets, np.zeros(len(texts), np.uint8)), vocabulary_size, max_length)
 
 
 def _inputs_of(data: TextData) -> list[Input]:

@@ -83,6 +83,7 @@ def remove(path: Path) -> None:
 def point(link: Path, target: Path) -> None:
     """Let `link` point to `target`, atomically; where the system allows no symbolic link, `<link>.txt` names it."""
     temporary = link.with_name(f".{link.name}-{target.name}")
+    temporary.unlink(missing_ok=True)  # A killed process may have left it.
     try:
         temporary.symlink_to(os.path.relpath(target, link.parent), target_is_directory=True)
         temporary.replace(link)

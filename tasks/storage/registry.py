@@ -9,11 +9,13 @@ write-ahead log: a process that was killed between line and pointer leaves the o
 the registry next moves the pointer to where the ledger says. Writers take turns by a lock.
 """
 
+import getpass
 import json
 import os
+import platform
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +41,10 @@ NETWORK_FILES = (
     "predictions.parquet",
 )
 _ENTRY = TypeAdapter(Entry)
+
+
+class _UnreadablePointerError(DataError):
+    """The pointer's file is damaged. The ledger says what it said."""
 
 
 @dataclass(frozen=True)
@@ -103,12 +109,12 @@ class Registry:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise DataError(f"{self._pointer}: damaged; remove it, and the next promotion restores it") from error
+            raise _UnreadablePointerError(f"{self._pointer}: damaged; the next promotion restores it") from error
         if champion.network not in [entry.after for entry in self.entries() if entry.number == champion.entry]:
             raise DataError(
                 f"{self._pointer}: names network {champion.network} by entry {champion.entry}, which "
                 f"{self._ledger.name} does not hold; restore that file from a copy, or remove this one, and the next "
-                "promotion restores it"
+                "promotion goes on from what the ledger holds"
             )
         return champion
 
@@ -158,7 +164,10 @@ class Registry:
             digests = dict(manifest["sha256"])
             named = network_name({name: digests[name] for name in manifest["content"]})
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{folder}: no readable {MANIFEST}; the network cannot be used") from error
+            raise DataError(
+                f"{folder}: no readable {MANIFEST}; restore the folder from a copy, or return to another champion with "
+                "`rollback`"
+            ) from error
         if named != network:
             raise DataError(
                 f"{folder / MANIFEST}: names network {named}, expected {network}; changed; restore it from a copy"
@@ -177,32 +186,45 @@ class Registry:
             file.write(line.encode())
             file.flush()
             os.fsync(file.fileno())
-        self._follow(self.entries())
+        self._follow(self.entries(), self.champion())
 
     def earlier(self, number: int | None) -> Entry:
         """The entry that made an earlier champion.
 
         Args:
-            number: of the entry; None: of the champion before the present one.
+            number: of the entry; None: of the champion before the present one. Who rolls back twice goes back twice.
 
         Raises:
             DataError: there is no such entry, or its network is the champion.
         """
         moves = [entry for entry in self.entries() if entry.moves]
-        if number is None and len(moves) < 2:
-            raise DataError(f"registry: found {len(moves)} promotions, expected two; there is no champion to return to")
-        wanted = [
-            entry for entry in moves if (entry.after == moves[-1].before if number is None else entry.number == number)
-        ]
-        if not wanted:
-            numbers = ", ".join(str(entry.number) for entry in moves) or "none"
+        numbers = ", ".join(str(entry.number) for entry in moves) or "none"
+        if number is None:
+            earlier = succession(moves)[:-1]
+            if earlier:
+                return earlier[-1]
+            others = ", ".join(str(entry.number) for entry in moves if entry.after != moves[-1].after)
+            advice = f"choose another entry with --to ({others})" if others else "there is no other one yet"
+            raise DataError(f"registry: found no champion before the present one, expected one; {advice}")
+        wanted = next((entry for entry in moves if entry.number == number), None)
+        if wanted is None:
             raise DataError(f"registry: entry {number} made no champion; choose one of {numbers}")
-        if wanted[0].after == moves[-1].after:
-            raise DataError(f"registry: {wanted[0].label} of entry {wanted[0].number} is the champion already")
-        return wanted[0]
+        if wanted.after == moves[-1].after:
+            raise DataError(f"registry: {wanted.label} of entry {wanted.number} is the champion already")
+        return wanted
 
     def _recover(self) -> None:
-        """Drop what a killed writer left unfinished, and let the pointer say what the ledger says."""
+        """Drop what a killed writer left unfinished, and let the pointer say what the ledger says.
+
+        Raises:
+            DataError: the ledger lost the entry that the pointer names. No killed writer does that: it writes the line
+                first. To go on would forget a champion, and a look at the test reviews.
+        """
+        entries = self.entries()
+        try:
+            champion = self.champion()
+        except _UnreadablePointerError:
+            champion = None
         if self._ledger.exists():
             content = self._ledger.read_bytes()
             complete = content.rfind(b"\n") + 1
@@ -210,20 +232,33 @@ class Registry:
                 os.truncate(self._ledger, complete)
         for unfinished in (*self._networks.glob(".*"), *self.root.glob(f".{self._pointer.stem}-*")):
             remove(unfinished)
-        self._follow(self.entries())
+        self._follow(entries, champion)
 
-    def _follow(self, entries: list[Entry]) -> None:
+    def _follow(self, entries: list[Entry], present: Champion | None) -> None:
         """Let the pointer name the champion of the last entry that moved it."""
         last = next((entry for entry in reversed(entries) if entry.moves), None)
         if last is None or last.after is None:
             return
         champion = Champion(last.after, last.number)
-        try:
-            present = self.champion()
-        except DataError:
-            present = None
         if champion != present:
             write_json(self._pointer, to_jsonable_python(champion))
+
+
+def succession(moves: Iterable[Entry]) -> list[Entry]:
+    """The entries that made the present champion and those before it, each the one that `rollback` returns to.
+
+    A promotion follows the champion that it replaced. A rollback drops all that came after its network; a network that
+    was dropped before follows as a promotion does.
+    """
+    line: list[Entry] = []
+    for entry in moves:
+        networks = [earlier.after for earlier in line]
+        if entry.action == "rollback" and entry.after in networks:
+            while line[-1].after != entry.after:
+                line.pop()
+        else:
+            line.append(entry)
+    return line
 
 
 def content_hash(files: Mapping[str, Path]) -> str:
@@ -239,6 +274,15 @@ def folder_hash(folder: Path) -> str:
 def network_name(digests: Mapping[str, str]) -> str:
     """16 hexadecimal digits that depend on the names and the SHA-256 of a network's files."""
     return sha256_of_json(dict(digests))[:16]
+
+
+def who() -> str:
+    """User and host, as far as the system tells."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # An id without a name, as in many containers.
+        user = "unknown"
+    return f"{user}@{platform.node() or 'unknown'}"
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -9,9 +9,11 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
-from flows.gate_settings import GateSettings
+from flows.config import RunSettings, Settings
+from flows.gate_settings import GateSettings, PromotionSettings
 from flows.operate.champion import show_champion
 from flows.promote import promote_flow, rollback_flow
+from flows.train import train_flow
 from tasks.results.data import Dataset
 from tasks.results.errors import DataError
 from tests.tasks.storage.test_registry import promote as add_made_up_champion
@@ -57,6 +59,15 @@ def test_promote_and_rollback_are_shown_in_the_ui(
     assert [line.split()[0] for line in printed[1:]] == ["1", "2", "3", "4"]
 
 
+def test_a_promotion_that_must_fail_is_refused_before_training(tmp_path: Path) -> None:
+    run = RunSettings(outputs=tmp_path, runner="thread", smoke=True)
+    settings = Settings(run=run, promotion=PromotionSettings(promote=True, slice_columns=["genre"]))
+    state = train_flow(settings, return_state=True)
+    with pytest.raises(DataError, match="--slice-columns genre: found"):
+        state.result()
+    assert not list((tmp_path / "models").glob("*"))
+
+
 def test_a_registry_without_entries_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert show_champion(tmp_path) == 0
     assert "no promotions yet" in capsys.readouterr().out
@@ -75,6 +86,14 @@ def test_a_lost_pointer_or_ledger_is_not_taken_for_an_empty_registry(
     ledger.unlink()
     with pytest.raises(DataError, match=r"promotions\.jsonl does not hold"):
         show_champion(tmp_path)
+
+
+def test_a_damaged_champion_is_said_below_the_ledger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = add_made_up_champion(tmp_path, "first")
+    (tmp_path / "registry/networks" / network / "manifest.json").unlink()
+    with pytest.raises(DataError, match="restore the folder from a copy, or return to another champion with"):
+        show_champion(tmp_path)
+    assert len(capsys.readouterr().out.splitlines()) == 2
 
 
 def test_settings_in_points_become_shares() -> None:

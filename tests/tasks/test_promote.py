@@ -16,7 +16,7 @@ from tasks.job import Job
 from tasks.models.saved import SavedNetwork
 from tasks.models.spec import TrainingPlan, preset
 from tasks.prepare import prepare
-from tasks.promote import TEST, find_candidate, promote, rollback
+from tasks.promote import TEST, check_data, find_candidate, promote, rollback
 from tasks.results.card import CardFacts
 from tasks.results.data import Dataset, Source
 from tasks.results.errors import DataError
@@ -131,7 +131,9 @@ def test_a_better_candidate_replaces_the_champion_and_rollback_restores_it(unbal
     now = SavedNetwork.read(folder).predict(read_tokens(folder / TEST)).probabilities
     stored = pd.read_parquet(runs[0].branches[0].folder / "predictions.parquet")["probability_best"]
     assert now.tolist() == stored.tolist()
+    (outputs / "runs" / "run2").rmdir()
     assert rollback(outputs, 2).after == entries[1].network
+    assert not (outputs / "promoted").is_symlink()
 
 
 def test_the_champion_reads_the_same_reviews_in_its_own_tokens_and_order(
@@ -160,6 +162,11 @@ def test_other_test_reviews_are_refused(dataset: Dataset, source: Source, tmp_pa
     fewer = prepare.keep(source, 50, 30, 40, tmp_path / "data")
     with pytest.raises(DataError, match="candidate has 40, the champion 60, and 40 are the same"):
         promote_run(outputs, train_run(fewer, outputs, "run2", 1))
+    check_data(outputs, dataset)
+    with pytest.raises(DataError, match="candidate has 40, the champion 60"):
+        check_data(outputs, fewer)
+    with pytest.raises(DataError, match="--slice-columns genre"):
+        check_data(outputs, dataset, ["genre"])
     assert len(Registry(outputs).entries()) == 1
 
 
@@ -200,7 +207,7 @@ def test_a_first_candidate_below_the_floor_leaves_no_champion(dataset: Dataset, 
 
 def test_rollback_needs_an_earlier_champion(dataset: Dataset, tmp_path: Path) -> None:
     promote_run(tmp_path, train_run(dataset, tmp_path, "run", 1))
-    with pytest.raises(DataError, match="found 1 promotions, expected two"):
+    with pytest.raises(DataError, match=r"no champion before the present one, .*there is no other one yet"):
         rollback(tmp_path, None)
     with pytest.raises(DataError, match="entry 7 made no champion; choose one of 1"):
         rollback(tmp_path, 7)
@@ -328,4 +335,8 @@ def test_a_killed_promotion_leaves_no_stale_link_for_long(unbalanced: Dataset, t
     promote_run(tmp_path, good)
     (tmp_path / "promoted").unlink()
     assert promote_run(tmp_path, bad).verdict == "REJECT"
+    assert (tmp_path / "promoted").resolve().name == "run1"
+    (tmp_path / "promoted").unlink()
+    with pytest.raises(DataError, match="no champion before"):
+        rollback(tmp_path, None)
     assert (tmp_path / "promoted").resolve().name == "run1"

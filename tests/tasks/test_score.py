@@ -9,6 +9,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.data.new_texts import read_texts
+from tasks.data.padding import OFFSET, START, UNKNOWN
 from tasks.data.rows import csv_rows
 from tasks.evaluate import evaluate
 from tasks.job import Job
@@ -206,6 +208,15 @@ def test_a_sample_for_drift_is_spread_evenly(trained: Trained, tmp_path: Path, m
     new = sample_tokens(RowData(path, "text"), trained.network, 60)
     assert new.lengths.tolist() == [len(text.split()) + 1 for text in trained.texts[::3]]
     assert new.tokens.shape == (20, 30)
+
+
+def test_drift_sees_words_that_scoring_skips(trained: Trained, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("text\nw1 unheard w2\n")
+    new = sample_tokens(RowData(tmp_path / "t.csv", "text"), trained.network, 1)
+    assert new.tokens[0, -4:].tolist() == [START, WORDS["w1"] + OFFSET, UNKNOWN, WORDS["w2"] + OFFSET]
+    by_drift = read_texts(tmp_path / "t.csv", "text", WORDS, 50, 30)
+    assert new.tokens.tolist() == by_drift.tokens.tolist()
+    assert new.lengths.tolist() == by_drift.lengths.tolist() == [4]
 
 
 def test_what_cannot_work_is_said_before_any_work(trained: Trained, tmp_path: Path) -> None:

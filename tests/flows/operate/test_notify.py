@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -44,6 +46,23 @@ def test_a_webhook_that_does_not_answer_fails_nothing(monkeypatch: pytest.Monkey
     post_line("text")
     monkeypatch.setenv(VARIABLE, "no address")
     post_line("text")
+
+
+def test_every_flow_that_takes_a_webhook_posts_its_faults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "http://127.0.0.1:9/hook")
+    code = """
+from flows.drift import drift_flow
+from flows.promote import promote_flow, rollback_flow
+from flows.score import score_flow
+from flows.train import train_flow
+
+for flow in (drift_flow, promote_flow, rollback_flow, score_flow, train_flow):
+    hooks = (flow.on_failure_hooks, flow.on_crashed_hooks, flow.on_cancellation_hooks)
+    print(flow.name, [[hook.__name__ for hook in several] for several in hooks])
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True).stdout
+    hooks = dict(line.split(maxsplit=1) for line in shown.splitlines())
+    assert hooks == dict.fromkeys(("drift", "promote", "rollback", "score", "train"), str([["post_end"]] * 3))
 
 
 def test_nobody_is_told_without_an_address(monkeypatch: pytest.MonkeyPatch) -> None:

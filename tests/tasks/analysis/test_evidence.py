@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 import tasks.analysis
-from tasks.analysis.evidence import gather
+from tasks.analysis.evidence import chance, gather
+from tasks.analysis.predictions import Predictions
 from tasks.analysis.reviews import choose_reviews
 from tasks.analysis.scores import score
 from tasks.data.parquet import read_column
@@ -75,6 +76,12 @@ def test_all_parts_are_about_the_same_models_best_first(evidence: Evidence) -> N
     assert (evidence.trend.first, evidence.trend.second) == ("lstm", "simple_rnn")
     assert all(set(trace.lines) == {"lstm", "simple_rnn"} for trace in evidence.traces)
     assert all(review.words for review in evidence.disagreements)
+
+
+@pytest.mark.parametrize(("labels", "expected"), [([1, 1, 1, 0], 0.75), ([0, 0, 0, 1], 0.75), ([1, 1], 1.0)])
+def test_chance_is_the_share_of_the_more_frequent_label(labels: list[int], expected: float) -> None:
+    rows = np.arange(len(labels))
+    assert chance(Predictions(rows, np.array(labels), rows, {})) == expected
 
 
 def texts(value: Any) -> Iterator[str]:

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from tasks.analysis.predictions import Predictions, read_predictions
 from tasks.analysis.reviews import Reader, choose_reviews, disagreements, mistakes, traces
@@ -40,6 +41,21 @@ def test_six_reviews_of_six_kinds_are_chosen(evaluations: list[Evaluation], pred
     ]  # fmt: skip
     assert predictions.labels[rows[:2]].tolist() == [1, 0]
     assert predictions.lengths[rows[5]] >= np.quantile(predictions.lengths, 0.95)
+
+
+def test_of_each_kind_the_clearest_review_is_chosen(
+    evaluations: list[Evaluation], predictions: Predictions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.analysis.reviews.READABLE", np.unique(predictions.lengths))
+    rows = {review.reason: review.row for review in choose_reviews(evaluations)}
+    lstm, simple_rnn = predictions.confidence("lstm"), predictions.confidence("simple_rnn")
+    lead = lstm - simple_rnn
+    only_lstm, only_simple_rnn = (lstm > 0) & (simple_rnn < 0), (lstm < 0) & (simple_rnn > 0)
+    assert min(only_lstm.sum(), only_simple_rnn.sum()) > 1
+    assert lead[rows["only_best_right"]] == lead[only_lstm].max()
+    assert lead[rows["only_last_right"]] == lead[only_simple_rnn].min()
+    both_wrong = np.maximum(lstm, simple_rnn)
+    assert both_wrong[rows["all_wrong"]] == both_wrong.min()
 
 
 def test_a_model_alone_disagrees_with_nothing(evaluations: list[Evaluation]) -> None:

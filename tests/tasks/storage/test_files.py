@@ -120,3 +120,13 @@ def test_removing_a_link_leaves_its_target(tmp_path: Path) -> None:
     remove(tmp_path / "target")
     remove(tmp_path / "target")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_moves_although_a_killed_process_left_its_own(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    point(tmp_path / "link", tmp_path / "old")
+    (tmp_path / ".link-new").symlink_to("new")
+    point(tmp_path / "link", tmp_path / "new")
+    assert (tmp_path / "link").resolve() == tmp_path / "new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "new", "old"]

@@ -172,17 +172,65 @@ def test_a_pointer_that_the_ledger_does_not_bear_out_is_named(tmp_path: Path, ne
     pointer = tmp_path / "outputs/registry/champion.json"
     pointer.write_text(json.dumps({"network": network or first, "entry": entry}))
     registry = Registry(tmp_path / "outputs")
-    with pytest.raises(DataError, match=r"champion\.json: names network .* which promotions\.jsonl does not hold"):
+    message = r"champion\.json: names network .* which promotions\.jsonl does not hold"
+    with pytest.raises(DataError, match=message):
         registry.champion()
+    with pytest.raises(DataError, match=message), registry.writing():
+        pass
+    pointer.unlink()
     with registry.writing():
         assert registry.champion() == Champion(first, 1)
+
+
+@pytest.mark.parametrize("lost", [1, 30, None])
+def test_a_ledger_that_lost_the_champions_entry_is_not_written_to(tmp_path: Path, lost: int | None) -> None:
+    for name in ("first", "second"):
+        promote(tmp_path / "outputs", name)
+    ledger = tmp_path / "outputs/registry/promotions.jsonl"
+    whole = ledger.read_bytes()
+    cut = whole[:-lost] if lost else whole.splitlines(keepends=True)[0]
+    ledger.write_bytes(cut)
+    with pytest.raises(DataError, match="by entry 2, which promotions.jsonl does not hold"):
+        promote(tmp_path / "outputs", "third")
+    assert ledger.read_bytes() == cut
+    ledger.write_bytes(whole)
+    promote(tmp_path / "outputs", "third")
+    assert [entry.number for entry in Registry(tmp_path / "outputs").entries()] == [1, 2, 3]
 
 
 def test_a_lost_ledger_is_no_empty_one(tmp_path: Path) -> None:
     promote(tmp_path / "outputs", "first")
     (tmp_path / "outputs/registry/promotions.jsonl").unlink()
     with pytest.raises(DataError, match="restore that file from a copy"), Registry(tmp_path / "outputs").writing():
-        Registry(tmp_path / "outputs").champion()
+        pass
+
+
+def roll_back(registry: Registry, to: int | None = None) -> str:
+    """Return to an earlier champion; gives its name."""
+    target = registry.earlier(to)
+    registry.append(entry_of(registry, target.network, action="rollback", label=target.label))
+    return target.label
+
+
+def test_who_rolls_back_twice_goes_back_twice(tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "outputs")
+    names = {promote(tmp_path / "outputs", name): name for name in ("first", "second", "third")}
+    with registry.writing():
+        assert [names[roll_back(registry)] for _ in range(2)] == ["second", "first"]
+        with pytest.raises(DataError, match=r"no champion before the present one.*--to \(2, 3, 4\)"):
+            registry.earlier(None)
+        assert names[roll_back(registry, 3)] == "third"
+        assert names[roll_back(registry)] == "first"
+    assert [entry.number for entry in registry.entries()] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_champion_that_came_twice_has_two_champions_before_it(tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "outputs")
+    names = {promote(tmp_path / "outputs", name): name for name in ("first", "second", "first")}
+    with registry.writing():
+        assert [names[roll_back(registry)] for _ in range(2)] == ["second", "first"]
+        with pytest.raises(DataError, match="no champion before"):
+            registry.earlier(None)
 
 
 @pytest.mark.parametrize("content", [None, "{", '{"network": 1}'])
