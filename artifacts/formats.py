@@ -56,6 +56,14 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def changes(before: float, after: float, form: str) -> str:
+    """From one number to another, as its reader sees both: rises from 0.36 to 0.63, or stays at 0.44."""
+    start, end = format(before, form), format(after, form)
+    if start == end:
+        return f"stays at {end}"
+    return f"{'rises' if after > before else 'falls'} from {start} to {end}"
+
+
 def plural(count: int, noun: str) -> str:
     """1 epoch, 2 epochs."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

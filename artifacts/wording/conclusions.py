@@ -1,5 +1,6 @@
 """The sentences that end a question: how a network learned, whether its probabilities can be trusted."""
 
+from artifacts.formats import changes
 from artifacts.wording.report import name
 from tasks.results.comparison import Comparison, Network
 from tasks.results.training import Branch
@@ -19,7 +20,10 @@ def _learned(branch: Branch) -> str:
     start = f"has its best validation accuracy, {best.val_accuracy:.1%}, at epoch {best.epoch} of {last.epoch}"
     if lowest.epoch == last.epoch:
         return f"{start}; its validation loss still falls at the last epoch, so more epochs may help."
-    rises = f"its validation loss rises from {lowest.val_loss:.2f} at epoch {lowest.epoch} to {last.val_loss:.2f}"
+    change = changes(lowest.val_loss, last.val_loss, ".2f")
+    rises = f"after epoch {lowest.epoch} its validation loss {change}"
+    if change.startswith("stays"):
+        return f"{start}; {rises}: more epochs do not help."
     if last.loss < lowest.loss:
         return f"{start}; {rises} while its training loss falls to {last.loss:.2f}: it overfits."
     return f"{start}; {rises}, and its training loss does not fall any more: training is unstable."

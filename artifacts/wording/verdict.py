@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import cast
 
-from artifacts.formats import listed, p_value, plural
+from artifacts.formats import changes, listed, p_value, plural
 from tasks.results.comparison import Comparison
 from tasks.results.evaluation import Point
 from tasks.results.verdict import Overfitting, Pair, Verdict
@@ -91,28 +91,50 @@ def _pair(c: Comparison, pair: Pair) -> str:
 
 def _overfitting(c: Comparison) -> str:
     """What happens between the best validation epochs and the last one."""
-    changes = [_overfitting_of(name, model) for name, model in c.evidence.overfitting.items()]
-    lead = ""
-    if len(c.evidence.pairs) == 1:
-        pair, kept = c.evidence.pairs[0], c.evidence.kept.pairs[0]
-        before = kept.difference.value if kept.first == pair.first else -kept.difference.value
-        lead = (
-            f" So {100 * (pair.difference.value - before):+.1f} of the {100 * pair.difference.value:+.1f} points by "
-            f"which {pair.first} leads at the last epoch arise after the best epochs."
-        )
+    models = c.evidence.overfitting
+    if all(_best_at_the_end(model) for model in models.values()):
+        return f"Both verdicts are about the same networks: {listed(list(models))} are best at their last epoch."
+    changes = [_overfitting_of(name, model) for name, model in models.items()]
+    lead = f" {_lead(c.evidence.kept.pairs[0], c.evidence.pairs[0])}" if len(c.evidence.pairs) == 1 else ""
     return f"Between the two: {'; '.join(changes)}.{lead}"
 
 
+def _best_at_the_end(model: Overfitting) -> bool:
+    return all(epoch == model.last_epoch for epoch in model.best_epochs)
+
+
 def _overfitting_of(name: str, model: Overfitting) -> str:
-    if all(epoch == model.last_epoch for epoch in model.best_epochs):
+    if _best_at_the_end(model):
         return f"{name} is best at its last epoch"
-    epochs = listed([str(epoch) for epoch in sorted(set(model.best_epochs))])
-    points = 100 * (model.test_accuracy_last - model.test_accuracy_best)
+    if len(model.best_epochs) == 1:
+        epochs, mean = f"its best epoch ({model.best_epochs[0]})", ""
+    else:
+        epochs, mean = f"its best epochs ({listed([str(epoch) for epoch in model.best_epochs])}, by seed)", "mean "
+    loss = changes(model.validation_loss_best, model.validation_loss_last, ".2f")
+    accuracy = changes(model.test_accuracy_best, model.test_accuracy_last, ".1%")
     return (
-        f"from epoch {epochs} to {model.last_epoch} the validation loss of {name} goes from "
-        f"{model.validation_loss_best:.2f} to {model.validation_loss_last:.2f} and its test accuracy changes by "
-        f"{points:+.1f} points"
+        f"from {epochs} to its last ({model.last_epoch}), {name}'s {mean}validation loss {loss} and its {mean}test "
+        f"accuracy {accuracy}"
     )
+
+
+def _lead(kept: Pair, last: Pair) -> str:
+    """The lead at the best epochs and at the last ones, in points as printed, so that a reader can subtract them."""
+    before = kept.difference.value if kept.first == last.first else -kept.difference.value
+    best, final = round(100 * before, 1), round(100 * last.difference.value, 1)
+    leader, other = (last.first, last.second) if final >= 0 else (last.second, last.first)
+    if final < 0:
+        best, final = -best, -final
+    if best < 0:
+        return f"So {other} is ahead by {-best:.1f} points at the best epochs, {leader} by {final:.1f} at the last."
+    start = f"So {leader} is ahead by {best:.1f} points at the best epochs and by"
+    if final > best:
+        late = final - best
+        return (
+            f"{start} {final:.1f} at the last: {late:.1f} of these {final:.1f} points ({late / final:.0%}) come only "
+            "from training past the best epochs."
+        )
+    return f"{start} {'as much' if final == best else f'only {final:.1f}'} at the last."
 
 
 def p_text(p: float) -> str:

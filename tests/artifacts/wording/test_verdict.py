@@ -4,7 +4,7 @@ import pytest
 
 from artifacts.wording import verdict as wording
 from tasks.results.comparison import Comparison
-from tasks.results.verdict import Pair, Verdict
+from tasks.results.verdict import Overfitting, Pair, Verdict
 from tests.artifacts import examples
 from tests.artifacts.examples import estimate
 
@@ -25,10 +25,45 @@ def test_with_one_seed_the_verdict_says_first_that_nothing_follows_about_the_kin
     assert last.startswith("As in the tutorial, each at its last epoch: this lstm is right more often")
     assert "by 6.0 points (95% interval +4.0 to +8.0, p < 0.001)" in last
     assert between == (
-        "Between the two: from epoch 4 to 10 the validation loss of simple_rnn goes from 0.36 to 0.63 and its test "
-        "accuracy changes by -4.0 points; lstm is best at its last epoch. So +4.0 of the +6.0 points by which lstm "
-        "leads at the last epoch arise after the best epochs."
+        "Between the two: from its best epoch (4) to its last (10), simple_rnn's validation loss rises from 0.36 to "
+        "0.63 and its test accuracy falls from 86.0% to 82.0%; lstm is best at its last epoch. So lstm is ahead by 2.0 "
+        "points at the best epochs and by 6.0 at the last: 4.0 of these 6.0 points (67%) come only from training past "
+        "the best epochs."
     )
+
+
+def between(c: Comparison, models: dict[str, Overfitting]) -> str:
+    """The sentence on what lies between the two verdicts."""
+    return wording.verdicts(replace(c, evidence=replace(c.evidence, overfitting=models)))[-1]
+
+
+def test_what_looks_the_same_stays_and_does_not_go_from_itself_to_itself(c: Comparison) -> None:
+    text = between(c, {"simple_rnn": Overfitting((7,), 10, 0.441, 0.444, 0.8601, 0.8602)})
+    assert "simple_rnn's validation loss stays at 0.44 and its test accuracy stays at 86.0%" in text
+
+
+def test_networks_that_are_best_at_the_end_have_nothing_between_their_verdicts(c: Comparison) -> None:
+    model = Overfitting((10,), 10, 0.4, 0.4, 0.88, 0.88)
+    assert between(c, {"simple_rnn": model, "lstm": model}) == (
+        "Both verdicts are about the same networks: simple_rnn and lstm are best at their last epoch."
+    )
+
+
+def test_with_several_seeds_every_best_epoch_and_the_means_are_named() -> None:
+    text = between(examples.comparison(3), {"lstm": Overfitting((2, 3, 2), 3, 0.36, 0.4, 0.86, 0.85)})
+    assert "from its best epochs (2, 3 and 2, by seed) to its last (3), lstm's mean validation loss rises" in text
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        (0.01, "So lstm is ahead by 2.0 points at the best epochs and by only 1.0 at the last."),
+        (0.02, "So lstm is ahead by 2.0 points at the best epochs and by as much at the last."),
+        (-0.01, "So lstm is ahead by 2.0 points at the best epochs, simple_rnn by 1.0 at the last."),
+    ],
+)
+def test_the_leads_at_both_epochs_are_told(c: Comparison, last: float, said: str) -> None:
+    assert wording.verdicts(with_pair(c, examples.pair(difference=estimate(last, 0.02))))[-1].endswith(said)
 
 
 def with_pair(c: Comparison, pair: Pair) -> Comparison:
