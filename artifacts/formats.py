@@ -74,9 +74,16 @@ def listed(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
+def setting(value: Any) -> str:
+    """A setting for people: a list by its parts, "yes" or "no", a number."""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
 TEXT = Format(str, lambda value: {"": str(value)}, is_number=False)
-# A number or a text.
-VALUE = Format(str, lambda value: {"": value if isinstance(value, PlainValue) else str(value)}, is_number=False)
+# A setting.
+VALUE = Format(setting, lambda value: {"": _plain_setting(value)}, is_number=False)
 COUNT = Format(lambda value: f"{value:,.0f}", lambda value: {"": round(value)})
 POINTS = Format(points, lambda estimate: _plain_interval(estimate, 100, 2))
 P_VALUE = Format(p_value, lambda value: {"": p_value(value)})
@@ -85,6 +92,11 @@ P_VALUE = Format(p_value, lambda value: {"": p_value(value)})
 def _plain_interval(estimate: Estimate, factor: int, digits: int) -> dict[str, PlainValue]:
     parts = {"": estimate.value, ", 95% low": estimate.low, ", 95% high": estimate.high}
     return {name: _rounded(factor * value, digits) for name, value in parts.items()}
+
+
+def _plain_setting(value: Any) -> PlainValue:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value if is_number else setting(value)
 
 
 def _rounded(value: float, digits: int) -> float:

@@ -83,7 +83,9 @@ def which(c: Comparison) -> Section:
 
 def how_sure(c: Comparison) -> Section:
     """How sure?"""
+    nothing = verdict.nothing_shown(c)
     blocks = present(
+        paragraph(nothing) if nothing else None,
         paragraph(wording.about_pairs(c) if c.evidence.pairs else wording.NOT_COMPARED),
         tables.pairs(c),
         topic("Review by review: McNemar's exact test", tables.seed_tests(c)),

@@ -55,8 +55,8 @@ def answer(c: Comparison) -> Table[Network]:
     columns: list[Column[Network]] = [
         *_names(c),
         Column("Test accuracy, last epoch (95%)", lambda n: n.evaluation.last.accuracy_estimate, interval(4)),
-        Column("Best epoch", lambda n: n.evaluation.best.accuracy, decimals(4)),
-        Column("Epoch", lambda n: n.evaluation.best.epoch, COUNT),
+        Column("Best epoch", lambda n: n.evaluation.best.epoch, COUNT),
+        Column("Test accuracy there", lambda n: n.evaluation.best.accuracy, decimals(4)),
         Column("Processor s", lambda n: n.branch.cpu_seconds, decimals(1)),
     ]
     return Table("", columns, c.networks())
@@ -148,7 +148,8 @@ def findings(c: Comparison) -> Table[Finding]:
         Column("Reviews", lambda finding: finding.reviews, COUNT),
         Column("How measured", lambda finding: why.how_measured(c, finding)),
     ]
-    return Table("", columns, [finding for finding in c.evidence.findings.findings if finding.value is not None])
+    measured = [finding for finding in c.evidence.findings.findings if finding.value is not None]
+    return Table("", columns, sorted(measured, key=lambda finding: why.CLAIMS.index(finding.claim)))
 
 
 def thresholds(c: Comparison) -> Table[Network]:
@@ -214,7 +215,10 @@ def durations(c: Comparison) -> Table[Item]:
 
 def settings(c: Comparison) -> Table[Item]:
     """All settings of the run."""
-    columns: list[Column[Item]] = [Column("Setting", lambda item: item.name), Column("Value", lambda item: item.value)]
+    columns: list[Column[Item]] = [
+        Column("Setting", lambda item: item.name),
+        Column("Value", lambda item: item.value, VALUE),
+    ]
     return Table("", columns, list(_flat(c.settings)))
 
 

@@ -54,7 +54,11 @@ def api_server(ahead: Server | None = None) -> Iterator[Callable[[], None]]:
         _check_server(configured)
         yield lambda: None
         return
-    with ahead or Server() as server, _environment(PREFECT_API_URL=server.url, PREFECT_API_AUTH_STRING=server.password):
+    # No address of the UI: nobody knows this server's password, and links to it are dead once the run has ended.
+    with (
+        ahead or Server() as server,
+        _environment(PREFECT_API_URL=server.url, PREFECT_API_AUTH_STRING=server.password, PREFECT_UI_URL=""),
+    ):
         try:
             yield server.wait_until_up
         finally:

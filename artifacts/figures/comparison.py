@@ -69,8 +69,9 @@ def precision_recall(c: Comparison) -> Figure:
         # Precision at a recall of 0 is that of a single review: the curve starts at the next point.
         look = style_of(c, branch.name, markevery=MARKED)
         axes.plot(curve.x[1:], curve.y[1:], label=wording.name(c, branch), **look)
-    axes.set(xlabel="Recall", ylabel="Precision", xlim=(0, 1), ylim=(0.45, 1.01))
-    legend(axes, "lower left")
+    axes.set(xlabel="Recall", ylabel="Precision", xlim=(0, 1))
+    axes.set_ylim(top=1.01)
+    legend(axes)
     title(axes, "Precision and recall on the test reviews, last epoch", c.dataset.title)
     frame(axes)
     return figure

@@ -15,6 +15,7 @@ from tasks.results.training import Branch, Epoch
 
 Curve = Literal["accuracy", "loss"]
 CURVES: tuple[Curve, Curve] = ("accuracy", "loss")
+LONE_MARGIN = 0.5  # Of a single epoch: no other whole number is near, so its axis has one tick.
 
 
 def tutorial_curve(c: Comparison, branch: Branch, curve: Curve) -> Figure:
@@ -39,7 +40,7 @@ def learning_curve(name: str, number: int, history: Sequence[Epoch], data: str) 
 def _range(c: Comparison, names: Sequence[str]) -> tuple[float, float]:
     """The range of numbers of all epochs of all networks, with a margin."""
     values = [getattr(epoch, name) for branch in c.branches for epoch in branch.history for name in names]
-    margin = 0.05 * (max(values) - min(values)) or 0.5
+    margin = 0.05 * (max(values) - min(values)) or LONE_MARGIN
     return min(values) - margin, max(values) + margin
 
 
@@ -63,6 +64,8 @@ def _draw_validation(axes: Axes, c: Comparison, model: str, curve: Curve) -> Non
     epochs = [epoch.epoch for epoch in histories[0]]
     look = style_of(c, model)
     axes.plot(epochs, values.mean(axis=0), label=model, **look)
+    if len(epochs) == 1:
+        axes.set_xlim(epochs[0] - LONE_MARGIN, epochs[0] + LONE_MARGIN)
     if len(histories) > 1:
         axes.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=look["color"], alpha=0.18, linewidth=0)
 
@@ -81,7 +84,7 @@ def _draw_tutorial_curve(axes: Axes, history: Sequence[Epoch], curve: Curve, col
 def _finish(axes: Axes, curve: Curve, label: str) -> None:
     axes.set_xlabel("Epoch")
     axes.set_ylabel(label + (" (nats)" if curve == "loss" else ""))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if curve == "accuracy":
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     frame(axes)

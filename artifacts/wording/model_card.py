@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from artifacts.formats import setting
 from artifacts.markup import escape_markdown as md
 from artifacts.wording.promotion import gate_rows, share
 from tasks.results.card import CardFacts
@@ -58,19 +59,12 @@ def _training(facts: CardFacts) -> list[tuple[str, str]]:
     description: dict[str, Any] = facts.description
     rows = [("seed", str(description["seed"])), ("parameters", f"{facts.gate.candidate_cost.parameters:,}")]
     rows += [
-        (name.replace("_", " "), _value(value))
+        (name.replace("_", " "), setting(value))
         for part in ("network", "training")
         for name, value in description[part].items()
     ]
     best = ("epoch, chosen by validation", str(facts.epoch))
     return [*rows, best, ("validation accuracy at that epoch", f"{facts.validation_accuracy:.2%}")]
-
-
-def _value(value: Any) -> str:
-    """A setting for people: a list by its parts, "yes" or "no", a number."""
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _metrics(facts: CardFacts) -> list[tuple[str, str]]:

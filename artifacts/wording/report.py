@@ -163,7 +163,9 @@ def tokenizer(c: Comparison) -> str:
         return f"{start}ranks without words."
     if data.source.texts and data.source.texts.vocabulary == "training":
         return f"{start}the words of the training texts, by frequency (SHA-256 {data.word_index_sha256[:8]})."
-    return f"{start}Keras's word index, or the one beside the data (SHA-256 {data.word_index_sha256[:8]})."
+    if data.is_sample:
+        return f"{start}the words that the sample is made of (SHA-256 {data.word_index_sha256[:8]})."
+    return f"{start}the word index of IMDB, as Keras has it (SHA-256 {data.word_index_sha256[:8]})."
 
 
 def example(c: Comparison) -> str:

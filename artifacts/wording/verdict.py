@@ -10,8 +10,8 @@ from tasks.results.verdict import Overfitting, Pair, Verdict
 
 POINTS: tuple[Point, ...] = ("best", "last")
 ONE_SEED = (
-    "One seed says nothing about the kinds of network; what follows is about these trained networks only. "
-    "--replicates 3 trains each with three seeds."
+    "One seed says nothing about the kinds of network; what follows is about these trained networks only. To compare "
+    "kinds, train each with several seeds, say --replicates 3."
 )
 
 
@@ -50,17 +50,19 @@ def verdict(c: Comparison, verdict: Verdict) -> str:
         return _pair(c, verdict.pairs[0])
     groups = [listed(list(group)) for group in verdict.ranking]
     if len(groups) == 1:
-        return f"{groups[0]} cannot be told apart{_about_tests(verdict)}."
+        return f"{groups[0]} cannot be told apart ({_about_tests(verdict)})."
     best = f"{groups[0]} {'lead' if len(verdict.ranking[0]) > 1 else 'leads'}"
-    return f"{best}, then {', then '.join(groups[1:])}{_about_tests(verdict)}."
+    joined = any(len(group) > 1 for group in verdict.ranking)
+    claim = "Networks joined by “and” cannot be told apart" if joined else "Each differs from the one before it"
+    return f"{best}, then {', then '.join(groups[1:])}. {claim} ({_about_tests(verdict)})."
 
 
 def _about_tests(verdict: Verdict) -> str:
     basis = verdict.pairs[0].basis
     if basis == "range":
-        return " (two seeds are too few for a test)"
+        return "two seeds are too few for a test"
     sample = "the test reviews" if basis == "reviews" else "seeds and test reviews"
-    return f" (networks named together cannot be told apart at 5%, tested on {sample}, corrected for all pairs)"
+    return f"tested at 5% over {sample}, corrected for all pairs"
 
 
 def _pair(c: Comparison, pair: Pair) -> str:
@@ -80,13 +82,13 @@ def _pair(c: Comparison, pair: Pair) -> str:
         sample = f"the same {plural(c.dataset.test.reviews, 'test review')}"
         if pair.is_different:
             return f"this {better} is right more often than this {worse} on {sample}, {by} ({interval})."
-        return f"on {sample} no difference is shown between this {better} and this {worse}: {by} ({interval})."
+        return f"on {sample} no difference is shown: this {better} is ahead of this {worse} {by} ({interval})."
     sample = f"{plural(len(pair.seeds), 'seed')} and {plural(c.dataset.test.reviews, 'test review')}"
     ahead = pair.seeds_ahead if points >= 0 else len(pair.seeds) - pair.seeds_ahead
-    seeds = f"{better} is ahead with {ahead} of {len(pair.seeds)} seeds"
+    seeds = f"it is ahead with {ahead} of {len(pair.seeds)} seeds"
     if pair.is_different:
         return f"over {sample}, {better} is better than {worse} {by} of test accuracy ({interval}); {seeds}."
-    return f"over {sample} no difference is shown between {better} and {worse}: {by} ({interval}); {seeds}."
+    return f"over {sample} no difference is shown: {better} is ahead of {worse} {by} ({interval}); {seeds}."
 
 
 def _overfitting(c: Comparison) -> str:

@@ -5,7 +5,7 @@ from artifacts.formats import listed, plural
 from artifacts.wording.verdict import nothing_shown
 from tasks.results.comparison import Comparison
 from tasks.results.evaluation import Estimate
-from tasks.results.explanation import Moment
+from tasks.results.explanation import Explanation, Moment
 from tasks.results.findings import Claim, Finding, Findings, LengthTrend, Measure
 
 CLAIMS: tuple[Claim, ...] = ("forgets", "vanishes", "survives", "farther", "longer")
@@ -47,10 +47,10 @@ def about_pair(c: Comparison) -> str | None:
     pair = f"{findings.simple} and {findings.gated}"
     if findings.seeds == 1:
         return (
-            f"The textbook's claims held against these two trained networks, {pair}. One seed says nothing about other "
+            f"The textbook's claims, checked on these two trained networks, {pair}. One seed says nothing about other "
             "networks of their kinds."
         )
-    return f"The textbook's claims held against {pair}, {findings.seeds} seeds each." + (
+    return f"The textbook's claims, checked on {pair}, {findings.seeds} seeds each." + (
         f" {TWO_SEEDS}" if findings.seeds == 2 else ""
     )
 
@@ -66,7 +66,7 @@ def claim(c: Comparison, claim: Claim) -> str:
     findings = c.evidence.findings
     simple, gated, words = findings.simple, findings.gated, findings.words or USUAL_WORDS
     claims: dict[Claim, str] = {
-        "forgets": f"{simple} makes less than {gated} of the words before the last {words}",
+        "forgets": f"{simple} makes less use than {gated} of the words before the last {words}",
         "vanishes": f"the gradient of {simple} vanishes: it reaches fewer than {words} words",
         "survives": f"the gradient of {gated} does not vanish: it reaches more than {words} words",
         "farther": f"the gradient of {gated} reaches farther than that of {simple}",
@@ -166,9 +166,7 @@ def how_measured(c: Comparison, finding: Finding) -> str:
 def about_reach(c: Comparison) -> str:
     """How far each model's gradient reaches, by the first seed."""
     sentences = " ".join(
-        f"For {explanation.name}, the median falls below a hundredth "
-        f"{listed([_vanished(reach.vanished, moment) for moment, reach in explanation.reaches.items()])}."
-        for explanation in c.first_explanations()
+        f"For {explanation.name}, the median {_vanished(explanation)}." for explanation in c.first_explanations()
     )
     return (
         "Training can only learn from words that the gradient of the loss reaches. Each review's gradient is divided "
@@ -176,6 +174,12 @@ def about_reach(c: Comparison) -> str:
     )
 
 
-def _vanished(steps_back: int | None, moment: Moment) -> str:
-    where = "not at all" if steps_back is None else f"{plural(steps_back, 'word')} back"
-    return f"{where} {MOMENTS[moment]}"
+def _vanished(explanation: Explanation) -> str:
+    """At which moments the median falls below a hundredth of that at the last word, and how far back."""
+    steps_back = {MOMENTS[moment]: reach.vanished for moment, reach in explanation.reaches.items()}
+    falls = [f"{plural(steps, 'word')} back {when}" for when, steps in steps_back.items() if steps is not None]
+    stays = [when for when, steps in steps_back.items() if steps is None]
+    parts = [f"falls below a hundredth {listed(falls)}"] if falls else []
+    if stays:
+        parts.append(f"never falls {'so low' if falls else 'below a hundredth'} {listed(stays)}")
+    return "; it ".join(parts)

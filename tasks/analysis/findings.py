@@ -4,6 +4,7 @@ Every finding comes from the branches' files: predictions.parquet, memory.parque
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -151,7 +152,9 @@ def _finding(
         return Finding(claim, measure, "open", None, None, 0)
     mean = mean_with_interval(values)
     answer = _answer(mean, limit, is_above)
-    return Finding(claim, measure, answer, mean.estimate, mean.basis, values.shape[1])
+    # Values with another limit than 0 are counts of words, which are never below 0; differences may be.
+    estimate = replace(mean.estimate, low=max(mean.estimate.low, 0.0)) if limit else mean.estimate
+    return Finding(claim, measure, answer, estimate, mean.basis, values.shape[1])
 
 
 def _answer(mean: Mean, limit: float, is_above: bool = True) -> Answer:

@@ -1,6 +1,7 @@
 """Where learners come from: a new network or a saved one, computed by the fastest engine that covers it."""
 
 import importlib
+import logging
 import os
 import re
 import tempfile
@@ -70,6 +71,12 @@ def start_tensorflow(threads: int) -> None:
     except RuntimeError:
         pass  # TensorFlow fixes its threads once, and an earlier call in this process has done so.
     tensorflow.config.experimental.enable_op_determinism()
+    tensorflow.get_logger().addFilter(_is_no_retracing_warning)
+
+
+def _is_no_retracing_warning(record: logging.LogRecord) -> bool:
+    """A process that works on many networks traces a function for each, as it must."""
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 @contextmanager

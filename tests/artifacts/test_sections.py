@@ -1,7 +1,8 @@
 from dataclasses import replace
 
-from artifacts.blocks import Details, Drawing, Section, Shade, Topic, drawings
+from artifacts.blocks import Details, Drawing, Paragraph, Section, Shade, Topic, drawings
 from artifacts.sections import all_figures, coloured, introduction, sections
+from artifacts.wording.verdict import nothing_shown
 from tasks.results.comparison import Comparison, Reproduction
 from tasks.results.findings import Findings
 from tests.artifacts import examples
@@ -76,6 +77,12 @@ def test_a_model_alone_is_compared_with_nothing() -> None:
     )
     assert topics(alone, "sure") == []
     assert topics(alone, "why")[0] == "Does length matter?"
+
+
+def test_a_smoke_run_says_beside_its_tests_too_that_they_show_nothing() -> None:
+    c = examples.comparison()
+    smoke = replace(c, settings=c.settings | {"run": {"smoke": True}})
+    assert section(smoke, "sure").blocks[0] == Paragraph((str(nothing_shown(smoke)),))
 
 
 def test_a_network_that_failed_leaves_the_others_in_the_report() -> None:

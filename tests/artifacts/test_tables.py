@@ -82,6 +82,8 @@ def test_data_time_and_settings(c: Comparison) -> None:
     assert texts(tables.splits(c))[0] == ["training", "100", "50", "174", "233.8", "1.23%"]
     assert texts(tables.durations(c)) == [["fetch", "1.0"], ["train", "12.3"]]
     assert texts(tables.settings(c)) == [["training.validation", "0.2"], ["training.epochs", "2"], ["data.data", ""]]
+    listed = replace(c, settings={"models": ["simple_rnn", "lstm"], "smoke": True, "seed": 1, "units": []})
+    assert [row[1] for row in texts(tables.settings(listed))] == ["simple_rnn, lstm", "yes", "1", ""]
 
 
 def test_the_artifact_joins_the_tables_of_the_networks(c: Comparison) -> None:

@@ -60,7 +60,9 @@ def test_a_configured_server_that_does_not_answer_is_a_user_error() -> None:
 
 TEMPORARY_SERVER = """
 import os, sys
+from uuid import UUID
 import httpx
+from prefect.utilities.urls import url_for
 from flows import runtime, server
 from tests.flows.test_server import FAST
 server._SERVER = FAST
@@ -68,6 +70,7 @@ with runtime.api_server() as wait:
     wait()
     address = os.environ["PREFECT_API_URL"]
     assert runtime.server_address() == address
+    assert url_for("flow-run", obj_id=UUID(int=1)) is None, "the server's links are dead when the run has ended"
     assert httpx.get(f"{address}/health").is_success
 assert "PREFECT_API_URL" not in os.environ
 assert runtime.server_address() is None

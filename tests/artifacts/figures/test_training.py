@@ -54,6 +54,15 @@ def test_the_same_curve_has_the_same_axes_for_all_networks() -> None:
     assert axes[0].get_ylim()[1] > 3.45
 
 
+def test_a_single_epoch_has_one_tick() -> None:
+    c = examples.comparison()
+    c = replace(c, branches=tuple(replace(branch, history=branch.history[:1]) for branch in c.branches))
+    for figure in (training.shared_curves(c), training.tutorial_curve(c, c.branches[0], "loss")):
+        for axes in figure.axes:
+            low, high = axes.get_xlim()
+            assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1.0]
+
+
 def test_a_single_epoch_can_be_seen() -> None:
     history = examples.branch("lstm").history[:1]
     accuracy, loss = training.learning_curve("lstm", 1, history, "IMDB reviews").axes

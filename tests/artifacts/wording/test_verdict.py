@@ -74,7 +74,7 @@ def with_pair(c: Comparison, pair: Pair) -> Comparison:
 def test_over_seeds_the_verdict_is_about_the_kinds_of_network() -> None:
     c = examples.comparison(3)
     kept, last, _ = wording.verdicts(c)
-    assert kept.endswith("; lstm is ahead with 3 of 3 seeds.")
+    assert kept.endswith("; it is ahead with 3 of 3 seeds.")
     assert (
         "over 3 seeds and 100 test reviews, lstm is better than simple_rnn by 6.0 points of test accuracy (95% "
         "interval +4.0 to +8.0, p < 0.001)"
@@ -85,12 +85,12 @@ def test_the_better_model_comes_first_in_the_sentence() -> None:
     c = examples.comparison(3)
     text = wording.verdicts(with_pair(c, examples.pair(3, estimate(-0.06, 0.02))))[1]
     assert "simple_rnn is better than lstm by 6.0 points of test accuracy (95% interval +4.0 to +8.0" in text
-    assert "simple_rnn is ahead with 0 of 3 seeds" in text
+    assert "it is ahead with 0 of 3 seeds" in text
 
 
 def test_a_difference_that_may_be_chance_is_not_called_one(c: Comparison) -> None:
     text = wording.verdicts(with_pair(c, examples.pair(difference=estimate(0.01, 0.03), p=0.2)))[2]
-    assert "no difference is shown between this lstm and this simple_rnn: by 1.0 points" in text
+    assert "no difference is shown: this lstm is ahead of this simple_rnn by 1.0 points" in text
     assert "interval -2.0 to +4.0, p = 0.200" in text
 
 
@@ -101,7 +101,14 @@ def test_two_seeds_are_too_few_for_an_interval() -> None:
 
 def test_three_models_are_one_ranking_with_groups(c: Comparison) -> None:
     verdict = Verdict("last", (examples.pair(),) * 3, (("lstm", "gru"), ("simple_rnn",)))
-    assert wording.verdict(c, verdict).startswith("lstm and gru lead, then simple_rnn (networks named together cannot")
+    assert wording.verdict(c, verdict) == (
+        "lstm and gru lead, then simple_rnn. Networks joined by “and” cannot be told apart (tested at 5% over the test "
+        "reviews, corrected for all pairs)."
+    )
+    apart = replace(verdict, ranking=(("lstm",), ("gru",), ("simple_rnn",)))
+    assert wording.verdict(c, apart).startswith(
+        "lstm leads, then gru, then simple_rnn. Each differs from the one before it (tested"
+    )
     alike = replace(verdict, ranking=(("lstm", "gru", "simple_rnn"),))
     assert wording.verdict(c, alike).startswith("lstm, gru and simple_rnn cannot be told apart (")
 

@@ -93,6 +93,17 @@ def test_a_claim_stays_open_where_measurements_disagree() -> None:
     assert said.answer("vanishes") == "open"
 
 
+def test_no_interval_of_a_count_of_words_begins_below_none(tmp_path: Path) -> None:
+    explanations = [
+        explained(tmp_path, name, 0.1, words, seed)
+        for seed, words in ((1, 20), (2, 400), (3, 30))
+        for name in ("simple_rnn", "lstm")
+    ]
+    said = findings(ModelPair("simple_rnn", "lstm", (1, 2, 3)), explanations, None, 500)
+    lows = [finding.value.low for finding in (*said.of("vanishes"), *said.of("survives")) if finding.value]
+    assert lows == [0.0] * 8
+
+
 def test_two_seeds_leave_every_claim_open(tmp_path: Path) -> None:
     explanations = [
         explained(tmp_path, name, gain, words, seed)

@@ -50,6 +50,14 @@ def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
         open_learner(preset("lstm", 5, 4, 0.0), tmp_path / "network.keras", 1)
 
 
+def test_many_networks_in_a_process_raise_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    loading.start_tensorflow(1)
+    logger = tensorflow.get_logger()
+    logger.warning("%d out of the last %d calls to %s triggered tf.function retracing. Tracing is expensive", 5, 5, "f")
+    logger.warning("something else")
+    assert [record.getMessage() for record in caplog.records] == ["something else"]
+
+
 def test_start_notes_are_dropped_and_everything_else_is_passed_on(capfd: pytest.CaptureFixture[str]) -> None:
     with loading._without_start_notes():
         os.write(2, b"I0000 00:00:1 port.cc:153] oneDNN custom operations are on.\n")
