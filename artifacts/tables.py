@@ -10,7 +10,7 @@ from artifacts.wording import why
 from tasks.results.comparison import Comparison, Network, Reproduction
 from tasks.results.data import Split
 from tasks.results.findings import Finding
-from tasks.results.run_log import RunSummary, differing, flat
+from tasks.results.run_log import RunSummary, differing, flat, heading
 from tasks.results.verdict import Basis, ModelSummary, Pair, SeedTest
 
 # What an interval covers.
@@ -243,7 +243,7 @@ def _test_accuracy(model: str) -> Column[RunSummary]:
 
 
 def _setting(name: str) -> Column[RunSummary]:
-    return Column(name.rsplit(".", 1)[-1], lambda row: flat(row.settings).get(name), VALUE)
+    return Column(heading(name), lambda row: flat(row.settings).get(name), VALUE)
 
 
 def _names(c: Comparison) -> list[Column[Network]]:

@@ -1,5 +1,6 @@
 """`python flows/main.py history` and `… diff RUN RUN`: earlier runs in the terminal."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from artifacts.formats import setting
 from tasks.results.evaluation import Estimate
-from tasks.results.run_log import differing, flat
+from tasks.results.run_log import RunSummary, differing, flat, heading
 from tasks.storage.run_log import Difference, compare_runs, find_run, read_run_log, second_minus_first
 
 SHOWN = 30
@@ -23,14 +25,14 @@ def show_history(outputs: Path) -> int:
     models = list(dict.fromkeys(name for run in runs for name in run.accuracies))
     table = Table(title="Test accuracy after the last epoch, mean over seeds")
     table.add_column("run", no_wrap=True, overflow="fold")  # `diff` takes this name: it must be easy to copy.
-    table.add_column("data")
+    table.add_column("data, settings that differ", min_width=16, overflow="fold")
+    for head in ("seeds", *models, "s"):
+        table.add_column(head, justify="right", no_wrap=True)
     settings = differing(runs)
-    for heading in ("seeds", *(name.rsplit(".", 1)[-1] for name in settings), *models, "seconds"):
-        table.add_column(heading, justify="right")
     for run in runs:
         accuracies = [f"{run.accuracies[name]:.4f}" if name in run.accuracies else "" for name in models]
-        values = [_setting(flat(run.settings).get(name)) for name in settings]
-        table.add_row(run.run, escape(run.data), str(run.seeds), *values, *accuracies, f"{run.seconds:.0f}")
+        data = ", ".join([run.data, *_values(run, settings)])
+        table.add_row(run.run, escape(data), str(run.seeds), *accuracies, f"{run.seconds:.0f}")
     Console().print(table)
     return 0
 
@@ -70,5 +72,8 @@ def _text(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else escape(str(value))
 
 
-def _setting(value: Any) -> str:
-    return "" if value is None else escape(str(value))
+def _values(run: RunSummary, settings: Sequence[str]) -> list[str]:
+    """The given settings of a run, each with its name; those without a value are left out."""
+    values = flat(run.settings)
+    given = [name for name in settings if values.get(name) not in (None, [], "")]
+    return [f"{heading(name)} {setting(values[name])}" for name in given]

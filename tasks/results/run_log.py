@@ -58,3 +58,9 @@ def differing(runs: Sequence[RunSummary]) -> list[str]:
     names = dict.fromkeys(name for values in settings for name in values)
     shown = [name for name in names if name not in {"run.outputs", "training.replicates", "models.models"}]
     return [name for name in shown if any(values.get(name) != settings[0].get(name) for values in settings)]
+
+
+def heading(setting: str) -> str:
+    """The head of a setting's column: the end of its dotted name, or all of it where the end says no more."""
+    section, _, name = setting.rpartition(".")
+    return setting if section == name else name

@@ -100,6 +100,14 @@ def summary(run: str, **accuracies: float) -> RunSummary:
     return RunSummary(run, 1.0, "IMDB reviews", "f", 1, accuracies, {}, 3.54, {}, {}, {}, "python flows/main.py")
 
 
+def test_the_history_names_the_data_once_and_the_files_beside_it() -> None:
+    settings: list[dict[str, object]] = [{"data": {"data": files}} for files in (["imdb.npz"], [])]
+    rows = [replace(summary(str(number), lstm=0.9), settings=given) for number, given in enumerate(settings)]
+    records = tables.history(rows).records()
+    assert [record["data"] for record in records] == ["IMDB reviews"] * 2
+    assert [record["data.data"] for record in records] == ["imdb.npz", ""]
+
+
 def test_the_history_leaves_out_what_a_run_did_not_train() -> None:
     records = tables.history([summary("1", lstm=0.88), summary("2", gru=0.87654)]).records()
     assert [record["run"] for record in records] == ["1", "2"]

@@ -74,7 +74,21 @@ def test_history_shows_the_settings_that_differ(tmp_path: Path, capsys: pytest.C
     assert "batch_size" not in printed
     assert "outputs" not in printed
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.splitlines() if line.startswith("│")]
-    assert [row[2:5] for row in rows] == [["1", "10", "False"], ["1", "3", "True"]]
+    assert [row[1] for row in rows] == ["bundled sample, epochs 10, smoke no", "bundled sample, epochs 3, smoke yes"]
+
+
+def test_on_a_narrow_terminal_history_cuts_no_run_accuracy_or_setting(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    for run, spec in (("20261128-100746-6e0c38c8", []), ("20261128-100746-6e0c38c9", [{"name": "deep"}])):
+        settings = {"data": {"max_length": len(spec)}, "models": {"spec": spec}, "training": {"epochs": len(spec)}}
+        accuracies = {"simple_rnn": 0.9, "lstm": 0.8, "deep": 0.7}
+        append_to_run_log(tmp_path, replace(summary(run, accuracies), settings=settings))
+    show_history(tmp_path)
+    printed = capsys.readouterr().out
+    assert "…" not in printed
+    assert all(text in printed for text in ("20261128-100746-6e0c38c9", "0.9000", "epochs", "max_length"))
 
 
 def test_differences_name_their_direction_and_show_intervals(
