@@ -59,6 +59,32 @@ def test_a_wrong_value_is_refused_when_the_run_is_asked_for(deployed: Served, va
     assert "epochs" in done.stdout or named in done.stdout, done.stdout
 
 
+def test_of_two_runs_triggered_together_one_waits_and_says_so_in_no_more_than_a_line(
+    deployed: Served, tmp_path: Path
+) -> None:
+    settings = smoke(tmp_path) | {"models": {"models": ["simple_rnn"]}}
+    assert deployed.worker
+    already = len(deployed.worker.lines)
+    with deployed.client() as client:
+        ids = [
+            client.create_flow_run_from_deployment(
+                client.read_deployment_by_name(f"train/{name}").id,
+                parameters={"settings": settings},
+                name=f"{name} now",
+            ).id
+            for name in ("train", "train-nightly")
+        ]
+        for name in ("train", "train-nightly"):
+            deployed.worker.wait_for(f"Flow run '{name} now' - Finished in state Completed()", 240, after=already)
+        histories = [{state.name: state.timestamp for state in client.read_flow_run_states(run)} for run in ids]
+    first, second = sorted(histories, key=lambda times: times["Running"])
+    assert second["Pending"] >= first["Completed"]
+    # Each is named once when its turn comes, not at every poll of the worker.
+    lines = [line for line in deployed.worker.lines[already:] if "prefect.flow_runs.worker" in line]
+    assert [sum(str(run) in line for line in lines) for run in ids] == [1, 1], lines
+    assert len(lines) == 2 * len(ids), lines  # The other is "submitted to infrastructure".
+
+
 def test_the_form_has_a_description_for_every_setting(deployed: Served) -> None:
     with deployed.client() as client:
         schema = client.read_deployment_by_name("train/train").parameter_openapi_schema
