@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from artifacts.formats import plural
 from flows.config import Settings, masked
 from flows.operate.dead_runs import mark_dead_runs, mark_left_tasks
 from flows.runtime import api_server, server_address, server_version
@@ -93,7 +94,12 @@ def server(_: Settings) -> Iterator[Finding]:
     yield Finding("dead runs", f"now marked as crashed: {', '.join(dead)}" if dead else "none")
     if limit != NO_POOL:
         fix = "" if limit == 1 else f"run `uv run prefect work-pool set-concurrency-limit {POOL} 1`"
-        yield Finding("work pool", f"{POOL}: {limit or 'any number of'} runs at a time", fix, fatal=False)
+        yield Finding(
+            "work pool",
+            f"{POOL}: {plural(limit, 'run') if limit else 'any number of runs'} at a time",
+            fix,
+            fatal=False,
+        )
     yield Finding("tasks of ended runs", f"{tasks} still running: now marked as crashed" if tasks else "none running")
 
 

@@ -1,6 +1,7 @@
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -168,3 +169,20 @@ def test_a_single_processor_is_noted(cores: int, is_noted: bool, monkeypatch: py
     (finding,) = module.machine(Settings())
     assert bool(finding.fix) is is_noted
     assert not finding.fatal
+
+
+@pytest.mark.parametrize(
+    ("limit", "result", "is_right"),
+    [(1, "rnn: 1 run at a time", True), (2, "rnn: 2 runs at a time", False), (None, "rnn: any number of runs", False)],
+)
+def test_the_pools_limit_is_told_and_set_right(
+    limit: int | None, result: str, is_right: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "api_server", lambda: nullcontext(lambda: None))
+    monkeypatch.setattr(module, "server_version", lambda: prefect.__version__)
+    monkeypatch.setattr(module, "mark_dead_runs", lambda _: [])
+    monkeypatch.setattr(module, "mark_left_tasks", lambda _: 0)
+    monkeypatch.setattr(module, "pool_limit", lambda: limit)
+    pool = next(finding for finding in module.server(Settings()) if finding.check == "work pool")
+    assert pool.result.startswith(result)
+    assert (pool.fix == "") == is_right
