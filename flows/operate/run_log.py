@@ -25,7 +25,7 @@ def show_history(outputs: Path) -> int:
     models = list(dict.fromkeys(name for run in runs for name in run.accuracies))
     table = Table(title="Test accuracy after the last epoch, mean over seeds")
     table.add_column("run", no_wrap=True, overflow="fold")  # `diff` takes this name: it must be easy to copy.
-    table.add_column("data, settings that differ", min_width=16, overflow="fold")
+    table.add_column("data, settings that differ", min_width=12, overflow="fold")
     for head in ("seeds", *models, "s"):
         table.add_column(head, justify="right", no_wrap=True)
     settings = differing(runs)
