@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.compare import reproduction
+from flows.config import DataSettings, Settings, TrainingSettings
+from tasks.compare import is_the_tutorials, reproduction
 from tests.artifacts import examples
 
 
@@ -19,3 +20,17 @@ def test_an_accuracy_within_the_tolerance_reproduces_the_tutorial() -> None:
     line = reproduction([examples.branch("simple_rnn")])[0]
     assert not replace(line, ours=0.785).reproduced
     assert replace(line, ours=0.787).reproduced
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (Settings(), True),
+        (Settings(training=TrainingSettings(seed=3, replicates=3)), True),
+        (Settings(training=TrainingSettings(epochs=3)), False),
+        (Settings(data=DataSettings(reviews=600)), False),
+        (Settings(data=DataSettings(max_length=120)), False),
+    ],
+)
+def test_only_the_tutorials_settings_can_reproduce_it(settings: Settings, expected: bool) -> None:
+    assert is_the_tutorials(settings.record(False)) == expected
