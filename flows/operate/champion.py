@@ -23,7 +23,7 @@ def show_champion(outputs: Path) -> int:
     registry = Registry(outputs.resolve())
     champion, entries = registry.champion(), registry.entries()
     if not entries:
-        print(f"{outputs}: no promotions yet; train with `--promote`, or promote a run with `promote RUN`")
+        print(f"{outputs}: no promotions yet; promote the newest run by `uv run flows/main.py promote latest`")
         return 0
     if champion is not None:
         print(describe(entries[champion.entry - 1], registry))

@@ -78,7 +78,10 @@ def find_folder(outputs: Path, name: str) -> Path:
     if name == "champion":
         champion = registry.champion()
         if champion is None:
-            raise DataError(f"{registry.root}: no champion yet; promote a run with `promote RUN`, or name a folder")
+            raise DataError(
+                f"{registry.root}: no champion yet; promote the newest run by `uv run flows/main.py promote latest`, "
+                "or name a network's folder"
+            )
         return _in_registry(registry, champion.network)
     if (Path(name) / "network.json").is_file():
         return Path(name)

@@ -70,7 +70,7 @@ def test_a_promotion_that_must_fail_is_refused_before_training(tmp_path: Path) -
 
 def test_a_registry_without_entries_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert show_champion(tmp_path) == 0
-    assert "no promotions yet" in capsys.readouterr().out
+    assert "promote the newest run by `uv run flows/main.py promote latest`" in capsys.readouterr().out
 
 
 def test_a_lost_pointer_or_ledger_is_not_taken_for_an_empty_registry(
