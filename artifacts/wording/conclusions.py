@@ -5,6 +5,10 @@ from artifacts.wording.report import name
 from tasks.results.comparison import Comparison, Network
 from tasks.results.training import Branch
 
+FLAT = (
+    0.05  # Validation losses that differ by less than this share of the lower one differ by chance from epoch to epoch.
+)
+
 
 def learned(c: Comparison) -> str:
     """How each model learned, by its first seed."""
@@ -20,10 +24,9 @@ def _learned(branch: Branch) -> str:
     start = f"has its best validation accuracy, {best.val_accuracy:.1%}, at epoch {best.epoch} of {last.epoch}"
     if lowest.epoch == last.epoch:
         return f"{start}; its validation loss still falls at the last epoch, so more epochs may help."
-    change = changes(lowest.val_loss, last.val_loss, ".2f")
-    rises = f"after epoch {lowest.epoch} its validation loss {change}"
-    if change.startswith("stays"):
-        return f"{start}; {rises}: more epochs do not help."
+    rises = f"after epoch {lowest.epoch} its validation loss {changes(lowest.val_loss, last.val_loss, '.2f')}"
+    if last.val_loss < (1 + FLAT) * lowest.val_loss:
+        return f"{start}; {rises}: no clear sign of overfitting."
     if last.loss < lowest.loss:
         return f"{start}; {rises} while its training loss falls to {last.loss:.2f}: it overfits."
     return f"{start}; {rises}, and its training loss does not fall any more: training is unstable."
