@@ -260,7 +260,7 @@ def test_words_are_coloured_by_what_the_network_says(opened: Page) -> None:
     )
     for token, value, colour, line in seen:
         level = round(10 * value)
-        expected = "0, 0, 0" if level == 5 or token is None else "213, 94, 0" if level < 5 else "0, 114, 178"
+        expected = "0, 0, 0" if level == 5 or token is None else "118, 42, 131" if level < 5 else "240, 228, 66"
         assert expected in colour
         assert line == {None: "line-through", 2: "underline"}.get(token, "none")
 
