@@ -14,7 +14,7 @@ from tasks.data.texts.columns import check_columns
 from tasks.results.errors import DataError
 
 _HEADER_BYTES = 1 << 20
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _COLUMNS = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
 _ENCODING = re.compile(r"Row #(\d+): CSV conversion error to .*: invalid UTF8")
 
@@ -58,13 +58,16 @@ def header(path: Path) -> list[str]:
     """The names of the columns."""
     with path.open("rb") as file:
         start = file.read(_HEADER_BYTES)
-    if start.startswith(_UTF_16):
+    if start.startswith(UTF_16):
         raise DataError(f"{path}: the file is UTF-16; expected UTF-8: save it as such")
     text = start.decode("utf-8-sig", errors="replace")
     try:
-        return next(csv.reader(io.StringIO(text)), [])
+        names = next(csv.reader(io.StringIO(text)), [])
     except csv.Error as error:
         raise DataError(f"{path}, row 1: no header of column names ({error})") from None
+    if any("\ufffd" in name for name in names):
+        raise DataError(f"{path}, row 1: the names of the columns are not UTF-8; save the file as such")
+    return names
 
 
 def fault(path: Path, message: str) -> str:
