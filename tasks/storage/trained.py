@@ -86,13 +86,15 @@ def find_folder(outputs: Path, name: str) -> Path:
         return Path(name)
     run, _, model = name.partition(":")
     matches = [network for network in registry.networks() if name and network.startswith(name)]
-    if run == "latest" or (run and any((outputs / "runs").glob(f"{run}*/metrics.json"))):
+    runs = [path.parent.name for path in (outputs / "runs").glob("*/metrics.json")]
+    if run == "latest" or (run and any(name.startswith(run) for name in runs)):
         if matches:
             raise DataError(f"--model {name}: found a run and a network of the registry; give more of the name")
         return read_run(find_run(outputs, run)).candidate(model or None).folder
     if len(matches) != 1:
         known = ", ".join(registry.networks()) or "none"
         found = "no such network" if not matches else "several networks have hashes that start so"
+        found = "found no network.json in this folder" if name and Path(name).is_dir() else found
         raise DataError(f"--model {name}: {found}; {NAMES} (the registry has: {known})")
     return _in_registry(registry, matches[0])
 

@@ -97,6 +97,9 @@ def test_a_run_names_its_best_network_by_validation_or_another(tmp_path: Path) -
         find_folder(tmp_path, "2026")
     with pytest.raises(DataError, match="run latest: 0 runs in"):
         find_folder(tmp_path / "empty", "latest")
+    for name, message in {str(tmp_path): "found no network.json in this folder", "2026*": "no such network"}.items():
+        with pytest.raises(DataError, match=message):
+            find_folder(tmp_path, name)
 
 
 def test_a_copy_of_a_folder_scores_with_all_words_or_its_vocabulary(tmp_path: Path) -> None:
