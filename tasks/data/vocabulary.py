@@ -10,6 +10,7 @@ from tasks.storage.files import write_json
 
 MAX_BYTES = 64 << 20
 MAX_WORD = 200
+MAX_RANK = 10_000_000  # More words than fit into a file of MAX_BYTES; tables of words by rank are this long.
 UNKNOWN_WORD = "⟨unknown⟩"
 # How text becomes tokens: ASCII letters in lower case; punctuation, tab and newline as spaces; split at U+0020; a start
 # token 1, ranks moved up by 3, 2 for words outside the vocabulary. Another way needs another number.
@@ -46,8 +47,9 @@ def read_vocabulary(path: Path) -> dict[str, int]:
     if not isinstance(index, dict):
         raise DataError(f"{path}: found a JSON {type(index).__name__}; expected an object of words with their ranks")
     for word, rank in index.items():
-        if isinstance(rank, bool) or not isinstance(rank, int) or rank < 1 or len(word) > MAX_WORD:
-            raise DataError(f"{path}: entry {word[:40]!r} has {str(rank)[:40]!r}; expected a rank of 1 or more")
+        is_rank = isinstance(rank, int) and not isinstance(rank, bool) and 1 <= rank <= MAX_RANK
+        if not is_rank or len(word) > MAX_WORD:
+            raise DataError(f"{path}: entry {word[:40]!r} has {str(rank)[:40]!r}; expected a rank, 1 to {MAX_RANK:,}")
     return index
 
 

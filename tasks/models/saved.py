@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import PositiveInt, TypeAdapter
 
 from tasks.data.vocabulary import read_vocabulary
 from tasks.models.compiled_network import CompiledNetwork
@@ -47,7 +48,9 @@ class SavedNetwork:
         try:
             values = read_json(path)
             spec = ModelSpec.model_validate(values["network"])
-            return cls(folder, spec, values["seed"], values["vocabulary_size"], values["max_length"], values)
+            sizes = [values[name] for name in ("vocabulary_size", "max_length")]
+            vocabulary_size, max_length = TypeAdapter(list[PositiveInt]).validate_python(sizes, strict=True)
+            return cls(folder, spec, values["seed"], vocabulary_size, max_length, values)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}: no readable description of a network; train it again") from error
 
@@ -72,12 +75,19 @@ class SavedNetwork:
         """The weights of `best.keras`, in Keras's order, read without TensorFlow.
 
         Raises:
-            DataError: the file cannot be read.
+            DataError: the file cannot be read, or holds another network than `network.json` describes.
         """
+        path = self.folder / "best.keras"
         try:
-            return list(read_saved_weights(self.spec, self.folder / "best.keras").values())
+            weights = read_saved_weights(self.spec, path)
         except ValueError as error:
             raise DataError(str(error)) from error
+        units = [len(weights[f"layer{layer}.forward.recurrent_kernel"]) for layer in range(len(self.spec.units))]
+        found = (*weights["embedding"].shape, *units)
+        expected = (self.vocabulary_size, self.spec.embedding, *self.spec.units)
+        if found != expected:  # The compiled loops would read beyond the ends of the arrays.
+            raise DataError(f"{path}: found sizes {found}, expected {expected} as in network.json; train it again")
+        return list(weights.values())
 
     def predict(self, tokens: NDArray[np.unsignedinteger]) -> "Predictions":
         """What `best.keras` says of reviews.

@@ -55,11 +55,13 @@ def find_scoring_network(outputs: Path, name: str) -> ScoringNetwork:
         name: as in `find_folder`.
 
     Raises:
-        DataError: there is no such network, or its files were changed.
+        DataError: there is no such network, its files were changed, or its words are gone.
     """
     folder = find_folder(outputs, name)
     places = (folder / WORD_INDEX, _dataset(outputs, folder) / WORD_INDEX, folder / VOCABULARY)
-    words = next((path for path in places if path.is_file()), places[-1])
+    words = next((path for path in places if path.is_file()), None)
+    if words is None:
+        raise DataError(f"{folder}: found neither {WORD_INDEX} nor {VOCABULARY} in it; copy the whole folder")
     return ScoringNetwork(folder, words, folder_hash(folder))
 
 
@@ -87,13 +89,15 @@ def find_folder(outputs: Path, name: str) -> Path:
         return Path(name)
     run, _, model = name.partition(":")
     matches = [network for network in registry.networks() if name and network.startswith(name)]
-    if run == "latest" or (run and any((outputs / "runs").glob(f"{run}*/metrics.json"))):
+    runs = [path.parent.name for path in (outputs / "runs").glob("*/metrics.json")]
+    if run == "latest" or (run and any(name.startswith(run) for name in runs)):
         if matches:
             raise DataError(f"--model {name}: found a run and a network of the registry; give more of the name")
         return read_run(find_run(outputs, run)).candidate(model or None).folder
     if len(matches) != 1:
         known = ", ".join(registry.networks()) or "none"
         found = "no such network" if not matches else "several networks have hashes that start so"
+        found = "found no network.json in this folder" if name and Path(name).is_dir() else found
         raise DataError(f"--model {name}: {found}; {NAMES} (the registry has: {known})")
     return _in_registry(registry, matches[0])
 
@@ -105,4 +109,8 @@ def _in_registry(registry: Registry, network: str) -> Path:
 
 def _dataset(outputs: Path, folder: Path) -> Path:
     """The prepared data of a network, if they are still there."""
-    return outputs / "data" / str(read_json(folder / "network.json").get("dataset", {}).get("fingerprint"))
+    path = folder / "network.json"
+    try:
+        return outputs / "data" / str(read_json(path).get("dataset", {}).get("fingerprint"))
+    except (OSError, ValueError, AttributeError) as error:
+        raise DataError(f"{path}: no readable description of a network; train it again") from error

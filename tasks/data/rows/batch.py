@@ -19,7 +19,7 @@ EMPTY = "the text is missing or holds no word"
 
 
 class Reject(NamedTuple):
-    """A row that cannot be scored, and why. Rows count as in an editor or a spreadsheet: a CSV's header is row 1."""
+    """A row that cannot be scored, and why. A CSV's header is row 1, and its empty lines do not count."""
 
     file: str
     row: int
@@ -36,6 +36,7 @@ class RowBatch:
         rows: int64, the number of each of these rows in the file.
         rejects: the rows that could not.
         size: about how many bytes of the file these are.
+        paths: of a folder, the file of each of these rows.
     """
 
     file: str
@@ -43,6 +44,7 @@ class RowBatch:
     rows: NDArray[np.int64]
     rejects: tuple[Reject, ...]
     size: int
+    paths: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -62,12 +64,14 @@ def checked(batch: RowBatch, text_column: str) -> RowBatch:
 def _without(batch: RowBatch, faulty: NDArray[np.bool_], reason: str) -> RowBatch:
     if not faulty.any():
         return batch
-    rejects = [Reject(batch.file, row, reason) for row in batch.rows[faulty].tolist()]
+    paths = np.array(batch.paths or [batch.file] * len(batch))
+    rejects = [Reject(path, row, reason) for path, row in zip(paths[faulty], batch.rows[faulty].tolist(), strict=True)]
     return replace(
         batch,
         columns=batch.columns.filter(pa.array(~faulty)),
         rows=batch.rows[~faulty],
         rejects=tuple(sorted([*batch.rejects, *rejects], key=lambda reject: reject.row)),
+        paths=tuple(paths[~faulty]),
     )
 
 

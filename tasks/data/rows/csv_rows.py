@@ -10,10 +10,8 @@ from pyarrow import csv as arrow_csv
 
 from tasks.data.rows.batch import Reject, RowBatch, check_text_column
 from tasks.data.texts.batch import BATCH_BYTES
-from tasks.data.texts.csv_file import fault, header
+from tasks.data.texts.csv_file import check_quotes, fault, header
 from tasks.results.errors import DataError
-
-_CHUNK = 16 << 20
 
 
 def read_csv_rows(path: Path, text_column: str) -> Iterator[RowBatch]:
@@ -55,14 +53,4 @@ def read_csv_rows(path: Path, text_column: str) -> Iterator[RowBatch]:
     if rejects:
         nothing = pa.RecordBatch.from_pylist([], pa.schema([(name, pa.large_string()) for name in names]))
         yield RowBatch(str(path), nothing, np.zeros(0, np.int64), tuple(rejects), 0)
-    _check_quotes(path, last)
-
-
-def _check_quotes(path: Path, last: pa.RecordBatch | None) -> None:
-    """Arrow takes everything after a quote that is never closed for the last row."""
-    if last is None or not any(b"\n" in column[-1].cast(pa.large_binary()).as_py() for column in last.columns):
-        return
-    with path.open("rb") as file:
-        quotes = sum(chunk.count(b'"') for chunk in iter(lambda: file.read(_CHUNK), b""))
-    if quotes % 2:
-        raise DataError(f"{path}: a quote is never closed, and the rest of the file is one row; close the quote")
+    check_quotes(path, last)

@@ -15,7 +15,7 @@ FILE_COLUMN = "file"
 
 def texts_below(folder: Path) -> list[Path]:
     """The texts of a folder and of those in it, in the order in which they are read."""
-    return sorted(folder.rglob("*.txt"))
+    return sorted(path for path in folder.rglob("*.txt") if path.is_file())
 
 
 def read_folder_rows(folder: Path, text_column: str) -> Iterator[RowBatch]:
@@ -44,4 +44,5 @@ def _batch(
 ) -> RowBatch:
     arrays = [pa.array(values, pa.large_string()) for values in (files, texts)]
     columns = pa.RecordBatch.from_arrays(arrays, names=[FILE_COLUMN, text_column])
-    return RowBatch(str(folder), columns, np.ones(len(files), np.int64), tuple(rejects), size)
+    paths = tuple(str(folder / name) for name in files)
+    return RowBatch(str(folder), columns, np.ones(len(files), np.int64), tuple(rejects), size, paths)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from tasks.data.rows.batch import Reject, RowBatch
 from tasks.data.rows.schema import json_column
 from tasks.data.texts.batch import BATCH_BYTES, BATCH_ROWS
+from tasks.data.texts.csv_file import UTF_16
 from tasks.results.errors import DataError
 
 MAX_LINE = 64 << 20
@@ -109,6 +110,8 @@ def _lines(path: Path) -> Iterator[_Line]:
     """The lines that are not empty, with their numbers; of a line that is too long, the start."""
     number = 0
     with path.open("rb") as file:
+        if file.peek(2).startswith(UTF_16):
+            raise DataError(f"{path}: the file is UTF-16; expected UTF-8: save it as such")
         while content := file.readline(MAX_LINE):
             number += 1
             if len(content) >= MAX_LINE:

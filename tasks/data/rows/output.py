@@ -17,6 +17,7 @@ from tasks.storage.files import atomic_path
 SUFFIXES = (".parquet", ".csv", ".jsonl")
 # The suffix of a new column whose name the input has already.
 TAKEN = "_scored"
+BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_binary_view)
 Write = Callable[[pa.RecordBatch], None]
 
 
@@ -29,28 +30,27 @@ def check_output(path: Path, inputs: Sequence[Path]) -> None:
     if path.suffix not in SUFFIXES:
         found = f"is of kind {path.suffix!r}" if path.suffix else "has no suffix"
         raise PipelineError(f"--output {path}: the file {found}; expected one of {', '.join(SUFFIXES)}")
-    if path.is_dir():
-        raise PipelineError(f"--output {path}: found a folder; give the path of a file")
-    if path.resolve() in [given.resolve() for given in inputs]:
-        raise PipelineError(f"--output {path}: the file is an input too; give another one")
     try:
+        if path.is_dir():
+            raise PipelineError(f"--output {path}: found a folder; give the path of a file")
+        if path.resolve() in [given.resolve() for given in inputs]:
+            raise PipelineError(f"--output {path}: the file is an input too; give another one")
         path.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
-        raise PipelineError(f"--output {path}: {error.strerror}; choose a folder that can be written") from None
+        raise PipelineError(f"--output {path}: {error.strerror}; choose a path that can be written") from None
 
 
 def new_names(columns: pa.Schema, names: Sequence[str]) -> list[str]:
     """The names of new columns beside those of the input: a name that is taken gets the suffix `_scored`.
 
-    Raises:
-        DataError: that name is taken too.
+    It gets it again where that name is taken, too: a scored file may be scored by another network.
     """
-    new = [f"{name}{TAKEN}" if name in columns.names else name for name in names]
-    twice = [name for name in new if name in columns.names]
-    if twice:
-        raise DataError(f"the input has columns {twice[0].removesuffix(TAKEN)!r} and {twice[0]!r}; rename one of them")
-    return new
+    return [_free_name(name, columns.names) for name in names]
+
+
+def _free_name(name: str, taken: Sequence[str]) -> str:
+    return _free_name(f"{name}{TAKEN}", taken) if name in taken else name
 
 
 @contextmanager
@@ -62,8 +62,11 @@ def row_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
     Raises:
         DataError: a column cannot be written in this kind of file.
     """
-    with atomic_path(path) as temporary, WRITERS[path.suffix](temporary, schema) as write:
-        yield write
+    try:
+        with atomic_path(path) as temporary, WRITERS[path.suffix](temporary, schema) as write:
+            yield write
+    except OverflowError:  # Python's dates end there, those of Parquet do not.
+        raise DataError(f"{path}: a date lies outside the years 1 to 9999; give --output a .parquet file") from None
 
 
 @contextmanager
@@ -112,8 +115,14 @@ def _shortest(column: pa.Array) -> pa.Array:
 
 def _check_no_bytes(schema: pa.Schema) -> None:
     for field in schema:
-        if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
+        if _holds_bytes(field.type):
             raise DataError(f"column {field.name!r} holds bytes, which are no text; give --output a .parquet file")
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    """Whether values of a type are bytes, or have bytes somewhere in them."""
+    within = [kind.field(number).type for number in range(kind.num_fields)]
+    return any(is_bytes(kind) for is_bytes in BYTES) or any(map(_holds_bytes, within))
 
 
 WRITERS = {".parquet": _parquet, ".csv": _csv, ".jsonl": _jsonl}

@@ -1,5 +1,6 @@
 """Scores of a batch of rows on disk: what a scoring that was killed need not compute again."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ NEW_COLUMNS = {
     "truncated": pa.bool_(),
     "model": pa.string(),
 }
+CHECKSUM = b"sha256"
 LABELS = np.array(["negative", "positive"])
 
 
@@ -58,14 +60,24 @@ class Part:
 
 def write_part(path: Path, part: Part) -> None:
     """Keep the scores of a batch, atomically."""
+    table = pa.table(vars(part)).replace_schema_metadata({CHECKSUM: _checksum(part)})
     with atomic_path(path) as temporary:
-        pq.write_table(pa.table(vars(part)), temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd")
 
 
 def read_part(path: Path) -> Part | None:
     """The scores that `write_part` kept; None if there are none, or they are damaged."""
     try:
         table = pq.read_table(path)
-        return Part(**{name: table[name].to_numpy() for name in Part.__dataclass_fields__})
-    except (OSError, pa.ArrowInvalid, KeyError):
+        part = Part(**{name: table[name].to_numpy() for name in Part.__dataclass_fields__})
+    except (OSError, pa.ArrowException, KeyError):
         return None
+    return part if (table.schema.metadata or {}).get(CHECKSUM) == _checksum(part) else None
+
+
+def _checksum(part: Part) -> bytes:
+    """SHA-256 of the columns: Parquet reads damaged numbers as others without a word."""
+    digest = hashlib.sha256()
+    for column in vars(part).values():
+        digest.update(column.dtype.str.encode() + column.tobytes())
+    return digest.hexdigest().encode()

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from tasks.results.errors import DataError
+
 _JSON = {b"holds": b"json"}
 TEXT = pa.large_string()
 
@@ -24,7 +26,9 @@ class Column(NamedTuple):
 def json_column(values: list[Any]) -> Column:
     """Values from JSON as a column of strings, booleans, integers or floats; of anything else, as JSON."""
     kinds = {type(value) for value in values if value is not None}
-    if kinds <= {str}:
+    if not kinds:
+        return Column(pa.nulls(len(values)))  # The next batch may say what these are.
+    if kinds == {str}:
         return Column(pa.array(values, TEXT))
     if kinds == {bool}:
         return Column(pa.array(values, pa.bool_()))
@@ -44,7 +48,10 @@ def is_json(field: pa.Field) -> bool:
 
 
 def joined(first: pa.Schema | None, second: pa.Schema) -> pa.Schema:
-    """A schema that holds the columns of both: those of the first in front, types widened where they differ."""
+    """A schema that holds the columns of both: those of the first in front, types widened where that changes no value.
+
+    Other types become JSON: a large integer would not survive as a float, nor a date far away in nanoseconds.
+    """
     if first is None or first.equals(second, check_metadata=True):
         return second
     fields = [_wider(field, second.field(field.name)) if field.name in second.names else field for field in first]
@@ -54,12 +61,27 @@ def joined(first: pa.Schema | None, second: pa.Schema) -> pa.Schema:
 def _wider(first: pa.Field, second: pa.Field) -> pa.Field:
     if is_json(first) or is_json(second):
         return first if is_json(first) else second
-    if first.type.equals(second.type):
-        return first
-    try:
-        return pa.unify_schemas([pa.schema([first]), pa.schema([second])], promote_options="permissive").field(0)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.field(first.name, TEXT, metadata=_JSON)
+    for wider, other in ((first, second), (second, first)):
+        if _holds(wider.type, other.type):
+            return pa.field(wider.name, wider.type)
+    return pa.field(first.name, TEXT, metadata=_JSON)
+
+
+def _holds(wider: pa.DataType, other: pa.DataType) -> bool:
+    """Whether a type has all values of another one."""
+    if wider.equals(other) or pa.types.is_null(other):
+        return True
+    if pa.types.is_large_string(wider):
+        return bool(pa.types.is_string(other))
+    are_numbers = any(
+        is_wider(wider) and is_other(other)
+        for is_wider, is_other in (
+            (pa.types.is_signed_integer, pa.types.is_integer),
+            (pa.types.is_unsigned_integer, pa.types.is_unsigned_integer),
+            (pa.types.is_floating, pa.types.is_floating),
+        )
+    )
+    return are_numbers and bool(wider.bit_width > other.bit_width)
 
 
 def fitted(columns: pa.RecordBatch, schema: pa.Schema) -> list[pa.Array]:
@@ -85,7 +107,13 @@ def _as_json(values: list[Any]) -> pa.LargeStringArray:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON knows it: dates and decimals as text, no NaN."""
+    """A value as JSON knows it: dates and decimals as text, no NaN.
+
+    Raises:
+        DataError: the value is, or holds, bytes.
+    """
+    if isinstance(value, bytes):
+        raise DataError("a column holds bytes beside other values, and JSON, which holds both, has no bytes")
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

@@ -14,7 +14,8 @@ from tasks.data.texts.columns import check_columns
 from tasks.results.errors import DataError
 
 _HEADER_BYTES = 1 << 20
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_CHUNK = 16 << 20
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _COLUMNS = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
 _ENCODING = re.compile(r"Row #(\d+): CSV conversion error to .*: invalid UTF8")
 
@@ -29,11 +30,14 @@ def read_csv(path: Path, text_column: str, label_column: str) -> Iterator[TextBa
     try:
         with _open(path, text_column, label_column) as reader:
             row = 2
+            last = None
             for batch in reader:
                 yield _batch(path, row, batch)
                 row += len(batch)
+                last = batch if len(batch) else last
     except pa.ArrowInvalid as error:
         raise DataError(fault(path, str(error))) from None
+    check_quotes(path, last)
 
 
 def _open(path: Path, text_column: str, label_column: str) -> arrow_csv.CSVStreamingReader:
@@ -58,13 +62,30 @@ def header(path: Path) -> list[str]:
     """The names of the columns."""
     with path.open("rb") as file:
         start = file.read(_HEADER_BYTES)
-    if start.startswith(_UTF_16):
+    if start.startswith(UTF_16):
         raise DataError(f"{path}: the file is UTF-16; expected UTF-8: save it as such")
     text = start.decode("utf-8-sig", errors="replace")
     try:
-        return next(csv.reader(io.StringIO(text)), [])
+        names = next(csv.reader(io.StringIO(text)), [])
     except csv.Error as error:
         raise DataError(f"{path}, row 1: no header of column names ({error})") from None
+    if any("\ufffd" in name for name in names):
+        raise DataError(f"{path}, row 1: the names of the columns are not UTF-8; save the file as such")
+    return names
+
+
+def check_quotes(path: Path, last: pa.RecordBatch | None) -> None:
+    """Hold the last batch of a CSV file against a quote that is never closed: Arrow takes all after it for one row.
+
+    Raises:
+        DataError: there is one.
+    """
+    if last is None or not any(b"\n" in column[-1].cast(pa.large_binary()).as_py() for column in last.columns):
+        return
+    with path.open("rb") as file:
+        quotes = sum(chunk.count(b'"') for chunk in iter(lambda: file.read(_CHUNK), b""))
+    if quotes % 2:
+        raise DataError(f"{path}: a quote is never closed, and the rest of the file is one row; close the quote")
 
 
 def fault(path: Path, message: str) -> str:

@@ -27,6 +27,7 @@ def test_without_an_index_tokens_are_shown_by_number() -> None:
         ('{"a": "x"}', "entry 'a' has 'x'"),
         ('{"a": 0}', "entry 'a' has '0'"),
         ('{"a": true}', "entry 'a' has 'True'"),
+        ('{"a": 2000000000}', "entry 'a' has '2000000000'; expected a rank, 1 to 10,000,000"),
         (json.dumps({"a" * 500: 1}), "expected a rank"),
         ("[" * 100_000, "not JSON"),
     ],

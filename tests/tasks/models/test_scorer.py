@@ -112,6 +112,22 @@ def test_a_network_without_words_or_with_another_tokenizer_is_refused(tmp_path: 
         Scorer(tmp_path, words)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"vocabulary_size": SIZE + 1}, "found sizes .7, 3, 4., expected .8, 3, 4. as in network.json"),
+        ({"network": preset("lstm", 9, 3, 0.0).model_dump(mode="json")}, "expected .7, 3, 9. as in network.json"),
+        ({"max_length": "5"}, "network.json: no readable description of a network"),
+        ({"max_length": 0}, "network.json: no readable description of a network"),
+    ],
+)
+def test_a_description_of_another_network_is_refused(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    words = save(tmp_path, preset("lstm", 4, 3, 0.0), INDEX)
+    write_json(tmp_path / "network.json", read_json(tmp_path / "network.json") | change)
+    with pytest.raises(DataError, match=message):
+        Scorer(tmp_path, words)
+
+
 def test_tensorflow_is_not_imported(tmp_path: Path) -> None:
     words = save(tmp_path, preset("gru", 4, 3, 0.3), INDEX)
     script = (

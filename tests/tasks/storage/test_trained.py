@@ -99,6 +99,9 @@ def test_a_run_names_its_best_network_by_validation_or_another(tmp_path: Path) -
         find_folder(tmp_path, "2026")
     with pytest.raises(DataError, match="run latest: 0 runs in"):
         find_folder(tmp_path / "empty", "latest")
+    for name, message in {str(tmp_path): "found no network.json in this folder", "2026*": "no such network"}.items():
+        with pytest.raises(DataError, match=message):
+            find_folder(tmp_path, name)
 
 
 def test_a_copy_of_a_folder_scores_with_all_words_or_its_vocabulary(tmp_path: Path) -> None:
@@ -116,9 +119,20 @@ def test_a_copy_of_a_folder_scores_with_all_words_or_its_vocabulary(tmp_path: Pa
     assert find_scoring_network(tmp_path, str(copy)).model != alone.model
 
 
+def test_a_copy_without_words_or_with_a_damaged_description_is_one_line(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, "20260101-a", lstm=0.7)["lstm"]
+    with pytest.raises(DataError, match="found neither word_index.json nor vocabulary.json in it; copy the whole"):
+        find_scoring_network(tmp_path, str(folder))
+    for content in ("{", "[]", '{"dataset": "x"}'):
+        (folder / "network.json").write_text(content)
+        with pytest.raises(DataError, match="no readable description of a network"):
+            find_scoring_network(tmp_path, str(folder))
+
+
 def test_a_folder_has_the_hash_that_the_registry_gives_it(tmp_path: Path) -> None:
     folder = write_run(tmp_path, "20260101-a", lstm=0.7)["lstm"]
+    write_json(folder / "vocabulary.json", {"film": 1})
     registry = Registry(tmp_path)
     with registry.writing():
-        network = registry.add({"network.json": folder / "network.json"}, {})
+        network = registry.add({name: folder / name for name in ("network.json", "vocabulary.json")}, {})
     assert find_scoring_network(tmp_path, "latest").model == network

@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -72,10 +73,19 @@ def test_jsonl_in_is_jsonl_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_bytes_are_refused_where_only_text_can_be(tmp_path: Path, suffix: str) -> None:
+@pytest.mark.parametrize("column", [[b"x"], [[b"x"]], [{"a": b"x"}], pa.array([b"x"], pa.binary(1))])
+def test_bytes_are_refused_where_only_text_can_be(tmp_path: Path, suffix: str, column: Any) -> None:
     with pytest.raises(DataError, match="column 'b' holds bytes"):
-        write(tmp_path / f"o{suffix}", pa.RecordBatch.from_pydict({"b": pa.array([b"x"])}))
+        write(tmp_path / f"o{suffix}", pa.RecordBatch.from_pydict({"b": pa.array(column)}))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_date_beyond_those_of_python_is_one_line(tmp_path: Path) -> None:
+    rows = pa.RecordBatch.from_pydict({"when": pa.array([2**60], pa.timestamp("us"))})
+    with pytest.raises(DataError, match="outside the years 1 to 9999; give --output a .parquet file"):
+        write(tmp_path / "o.jsonl", rows)
+    assert pq.read_table(write(tmp_path / "o.parquet", rows)).schema.equals(rows.schema)
+    assert [path.name for path in tmp_path.iterdir()] == ["o.parquet"]
 
 
 def fail_after_a_batch(path: Path) -> None:
@@ -97,8 +107,8 @@ def test_a_writer_that_is_interrupted_leaves_the_old_file(tmp_path: Path, suffix
 def test_new_columns_make_way_for_those_of_the_input() -> None:
     columns = pa.schema([("text", pa.string()), ("label", pa.int64())])
     assert new_names(columns, ["probability", "label"]) == ["probability", "label_scored"]
-    with pytest.raises(DataError, match="columns 'label' and 'label_scored'; rename one"):
-        new_names(columns.append(pa.field("label_scored", pa.string())), ["label"])
+    scored_before = columns.append(pa.field("label_scored", pa.string()))
+    assert new_names(scored_before, ["label"]) == ["label_scored_scored"]
 
 
 def test_an_output_that_cannot_be_is_refused(tmp_path: Path) -> None:
@@ -109,7 +119,8 @@ def test_an_output_that_cannot_be_is_refused(tmp_path: Path) -> None:
         "o": "has no suffix",
         "d.csv": "found a folder",
         "i.csv": "is an input too",
-        "file/o.csv": "choose a folder that can be written",
+        "file/o.csv": "choose a path that can be written",
+        f"{'n' * 300}.csv": "name too long; choose a path",
     }.items():
         with pytest.raises(PipelineError, match=message):
             check_output(tmp_path / name, [tmp_path / "i.csv"])
@@ -127,6 +138,16 @@ def test_parts_are_read_as_they_were_written(tmp_path: Path) -> None:
     (tmp_path / "0.parquet").write_bytes(b"PAR1")
     assert read_part(tmp_path / "0.parquet") is None
     assert read_part(tmp_path / "1.parquet") is None
+
+
+def test_a_bit_that_falls_over_in_a_part_never_becomes_a_score(tmp_path: Path) -> None:
+    path = tmp_path / "0.parquet"
+    write_part(path, part(3))
+    whole = path.read_bytes()
+    for position in range(len(whole)):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 4]) + whole[position + 1 :])
+        kept = read_part(path)
+        assert kept is None or all(np.array_equal(vars(kept)[name], array) for name, array in vars(part(3)).items())
 
 
 def scored_rows(tmp_path: Path, scored: int) -> ScoredRows:

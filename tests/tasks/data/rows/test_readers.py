@@ -80,6 +80,7 @@ def test_row_numbers_of_a_csv_run_on_over_batches(tmp_path: Path, monkeypatch: p
         (b"a,b\nx,1\n", "r.csv: no column 'text', found 'a', 'b'; name the right one with --text-column"),
         (b"text,id,id\nx,1,2\n", "r.csv: 2 columns are called 'id'; expected different names"),
         ("text\nx\n".encode("utf-16"), "r.csv: the file is UTF-16"),
+        (b"text,caf\xe9\nx,1\n", "r.csv, row 1: the names of the columns are not UTF-8"),
         (b'text,id\n"a\nb",1\n"c,2\nd,3\n', "r.csv: a quote is never closed, and the rest of the file is one row"),
         (b"text\n" + b"x" * (17 << 20), "r.csv: a row is longer than 8 MiB"),
     ],
@@ -120,6 +121,11 @@ def test_a_text_file_holds_a_review_a_line(tmp_path: Path) -> None:
     assert rows_of(path) == [(1, "first"), (4, "second, \u00e9\x85t\u00e9"), (5, "third")]
 
 
+@pytest.mark.parametrize("name", ["r.txt", "r.jsonl"])
+def test_lines_in_utf_16_are_no_reviews(tmp_path: Path, name: str) -> None:
+    assert fault(written(tmp_path / name, "good\nbad\n".encode("utf-16"))).startswith(f"{name}: the file is UTF-16")
+
+
 def test_a_line_that_is_too_long_is_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(line_rows, "MAX_LINE", 20)
     path = written(tmp_path / "r.txt", b"short\n" + b"x" * 70 + b"\nlast\n")
@@ -143,12 +149,15 @@ def test_a_parquet_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_folder_gives_all_texts_below_it_with_their_files(tmp_path: Path) -> None:
-    for name, content in {"b.txt": b"two", "a/c.txt": b"one\n", "a/d.txt": b"\xff", "notes.md": b"no"}.items():
+    contents = {"b.txt": b"two", "a/c.txt": b"one\n", "a/d.txt": b"\xff", "a/e.txt": b" ", "notes.md": b"no"}
+    for name, content in contents.items():
         (tmp_path / "t" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "t" / name).write_bytes(content)
+    (tmp_path / "t" / "folder.txt").mkdir()
+    (tmp_path / "t" / "lost.txt").symlink_to("nowhere")
     (batch,) = read(tmp_path / "t")
     assert batch.columns.to_pydict() == {"file": ["a/c.txt", "b.txt"], "text": ["one\n", "two"]}
-    assert rejects_of(tmp_path / "t") == [("d.txt", 1, "not UTF-8; save the file as such")]
+    assert rejects_of(tmp_path / "t") == [("d.txt", 1, "not UTF-8; save the file as such"), ("e.txt", 1, EMPTY)]
 
 
 def test_a_pattern_means_all_its_files_in_order(tmp_path: Path) -> None:

@@ -72,6 +72,13 @@ def test_a_csv_with_byte_order_mark_windows_line_ends_and_other_columns(tmp_path
     assert read(written(tmp_path / "r.csv", content)) == [("a\r\nb", "neg"), ("NA", "pos")]
 
 
+def test_a_quote_that_is_never_closed_in_a_csv_swallows_no_reviews(tmp_path: Path) -> None:
+    path = written(tmp_path / "r.csv", b'label,text\npos,fine\nneg,"never\npos,good\nneg,bad\n')
+    assert fault(path) == "r.csv: a quote is never closed, and the rest of the file is one row; close the quote"
+    path = written(tmp_path / "r.csv", b"label,caf\xe9,text\npos,x,fine\n")
+    assert fault(path) == "r.csv, row 1: the names of the columns are not UTF-8; save the file as such"
+
+
 GOOD_LINE = b'{"text": "a fine film", "label": 1}\n'
 
 
