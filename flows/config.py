@@ -15,9 +15,11 @@ from flows.data_settings import DataSettings, Section
 from flows.gate_settings import PromotionSettings
 from flows.runners import DESCRIPTION, RunnerName
 from tasks.models.spec import ModelSpec, PresetName, TrainingOptions, TrainingPlan, preset
+from tasks.results.errors import shortened
 
 SMOKE_REVIEWS, SMOKE_LENGTH = 256, 100
 BATCH, SAMPLE_BATCH = 128, 64
+MAX_MINUTES = 366 * 24 * 60
 
 
 class ModelSettings(Section):
@@ -77,7 +79,9 @@ class RunSettings(Section):
         description="Folder or fsspec URL, such as s3://bucket/rnn, through which machines without a common --outputs "
         "folder exchange data and trained networks.",
     )
-    timeout: float = Field(1_440, gt=0, description="Time limit for training a branch; threads have none (minutes).")
+    timeout: float = Field(
+        1_440, gt=0, le=MAX_MINUTES, description="Time limit for training a branch; threads have none (minutes)."
+    )
     keep: int | None = Field(
         None,
         ge=1,
@@ -210,4 +214,4 @@ def _fault(fault: ErrorDetails, keywords: dict[tuple[str, ...], str]) -> str:
     field = next((part for part in path[2:] if not part.isdigit()), None)
     name = f"{keyword}, {field}" if field else keyword
     expected = re.sub("^(Input|String) should", "it should", message)
-    return masked(f"{name}: found {fault['input']!r}; {expected}")
+    return f"{name}: found {shortened(masked(repr(fault['input'])))}; {expected}"

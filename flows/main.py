@@ -7,7 +7,8 @@ server starts, and branch processes, which import this module again, start soone
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from inspect import BoundArguments
 
 if __name__ == "__main__":
     # Until the imports are done, Ctrl-C has nothing to tidy up, and its traceback helps nobody.
@@ -24,7 +25,7 @@ from flows.command import Outputs, Webhook, run_flow, say_page
 from flows.config import Settings, setting_error
 from flows.operate.environment import prepare_environment, say
 from flows.operate.process import quick_exit
-from tasks.results.errors import PipelineError, one_line
+from tasks.results.errors import PipelineError, SettingError, one_line, shortened
 
 HELP = """Train and compare recurrent networks on the IMDB reviews: data, training, evaluation, report.
 
@@ -109,10 +110,25 @@ registry_commands.register(app)
 score_command.register(app)
 
 
+def _parse(arguments: Sequence[str]) -> tuple[Callable[..., Any], BoundArguments]:
+    """The command, with its settings from the command line and the environment.
+
+    Raises:
+        CycloptsError: a setting is wrong.
+        SettingError: a setting is JSON that Python cannot hold.
+    """
+    try:
+        command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
+    except (RecursionError, ValueError) as error:
+        raise SettingError(f"--spec: found JSON that is too deep or too long ({shortened(error)})") from None
+    return command, bound
+
+
 def run_command_line(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit status."""
     try:
-        return int(app(arguments, exit_on_error=False, print_error=False, result_action="return_value") or 0)
+        command, bound = _parse(arguments)
+        return int(command(*bound.args, **bound.kwargs) or 0)
     except CycloptsError as error:
         say(f"Error: {setting_error(error)}", error=True)
         return 2

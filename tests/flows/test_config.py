@@ -141,6 +141,8 @@ def test_the_recorded_command_gives_the_same_settings(line: str) -> None:
         {"models": {"models": ["lstm", "lstm"]}},
         {"run": {"other": 1}},
         {"data": {"more_words": 99}},
+        {"run": {"timeout": float("inf")}},
+        {"run": {"timeout": 1e9}},
     ],
 )
 def test_a_wrong_value_is_refused(change: dict[str, Any]) -> None:
