@@ -23,7 +23,7 @@ from cyclopts.config import Env
 from flows import registry_commands, score_command
 from flows.command import Outputs, Webhook, run_flow, say_page
 from flows.config import Settings, setting_error
-from flows.operate.environment import prepare_environment, say
+from flows.operate.environment import load_prefect, prepare_environment, say
 from flows.operate.process import quick_exit
 from tasks.results.errors import PipelineError, SettingError, one_line, shortened
 
@@ -84,6 +84,7 @@ def doctor(
 
         say(f"{protect()}: a password for the Prefect server on this machine; server, worker and runs read it here")
         return 0
+    load_prefect()
     from flows.operate.doctor import doctor as examine
 
     return examine(settings)
