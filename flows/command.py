@@ -10,7 +10,10 @@ from cyclopts import Parameter
 from flows.operate.environment import load_prefect, outlive_the_audience, prepare_environment, say
 
 Outputs = Annotated[Path, Parameter(help="Folder for data, models and reports.")]
-WEBHOOK = "Address to which one line of JSON is posted when the run ends; it is never recorded (URL)."
+WEBHOOK = (
+    "Address to which one line of JSON is posted when the run ends; it is never recorded, but others on this machine "
+    "can read command lines: better set RNN_WEBHOOK (URL)."
+)
 Webhook = Annotated[str | None, Parameter(help=WEBHOOK)]
 
 
