@@ -25,7 +25,7 @@ from flows.command import Outputs, Webhook, run_flow, say_page
 from flows.config import Settings, setting_error
 from flows.operate.environment import load_prefect, prepare_environment, say
 from flows.operate.process import quick_exit
-from tasks.results.errors import PipelineError, SettingError, one_line, shortened
+from tasks.results.errors import PipelineError, SettingError, is_text, one_line, shortened
 
 HELP = """Train and compare recurrent networks on the IMDB reviews: data, training, evaluation, report.
 
@@ -116,8 +116,11 @@ def _parse(arguments: Sequence[str]) -> tuple[Callable[..., Any], BoundArguments
 
     Raises:
         CycloptsError: a setting is wrong.
-        SettingError: a setting is JSON that Python cannot hold.
+        SettingError: a setting is no UTF-8, or JSON that Python cannot hold.
     """
+    for value in (*arguments, *(value for name, value in os.environ.items() if name.startswith("RNN_"))):
+        if not is_text(value):
+            raise SettingError(f"found {shortened(ascii(value))}, which is not UTF-8; rename the file")
     try:
         command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
     except (RecursionError, ValueError) as error:

@@ -56,6 +56,15 @@ def shortened(value: object, length: int = LONGEST_VALUE) -> str:
     return text if len(text) <= length else f"{text[:length]}…"
 
 
+def is_text(name: str) -> bool:
+    """Whether a name can be written into reports and records: those of files may be any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def one_line(error: BaseException | None) -> str | None:
     """The message for an error that the user can fix, or None for any other error."""
     if isinstance(error, PipelineError):

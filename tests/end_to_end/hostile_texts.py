@@ -131,11 +131,17 @@ PATHS: dict[str, Callable[[Path], Path]] = {
     "home": lambda _: Path("~/reviews.csv"),
     "upwards": lambda folder: folder / ".." / ".." / "none.csv",
     "web": lambda _: Path("http://localhost/reviews.csv"),
+    "not UTF-8, by a pattern": lambda folder: _odd(folder),
     "loop": lambda folder: _loop(folder / "loop.csv"),
     "dangling": lambda folder: _link(folder / "dangling.csv", folder / "none"),
     "empty classes": lambda folder: _classes(folder),
     "folder called csv": lambda folder: _folder(folder / "folder.csv"),
 }
+
+
+def _odd(folder: Path) -> Path:
+    write_csv(folder / "a\udcff.csv", reviews(40))
+    return folder / "*.csv"
 
 
 def _loop(path: Path) -> Path:

@@ -107,3 +107,21 @@ def test_an_entry_to_return_to_is_not_rounded(
     monkeypatch.setattr("flows.registry_commands.run_flow", None)
     assert run_command_line(["rollback", "--to", "1.5"]) == 2
     assert "1.5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--data", "n\udcff.npz"], ["score", "n\udcff.csv"], ["history", "--outputs", "\udcff"]]
+)
+def test_a_name_that_is_not_utf_8_is_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line(arguments) == 2
+    error = capsys.readouterr().err
+    assert "\\udcff" in error
+    assert error.endswith("which is not UTF-8; rename the file\n")
+
+
+def test_a_name_in_the_environment_that_is_not_utf_8_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RNN_OUTPUTS", "\udcff")
+    assert run_command_line(["history"]) == 2
+    assert "not UTF-8" in capsys.readouterr().err
