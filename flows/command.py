@@ -7,10 +7,13 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from flows.operate.environment import outlive_the_audience, prepare_environment, say
+from flows.operate.environment import load_prefect, outlive_the_audience, prepare_environment, say
 
 Outputs = Annotated[Path, Parameter(help="Folder for data, models and reports.")]
-WEBHOOK = "Address to which one line of JSON is posted when the run ends; it is never recorded (URL)."
+WEBHOOK = (
+    "Address to which one line of JSON is posted when the run ends; it is never recorded, but others on this machine "
+    "can read command lines: better set RNN_WEBHOOK (URL)."
+)
 Webhook = Annotated[str | None, Parameter(help=WEBHOOK)]
 
 
@@ -28,6 +31,7 @@ def run_flow(load: Callable[[], Any], *inputs: Any, webhook: str | None) -> Any:
     from flows.server import start_ahead
 
     ahead = start_ahead()
+    load_prefect()
     from flows.runtime import api_server, report_user_errors_once, stopped_by_signals
 
     if webhook:

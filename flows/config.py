@@ -8,16 +8,18 @@ from typing import Annotated, Any, Self
 
 from cyclopts import CycloptsError, Group, Parameter, UnusedCliTokensError
 from cyclopts.argument import Argument
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, WithJsonSchema, model_validator
 from pydantic_core import ErrorDetails
 
 from flows.data_settings import DataSettings, Section
 from flows.gate_settings import PromotionSettings
 from flows.runners import DESCRIPTION, RunnerName
 from tasks.models.spec import ModelSpec, PresetName, TrainingOptions, TrainingPlan, preset
+from tasks.results.errors import shortened
 
 SMOKE_REVIEWS, SMOKE_LENGTH = 256, 100
 BATCH, SAMPLE_BATCH = 128, 64
+MAX_MINUTES = 366 * 24 * 60
 
 
 class ModelSettings(Section):
@@ -50,18 +52,27 @@ class TrainingSettings(TrainingOptions):
 
 
 def masked(address: str) -> str:
-    """An address without the password in it."""
-    return re.sub(r"://[^/@]*@", "://***@", address)
+    """An address without what may be secret in it: user, password and query."""
+    without_user = re.sub(r"://[^/@]*@", "://***@", address)
+    return re.sub(r"(://[^?]*)\?.+", r"\1?***", without_user, flags=re.DOTALL)
 
 
 def _without_password(address: str | None) -> str | None:
     """Settings stand in reports, the history and the UI: a password must not be among them."""
     if address and masked(address) != address:
-        raise ValueError("expected an address without a password; keep credentials in fsspec's or the cloud's own file")
+        raise ValueError(
+            "expected an address without a password or a query; keep credentials in fsspec's or the cloud's own file"
+        )
     return address
 
 
-Address = Annotated[str | None, AfterValidator(_without_password)]
+# Lets Prefect's server refuse such a parameter, instead of keeping it with a run that fails.
+WITHOUT_PASSWORD = {"type": "string", "pattern": r"^(?!.*://[^/@]*@)(?!.*://.*\?.)"}
+Address = Annotated[
+    str | None,
+    AfterValidator(_without_password),
+    WithJsonSchema({"anyOf": [WITHOUT_PASSWORD, {"type": "null"}]}),
+]
 
 
 class RunSettings(Section):
@@ -77,7 +88,9 @@ class RunSettings(Section):
         description="Folder or fsspec URL, such as s3://bucket/rnn, through which machines without a common --outputs "
         "folder exchange data and trained networks.",
     )
-    timeout: float = Field(1_440, gt=0, description="Time limit for training a branch; threads have none (minutes).")
+    timeout: float = Field(
+        1_440, gt=0, le=MAX_MINUTES, description="Time limit for training a branch; threads have none (minutes)."
+    )
     keep: int | None = Field(
         None,
         ge=1,
@@ -210,4 +223,6 @@ def _fault(fault: ErrorDetails, keywords: dict[tuple[str, ...], str]) -> str:
     field = next((part for part in path[2:] if not part.isdigit()), None)
     name = f"{keyword}, {field}" if field else keyword
     expected = re.sub("^(Input|String) should", "it should", message)
-    return masked(f"{name}: found {fault['input']!r}; {expected}")
+    value = fault["input"]
+    found = repr(masked(value)) if isinstance(value, str) else masked(repr(value))
+    return f"{name}: found {shortened(found)}; {expected}"

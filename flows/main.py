@@ -7,7 +7,8 @@ server starts, and branch processes, which import this module again, start soone
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from inspect import BoundArguments
 
 if __name__ == "__main__":
     # Until the imports are done, Ctrl-C has nothing to tidy up, and its traceback helps nobody.
@@ -22,9 +23,9 @@ from cyclopts.config import Env
 from flows import registry_commands, score_command
 from flows.command import Outputs, Webhook, run_flow, say_page
 from flows.config import Settings, setting_error
-from flows.operate.environment import prepare_environment, say
+from flows.operate.environment import load_prefect, prepare_environment, say
 from flows.operate.process import quick_exit
-from tasks.results.errors import PipelineError, one_line
+from tasks.results.errors import PipelineError, SettingError, is_text, one_line, shortened
 
 HELP = """Train and compare recurrent networks on the IMDB reviews: data, training, evaluation, report.
 
@@ -83,6 +84,7 @@ def doctor(
 
         say(f"{protect()}: a password for the Prefect server on this machine; server, worker and runs read it here")
         return 0
+    load_prefect()
     from flows.operate.doctor import doctor as examine
 
     return examine(settings)
@@ -109,10 +111,28 @@ registry_commands.register(app)
 score_command.register(app)
 
 
+def _parse(arguments: Sequence[str]) -> tuple[Callable[..., Any], BoundArguments]:
+    """The command, with its settings from the command line and the environment.
+
+    Raises:
+        CycloptsError: a setting is wrong.
+        SettingError: a setting is no UTF-8, or JSON that Python cannot hold.
+    """
+    for value in (*arguments, *(value for name, value in os.environ.items() if name.startswith("RNN_"))):
+        if not is_text(value):
+            raise SettingError(f"found {shortened(ascii(value))}, which is not UTF-8; rename the file")
+    try:
+        command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
+    except (RecursionError, ValueError) as error:
+        raise SettingError(f"--spec: found JSON that is too deep or too long ({shortened(error)})") from None
+    return command, bound
+
+
 def run_command_line(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit status."""
     try:
-        return int(app(arguments, exit_on_error=False, print_error=False, result_action="return_value") or 0)
+        command, bound = _parse(arguments)
+        return int(command(*bound.args, **bound.kwargs) or 0)
     except CycloptsError as error:
         say(f"Error: {setting_error(error)}", error=True)
         return 2

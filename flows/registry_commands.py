@@ -1,9 +1,10 @@
 """The commands around the champion: `promote`, `champion`, `rollback`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, Token
 
 from flows.command import Outputs, Webhook, run_flow, say_page
 from flows.gate_settings import GateSettings
@@ -12,6 +13,11 @@ from tasks.results.export import ExportFormat
 
 MODEL_TO_USE = Parameter(help='"champion", "latest" or a run, RUN:NETWORK, a hash in the registry, or a folder.')
 FORMAT = Parameter(help="savedmodel: TensorFlow, takes texts; onnx: takes tokens.")
+
+
+def whole_number(_: object, tokens: Sequence[Token]) -> int:
+    """The number of an entry; cyclopts itself would round 1.5."""
+    return int(tokens[0].value)
 
 
 def promote(
@@ -45,7 +51,8 @@ def champion(*, outputs: Outputs = Path("outputs")) -> int:
 def rollback(
     *,
     to: Annotated[
-        int | None, Parameter(help="Number of the entry to return to (default: the champion before).")
+        int | None,
+        Parameter(converter=whole_number, help="Number of the entry to return to (default: the champion before)."),
     ] = None,
     outputs: Outputs = Path("outputs"),
     webhook: Webhook = None,

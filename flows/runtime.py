@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import cast
+from urllib.parse import unquote
 from uuid import UUID
 
 import httpx
@@ -19,7 +20,7 @@ from prefect.events.worker import EventsWorker
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.logging.configuration import setup_logging
 from prefect.logging.handlers import APILogWorker
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
 from prefect.utilities.urls import url_for
 
 from flows.config import masked
@@ -29,7 +30,7 @@ from flows.operate.process import end_with_parent, quick_exit
 from flows.runners import RunnerName, task_runner
 from flows.server import Server
 from tasks.data.texts.parallel import computed_by
-from tasks.results.errors import PipelineError, one_line
+from tasks.results.errors import PipelineError, one_line, shortened
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -51,8 +52,9 @@ def api_server(ahead: Server | None = None) -> Iterator[Callable[[], None]]:
     if configured:
         if ahead:
             ahead.stop()
-        _check_server(configured)
-        yield lambda: None
+        with _environment(**_password_apart(configured)):
+            _check_server(configured)
+            yield lambda: None
         return
     # No address of the UI: nobody knows this server's password, and links to it are dead once the run has ended.
     with (
@@ -67,6 +69,15 @@ def api_server(ahead: Server | None = None) -> Iterator[Callable[[], None]]:
             EventsWorker.drain_all(timeout=10)
 
 
+def _password_apart(url: str) -> dict[str, str]:
+    """Settings for a server whose address holds a password: Prefect prints addresses, and keeps passwords to itself."""
+    user, _, rest = url.partition("://")[2].rpartition("@")
+    if not user or "/" in user:
+        return {}
+    password = PREFECT_API_AUTH_STRING.value() or unquote(user)
+    return {"PREFECT_API_URL": f"{url.partition('://')[0]}://{rest}", "PREFECT_API_AUTH_STRING": password}
+
+
 def server_address() -> str | None:
     """The API address of the configured server, or None."""
     return cast(str | None, PREFECT_API_URL.value())
@@ -75,7 +86,7 @@ def server_address() -> str | None:
 def run_page(run: UUID | None) -> str:
     """The address at which the UI shows a run, once `api_server` has ended."""
     if PREFECT_API_URL.value():
-        return url_for("flow-run", obj_id=run) or str(run)
+        return masked(url_for("flow-run", obj_id=run) or str(run))
     return f"`uv run prefect server start`, then http://127.0.0.1:4200/runs/flow-run/{run}"
 
 
@@ -87,10 +98,10 @@ def _check_server(url: str) -> None:
             f"PREFECT_API_URL {masked(url)}: the server refused access ({error.response.status_code}); set "
             "PREFECT_API_AUTH_STRING to the server's PREFECT_SERVER_API_AUTH_STRING"
         ) from error
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         raise PipelineError(
-            f"PREFECT_API_URL {masked(url)}: no Prefect server answers ({error}); run `uv run prefect server start`, "
-            "or unset PREFECT_API_URL so that the run starts its own"
+            f"PREFECT_API_URL {masked(url)}: no Prefect server answers ({shortened(error)}); run `uv run prefect "
+            "server start`, or unset PREFECT_API_URL so that the run starts its own"
         ) from error
 
 

@@ -1,12 +1,17 @@
 """Environment variables of other projects that would break a run: set aside, or named in one line."""
 
+import contextlib
+import importlib
+import io
 import logging
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.results.errors import PipelineError
+from pydantic import ValidationError
+
+from tasks.results.errors import PipelineError, shortened
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,6 +40,25 @@ def prepare_environment() -> None:
     level = os.environ.get("PREFECT_LOGGING_LEVEL")
     if level and not isinstance(logging.getLevelName(level.upper()), int):
         raise PipelineError(f"PREFECT_LOGGING_LEVEL {level}: expected DEBUG, INFO, WARNING, ERROR or CRITICAL")
+
+
+def load_prefect() -> None:
+    """Import Prefect, which reads its settings at once.
+
+    Raises:
+        PipelineError: one of them has a value that Prefect refuses.
+    """
+    printed = io.StringIO()  # Prefect prints the settings that it refuses, passwords included.
+    try:
+        with contextlib.redirect_stderr(printed):
+            importlib.import_module("prefect.context")
+    except ValidationError as error:
+        faults = "; ".join(": ".join([*map(str, fault["loc"]), fault["msg"]]) for fault in error.errors())
+        raise PipelineError(f"Prefect's settings: {faults}; correct PREFECT_ variables, .env or profile") from None
+    except ValueError as error:
+        fault = shortened(error)
+        raise PipelineError(f"Prefect's settings: {fault}; correct PREFECT_ variables, .env or profile") from None
+    sys.stderr.write(printed.getvalue())
 
 
 def outlive_the_audience() -> None:

@@ -11,6 +11,8 @@ import httpx
 from prefect.logging import get_logger
 from prefect.utilities.urls import url_for
 
+from flows.config import masked
+
 VARIABLE = "RNN_WEBHOOK"
 FAULTS = ("on_failure", "on_crashed", "on_cancellation")
 READ_SECONDS, DEADLINE_SECONDS = 10.0, 20.0
@@ -57,4 +59,4 @@ def _post(address: str, text: str) -> None:
 
 
 def _page(flow_run: Any) -> str:
-    return url_for("flow-run", obj_id=flow_run.id) or ""
+    return masked(url_for("flow-run", obj_id=flow_run.id) or "")

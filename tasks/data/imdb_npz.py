@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO
 
 import numpy as np
@@ -18,13 +19,15 @@ from numpy.typing import NDArray
 from tasks.data.pickle_machine import read_pickled_reviews
 from tasks.data.pickled_lists import NotPlainListsError, read_pickled_lists
 from tasks.data.reviews import Reviews
-from tasks.results.errors import DataError
+from tasks.results.errors import DataError, shortened
 from tasks.storage.files import atomic_path
 
 MEMBERS = ("x_train", "y_train", "x_test", "y_test")
 MAX_MEMBER_BYTES = 2 << 30
 MAX_REVIEWS = 10_000_000
 _HEADER_BYTES = 4096
+# What NumPy raises for a header that is no literal of Python's.
+BAD_HEADER = (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, TokenError)
 
 
 def read_imdb_npz(path: Path) -> tuple[Reviews, Reviews]:
@@ -90,8 +93,8 @@ def _read_header(where: str, member: IO[bytes]) -> tuple[tuple[int, ...], np.dty
         version = npy.read_magic(member)
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, _, dtype = read_header(member, max_header_size=_HEADER_BYTES)
-    except ValueError as error:
-        raise DataError(f"{where}: not a NumPy array ({str(error).splitlines()[0]})") from error
+    except BAD_HEADER as error:
+        raise DataError(f"{where}: not a NumPy array ({shortened(error)})") from error
     if len(shape) != 1 or shape[0] > MAX_REVIEWS:
         raise DataError(f"{where}: the array has shape {shape}; expected one dimension of at most {MAX_REVIEWS}")
     return shape, dtype

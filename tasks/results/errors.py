@@ -41,8 +41,28 @@ DISK = {
     errno.ENOENT: "choose a path in a folder that exists",
     errno.ENOTDIR: "choose a path in a folder that exists",
     errno.EEXIST: "expected a folder or nothing there; move it away",
+    errno.ENAMETOOLONG: "choose a shorter path",
+    errno.ELOOP: "choose a path without a loop of links",
     errno.EISDIR: "expected a file or nothing there; move it away",
 }
+
+
+LONGEST_VALUE, LONGEST_PATH = 200, 500
+
+
+def shortened(value: object, length: int = LONGEST_VALUE) -> str:
+    """What a message says of a value: its first line, cut where it gets long."""
+    text = next(iter(str(value).splitlines()), "")
+    return text if len(text) <= length else f"{text[:length]}…"
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be written into reports and records: those of files may be any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def one_line(error: BaseException | None) -> str | None:
@@ -57,7 +77,7 @@ def one_line(error: BaseException | None) -> str | None:
             "command resumes and reports it"
         )
     if isinstance(error, OSError) and error.errno in DISK:
-        fault = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        fault = f"{shortened(error.filename, LONGEST_PATH)}: {error.strerror}" if error.filename else str(error)
         return f"{fault}; {DISK[error.errno]}. Completed work is kept: the same command resumes"
     return None
 

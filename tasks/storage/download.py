@@ -1,13 +1,16 @@
 """Downloads that appear whole, with the expected SHA-256, or not at all."""
 
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import httpx
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
-from tasks.results.errors import DataError, NetworkError
+from tasks.results.errors import DataError, NetworkError, shortened
 from tasks.storage.files import remove, sha256_of_file
 from tasks.storage.locks import locked
 
@@ -16,6 +19,7 @@ ATTEMPTS = 4
 MAX_BYTES = 200 << 20
 # Of the whole download, all attempts together; the file of 17 MB comes in time over any line of 250 kbit/s.
 MAX_SECONDS = 600.0
+GRACE_SECONDS = 5.0  # For the download to end by itself, which says more.
 MAX_WAIT_SECONDS = 60.0
 RETRIED_STATUSES = {408, 416, 429}
 BACK_OFF = wait_exponential(multiplier=0.3, max=10) + wait_random(0, 0.3)
@@ -49,9 +53,11 @@ def download(url: str, target: Path, sha256: str) -> Path:
             stop=stop_after_attempt(ATTEMPTS), wait=_wait, retry=retry_if_exception(_may_pass), reraise=True
         )
         try:
-            retrying(_stream, url, part, time.monotonic() + MAX_SECONDS)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise NetworkError(f"{url}: no download after {ATTEMPTS} attempts ({error}); check the network") from error
+            deadline = time.monotonic() + MAX_SECONDS
+            _in_time(url, lambda: retrying(_stream, url, part, deadline))
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+            reason = shortened(error)
+            raise NetworkError(f"{url}: no download after {ATTEMPTS} attempts ({reason}); check the network") from error
         digest = sha256_of_file(part)
         if digest != sha256:
             part.unlink()
@@ -61,11 +67,33 @@ def download(url: str, target: Path, sha256: str) -> Path:
     return target
 
 
+def _in_time(url: str, work: Callable[[], None]) -> None:
+    """Do the work in a thread: a server that sends headers byte by byte keeps within every timeout of a single read.
+
+    A thread that is left behind writes nothing, as the deadline is over once the headers are there.
+    """
+    outcome: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            work()
+            outcome.set_result(None)
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, daemon=True, name="download").start()
+    try:
+        outcome.result(MAX_SECONDS + GRACE_SECONDS)
+    except TimeoutError:
+        raise NetworkError(f"{url}: no answer in {MAX_SECONDS:.0f} s; check the network") from None
+
+
 def _wait(state: RetryCallState) -> float:
     """Seconds until the next attempt: what the server asks for in Retry-After, else longer each time."""
     error = state.outcome.exception() if state.outcome else None
     asked = error.response.headers.get("Retry-After", "") if isinstance(error, httpx.HTTPStatusError) else ""
-    return min(float(asked), MAX_WAIT_SECONDS) if asked.isdigit() else BACK_OFF(state)
+    is_number = asked.isascii() and asked.isdigit()
+    return min(float(asked), MAX_WAIT_SECONDS) if is_number else BACK_OFF(state)
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -80,12 +108,19 @@ def _stream(url: str, part: Path, deadline: float) -> None:
     # Without compression the sizes in the headers are those of the file, and parts fit together.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={received}-"} if received else {})
     with httpx.stream("GET", url, headers=headers, timeout=TIMEOUT, follow_redirects=True) as response:
+        _check_time(response, received, deadline)
         if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             part.unlink(missing_ok=True)
         response.raise_for_status()
         if response.status_code != httpx.codes.PARTIAL_CONTENT:
             received = 0
         _write(response, part, received, deadline)
+
+
+def _check_time(response: httpx.Response, received: int, deadline: float) -> None:
+    if time.monotonic() > deadline:
+        seconds = f"{MAX_SECONDS:.0f} s"
+        raise NetworkError(f"{response.url}: {received} bytes in {seconds} are too slow; the next run resumes")
 
 
 def _write(response: httpx.Response, part: Path, received: int, deadline: float) -> None:
@@ -99,9 +134,7 @@ def _write(response: httpx.Response, part: Path, received: int, deadline: float)
             if received > MAX_BYTES:
                 part.unlink()
                 raise DataError(f"{response.url}: more than {MAX_BYTES} bytes; expected the IMDB reviews (17 MB)")
-            if time.monotonic() > deadline:
-                seconds = f"{MAX_SECONDS:.0f} s"
-                raise NetworkError(f"{response.url}: {received} bytes in {seconds} are too slow; the next run resumes")
+            _check_time(response, received, deadline)
             file.write(chunk)
             progress.update(bar, advance=len(chunk))
     if total is not None and received < total:

@@ -93,8 +93,15 @@ def point(link: Path, target: Path) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The value that `write_json` wrote."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """The value that `write_json` wrote.
+
+    Raises:
+        ValueError: the file holds something else.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError(f"{path}: JSON nested too deep") from None
 
 
 def sha256_of_file(path: Path) -> str:

@@ -139,11 +139,24 @@ def last_command(outputs: Path) -> str | None:
 
 
 def compare_runs(first: Path, second: Path) -> RunComparison:
-    """The inputs in which the runs in two folders differ, and all their results."""
-    metrics = [read_json(run / "metrics.json") for run in (first, second)]
-    inputs = _side_by_side(*(dict(_inputs(values)) for values in metrics))
-    results = _side_by_side(*(dict(_results(values)) for values in metrics))
+    """The inputs in which the runs in two folders differ, and all their results.
+
+    Raises:
+        DataError: the metrics of one of them are damaged.
+    """
+    contents = [_contents(run / "metrics.json") for run in (first, second)]
+    inputs = _side_by_side(*(inputs for inputs, _ in contents))
+    results = _side_by_side(*(results for _, results in contents))
     return RunComparison([pair for pair in inputs if pair.first != pair.second], results)
+
+
+def _contents(path: Path) -> tuple[dict[str, Any], dict[str, float | Estimate]]:
+    """The inputs and the results of a run."""
+    try:
+        metrics = read_json(path)
+        return dict(_inputs(metrics)), dict(_results(metrics))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, ZeroDivisionError) as error:
+        raise DataError(f"{path}: no readable description of a run; name another run, or repeat it") from error
 
 
 def _side_by_side(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Difference]:

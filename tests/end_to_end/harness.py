@@ -49,9 +49,9 @@ def _heed_signals() -> None:
 class Process:
     """A command in a process of its own, whose output can be waited for."""
 
-    def __init__(self, home: Path, command: "list[str | Path]", **more: str) -> None:
+    def __init__(self, home: Path, command: "list[str | Path]", folder: Path = ROOT, **more: str) -> None:
         self._popen = subprocess.Popen(
-            command, env=environment(home, **more), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            command, env=environment(home, **more), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, start_new_session=True, preexec_fn=_heed_signals,
         )  # fmt: skip
         self.pid, self.lines = self._popen.pid, list[str]()
@@ -199,19 +199,30 @@ with get_client(sync_client=True) as client:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def wait_until_up(api: str) -> None:
+    """Return as soon as a Prefect server answers."""
+    patient = tenacity.retry(stop=tenacity.stop_after_delay(90), wait=tenacity.wait_fixed(0.2))
+    patient(httpx.get)(f"{api}/health")
+
+
 @contextlib.contextmanager
 def serving(home: Path, **more: str) -> Iterator[tuple[Process, dict[str, str]]]:
     """A server of its own, and the environment of everything that talks to it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     page = f"http://127.0.0.1:{port}"
     path = f"{PREFECT.parent}{os.pathsep}{os.environ['PATH']}"
     settings = {"PREFECT_API_URL": f"{page}/api", "PREFECT_SERVER_API_PORT": str(port), "PATH": path}
     origin = {"PREFECT_SERVER_CORS_ALLOWED_ORIGINS": page}
     process = Process(home, [PREFECT, "server", "start"], **settings, **origin, **more)
-    patient = tenacity.retry(stop=tenacity.stop_after_delay(90), wait=tenacity.wait_fixed(0.2))
-    patient(httpx.get)(f"{page}/api/health")
+    wait_until_up(f"{page}/api")
     try:
         yield process, settings
     finally:

@@ -101,9 +101,25 @@ def test_the_run_form_shows_only_the_new_names_with_description_and_bounds() -> 
         assert fields[name]["description"]
 
 
-def test_prefect_lets_former_names_pass_in_parameters_and_refuses_unknown_ones() -> None:
+def prefect_schema() -> dict[str, Any]:
+    """The schema of parameters, as Prefect's server has it."""
     schema = Settings.model_json_schema(ref_template="#/definitions/{model}")
     schema["definitions"] = schema.pop("$defs")
+    return schema
+
+
+@pytest.mark.parametrize("option", ["share", "address"])
+def test_prefect_refuses_a_password_in_a_parameter_before_it_keeps_it(option: str) -> None:
+    schema = prefect_schema()
+    for public in ("s3://bucket/rnn", "/a/folder?", "me@here", "tcp://10.0.0.1:8786", None):
+        assert validate({"run": {option: public}}, schema) == [], public
+        assert Settings.model_validate({"run": {option: public}})
+    for secret in ("s3://user:password@bucket/rnn", "s3://token@bucket", "abfs://bucket/rnn?sig=token"):
+        assert validate({"run": {option: secret}}, schema), secret
+
+
+def test_prefect_lets_former_names_pass_in_parameters_and_refuses_unknown_ones() -> None:
+    schema = prefect_schema()
     assert validate({"data": {"words": 99, "steps": 30}}, schema) == []
     for wrong in ({"words": 3}, {"steps": 9_000}, {"more_words": 99}, {"vocabulary_size": 3}):
         assert validate({"data": wrong}, schema), wrong
@@ -141,6 +157,8 @@ def test_the_recorded_command_gives_the_same_settings(line: str) -> None:
         {"models": {"models": ["lstm", "lstm"]}},
         {"run": {"other": 1}},
         {"data": {"more_words": 99}},
+        {"run": {"timeout": float("inf")}},
+        {"run": {"timeout": 1e9}},
     ],
 )
 def test_a_wrong_value_is_refused(change: dict[str, Any]) -> None:
@@ -235,11 +253,13 @@ def test_a_title_tells_runs_apart(line: str, title: str) -> None:
 
 
 @pytest.mark.parametrize("option", ["share", "address"])
-def test_a_password_in_an_address_is_refused_and_not_repeated(option: str) -> None:
-    address = "s3://user:verysecret@bucket/rnn"
+@pytest.mark.parametrize(
+    "address", ["s3://user:verysecret@bucket/rnn", "s3://verysecret@b", "abfs://b/rnn?sig=verysecret&x='verysecret'"]
+)
+def test_a_password_in_an_address_is_refused_and_not_repeated(option: str, address: str) -> None:
     with pytest.raises(ValidationError):
         Settings.model_validate({"run": {option: address}})
     with pytest.raises(CycloptsError) as caught:
-        parse(f"--{option} {address}")
+        parse(f"--{option} {shlex.quote(address)}")
     assert "expected an address without a password" in setting_error(caught.value)
     assert "verysecret" not in setting_error(caught.value)

@@ -86,3 +86,42 @@ def test_the_environment_sets_the_outputs_of_every_command(
     monkeypatch.setenv("RNN_OUTPUTS", str(tmp_path))
     assert run_command_line(["history"]) == 0
     assert capsys.readouterr().out.startswith(f"{tmp_path}: no runs yet")
+
+
+@pytest.mark.parametrize("spec", ["[" * 100_000, '{"name":' * 100_000, '{"units": ' + "9" * 5_000 + "}"])
+def test_json_that_python_cannot_hold_is_one_line(spec: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line(["--spec", spec]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("Error: --spec: found JSON that is too deep or too long (")
+    assert error.count("\n") == 1
+
+
+def test_a_value_that_is_too_long_is_cut_in_its_message(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line(["--spec", '{"name": "' + "a" * 100_000 + '", "cell": "gru"}']) == 2
+    assert len(capsys.readouterr().err) < 400
+
+
+def test_an_entry_to_return_to_is_not_rounded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("flows.registry_commands.run_flow", None)
+    assert run_command_line(["rollback", "--to", "1.5"]) == 2
+    assert "1.5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--data", "n\udcff.npz"], ["score", "n\udcff.csv"], ["history", "--outputs", "\udcff"]]
+)
+def test_a_name_that_is_not_utf_8_is_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line(arguments) == 2
+    error = capsys.readouterr().err
+    assert "\\udcff" in error
+    assert error.endswith("which is not UTF-8; rename the file\n")
+
+
+def test_a_name_in_the_environment_that_is_not_utf_8_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RNN_OUTPUTS", "\udcff")
+    assert run_command_line(["history"]) == 2
+    assert "not UTF-8" in capsys.readouterr().err

@@ -58,6 +58,39 @@ def test_a_configured_server_that_does_not_answer_is_a_user_error() -> None:
         pass
 
 
+@pytest.mark.parametrize("host", ["xn--", ".", "a." * 200])
+def test_an_address_that_no_server_can_have_is_a_user_error(host: str) -> None:
+    with (
+        temporary_settings({PREFECT_API_URL: f"http://{host}/api", PREFECT_CLIENT_MAX_RETRIES: 0}),
+        pytest.raises(PipelineError, match="no Prefect server answers"),
+        api_server(),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("url", "settings"),
+    [
+        ("http://127.0.0.1:4200/api", {}),
+        ("http://host/a@b/api", {}),
+        ("nonsense", {}),
+        (
+            "https://me:p%40ss@host/api",
+            {"PREFECT_API_URL": "https://host/api", "PREFECT_API_AUTH_STRING": "me:p@ss"},
+        ),
+    ],
+)
+def test_a_password_in_the_servers_address_moves_to_the_setting_that_nobody_prints(
+    url: str, settings: dict[str, str]
+) -> None:
+    assert runtime._password_apart(url) == settings
+
+
+def test_the_page_of_a_run_shows_no_password() -> None:
+    with temporary_settings({PREFECT_API_URL: "http://me:secret@127.0.0.1:4200/api"}):
+        assert "secret" not in run_page(RUN)
+
+
 TEMPORARY_SERVER = """
 import os, sys
 from uuid import UUID

@@ -1,9 +1,10 @@
 """A file server of tests."""
 
 import hashlib
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 CONTENT = bytes(range(256)) * 2_000
@@ -61,3 +62,33 @@ def serving() -> Iterator[FileServer]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@contextmanager
+def answering(answer: bytes, drip: bool = False) -> Iterator[str]:
+    """Address of a server that gives one answer to everything; a dripping one repeats it, and never ends."""
+    stopped = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.settimeout(5)
+            connection.recv(65_536)
+            if not drip:
+                connection.sendall(answer)
+            while drip and not stopped.wait(0.02):
+                connection.sendall(answer or b"x")
+
+    def accept() -> None:
+        while not stopped.is_set():
+            with suppress(TimeoutError):
+                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as listener:
+        listener.settimeout(0.1)
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        finally:
+            stopped.set()
+            thread.join()

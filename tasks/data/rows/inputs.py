@@ -9,7 +9,7 @@ from tasks.data.rows.csv_rows import read_csv_rows
 from tasks.data.rows.folder_rows import read_folder_rows, texts_below
 from tasks.data.rows.line_rows import read_jsonl_rows, read_text_rows
 from tasks.data.rows.parquet_rows import read_parquet_rows
-from tasks.data.texts.inputs import matches
+from tasks.data.texts.inputs import check_name, matches
 from tasks.data.texts.parquet_file import text_bytes
 from tasks.results.errors import DataError
 
@@ -52,6 +52,7 @@ def row_inputs(given: Path) -> list[RowInput]:
     if not paths:
         raise DataError(f"{given}: no such file; give a path or a pattern of {KINDS}")
     for path in paths:
+        check_name(path)
         if path.is_dir():
             if not texts_below(path):
                 raise DataError(f"{path}: no .txt files in this folder; for others give a pattern, such as '*.csv'")

@@ -39,6 +39,8 @@ def check_output(path: Path, inputs: Sequence[Path]) -> None:
         tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
         raise PipelineError(f"--output {path}: {error.strerror}; choose a path that can be written") from None
+    except ValueError as error:
+        raise PipelineError(f"--output {str(path)!r}: {error}; choose another name") from None
 
 
 def new_names(columns: pa.Schema, names: Sequence[str]) -> list[str]:

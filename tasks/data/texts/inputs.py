@@ -9,7 +9,7 @@ from tasks.data.texts.csv_file import read_csv
 from tasks.data.texts.folder import files_of, has_classes, read_folder
 from tasks.data.texts.jsonl_file import read_jsonl
 from tasks.data.texts.parquet_file import read_parquet, text_bytes
-from tasks.results.errors import DataError
+from tasks.results.errors import DataError, is_text
 from tasks.results.texts import TextData
 
 Part = Literal["train", "test", "either"]
@@ -90,6 +90,7 @@ def _inputs(given: Path, option: str) -> Iterator[Input]:
     if not paths:
         raise DataError(f"{option} {given}: no such file; give a path or a pattern of {KINDS}")
     for path in map(Path.resolve, paths):
+        check_name(path)
         if path.is_dir():
             yield from _folder(path, option)
         elif path.suffix in READERS:
@@ -97,6 +98,16 @@ def _inputs(given: Path, option: str) -> Iterator[Input]:
         else:
             kind = f"is of kind {path.suffix!r}" if path.suffix else "has no suffix"
             raise DataError(f"{option} {path}: the file {kind}; expected {KINDS}")
+
+
+def check_name(path: Path) -> None:
+    """Hold the name of a file against what records can hold.
+
+    Raises:
+        DataError: the name is not UTF-8.
+    """
+    if not is_text(str(path)):
+        raise DataError(f"{str(path)!a}: the name is not UTF-8; rename the file")
 
 
 def matches(pattern: Path) -> list[Path]:

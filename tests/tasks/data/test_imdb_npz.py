@@ -148,6 +148,15 @@ def test_a_member_that_unpacks_to_too_much_is_refused(npz: Path, monkeypatch: py
         read_imdb_npz(npz)
 
 
+@pytest.mark.parametrize("header", [b"(" * 4_000, b"-" * 4_000 + b"1", b"__import__('os')", b"[" * 100])
+def test_a_header_that_is_no_literal_is_refused(tmp_path: Path, header: bytes) -> None:
+    path = save(tmp_path / "imdb.npz", x_train=None)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("x_train.npy", b"\x93NUMPY\x02\x00" + len(header).to_bytes(4, "little") + header)
+    with pytest.raises(DataError, match="not a NumPy array"):
+        read_imdb_npz(path)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         read_imdb_npz(tmp_path / "none.npz")

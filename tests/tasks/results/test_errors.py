@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tasks.results.errors import DataError, NetworkError, may_pass, one_line
+from tasks.results.errors import DataError, NetworkError, may_pass, one_line, shortened
 
 
 def failed(error: Exception) -> Any:
@@ -54,3 +54,16 @@ def test_a_server_that_went_away_is_one_line() -> None:
 
 def test_a_fault_of_ours_keeps_its_traceback() -> None:
     assert one_line(ValueError("x")) is None
+
+
+def test_a_path_that_is_too_long_is_one_short_line() -> None:
+    line = one_line(OSError(errno.ENAMETOOLONG, "File name too long", "a" * 5_000)) or ""
+    assert line.startswith("aaaa")
+    assert "File name too long; choose a shorter path" in line
+    assert len(line) < 700
+
+
+def test_a_value_is_shown_by_its_first_line_and_cut() -> None:
+    assert shortened("abc\ndef") == "abc"
+    assert shortened("abcdef", 3) == "abc…"
+    assert shortened("") == ""

@@ -8,7 +8,7 @@ import pytest
 from tasks.results.errors import DataError, NetworkError
 from tasks.storage import download as module
 from tasks.storage.download import download
-from tests.tasks.file_server import CONTENT, SHA256, FileServer, serving
+from tests.tasks.file_server import CONTENT, SHA256, FileServer, answering, serving
 
 
 @pytest.fixture
@@ -115,3 +115,29 @@ def test_a_part_that_is_a_link_is_not_written_through(server: FileServer, tmp_pa
 def test_a_cached_file_that_was_changed_is_fetched_again(server: FileServer, tmp_path: Path) -> None:
     (tmp_path / "imdb.npz").write_bytes(b"changed")
     assert download(f"{server.base}imdb.npz", tmp_path / "imdb.npz", SHA256).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("asked", ["²", "-5", "soon", "", "1e9"])
+def test_a_retry_after_that_is_no_number_counts_as_none(asked: str, server: FileServer, tmp_path: Path) -> None:
+    server.faults, server.retry_after = ["503"], asked
+    assert download(f"{server.base}imdb.npz", tmp_path / "imdb.npz", SHA256).read_bytes() == CONTENT
+
+
+def test_a_refusal_is_one_line(server: FileServer, tmp_path: Path) -> None:
+    server.faults = ["503"] * 4
+    with pytest.raises(NetworkError) as caught:
+        download(f"{server.base}imdb.npz", tmp_path / "imdb.npz", SHA256)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", [".", "..", "xn--", "a." * 200])
+def test_a_host_that_has_no_name_is_a_network_error(host: str, tmp_path: Path) -> None:
+    with pytest.raises(NetworkError, match="no download"):
+        download(f"http://{host}/", tmp_path / "imdb.npz", SHA256)
+
+
+def test_headers_that_drip_have_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_SECONDS", 0.2)
+    monkeypatch.setattr(module, "GRACE_SECONDS", 0.2)
+    with answering(b"A", drip=True) as address, pytest.raises(NetworkError, match="no answer in 0 s"):
+        download(address, tmp_path / "imdb.npz", SHA256)

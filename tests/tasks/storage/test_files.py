@@ -130,3 +130,9 @@ def test_a_link_moves_although_a_killed_process_left_its_own(tmp_path: Path) -> 
     point(tmp_path / "link", tmp_path / "new")
     assert (tmp_path / "link").resolve() == tmp_path / "new"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "new", "old"]
+
+
+def test_json_that_is_nested_too_deep_is_a_value_error(tmp_path: Path) -> None:
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(ValueError, match="nested too deep"):
+        read_json(tmp_path / "deep.json")

@@ -130,3 +130,10 @@ def test_latest_is_the_run_that_the_link_points_to(tmp_path: Path) -> None:
     write_run(tmp_path, "20260102-b", training(1), 0.5)
     (tmp_path / "latest").symlink_to(first)
     assert find_run(tmp_path, "latest") == first.resolve()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", "{}", '{"settings": 1}', '{"settings": {}, "dataset": []}'])
+def test_damaged_metrics_are_named(content: str, tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text(content)
+    with pytest.raises(DataError, match="metrics.json: no readable description of a run"):
+        compare_runs(tmp_path, tmp_path)

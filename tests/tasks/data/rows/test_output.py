@@ -121,6 +121,7 @@ def test_an_output_that_cannot_be_is_refused(tmp_path: Path) -> None:
         "i.csv": "is an input too",
         "file/o.csv": "choose a path that can be written",
         f"{'n' * 300}.csv": "name too long; choose a path",
+        "a\0b.csv": "null byte; choose another name",
     }.items():
         with pytest.raises(PipelineError, match=message):
             check_output(tmp_path / name, [tmp_path / "i.csv"])

@@ -1,0 +1,175 @@
+"""Pages of other origins, opened in a browser on this machine, against the Prefect servers of this project.
+
+The same attempts on a server with Prefect's defaults prove that they work where nothing stops them.
+"""
+
+import contextlib
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+
+from flows.server import Server
+from tests.conftest import CHROMIUM, QUIET
+from tests.end_to_end.harness import PREFECT, ROOT, Process, environment, free_port, wait_until_up
+
+SCRIPT = (Path(__file__).parent / "foreign_page.js").read_text(encoding="utf-8")
+EVIL = "evil.example"  # Leads to this machine, as after a rebinding of its DNS entry.
+READS = {"count", "version", "filter", "json", "untyped", "event_login", "event_out_login", "logs_login", "worker"}
+REBOUND_READS = {"cookies", "opaque"}
+WRITES = {f"evil-{name}" for name in ("json", "untyped", "opaque", "beacon", "events", "event_in", "event_login")}
+EVENTS_SECONDS = 2.0  # Until the server has stored the events that it accepted.
+
+
+@pytest.fixture(scope="module")
+def rebound() -> Iterator[Browser]:
+    """Chromium in which a foreign name leads to this machine."""
+    if not CHROMIUM:
+        pytest.skip("Chromium is not installed: `apt-get install chromium`")
+    rules = f"--host-resolver-rules=MAP {EVIL} 127.0.0.1"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET.split(), rules])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[str]:
+    """Address of an empty page of another origin."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><title>Evil</title><body>")
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"http://{EVIL}:{server.server_port}/"
+        server.shutdown()
+
+
+class Target:
+    """A Prefect server: its API's address, and the password, which no page knows."""
+
+    def __init__(self, api: str, password: str | None) -> None:
+        self.api, self.password = api, password
+
+    @property
+    def rebinding(self) -> str:
+        """An address of the server under the foreign name, whose pages are of that origin."""
+        return f"http://{EVIL}:{urlsplit(self.api).port}"
+
+    def created(self) -> set[str]:
+        """What pages wrote."""
+        with (
+            temporary_settings({PREFECT_API_URL: self.api, PREFECT_API_AUTH_STRING: self.password}),
+            get_client(sync_client=True) as client,
+        ):
+            flows = {flow.name for flow in client.read_flows()}
+            events = {event.event for event in client.read_events(limit=50).events}
+        return {name for name in flows | events if name.startswith("evil")}
+
+
+@contextlib.contextmanager
+def prefect_server(home: Path, port: str) -> Iterator[str]:
+    """`prefect server start` in a folder, whose `.env` it reads; gives the API's address."""
+    process = Process(home, [PREFECT, "server", "start"], home, PREFECT_SERVER_API_PORT=port)
+    api = f"http://127.0.0.1:{port}/api"
+    try:
+        wait_until_up(api)
+        yield api
+    finally:
+        process.end()
+
+
+@pytest.fixture(scope="module")
+def unprotected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """A server with Prefect's defaults."""
+    home, port = tmp_path_factory.mktemp("unprotected"), str(free_port())
+    with prefect_server(home, port) as api:
+        yield Target(api, None)
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """A server that was protected as the README says, on another port."""
+    home, port = tmp_path_factory.mktemp("secured"), str(free_port())
+    command = [sys.executable, ROOT / "flows" / "main.py", "doctor", "--secure"]
+    subprocess.run(command, env=environment(home), cwd=home, check=True)
+    file = home / ".env"
+    file.write_text(file.read_text().replace("4200", port))
+    values = dict(line.split("=", 1) for line in file.read_text().splitlines())
+    with prefect_server(home, port) as api:
+        assert api == values["PREFECT_API_URL"]
+        yield Target(api, values["PREFECT_API_AUTH_STRING"])
+
+
+@pytest.fixture(scope="module")
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """The server that a run starts for itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("temporary")))
+        with Server() as server:
+            server.wait_until_up()
+            yield Target(server.url, server.password)
+
+
+@pytest.fixture
+def target(request: pytest.FixtureRequest) -> Target:
+    """The server that the test names."""
+    found: Target = request.getfixturevalue(request.param)
+    return found
+
+
+def attack(browser: Browser, page_address: str, api: str) -> dict[str, str]:
+    """What each attempt of a page let it read; those that read nothing are left out."""
+    page = browser.new_page()
+    page.goto(page_address)
+    read = page.evaluate(f"api => {{ {SCRIPT}\nreturn attack(api) }}", api)
+    page.close()
+    assert "untyped" in read
+    time.sleep(EVENTS_SECONDS)
+    return {name: content for name, content in read.items() if content is not None}
+
+
+def attack_from(origin: str, browser: Browser, target: Target, site: str) -> dict[str, str]:
+    """The same for a page of another origin, or of the server's own address under a foreign name."""
+    if origin == "rebinding":
+        return attack(browser, f"{target.rebinding}/api/health", f"{target.rebinding}/api")
+    return attack(browser, site.replace(EVIL, "127.0.0.1") if origin == "local" else site, target.api)
+
+
+@pytest.mark.parametrize(("origin", "reads"), [("foreign", READS), ("rebinding", READS | REBOUND_READS)])
+def test_the_attempts_work_where_nothing_stops_them(
+    origin: str, reads: set[str], rebound: Browser, unprotected: Target, site: str
+) -> None:
+    assert set(attack_from(origin, rebound, unprotected, site)) >= reads
+    assert unprotected.created() >= WRITES
+
+
+@pytest.mark.parametrize("origin", ["foreign", "local", "rebinding"])
+@pytest.mark.parametrize("target", ["secured", "temporary"], indirect=True)
+def test_no_page_reads_or_writes(origin: str, target: Target, rebound: Browser, site: str) -> None:
+    assert attack_from(origin, rebound, target, site) == {}
+    assert target.created() == set()
+
+
+def test_a_rebinding_host_is_refused_by_the_server_of_a_run(temporary: Target) -> None:
+    for path in ("/api/health", "/", "/ui-settings"):
+        answer = httpx.get(f"{temporary.api.removesuffix('/api')}{path}", headers={"Host": EVIL})
+        assert (answer.status_code, answer.text) == (400, "Invalid host header")

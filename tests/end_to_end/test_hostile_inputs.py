@@ -1,0 +1,13 @@
+"""A sample of the bad inputs of `hostile_inputs`: every tenth, without those that take long."""
+
+from pathlib import Path
+
+from tests.end_to_end.hostile_inputs import cases, faults
+
+SLOW = ("drip", "bomb", "deep lists in x_train")
+
+
+def test_bad_inputs_hold(tmp_path: Path) -> None:
+    quick = [case for case in cases(tmp_path) if not any(word in case.name for word in SLOW)]
+    assert len(quick) > 1_000
+    assert faults(quick[::10]) == []
