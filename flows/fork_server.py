@@ -4,10 +4,13 @@ That process, Python's fork server, starts before the run knows its data, and en
 once libraries are loaded; elsewhere every branch process imports for itself.
 """
 
+import contextlib
 import multiprocessing
 import sys
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
+
+import psutil
 
 from flows.config import Settings
 from tasks.storage.run_log import last_command
@@ -33,3 +36,11 @@ def import_ahead(settings: Settings) -> None:
     if FORKS and effective.run.runner == "process" and not repeats:
         branch_context()
         forkserver.ensure_running()
+
+
+def end_fork_server() -> None:
+    """End the fork server, which does not notice the end of the run while it imports."""
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            if "multiprocessing.forkserver" in " ".join(child.cmdline()):
+                child.kill()

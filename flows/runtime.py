@@ -24,7 +24,7 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
 from prefect.utilities.urls import url_for
 
 from flows.config import masked
-from flows.fork_server import branch_context
+from flows.fork_server import branch_context, end_fork_server
 from flows.operate.environment import outlive_the_audience
 from flows.operate.process import end_with_parent, quick_exit
 from flows.runners import RunnerName, task_runner
@@ -190,9 +190,10 @@ def pool_is_broken() -> bool:
 
 
 def end_branch_processes() -> None:
-    """Kill the processes that branches run in."""
+    """Kill the processes that branches run in, and the one that they are forked from."""
     for child in multiprocessing.active_children():
         child.kill()
+    end_fork_server()
 
 
 class Stopped(KeyboardInterrupt):

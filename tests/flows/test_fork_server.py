@@ -5,11 +5,12 @@ import sys
 from multiprocessing import forkserver
 from pathlib import Path
 
+import psutil
 import pytest
 
 from flows import fork_server
 from flows.config import RunSettings, Settings
-from flows.fork_server import branch_context, import_ahead
+from flows.fork_server import branch_context, end_fork_server, import_ahead
 
 
 def settings(outputs: Path, **run: object) -> Settings:
@@ -71,3 +72,19 @@ def test_a_branch_process_starts_with_tensorflow_and_the_loops_loaded() -> None:
     process.start()
     process.join(120)
     assert process.exitcode == 0
+
+
+@pytest.mark.skipif(not fork_server.FORKS, reason="this system forks no process with libraries loaded")
+def test_the_fork_server_ends_while_it_still_imports() -> None:
+    before = set(psutil.Process().children())
+    own = forkserver.ForkServer()
+    own.set_forkserver_preload(["tests.flows.endless_import"])
+    own.ensure_running()
+    (started,) = [
+        child
+        for child in set(psutil.Process().children()) - before
+        if "multiprocessing.forkserver" in " ".join(child.cmdline())
+    ]
+    end_fork_server()
+    psutil.wait_procs([started], 10)
+    assert not started.is_running()
