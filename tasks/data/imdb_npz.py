@@ -21,11 +21,12 @@ from tasks.data.pickled_lists import NotPlainListsError, read_pickled_lists
 from tasks.data.reviews import Reviews
 from tasks.results.errors import DataError, shortened
 from tasks.storage.files import atomic_path
+from tasks.storage.parsing import parsing
 
 MEMBERS = ("x_train", "y_train", "x_test", "y_test")
 MAX_MEMBER_BYTES = 2 << 30
 MAX_REVIEWS = 10_000_000
-_HEADER_BYTES = 4096
+_HEADER_BYTES = 512  # NumPy's have 128. Long ones can nest deeper than Python's parser bears.
 # What NumPy raises for a header that is no literal of Python's.
 BAD_HEADER = (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, TokenError)
 
@@ -90,13 +91,19 @@ def _read_split(path: Path, archive: zipfile.ZipFile, split: str) -> Reviews:
 
 def _read_header(where: str, member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
     try:
-        version = npy.read_magic(member)
-        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, dtype = read_header(member, max_header_size=_HEADER_BYTES)
+        shape, dtype = _parse_header(member)
     except BAD_HEADER as error:
         raise DataError(f"{where}: not a NumPy array ({shortened(error)})") from error
     if len(shape) != 1 or shape[0] > MAX_REVIEWS:
         raise DataError(f"{where}: the array has shape {shape}; expected one dimension of at most {MAX_REVIEWS}")
+    return shape, dtype
+
+
+@parsing
+def _parse_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
+    member.seek(0)
+    read_header = npy.read_array_header_1_0 if npy.read_magic(member) == (1, 0) else npy.read_array_header_2_0
+    shape, _, dtype = read_header(member, max_header_size=_HEADER_BYTES)
     return shape, dtype
 
 

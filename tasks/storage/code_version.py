@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import tenacity
+from tasks.storage.parsing import parsing
 
 ROOT = Path(__file__).parents[2]
 # The rooms whose code computes numbers, or draws them. Steps, records and storage only pass them on.
@@ -46,13 +46,9 @@ def _with_imports(module: str) -> dict[str, ast.Module]:
     return trees
 
 
-@tenacity.retry(retry=tenacity.retry_if_exception_type(SystemError), stop=tenacity.stop_after_attempt(10), reraise=True)
+@parsing
 def _parse(path: Path) -> ast.Module:
-    """The syntax tree of a file.
-
-    Python 3.11 keeps one count of the nesting for all threads. Where another thread, of Prefect say, builds a tree at
-    the same time, the counts do not match and Python raises SystemError, although nothing is wrong with the file.
-    """
+    """The syntax tree of a file."""
     return ast.parse(path.read_text(encoding="utf-8"))
 
 

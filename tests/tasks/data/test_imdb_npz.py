@@ -2,11 +2,13 @@ import io
 import pickle
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.lib import format as npy
 
 from tasks.data.imdb_npz import read_imdb_npz, write_imdb_npz
 from tasks.results.errors import DataError
@@ -155,6 +157,24 @@ def test_a_header_that_is_no_literal_is_refused(tmp_path: Path, header: bytes) -
         archive.writestr("x_train.npy", b"\x93NUMPY\x02\x00" + len(header).to_bytes(4, "little") + header)
     with pytest.raises(DataError, match="not a NumPy array"):
         read_imdb_npz(path)
+
+
+def test_a_header_that_another_thread_disturbed_is_read_again(npz: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = read_imdb_npz(npz)
+    disturbances = iter([True, True])
+    read_header = npy.read_array_header_1_0
+
+    def disturbed(*arguments: Any, **options: Any) -> Any:
+        header = read_header(*arguments, **options)
+        if next(disturbances, False):
+            raise SystemError("AST constructor recursion depth mismatch (before=42, after=-2683)")
+        return header
+
+    monkeypatch.setattr(npy, "read_array_header_1_0", disturbed)
+    again = read_imdb_npz(npz)
+    assert next(disturbances, None) is None
+    for before, after in zip(whole, again, strict=True):
+        np.testing.assert_array_equal(before.labels, after.labels)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
