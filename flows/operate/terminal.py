@@ -84,7 +84,8 @@ class Bars:
 
     def fail(self, step: str, title: str) -> None:
         """Show that a row of a step has failed."""
-        self._progress.update(self._branches.get(title) or self._steps[step], status="failed")
+        bar = self._branches[title] if title in self._branches else self._steps[step]
+        self._progress.update(bar, status="failed")
 
     def _row(self, bar: TaskID) -> Task:
         return self._progress.tasks[self._progress.task_ids.index(bar)]

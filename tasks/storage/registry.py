@@ -114,7 +114,7 @@ class Registry:
             raise DataError(
                 f"{self._pointer}: names network {champion.network} by entry {champion.entry}, which "
                 f"{self._ledger.name} does not hold; restore that file from a copy, or remove this one, and the next "
-                "promotion goes on from what the ledger holds"
+                "promotion continues from what the ledger holds"
             )
         return champion
 
@@ -218,7 +218,7 @@ class Registry:
 
         Raises:
             DataError: the ledger lost the entry that the pointer names. No killed writer does that: it writes the line
-                first. To go on would forget a champion, and a look at the test reviews.
+                first. Without that line a champion would be forgotten, and a look at the test reviews.
         """
         entries = self.entries()
         try:

@@ -2,7 +2,6 @@
 
 import io
 import pickle
-import random
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,8 +38,8 @@ def read_npz(make: Callable[[Path], None]) -> Callable[[Path], int]:
 def _flipped(seed: int) -> Callable[[Path], None]:
     def make(path: Path) -> None:
         write_imdb_npz(path, TRAIN, TEST)
-        content, dice = bytearray(path.read_bytes()), random.Random(seed)  # noqa: S311 -- no secret
-        content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
+        content, random = bytearray(path.read_bytes()), np.random.default_rng(seed)
+        content[random.integers(len(content))] ^= 1 << int(random.integers(8))
         path.write_bytes(content)
 
     return make
@@ -162,7 +161,7 @@ def _digit(seed: int) -> Callable[[bytes], bytes]:
 
     def change(content: bytes) -> bytes:
         places = [place for place, byte in enumerate(content) if 48 <= byte < 58]
-        place = random.Random(seed).choice(places)  # noqa: S311 -- no secret
+        place = int(np.random.default_rng(seed).choice(places))
         return content[:place] + bytes([48 + (content[place] - 47) % 10]) + content[place + 1 :]
 
     return change

@@ -42,7 +42,7 @@ class Direction:
     def no_states(self) -> States:
         """The states before anything was read."""
         zeros = np.zeros((1, self.units), np.float32)
-        return States(zeros, zeros, np.zeros((0, self.cell.blocks, self.units), np.float32))
+        return States(zeros, zeros, np.zeros((0, self.cell.derivatives, self.units), np.float32))
 
     def forward(
         self, sequence: Sequence, start: States, workspace: Workspace, keep_states: bool, keep_derivatives: bool
@@ -52,8 +52,8 @@ class Direction:
         rows = (entries if keep_states else reviews) + reviews
         hidden = workspace.take(f"{self._name} hidden", rows, (self.units,))
         cell = workspace.take(f"{self._name} cell", rows if self.cell.has_cell_state else 0, (self.units,))
-        rows = entries if keep_derivatives else reviews
-        derivatives = workspace.take(f"{self._name} derivatives", rows, (self.cell.derivatives, self.units))
+        kept = entries if keep_derivatives else reviews
+        derivatives = workspace.take(f"{self._name} derivatives", kept, (self.cell.derivatives, self.units))
         states = States(hidden, cell, derivatives)
         projections = self._projections(sequence, workspace)
         recurrent_forward(

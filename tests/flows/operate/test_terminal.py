@@ -54,6 +54,16 @@ def test_a_reused_branch_is_full_at_once_and_a_failed_one_stays_where_it_was(pro
     assert (failed.completed, failed.fields["status"]) == (1, "failed")
 
 
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+def test_any_branch_or_step_may_fail(progress: Progress, name: str) -> None:
+    bars = Bars(progress, [branch("lstm"), branch("gru")])
+    bars.begin("evaluate", ["evaluate lstm seed 1", "evaluate gru seed 1"])
+    bars.fail("train", f"train {name} seed 1")
+    bars.fail("evaluate", f"evaluate {name} seed 1")
+    failed = [bar.description for bar in progress.tasks if bar.fields["status"] == "failed"]
+    assert failed == [f"train {name} seed 1", "evaluate"]
+
+
 def test_a_step_of_several_rows_counts_them(progress: Progress) -> None:
     bars = Bars(progress, [])
     bars.begin("evaluate", ["evaluate lstm seed 1", "evaluate gru seed 1"])

@@ -7,12 +7,14 @@ from tasks.models.loops.arithmetic import Floats
 from tasks.models.loops.lanes import LANES, load, store
 
 
-@njit  # type: ignore[untyped-decorator]
-def computed(x: Floats, is_tanh: bool, result: Floats) -> None:
+def _computed(x: Floats, is_tanh: bool, result: Floats) -> None:
     """An activation of numbers whose count is a multiple of LANES."""
     for i in range(0, len(x), LANES):
         numbers = load(x, i, LANES)
         store(result, i, tanh(numbers) if is_tanh else sigmoid(numbers))
+
+
+computed = njit(_computed)
 
 
 @pytest.mark.parametrize("is_tanh", [True, False])

@@ -6,8 +6,7 @@ from tasks.models.loops.arithmetic import Floats
 from tasks.models.loops.lanes import LANES, clipped, flushed, load, store
 
 
-@njit  # type: ignore[untyped-decorator]
-def arithmetic(left: Floats, right: Floats, result: Floats) -> None:
+def _arithmetic(left: Floats, right: Floats, result: Floats) -> None:
     """(left + right) · left / (2 − right), and the same from single numbers in the last row."""
     two = np.float32(2.0)
     a, b = load(left, 0, LANES), load(right, 0, LANES)
@@ -17,12 +16,15 @@ def arithmetic(left: Floats, right: Floats, result: Floats) -> None:
         store(result, LANES + i, (a + b) * a / (two - b))
 
 
-@njit  # type: ignore[untyped-decorator]
-def limited(numbers: Floats, clips: Floats, flushes: Floats) -> None:
+def _limited(numbers: Floats, clips: Floats, flushes: Floats) -> None:
     """Both limits, on LANES numbers."""
     lanes = load(numbers, 0, LANES)
     store(clips, 0, clipped(lanes, np.float32(9.0)))
     store(flushes, 0, flushed(lanes))
+
+
+arithmetic = njit(_arithmetic)
+limited = njit(_limited)
 
 
 def test_lanes_compute_as_single_numbers_do() -> None:
