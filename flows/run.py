@@ -13,7 +13,7 @@ from prefect import runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
-from prefect.exceptions import UnfinishedRun
+from prefect.exceptions import UnfinishedRun, UpstreamTaskError
 from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
 from prefect.states import Completed
@@ -289,5 +289,5 @@ def _result(row: Row) -> Any:
         raise PipelineError(
             "not finished within --timeout; what is trained is kept, the same command resumes"
         ) from error
-    except UnfinishedRun as error:
+    except (UnfinishedRun, UpstreamTaskError) as error:  # The second from a pool of processes.
         raise UpstreamError from error

@@ -1,20 +1,23 @@
 """Steps in a run: made or reused, here or side by side, with a real Prefect server."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import tenacity
 from prefect import flow, runtime
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.exceptions import UnfinishedRun, UpstreamTaskError
+from prefect.futures import PrefectConcurrentFuture
 from prefect.logging import disable_run_logger
 
 from flows.config import RunSettings, Settings
-from flows.run import Row, Run
+from flows.run import Row, Run, UpstreamError, _result
 from tasks.results.errors import PipelineError
 from tasks.storage.files import sha256_of_file
 from tasks.storage.reuse import LOGGER, Logger, Record, step
@@ -226,3 +229,11 @@ def test_a_run_of_which_nothing_is_left_fails_at_once(tmp_path: Path) -> None:
 
     with pytest.raises(PipelineError, match="try bad: it is bad"):
         in_a_run(tmp_path, lambda run: run.side_by_side(lambda run, _: work(run), [FakeJob()]))
+
+
+@pytest.mark.parametrize("error", [UnfinishedRun("not ready"), UpstreamTaskError("did not reach a 'COMPLETED' state")])
+def test_a_row_whose_upstream_failed_is_told_from_one_that_failed(error: Exception) -> None:
+    future: Future[Any] = Future()
+    future.set_exception(error)
+    with pytest.raises(UpstreamError):
+        _result(Row("evaluate lstm seed 1", PrefectConcurrentFuture(uuid4(), future)))
