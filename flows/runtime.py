@@ -148,6 +148,9 @@ def branches_on(runner: RunnerName, address: str | None) -> Iterator[None]:
     ):
         if runner == "process":
             entered._executor._mp_context = branch_context()  # Prefect offers no choice.
+            # A branch that was killed while it wrote a log line never gives back the lock of the queue for these lines,
+            # and the end of this process would wait for that lock for ever.
+            entered._subprocess_message_queue.cancel_join_thread()
         try:
             yield
         except Exception:

@@ -7,12 +7,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from prefect import flow, task
+from prefect.logging import handlers
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from flows import runtime
@@ -216,3 +218,39 @@ def test_a_branch_process_leaves_ctrl_c_to_its_parent() -> None:
     branch.start()
     branch.join(60)
     assert branch.exitcode == 4
+
+
+KILLED_WHILE_IT_LOGS = """
+from concurrent.futures.process import BrokenProcessPool
+from prefect import flow
+from flows.runtime import branches_on
+from tests.flows.test_runtime import die_with_the_lock_of_the_log
+
+@flow
+def run():
+    with branches_on("process", None):
+        try:
+            die_with_the_lock_of_the_log.submit().result()
+        except BrokenProcessPool:
+            print("noticed")
+
+run()
+"""
+
+
+@task
+def die_with_the_lock_of_the_log() -> None:
+    """Be killed in the middle of a log line."""
+    log = handlers._api_log_sink
+    assert isinstance(log, partial)
+    log.args[0]._wlock.acquire()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_branch_process_killed_while_it_logs_does_not_keep_the_run_from_ending() -> None:
+    environment = os.environ | {"PREFECT_API_URL": PREFECT_API_URL.value()}
+    command = [sys.executable, "-c", KILLED_WHILE_IT_LOGS]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert run.stdout == "noticed\n", run.stderr
+    assert run.returncode == 0
