@@ -1,6 +1,6 @@
 """Numbers as text: how many digits, which sign, which unit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,9 +75,12 @@ def listed(names: list[str]) -> str:
 
 
 def setting(value: Any) -> str:
-    """A setting for people: a list by its parts, "yes" or "no", a number."""
+    """A setting for people: a list by its parts, a specification by its fields, "yes" or "no", a number."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {setting(part)}" for name, part in value.items())
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value))
+        has_fields = any(isinstance(part, Mapping) for part in value)
+        return ("; " if has_fields else ", ").join(map(setting, value))
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 

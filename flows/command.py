@@ -28,6 +28,7 @@ def run_flow(load: Callable[[], Any], *inputs: Any, webhook: str | None) -> Any:
     # Prefect's notice about usage data would break the progress bars; the run's own server sends none either.
     os.environ.setdefault("DO_NOT_TRACK", "1")
     prepare_environment()
+    say("Starting: the first imports take a few seconds", error=True)
     from flows.server import start_ahead
 
     ahead = start_ahead()

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from artifacts.formats import setting
+from artifacts.formats import plural, setting
 from tasks.results.evaluation import Estimate
 from tasks.results.run_log import RunSummary, differing, flat, heading
 from tasks.storage.run_log import Difference, compare_runs, find_run, read_run_log, second_minus_first
@@ -22,17 +22,15 @@ def show_history(outputs: Path) -> int:
     if not runs:
         print(f"{outputs}: no runs yet; start one with `uv run flows/main.py --smoke`")
         return 0
-    models = list(dict.fromkeys(name for run in runs for name in run.accuracies))
     table = Table(title="Test accuracy after the last epoch, mean over seeds")
     table.add_column("run", no_wrap=True, overflow="fold")  # `diff` takes this name: it must be easy to copy.
-    table.add_column("data, settings that differ", min_width=12, overflow="fold")
-    for head in ("seeds", *models, "s"):
-        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("data, seeds, settings that differ", min_width=12, overflow="fold")
+    table.add_column("test accuracy", overflow="fold")
+    table.add_column("s", justify="right", no_wrap=True)
     settings = differing(runs)
     for run in runs:
-        accuracies = [f"{run.accuracies[name]:.4f}" if name in run.accuracies else "" for name in models]
-        data = ", ".join([run.data, *_values(run, settings)])
-        table.add_row(run.run, escape(data), str(run.seeds), *accuracies, f"{run.seconds:.0f}")
+        inputs = ", ".join([run.data, plural(run.seeds, "seed"), *_values(run, settings)])
+        table.add_row(run.run, escape(inputs), _accuracies(run), f"{run.seconds:.0f}")
     Console().print(table)
     return 0
 
@@ -70,6 +68,11 @@ def _text(value: Any) -> str:
     if isinstance(value, Estimate):
         return f"{value.value:.4f} ({value.low:.4f} to {value.high:.4f})"
     return f"{value:.4f}" if isinstance(value, float) else escape(str(value))
+
+
+def _accuracies(run: RunSummary) -> str:
+    """A line for each network, however many there are."""
+    return "\n".join(f"{value:.4f} {name}" for name, value in run.accuracies.items())
 
 
 def _values(run: RunSummary, settings: Sequence[str]) -> list[str]:

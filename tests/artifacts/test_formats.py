@@ -3,7 +3,19 @@ import json
 import numpy as np
 import pytest
 
-from artifacts.formats import COUNT, P_VALUE, POINTS, TEXT, decimals, interval, listed, p_value, percent, plural
+from artifacts.formats import (
+    COUNT,
+    P_VALUE,
+    POINTS,
+    TEXT,
+    decimals,
+    interval,
+    listed,
+    p_value,
+    percent,
+    plural,
+    setting,
+)
 from tasks.results.evaluation import Estimate
 
 
@@ -46,3 +58,20 @@ def test_a_p_value_is_never_zero() -> None:
 def test_words_of_numbers_and_lists() -> None:
     assert [plural(count, "epoch") for count in (0, 1, 2, 1_000)] == ["0 epochs", "1 epoch", "2 epochs", "1,000 epochs"]
     assert [listed(names) for names in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (True, "yes"),
+        (0.001, "0.001"),
+        (("lstm", "gru"), "lstm, gru"),
+        ([], ""),
+        (
+            [{"name": "deep", "units": [16, 8], "bidirectional": False}, {"name": "wide", "units": [64]}],
+            "name deep, units 16, 8, bidirectional no; name wide, units 64",
+        ),
+    ],
+)
+def test_a_setting_is_no_python(value: object, text: str) -> None:
+    assert setting(value) == text

@@ -45,15 +45,16 @@ def write_run(outputs: Path, name: str, settings: dict[str, Any], accuracy: dict
     (folder / "metrics.json").write_text(json.dumps(metrics))
 
 
-def test_history_has_a_row_for_each_run_and_a_column_for_each_network(
+def test_history_has_a_row_for_each_run_with_a_line_for_each_network(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    append_to_run_log(tmp_path, summary("1", {"lstm": 0.9}))
+    append_to_run_log(tmp_path, replace(summary("1", {"lstm": 0.9}), seeds=3))
     append_to_run_log(tmp_path, summary("2", {"gru": 0.8, "lstm": 0.7}, data="own file [red]x.npz"))
     assert show_history(tmp_path) == 0
     assert cells(capsys) == [
-        ["2", "own file [red]x.npz", "1", "0.8000", "0.7000", "4"],
-        ["1", "bundled sample", "1", "", "0.9000", "4"],
+        ["2", "own file [red]x.npz, 1 seed", "0.8000 gru", "4"],
+        ["", "", "0.7000 lstm", ""],
+        ["1", "bundled sample, 3 seeds", "0.9000 lstm", "4"],
     ]
 
 
@@ -74,7 +75,10 @@ def test_history_shows_the_settings_that_differ(tmp_path: Path, capsys: pytest.C
     assert "batch_size" not in printed
     assert "outputs" not in printed
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.splitlines() if line.startswith("│")]
-    assert [row[1] for row in rows] == ["bundled sample, epochs 10, smoke no", "bundled sample, epochs 3, smoke yes"]
+    assert [row[1] for row in rows] == [
+        "bundled sample, 1 seed, epochs 10, smoke no",
+        "bundled sample, 1 seed, epochs 3, smoke yes",
+    ]
 
 
 def test_on_a_narrow_terminal_history_cuts_no_run_accuracy_or_setting(
@@ -83,12 +87,18 @@ def test_on_a_narrow_terminal_history_cuts_no_run_accuracy_or_setting(
     monkeypatch.setenv("COLUMNS", "80")
     for run, spec in (("20261128-100746-6e0c38c8", []), ("20261128-100746-6e0c38c9", [{"name": "deep"}])):
         settings = {"data": {"max_length": len(spec)}, "models": {"spec": spec}, "training": {"epochs": len(spec)}}
-        accuracies = {"simple_rnn": 0.9, "lstm": 0.8}
+        accuracies = {
+            "simple_rnn": 0.9,
+            "lstm": 0.8,
+            "stacked_simple_rnn": 0.7,
+            "bidirectional_lstm": 0.6,
+            "a" * 40: 0.5,
+        }
         append_to_run_log(tmp_path, replace(summary(run, accuracies), settings=settings))
     show_history(tmp_path)
     printed = capsys.readouterr().out
     assert all(line[-1] in "│┃┓┩┤┘" for line in printed.splitlines()[1:]), printed
-    assert all(text in printed for text in ("20261128-100746-6e0c38c9", "0.9000", "epochs", "max_length"))
+    assert all(text in printed for text in ("20261128-100746-6e0c38c9", "0.6000", "0.5000", "epochs", "max_length"))
 
 
 def test_differences_name_their_direction_and_show_intervals(
