@@ -1,6 +1,7 @@
 """What the commands share: parameters, and a flow that runs with a Prefect server around it."""
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,7 +29,8 @@ def run_flow(load: Callable[[], Any], *inputs: Any, webhook: str | None) -> Any:
     # Prefect's notice about usage data would break the progress bars; the run's own server sends none either.
     os.environ.setdefault("DO_NOT_TRACK", "1")
     prepare_environment()
-    say("Starting: the first imports take a few seconds", error=True)
+    if sys.stderr.isatty():
+        say("Starting: the first imports take a few seconds", error=True)
     from flows.server import start_ahead
 
     ahead = start_ahead()

@@ -35,10 +35,6 @@ def test_a_smoke_run_leaves_the_report(smoke: tuple) -> None:
     assert {"report.md", "report.html", "reader.html", "metrics.json", "curves.png", "gru-seed1-loss.svg"} <= names
 
 
-def test_the_run_says_that_it_starts_before_the_slow_imports(smoke: tuple) -> None:
-    assert smoke[1].stderr.startswith("Starting: the first imports take a few seconds\n")
-
-
 def test_the_first_log_line_of_the_data_names_the_sample(smoke: tuple) -> None:
     lines = [line for line in smoke[1].stderr.splitlines() if "Task run" in line]
     assert "BUNDLED SAMPLE" in lines[0]

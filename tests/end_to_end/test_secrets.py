@@ -103,7 +103,7 @@ def test_a_server_that_does_not_answer_costs_no_secret(address: str, tmp_path: P
     settings = {"PREFECT_API_URL": address.format(password), "PREFECT_API_AUTH_STRING": password}
     process = Process.main(tmp_path / "home", *SMOKE, PREFECT_CLIENT_MAX_RETRIES="0", **settings)
     assert process.wait() == 1
-    assert process.lines[-1].startswith("Error: ")
+    assert process.output.startswith("Error: ")
     assert MARK not in process.output
     assert files_with_mark(tmp_path) == []
 
