@@ -30,7 +30,7 @@ def drift_flow(
     text_column: str = "text",
     fail_on_drift: bool = False,
 ) -> Drift:
-    """Hold new texts against the training reviews of a network.
+    """Compare new texts with the training reviews of a network.
 
     Args:
         texts: path of texts, as `--data` takes them but without labels; of an imdb.npz its test reviews; "sample".

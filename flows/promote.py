@@ -29,7 +29,7 @@ def promote_flow(
     model: str | None = None,
     gate: GateSettings = GateSettings(),
 ) -> Entry:
-    """Hold the best network of a run against the champion; HOLD and REJECT are results, not failures."""
+    """Compare the best network of a run with the champion; HOLD and REJECT are results, not failures."""
     warn_of_another_commit()
     outputs = outputs.resolve()
     return promote_run(outputs, find_run(outputs, run), model, gate)

@@ -97,7 +97,7 @@ def drift(
     outputs: Outputs = Path("outputs"),
     webhook: Webhook = None,
 ) -> int:
-    """Hold new texts against the training reviews of a network: do they still look alike?"""
+    """Compare new texts with the training reviews of a network: do they still look alike?"""
 
     def load() -> Any:
         from flows.drift import drift_flow

@@ -49,7 +49,7 @@ def score_flow(
         model: "latest" or the name of a run, for its best network; RUN:NETWORK; "champion"; a hash; or a folder.
         text_column: name of the column of texts.
         max_rejects: fail if a larger share of the rows cannot be scored.
-        check_drift: hold the texts against the training reviews, too.
+        check_drift: compare the texts with the training reviews, too.
         outputs: the folder above runs, models and registry.
     """
     run = Run.begin(Settings(run=RunSettings(outputs=outputs, runner="thread")))  # No process has to get ready.
@@ -59,7 +59,7 @@ def score_flow(
     target = output.absolute() if output else default_output(data, scoring)
     written = run.step(write, data, scoring, target, max_rejects)
     announce(scoring, written)
-    found = hold_against_training(run.outputs, data, network, scoring.rows) if check_drift else None
+    found = compare_with_training(run.outputs, data, network, scoring.rows) if check_drift else None
     if found:
         drift.announce(found)
     return Scored(scoring, written, found)
@@ -78,8 +78,8 @@ def default_output(data: RowData, scoring: Scoring) -> Path:
 
 
 @task(name="drift", task_run_name="drift {data.title}", persist_result=False, cache_policy=NO_CACHE)
-def hold_against_training(outputs: Path, data: RowData, network: ScoringNetwork, rows: int) -> Drift:
-    """Hold a sample of the rows against the network's training reviews."""
+def compare_with_training(outputs: Path, data: RowData, network: ScoringNetwork, rows: int) -> Drift:
+    """Compare a sample of the rows with the network's training reviews."""
     trained = find_network(outputs, str(network.folder))
     new = sample_tokens(data, network, rows)
     return check_texts(trained.folder, trained.train, new.tokens, new.lengths, logger=get_run_logger())

@@ -33,7 +33,7 @@ def score(
     output: Annotated[Path | None, Parameter(help=OUTPUT)] = None,
     text_column: Annotated[str, Parameter(help="Name of the column of texts.")] = "text",
     max_rejects: Annotated[float, Parameter(help=REJECTS, validator=Number(gte=0, lte=1))] = MAX_REJECTS,
-    check_drift: Annotated[bool, Parameter(help="Hold the texts against the training reviews, too.")] = False,
+    check_drift: Annotated[bool, Parameter(help="Compare the texts with the training reviews, too.")] = False,
     outputs: Outputs = Path("outputs"),
     webhook: Webhook = None,
 ) -> int:

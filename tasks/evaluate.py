@@ -1,4 +1,4 @@
-"""Step 4: a trained network on the test reviews, and held against the textbook formulas."""
+"""Step 4: a trained network on the test reviews, and checked against the textbook formulas."""
 
 import time
 from dataclasses import replace

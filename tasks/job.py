@@ -60,7 +60,7 @@ class Job:
         return validation_start(self.dataset.train.reviews, self.plan.validation)
 
     def check(self) -> None:
-        """Hold the plan against the dataset.
+        """Check the plan against the dataset.
 
         Raises:
             PipelineError: no review is left to train on, or none to validate on.

@@ -1,4 +1,4 @@
-"""Promotion: a candidate is held against the champion on the same test reviews, now, and takes its place or does not.
+"""Promotion: a candidate is compared with the champion on the same test reviews, now, and takes its place or does not.
 
 A promotion is never reused: it moves a pointer, and every look at the test reviews counts.
 """

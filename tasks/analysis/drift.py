@@ -78,7 +78,7 @@ class Texts:
 
 
 class Reference:
-    """Training reviews to hold new texts against.
+    """Training reviews to compare new texts with.
 
     Args:
         texts: at least 20; some must have scores.

@@ -1,4 +1,4 @@
-"""What the textbook says of simple and gated recurrent networks, held against this run.
+"""What the textbook says of simple and gated recurrent networks, checked against this run.
 
 Every finding comes from the branches' files: predictions.parquet, memory.parquet and reach.parquet.
 """
@@ -31,7 +31,7 @@ class ModelPair(NamedTuple):
 
 
 def textbook_pair(branches: Sequence[Branch]) -> ModelPair | None:
-    """The simple and the gated model to hold against the textbook; None if there is no such pair with a common seed.
+    """The simple and the gated model to check against the textbook; None if there is no such pair with a common seed.
 
     Of several, networks of one layer that read in one direction come first: they are the textbook's.
     """
@@ -58,7 +58,7 @@ def _is_plain(spec: dict[str, object]) -> bool:
 def findings(
     pair: ModelPair | None, explanations: Sequence[Explanation], trend: LengthTrend | None, max_length: int
 ) -> Findings:
-    """All claims held against the run; without a pair every one is open.
+    """All claims checked against the run; without a pair every one is open.
 
     Args:
         pair: the models to compare.
@@ -147,7 +147,7 @@ def _paired(claim: Claim, measure: Measure, gated: NDArray[np.float64], simple: 
 def _finding(
     claim: Claim, measure: Measure, values: NDArray[np.float64], limit: int | None = 0, is_above: bool = True
 ) -> Finding:
-    """The mean of values of shape (seeds, reviews) held against a claim: that it is above, or below, a limit."""
+    """The mean of values of shape (seeds, reviews) checked against a claim: that it is above, or below, a limit."""
     if values.size == 0 or limit is None:
         return Finding(claim, measure, "open", None, None, 0)
     mean = mean_with_interval(values)

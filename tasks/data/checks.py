@@ -17,7 +17,7 @@ SPLITS = ("train", "test")
 
 
 def check(folder: Path, vocabulary_size: int, max_length: int) -> None:
-    """Hold both written splits against the expected schema and ranges.
+    """Check both written splits against the expected schema and ranges.
 
     Raises:
         DataError: one line for each fault: a wrong column, no reviews, a value out of its range, one label only.

@@ -62,7 +62,7 @@ class Evidence:
         kept: the networks that one would keep, those of the best validation epochs.
         overfitting: by model, what lies between the two.
         chance: accuracy of always giving the more frequent label.
-        findings: the textbook's claims held against this run.
+        findings: the textbook's claims checked against this run.
         trend: how a lead changes with length: that of the gated over the simple model, or if there is no such pair, of
             the best over the last model; None where one model was trained alone.
     """

@@ -53,7 +53,7 @@ class LengthTrend:
 
 @dataclass(frozen=True)
 class Findings:
-    """The textbook's claims held against this run.
+    """The textbook's claims checked against this run.
 
     Attributes:
         simple, gated: the two models compared; "" where the run has no such pair.

@@ -151,7 +151,7 @@ class Entry:
 
     @property
     def is_look(self) -> bool:
-        """Whether the test reviews told something new: a champion held against itself, or its equal, does not."""
+        """Whether the test reviews told something new: a champion compared with itself, or its equal, does not."""
         if self.gate is None or self.network == self.before:
             return False
         return self.gate.test is None or self.gate.test.b + self.gate.test.c > 0

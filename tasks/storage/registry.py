@@ -153,7 +153,7 @@ class Registry:
         return network
 
     def verify(self, network: str) -> None:
-        """Hold a network's files against the hashes in its manifest, and those against its name.
+        """Check a network's files against the hashes in its manifest, and those against its name.
 
         Raises:
             DataError: a file is missing or was changed.

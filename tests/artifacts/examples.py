@@ -1,4 +1,4 @@
-"""A comparison of literal numbers: what the report says of it can be held against them."""
+"""A comparison of literal numbers: what the report says of it can be checked against them."""
 
 from pathlib import Path
 

@@ -36,7 +36,7 @@ class Quarter:
         return process.output
 
     def train(self, model: str, seed: int, epochs: int) -> None:
-        """Train a network and hold it against the champion, as the nightly run does."""
+        """Train a network and compare it with the champion, as the nightly run does."""
         options = ["--models", model, "--seed", str(seed), "--epochs", str(epochs), "--promote"]
         self.command(*self._data, *options)
 

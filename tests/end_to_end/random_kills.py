@@ -1,4 +1,4 @@
-"""Kill runs at random moments, run the same command again, and hold the results against an undisturbed run's bits.
+"""Kill runs at random moments, run the same command again, and compare the results with an undisturbed run's bits.
 
 python -m tests.end_to_end.random_kills --kills 20 --seed 1
 

@@ -85,7 +85,7 @@ def in_a_run(folder: Path, work: Callable[[Run], Any], **settings: Any) -> str:
 
 
 def assert_states(run: str, expected: dict[str, str]) -> None:
-    """Hold the name of each task's state, by the task's name, against what is expected; they reach the server late."""
+    """Compare the name of each task's state, by the task's name, with what is expected; they reach the server late."""
     patient = tenacity.Retrying(stop=tenacity.stop_after_delay(30), wait=tenacity.wait_fixed(0.1), reraise=True)
     for attempt in patient:
         with attempt, get_client(sync_client=True) as client:

@@ -7,7 +7,7 @@ from tasks.compare import is_the_tutorials, reproduction
 from tests.artifacts import examples
 
 
-def test_the_tutorials_numbers_are_held_against_the_mean_over_seeds() -> None:
+def test_the_tutorials_numbers_are_compared_with_the_mean_over_seeds() -> None:
     branches = [examples.branch(name, seed) for seed in (1, 2) for name in ("simple_rnn", "gru", "lstm")]
     last = replace(branches[2].history[-1], val_accuracy=0.9)
     branches[2] = replace(branches[2], history=(*branches[2].history[:-1], last))

@@ -253,7 +253,7 @@ def test_a_run_is_read_from_its_metrics(dataset: Dataset, tmp_path: Path) -> Non
         read_run(tmp_path / "runs" / "run")
 
 
-def test_the_registry_holds_the_card_and_what_a_later_candidate_is_held_against(
+def test_the_registry_holds_the_card_and_what_a_later_candidate_is_compared_with(
     dataset: Dataset, tmp_path: Path
 ) -> None:
     entry = promote_run(tmp_path, train_run(dataset, tmp_path, "run", 1))

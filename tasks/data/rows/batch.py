@@ -97,7 +97,7 @@ def _is_utf8(value: bytes | None) -> bool:
 
 
 def check_text_column(path: Path, names: Sequence[str], text_column: str) -> None:
-    """Hold the columns of a file against what scoring needs.
+    """Check the columns of a file against what scoring needs.
 
     Raises:
         DataError: the file has no columns, lacks the text column, or has two columns of one name.

@@ -22,7 +22,7 @@ Write = Callable[[pa.RecordBatch], None]
 
 
 def check_output(path: Path, inputs: Sequence[Path]) -> None:
-    """Hold the path of an output against what can be written.
+    """Check the path of an output against what can be written.
 
     Raises:
         PipelineError: the suffix is another one, the folder cannot be written, or the file is an input.

@@ -32,7 +32,7 @@ class TextBatch:
 
 
 def check_texts(batch: TextBatch) -> None:
-    """Hold the texts against what every kind of file must give.
+    """Check the texts against what every kind of file must give.
 
     Raises:
         DataError: a text is missing, empty or not UTF-8; the line names file and row.

@@ -7,7 +7,7 @@ from tasks.results.errors import DataError
 
 
 def check_columns(path: Path, names: Sequence[str], text_column: str, label_column: str) -> None:
-    """Hold the columns of a file against the two that are wanted.
+    """Check the columns of a file against the two that are wanted.
 
     Raises:
         DataError: the file has no columns, lacks one of the two, or has two of that name.

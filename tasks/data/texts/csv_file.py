@@ -75,7 +75,7 @@ def header(path: Path) -> list[str]:
 
 
 def check_quotes(path: Path, last: pa.RecordBatch | None) -> None:
-    """Hold the last batch of a CSV file against a quote that is never closed: Arrow takes all after it for one row.
+    """Check the last batch of a CSV file for a quote that is never closed: Arrow takes all after it for one row.
 
     Raises:
         DataError: there is one.

@@ -101,7 +101,7 @@ def _inputs(given: Path, option: str) -> Iterator[Input]:
 
 
 def check_name(path: Path) -> None:
-    """Hold the name of a file against what records can hold.
+    """Check the name of a file against what records can hold.
 
     Raises:
         DataError: the name is not UTF-8.

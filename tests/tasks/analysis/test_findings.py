@@ -72,7 +72,7 @@ def found(folder: Path, gains: tuple[float, float], words: tuple[float, float], 
         ((0.2, 0.2), (150, 250), 0.0, ("open", "refuted", "confirmed", "confirmed", "open")),
     ],
 )
-def test_each_claim_is_held_against_its_number(
+def test_each_claim_is_checked_against_its_number(
     tmp_path: Path, gains: tuple[float, float], words: tuple[float, float], slope: float, answers: tuple[Answer, ...]
 ) -> None:
     said = found(tmp_path, gains, words, slope)

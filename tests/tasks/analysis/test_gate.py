@@ -1,4 +1,4 @@
-"""The gate's statistics, held against scipy and against simulated promotions."""
+"""The gate's statistics, checked against scipy and against simulated promotions."""
 
 from dataclasses import replace
 

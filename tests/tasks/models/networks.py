@@ -1,4 +1,4 @@
-"""Networks that the compiled loops are held against Keras with."""
+"""Networks on which the compiled loops are compared with Keras."""
 
 from typing import get_args
 

@@ -45,7 +45,7 @@ def assert_gradients_equal(
     relative: float = 1e-4,
     rounding: float = 2e-9,
 ) -> None:
-    """Hold every gradient against that of Keras.
+    """Compare every gradient with that of Keras.
 
     A gradient is a sum over reviews, and review i's contribution starts from d loss / d logit = p - y. Where
     contributions cancel, their rounding stays. So a difference may have the size of `relative` times the gradient plus

@@ -26,7 +26,7 @@ def test_scores_at_both_epochs() -> None:
     assert (evaluation.at("last").epoch, evaluation.at("best").epoch) == (2, 1)
 
 
-def test_confidence_is_held_against_the_shares() -> None:
+def test_confidence_is_compared_with_the_shares() -> None:
     scores = examples.scores(0.8)  # 60 reviews at 0.05 of which a tenth is positive, 40 at 0.95 of which 0.8 are.
     over = scores.overconfidence
     assert over.value == pytest.approx((60 * 0.05 + 40 * 0.15) / 100)

@@ -1,4 +1,4 @@
-"""One unit, one timestep and literal numbers; `tests/tasks/models/test_compiled_network.py` holds networks against
+"""One unit, one timestep and literal numbers; `tests/tasks/models/test_compiled_network.py` compares networks with
 Keras.
 """
 

@@ -1,4 +1,4 @@
-"""A simple RNN of one unit and literal numbers; `tests/tasks/models/test_compiled_network.py` holds networks against
+"""A simple RNN of one unit and literal numbers; `tests/tasks/models/test_compiled_network.py` compares networks with
 Keras.
 """
 
