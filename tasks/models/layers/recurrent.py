@@ -64,6 +64,7 @@ class Direction:
             self.kernels.recurrent_kernel,
             start,
             states,
+            sequence.constant_from,
             keep_states,
             keep_derivatives,
         )

@@ -1,11 +1,11 @@
 """What one layer hands to the next."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.models.loops.arithmetic import Floats
+from tasks.models.loops.arithmetic import Floats, Ints
 from tasks.models.loops.records import Inputs, Layout
 from tasks.models.packing import unpacked_layout
 
@@ -22,6 +22,8 @@ class Sequence:
         padding: the input at each timestep of the padding that all reviews share; none if the layout is not packed.
         projections: `entries.values` through the kernel of each direction of the layer, shape (n, blocks, units),
             where they are known.
+        constant_from: from which timestep on each review reads the same input until its end, int32, shape (reviews,);
+            empty if unknown.
     """
 
     reviews: int
@@ -29,6 +31,7 @@ class Sequence:
     entries: Inputs
     padding: Inputs
     projections: list[Floats] | None = None
+    constant_from: Ints = field(default_factory=lambda: np.zeros(0, np.int32))
 
     def backwards(self) -> "Sequence":
         """Every review at every timestep, from its end to its start; padding is read from row 0.
@@ -41,7 +44,8 @@ class Sequence:
         rows[begun] = self.entries.rows
         entries = Inputs(self.entries.values, np.ascontiguousarray(rows[::-1]).reshape(-1))
         layout = unpacked_layout(timesteps, self.reviews)
-        return Sequence(self.reviews, layout, entries, no_padding(self.entries.values), self.projections)
+        words = begun.sum(axis=0, dtype=np.int32)
+        return Sequence(self.reviews, layout, entries, no_padding(self.entries.values), self.projections, words)
 
 
 def no_padding(values: Floats) -> Inputs:

@@ -31,6 +31,7 @@ def recurrent_forward(
     recurrent_kernel: Floats,
     start: States,
     states: States,
+    constant_from: Ints,
     keep_states: bool,
     keep_derivatives: bool,
 ) -> None:
@@ -44,6 +45,9 @@ def recurrent_forward(
         recurrent_kernel: shape (units, recurrent blocks · units).
         start: a review that begins at timestep t starts from the states in row t.
         states: result.
+        constant_from: from which timestep on each review reads the same input until its end, int32, shape (reviews,);
+            empty if unknown. Without `keep_states`, a review at the end of the group is left out as soon as such a
+            timestep leaves its states as they were, to the bit: all later ones would, too.
         keep_states: keep the states of all entries, for `recurrent_backward` or a layer above; else two timesteps take
             turns in two rows for each review, which stay in the processor's cache. The last states stand at the end.
         keep_derivatives: keep those of all entries, for `recurrent_backward`; else one row of work for each review is
@@ -55,9 +59,9 @@ def recurrent_forward(
     last_column = projections.shape[1] * projections.shape[2]
     first_column = last_column - recurrent_kernel.shape[1]
     timesteps, reviews = len(batch_sizes), batch_sizes[-1]
-    begun = 0
+    begun, settled = 0, 0
     for t in range(timesteps):
-        n, first = batch_sizes[t], offsets[t]
+        n, first = batch_sizes[t] - settled, offsets[t]
         before, after = first, first + n
         if not keep_states:
             before = reviews if (timesteps - t) % 2 == 0 else 0
@@ -74,6 +78,32 @@ def recurrent_forward(
         else:
             multiply(hidden, recurrent_kernel, work[row : row + n, first_column:last_column], False)
         step_forward(cell, rows[first : first + n], projections, states, before, after, row, keep_derivatives)
+        if not keep_states:
+            settled = _count_settled(cell, states, before, after, t, constant_from, settled)
+
+
+@fast
+def _count_settled(
+    cell: int, states: States, before: int, after: int, t: int, constant_from: Ints, settled: int
+) -> int:
+    """How many reviews at the end of the group have settled after timestep t; `settled` had before."""
+    while settled < len(constant_from):
+        review = len(constant_from) - settled - 1
+        if constant_from[review] > t or not _equal(states.hidden[before + review], states.hidden[after + review]):
+            break
+        if cell == LSTM and not _equal(states.cell[before + review], states.cell[after + review]):
+            break
+        settled += 1
+    return settled
+
+
+@fast
+def _equal(left: Floats, right: Floats) -> bool:
+    """Whether all numbers are equal."""
+    different = False
+    for j in range(len(left)):
+        different |= left[j] != right[j]
+    return not different
 
 
 @fast

@@ -208,6 +208,15 @@ def test_a_prediction_does_not_depend_on_the_other_reviews(name: PresetName) -> 
     np.testing.assert_allclose(compiled.predict(tokens), alone, rtol=1e-6)
 
 
+@by_spec
+def test_a_prediction_is_that_of_training_however_long_the_padding_is(spec: ModelSpec) -> None:
+    """Training reads all timesteps; predicting backwards ends where padding no longer changes a state."""
+    compiled = network(spec, build(spec, 50, 0.01, 6))
+    tokens = ragged_tokens([0, 1, 2, 40, 300, 990, 1000], 1000, 50)
+    trained = compiled.gradients(tokens, np.zeros(7, np.uint8)).probabilities
+    assert np.array_equal(compiled.predict(tokens), trained)
+
+
 @by_name
 def test_predicting_nothing_gives_nothing(name: PresetName) -> None:
     spec = small(name)

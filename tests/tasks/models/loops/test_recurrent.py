@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 from tasks.models.loops.cells import SIMPLE_RNN
 from tasks.models.loops.records import Inputs, KernelGradients, Kernels, Layout, SequenceGradient, States
 from tasks.models.loops.recurrent import project, recurrent_backward, recurrent_forward, unpack_outputs
+from tasks.models.packing import unpacked_layout
 
 # Two timesteps; the first review reads tokens 0 and 1, the second begins at the second timestep and reads token 1.
 LAYOUT = Layout(np.array([0, 1, 3], np.int32), np.array([1, 2], np.int32))
 ROWS = np.array([0, 1, 1], np.int32)
 NO_GATES = np.zeros((0, 1, 1), np.float32)
+UNKNOWN = np.zeros(0, np.int32)  # From which timestep on inputs stay the same.
 
 
 def column(*numbers: float) -> NDArray[np.float32]:
@@ -43,12 +45,26 @@ def test_project() -> None:
 def test_forward(keep: bool, rows: int) -> None:
     result = states(*[9.9] * rows)
     projections = np.array([[[0.5]], [[-0.25]]], np.float32)
-    recurrent_forward(SIMPLE_RNN, LAYOUT, ROWS, projections, column(2), states(0, 0.1), result, keep, keep)
+    recurrent_forward(SIMPLE_RNN, LAYOUT, ROWS, projections, column(2), states(0, 0.1), result, UNKNOWN, keep, keep)
     first = np.tanh(0.5)
     expected = [0, first, 0.1, np.tanh(2 * first - 0.25), np.tanh(2 * 0.1 - 0.25)]
     np.testing.assert_allclose(result.hidden[-2:, 0], expected[-2:], atol=1e-6)
     if keep:
         np.testing.assert_allclose(result.hidden[:, 0], expected, atol=1e-6)
+
+
+def test_forward_ends_a_review_that_constant_inputs_no_longer_change() -> None:
+    """Both states are 0 after the first timestep; another input after it shows whether later ones are read."""
+    layout, rows = unpacked_layout(3, 2), np.array([0, 0, 0, 1, 0, 1], np.int32)
+    projections = np.array([[[0.0]], [[0.5]]], np.float32)
+    ends_of = {"second settles": [3, 0], "unknown": [], "first is asked only after the second": [0, 3]}
+    for case, constant_from in ends_of.items():
+        result = states(0, 0, 0, 0)
+        ends = np.array(constant_from, np.int32)
+        recurrent_forward(SIMPLE_RNN, layout, rows, projections, column(2), states(0), result, ends, False, False)
+        is_read = case != "second settles"
+        assert result.hidden[-2, 0] == 0
+        assert (result.hidden[-1, 0] != 0) == is_read, case
 
 
 def backward(
