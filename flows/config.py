@@ -132,7 +132,7 @@ class Settings(Section):
 
     @property
     def title(self) -> str:
-        """The run's name in the UI: its data, networks, epochs and seeds."""
+        """The run's name in the UI: its data, networks, epochs and seeds, and the numbers that are not the defaults."""
         effective = self.effective()
         data = self.data.title or effective.data.source
         epochs, seeds = effective.training.epochs, self.seeds()
@@ -141,8 +141,20 @@ class Settings(Section):
             " + ".join(spec.name for spec in self.specs()),
             f"{epochs} epoch{'' if epochs == 1 else 's'}",
             f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}",
+            *self._other_numbers(),
         ]
         return ", ".join(parts)
+
+    def _other_numbers(self) -> Iterator[str]:
+        """The numbers of data, networks and training that the title does not hold yet, where they are not the defaults.
+
+        Words, such as the name of a column, stay out: they come from the data.
+        """
+        for section in (self.data, self.models, self.training):
+            for name, value in section:
+                default = type(section).model_fields[name].default
+                if isinstance(value, int | float) and value != default and name not in ("epochs", "seed", "replicates"):
+                    yield f"{name.replace('_', ' ')} {value}"
 
     def specs(self) -> list[ModelSpec]:
         """The networks to train: the named ones, then those given by --spec."""

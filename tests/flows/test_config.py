@@ -246,6 +246,10 @@ def test_settings_of_own_texts_that_do_not_fit_are_refused(line: str, message: s
         ("", "auto, simple_rnn + lstm, 10 epochs, seed 1"),
         ("--smoke", "smoke, simple_rnn + lstm, 1 epoch, seed 1"),
         ("--data a/b.npz --models gru --epochs 3 --replicates 3", "b.npz, gru, 3 epochs, seeds 1 to 3"),
+        (
+            "--units 64 --batch-size 32 --max-length 200 --learning-rate 0.01 --text-column t",
+            "auto, simple_rnn + lstm, 10 epochs, seed 1, max length 200, units 64, learning rate 0.01, batch size 32",
+        ),
     ],
 )
 def test_a_title_tells_runs_apart(line: str, title: str) -> None:
