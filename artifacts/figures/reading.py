@@ -38,11 +38,12 @@ ZERO = 1e-30  # What a logarithmic axis shows of a gradient that is 0.
 def lengths(c: Comparison) -> Figure:
     """Accuracy by length of the review, bins of equal counts."""
     figure, axes = single(6.4, 3.9)
-    models = c.evidence.lengths
-    for number, (model, bins) in enumerate(models.items()):
+    models = c.models()
+    bins = c.evidence.lengths[models[0]]
+    for number, model in enumerate(models):
         x = [i + spread(number, len(models), 0.12) for i in range(len(bins))]
-        errorbars(axes, x, [b.accuracy for b in bins], label=model, **style_of(c, model))
-    bins = next(iter(models.values()))
+        accuracies = [b.accuracy for b in c.evidence.lengths[model]]
+        errorbars(axes, x, accuracies, label=model, **style_of(c, model))
     axes.set_xticks(range(len(bins)), [f"{b.shortest}–{b.longest}" for b in bins], rotation=35, ha="right")
     axes.tick_params(axis="x", labelsize=TINY)
     axes.set_xlabel("Length of the review (words)")
@@ -53,7 +54,7 @@ def lengths(c: Comparison) -> Figure:
 def memory(c: Comparison) -> Figure:
     """Accuracy when only the last words are shown."""
     figure, axes = single(6.4, 3.9)
-    models = [model.name for model in c.evidence.models]
+    models = c.models()
     words = [point.words for point in c.explanations[0].memory]
     for number, model in enumerate(models):
         x = [k * (1 + spread(number, len(models), 0.03)) for k in words]

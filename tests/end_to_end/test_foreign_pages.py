@@ -7,16 +7,18 @@ import contextlib
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx
 import pytest
+import tenacity
 from playwright.sync_api import Browser, sync_playwright
 from prefect.client.orchestration import get_client
+from prefect.events import Event, Resource
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from flows.server import Server
@@ -28,7 +30,6 @@ EVIL = "evil.example"  # Leads to this machine, as after a rebinding of its DNS 
 READS = {"count", "version", "filter", "json", "untyped", "event_login", "event_out_login", "logs_login", "worker"}
 REBOUND_READS = {"cookies", "opaque"}
 WRITES = {f"evil-{name}" for name in ("json", "untyped", "opaque", "beacon", "events", "event_in", "event_login")}
-EVENTS_SECONDS = 2.0  # Until the server has stored the events that it accepted.
 
 
 @pytest.fixture(scope="module")
@@ -75,13 +76,19 @@ class Target:
         return f"http://{EVIL}:{urlsplit(self.api).port}"
 
     def created(self) -> set[str]:
-        """What pages wrote."""
+        """What pages wrote. The server stores events in the order of arrival: those before an own one are all there."""
+        own = Event(event=f"own-{uuid4()}", resource=Resource({"prefect.resource.id": "tests"}))
+        patient = tenacity.Retrying(stop=tenacity.stop_after_delay(60), wait=tenacity.wait_fixed(0.05))
         with (
             temporary_settings({PREFECT_API_URL: self.api, PREFECT_API_AUTH_STRING: self.password}),
             get_client(sync_client=True) as client,
         ):
             flows = {flow.name for flow in client.read_flows()}
-            events = {event.event for event in client.read_events(limit=50).events}
+            client.request("POST", "/events", json=[own.model_dump(mode="json")])
+            for attempt in patient:
+                with attempt:
+                    events = {event.event for event in client.read_events(limit=50).events}
+                    assert own.event in events
         return {name for name in flows | events if name.startswith("evil")}
 
 
@@ -143,7 +150,6 @@ def attack(browser: Browser, page_address: str, api: str) -> dict[str, str]:
     read = page.evaluate(f"api => {{ {SCRIPT}\nreturn attack(api) }}", api)
     page.close()
     assert "untyped" in read
-    time.sleep(EVENTS_SECONDS)
     return {name: content for name, content in read.items() if content is not None}
 
 

@@ -1,9 +1,12 @@
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from artifacts.figures import reading
+from tasks.results.comparison import Comparison
 from tests.artifacts import examples
 
 
@@ -26,6 +29,14 @@ def test_accuracy_from_the_last_words_mean_over_seeds() -> None:
     (axes,) = reading.memory(replace(c, explanations=(*c.explanations[:3], better))).axes
     assert curves(axes)["lstm"] == pytest.approx([0.65, 0.85])
     assert curves(axes)["simple_rnn"] == pytest.approx([0.6, 0.8])
+
+
+@pytest.mark.parametrize("figure", [reading.lengths, reading.memory])
+def test_a_legend_has_the_order_of_all_others(figure: Callable[[Comparison], Figure]) -> None:
+    c = examples.comparison()
+    assert [model.name for model in c.evidence.models] == ["lstm", "simple_rnn"]  # The order of the accuracies.
+    (axes,) = figure(c).axes
+    assert list(curves(axes)) == c.models() == ["simple_rnn", "lstm"]
 
 
 def test_gradients_back_from_the_end_at_three_moments() -> None:
