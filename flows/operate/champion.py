@@ -5,10 +5,10 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from artifacts.wording import drift as wording
 from artifacts.wording.promotion import gate_rows, sentence
+from flows.operate.tables import folding_table
 from tasks.results.drift import Drift
 from tasks.results.promotion import Entry
 from tasks.storage.registry import Registry
@@ -44,7 +44,7 @@ def show_entry(entry: Entry) -> None:
     """Print an entry's sentence and its numbers."""
     print(sentence(entry))
     if entry.gate is not None:
-        table = Table("figure", "value")
+        table = folding_table("figure", "value")
         for name, value in gate_rows(entry.gate):
             table.add_row(escape(name), escape(value))
         Console().print(table)
@@ -55,7 +55,7 @@ def show_drift(drift: Drift) -> None:
     print(wording.sentence(drift))
     for rows in (wording.rows(drift), wording.telling_rows(drift)):
         if rows:
-            table = Table(*rows[0])
+            table = folding_table(*rows[0])
             for row in rows:
                 table.add_row(*("" if value is None else escape(str(value)) for value in row.values()))
             Console().print(table)

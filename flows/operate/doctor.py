@@ -13,11 +13,11 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from artifacts.formats import plural
 from flows.config import Settings, masked
 from flows.operate.dead_runs import mark_dead_runs, mark_left_tasks
+from flows.operate.tables import folding_table
 from flows.runtime import api_server, server_address, server_version
 from tasks.data.imdb_npz import read_imdb_npz
 from tasks.data.texts.inputs import inputs_of, read_batches
@@ -44,7 +44,7 @@ class Finding(NamedTuple):
 
 def doctor(settings: Settings) -> int:
     """Print a line for each check; returns 1 if something must be fixed before a run, else 0."""
-    table = Table("", "check", "result", "fix", title="What a run needs")
+    table = folding_table("", "check", "result", "fix", title="What a run needs")
     findings = [finding for check in CHECKS for finding in check(settings)]
     for finding in findings:
         table.add_row(_sign(finding), escape(finding.check), escape(finding.result), escape(finding.fix))

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from artifacts.formats import plural, setting
+from flows.operate.tables import folding_table
 from tasks.results.evaluation import Estimate
 from tasks.results.run_log import RunSummary, differing, flat, heading
 from tasks.storage.run_log import Difference, compare_runs, find_run, read_run_log, second_minus_first
@@ -43,10 +44,10 @@ def show_differences(outputs: Path, first: str, second: str) -> int:
     """
     runs = [find_run(outputs.resolve(), name) for name in (first, second)]
     comparison = compare_runs(*runs)
-    inputs = Table("", *(run.name for run in runs), title="What differs")
+    inputs = folding_table("", *(run.name for run in runs), title="What differs")
     for difference in comparison.inputs:
         inputs.add_row(escape(difference.name), _text(difference.first), _text(difference.second))
-    results = Table(
+    results = folding_table(
         "", *(run.name for run in runs), "second minus first", title="Results, accuracies with 95% intervals"
     )
     for result in comparison.results:

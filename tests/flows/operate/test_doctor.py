@@ -62,6 +62,15 @@ def test_brackets_in_paths_are_printed(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert "/a[red]b" in capsys.readouterr().out
 
 
+def test_a_long_address_is_folded_not_cut(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    address = "http://a-server-with-a-long-name.example.org:45360/api"
+    monkeypatch.setattr(module, "CHECKS", (lambda _: iter([Finding("server", address, "a fix " * 9)]),))
+    monkeypatch.setenv("COLUMNS", "80")
+    doctor(Settings())
+    rows = [line.split("│")[3].strip() for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
+    assert "".join(rows) == address
+
+
 def test_missing_and_wrong_versions_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     required = ["numpy>=99", "no-such-package>=1", "pytest", "no-such-extra>=1; extra == 'dask'"]
     monkeypatch.setattr("importlib.metadata.requires", lambda _: required)
