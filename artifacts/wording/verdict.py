@@ -19,12 +19,30 @@ def nothing_shown(c: Comparison) -> str | None:
     """Why the scores of a run show nothing; None if they may show something."""
     if cast(Mapping[str, object], c.settings.get("run", {})).get("smoke"):
         return "A smoke run: its networks have hardly been trained, so their scores show nothing."
-    if all(evaluation.at(point).low <= c.evidence.chance for evaluation in c.evaluations for point in POINTS):
+    if _guessing(c) == c.models():
         return (
             f"No network is reliably better than always giving the more frequent label ({c.evidence.chance:.1%}), so "
             "their differences show nothing."
         )
     return None
+
+
+def _guessing(c: Comparison) -> list[str]:
+    """The models none of whose networks is reliably better than always giving the more frequent label."""
+    better = {e.name for e in c.evaluations for point in POINTS if e.at(point).low > c.evidence.chance}
+    return [model for model in c.models() if model not in better]
+
+
+def _caution(c: Comparison) -> list[str]:
+    """What a lead over models that guess shows."""
+    guessing = _guessing(c)
+    if not guessing:
+        return []
+    verb, them = ("is", "it") if len(guessing) == 1 else ("are", "them")
+    return [
+        f"{listed(guessing)} {verb} not reliably better than always giving the more frequent label "
+        f"({c.evidence.chance:.1%}): a lead over {them} shows nothing else."
+    ]
 
 
 def verdicts(c: Comparison) -> list[str]:
@@ -35,6 +53,7 @@ def verdicts(c: Comparison) -> list[str]:
         return []
     last = Verdict("last", c.evidence.pairs, c.evidence.ranking)
     sentences = [
+        *_caution(c),
         f"The networks to keep, each at its best validation epoch: {verdict(c, c.evidence.kept)}",
         f"As in the tutorial, each at its last epoch: {verdict(c, last)}",
         _overfitting(c),

@@ -120,6 +120,17 @@ def test_a_smoke_run_claims_nothing(c: Comparison) -> None:
     ]
 
 
+def test_a_lead_over_a_network_that_guesses_shows_nothing_else(c: Comparison) -> None:
+    evaluations = tuple(replace(e, last=examples.scores(0.5), best=examples.scores(0.5)) for e in c.evaluations)
+    assert evaluations[0].name == "simple_rnn"
+    half = replace(c, evaluations=(evaluations[0], c.evaluations[1]), evidence=replace(c.evidence, chance=0.5))
+    assert wording.verdicts(half)[1] == (
+        "simple_rnn is not reliably better than always giving the more frequent label (50.0%): a lead over it shows "
+        "nothing else."
+    )
+    assert len(wording.verdicts(half)) == len(wording.verdicts(c)) + 1
+
+
 def test_networks_that_guess_claim_nothing(c: Comparison) -> None:
     guessing = replace(c, evidence=replace(c.evidence, chance=0.95))
     assert wording.verdicts(guessing)[0].startswith(
