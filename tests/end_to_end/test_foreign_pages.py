@@ -83,12 +83,12 @@ class Target:
             temporary_settings({PREFECT_API_URL: self.api, PREFECT_API_AUTH_STRING: self.password}),
             get_client(sync_client=True) as client,
         ):
-            flows = {flow.name for flow in client.read_flows()}
             client.request("POST", "/events", json=[own.model_dump(mode="json")])
             for attempt in patient:
                 with attempt:
                     events = {event.event for event in client.read_events(limit=50).events}
                     assert own.event in events
+            flows = {flow.name for flow in client.read_flows()}
         return {name for name in flows | events if name.startswith("evil")}
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.models.loops.cells import SIMPLE_RNN
+from tasks.models.loops.cells import LSTM, SIMPLE_RNN
 from tasks.models.loops.records import Inputs, KernelGradients, Kernels, Layout, SequenceGradient, States
 from tasks.models.loops.recurrent import project, recurrent_backward, recurrent_forward, unpack_outputs
 from tasks.models.packing import unpacked_layout
@@ -57,7 +57,8 @@ def test_forward_ends_a_review_that_constant_inputs_no_longer_change() -> None:
     """Both states are 0 after the first timestep; another input after it shows whether later ones are read."""
     layout, rows = unpacked_layout(3, 2), np.array([0, 0, 0, 1, 0, 1], np.int32)
     projections = np.array([[[0.0]], [[0.5]]], np.float32)
-    ends_of = {"second settles": [3, 0], "unknown": [], "first is asked only after the second": [0, 3]}
+    ends_of = {"second settles": [3, 0], "unknown": [], "first is asked only after the second": [0, 3],
+               "an input follows": [3, 1]}  # fmt: skip
     for case, constant_from in ends_of.items():
         result = states(0, 0, 0, 0)
         ends = np.array(constant_from, np.int32)
@@ -65,6 +66,19 @@ def test_forward_ends_a_review_that_constant_inputs_no_longer_change() -> None:
         is_read = case != "second settles"
         assert result.hidden[-2, 0] == 0
         assert (result.hidden[-1, 0] != 0) == is_read, case
+
+
+def test_forward_goes_on_where_only_the_hidden_state_stays() -> None:
+    """All gates are open: c grows by 1 a timestep, beyond where its tanh ends; the last input closes f and turns g."""
+    layout, rows = unpacked_layout(3, 1), np.array([0, 0, 1], np.int32)
+    projections = np.array([[[50.0]] * 4, [[50.0], [-50.0], [-50.0], [50.0]]], np.float32).reshape(2, 4, 1)
+    result = States(column(0, 0), column(0, 0), np.zeros((1, 6, 1), np.float32))
+    start = States(column(0), column(20), NO_GATES)
+    always = np.zeros(1, np.int32)
+    recurrent_forward(
+        LSTM, layout, rows, projections, np.zeros((1, 4), np.float32), start, result, always, False, False
+    )
+    np.testing.assert_allclose(result.hidden[-1, 0], np.tanh(-1), atol=1e-5)
 
 
 def backward(
