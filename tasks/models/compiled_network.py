@@ -215,7 +215,8 @@ class CompiledNetwork:
         gradients: list[list[CellWeights]] = []
         d_outputs = no_gradient(len(passes[-1].sequences[0].layout.batch_sizes), self._recurrent[-1].outputs)
         for layer, layer_pass in zip(reversed(self._recurrent), reversed(passes), strict=True):
-            d_outputs, of_layer = layer.backward(layer_pass, d_final, d_outputs, workspace, vanished)
+            is_lowest = layer is self._recurrent[0]
+            d_outputs, of_layer = layer.backward(layer_pass, d_final, d_outputs, workspace, is_lowest, vanished)
             gradients.insert(0, of_layer)
             d_final = np.zeros((len(d_final), layer.inputs), np.float32)
         return d_outputs, gradients

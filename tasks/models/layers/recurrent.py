@@ -210,6 +210,7 @@ class Recurrent:
         d_final: Floats,
         d_outputs: SequenceGradient,
         workspace: Workspace,
+        is_lowest: bool,
         vanished: float = VANISHED,
     ) -> tuple[SequenceGradient, list[CellWeights]]:
         """Gradients of the inputs, and of the weights of each direction.
@@ -219,12 +220,16 @@ class Recurrent:
             d_final: gradient of the outputs after the last timestep, shape (reviews, outputs).
             d_outputs: gradient of all outputs, or `no_gradient`.
             workspace: where the result stands until the next batch.
+            is_lowest: no layer below asks for the gradients of each review's padding; a bidirectional layer gives them
+                nonetheless, because both directions add to them.
             vanished: gradients this small are taken for zero.
         """
         sequence = layer_pass.sequences[0]
         timesteps, features = len(sequence.layout.batch_sizes), sequence.entries.values.shape[1]
         values = workspace.take(f"{self._name} d_inputs", timesteps * sequence.reviews, (features,))
-        d_inputs = SequenceGradient(values, np.zeros(timesteps, np.int32))
+        sums_of_padding = 2 if is_lowest and not self.is_bidirectional else 0
+        padding = np.zeros((sums_of_padding, features), np.float32)
+        d_inputs = SequenceGradient(values, np.zeros(timesteps, np.int32), padding)
         gradients = [
             direction.backward(read, states, layer_pass.padding, d_final, d_outputs, d_inputs, vanished)
             for direction, read, states in zip(self.directions, layer_pass.sequences, layer_pass.states, strict=True)
@@ -234,7 +239,8 @@ class Recurrent:
 
 def no_gradient(timesteps: int, outputs: int) -> SequenceGradient:
     """Of outputs that no layer above reads."""
-    return SequenceGradient(np.zeros((0, outputs), np.float32), np.zeros(timesteps, np.int32))
+    none = np.zeros((0, outputs), np.float32)
+    return SequenceGradient(none, np.zeros(timesteps, np.int32), none)
 
 
 def add_gradients(groups: Iterable[list[CellWeights]]) -> list[CellWeights]:

@@ -118,13 +118,11 @@ def _gru_forward(
 
 
 @fast
-def simple_rnn_backward(
-    dz: Floats, d_hidden: Floats, states: States, first: int, last: int, after: int, stride: int
-) -> None:
+def simple_rnn_backward(dz: Floats, d_hidden: Floats, states: States, after: int) -> None:
     """As `step_backward`."""
     units = d_hidden.shape[1]
-    for i in range(first, last):
-        row, dh, h = dz[i], d_hidden[i], states.hidden[after + i * stride]
+    for i in range(len(dz)):
+        row, dh, h = dz[i], d_hidden[i], states.hidden[after + i]
         for j in range(0, units - LANES + 1, LANES):
             _simple_rnn_backward(LANES, j, row, dh, h)
         for j in range(units - units % LANES, units):
@@ -138,13 +136,11 @@ def _simple_rnn_backward(lanes: int, j: int, row: Floats, dh: Floats, h: Floats)
 
 
 @fast
-def lstm_backward(
-    dz: Floats, d_hidden: Floats, d_cell: Floats, states: States, first: int, last: int, before: int, stride: int
-) -> None:
+def lstm_backward(dz: Floats, d_hidden: Floats, d_cell: Floats, states: States, before: int) -> None:
     """As `step_backward`; `d_cell` becomes the gradient of the cell state before the timestep."""
     units = d_hidden.shape[1]
-    for i in range(first, last):
-        row, dh, dc, derivatives = dz[i], d_hidden[i], d_cell[i], states.derivatives[before + i * stride]
+    for i in range(len(dz)):
+        row, dh, dc, derivatives = dz[i], d_hidden[i], d_cell[i], states.derivatives[before + i]
         for j in range(0, units - LANES + 1, LANES):
             _lstm_backward(LANES, j, units, row, dh, dc, derivatives)
         for j in range(units - units % LANES, units):
@@ -164,11 +160,11 @@ def _lstm_backward(lanes: int, j: int, units: int, row: Floats, dh: Floats, dc: 
 
 
 @fast
-def gru_backward(dz: Floats, d_hidden: Floats, states: States, first: int, last: int, before: int, stride: int) -> None:
+def gru_backward(dz: Floats, d_hidden: Floats, states: States, before: int) -> None:
     """As `step_backward`; `d_hidden` becomes what reaches the state before the timestep past the gates."""
     units = d_hidden.shape[1]
-    for i in range(first, last):
-        row, dh, derivatives = dz[i], d_hidden[i], states.derivatives[before + i * stride]
+    for i in range(len(dz)):
+        row, dh, derivatives = dz[i], d_hidden[i], states.derivatives[before + i]
         for j in range(0, units - LANES + 1, LANES):
             _gru_backward(LANES, j, units, row, dh, derivatives)
         for j in range(units - units % LANES, units):
@@ -211,22 +207,21 @@ def step_forward(
 
 @fast
 def step_backward(
-    cell: int, dz: Floats, d_hidden: Floats, d_cell: Floats, states: States, first: int, last: int, before: int,
-    after: int, stride: int,
-) -> None:  # fmt: skip
-    """Gradients before the activation, of the reviews `first` to `last`.
+    cell: int, dz: Floats, d_hidden: Floats, d_cell: Floats, states: States, before: int, after: int
+) -> None:
+    """Gradients before the activation, of as many reviews as `dz` has rows.
 
     Args:
         cell: SIMPLE_RNN, LSTM or GRU.
-        dz: result, shape (reviews, blocks, units).
+        dz: result, shape (reviews, at least blocks · units).
         d_hidden: gradient of the hidden state after the timestep, shape (reviews, units); of a GRU, replaced with what
             reaches the state before it past the gates.
         d_cell: gradient of an LSTM's cell state, replaced with that before the timestep.
-        states: of review i stand in row `before + i · stride` before the timestep, `after + i · stride` after it.
+        states: stand from row `before` on before the timestep, from row `after` on after it.
     """
     if cell == SIMPLE_RNN:
-        simple_rnn_backward(dz, d_hidden, states, first, last, after, stride)
+        simple_rnn_backward(dz, d_hidden, states, after)
     elif cell == LSTM:
-        lstm_backward(dz, d_hidden, d_cell, states, first, last, before, stride)
+        lstm_backward(dz, d_hidden, d_cell, states, before)
     else:
-        gru_backward(dz, d_hidden, states, first, last, before, stride)
+        gru_backward(dz, d_hidden, states, before)

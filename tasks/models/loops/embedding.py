@@ -19,6 +19,7 @@ def add_to_tokens(layout: Layout, rows: Ints, d_inputs: SequenceGradient, sums: 
     """
     timesteps = len(layout.batch_sizes)
     reviews = len(d_inputs.values) // timesteps
+    sums[0, : len(d_inputs.padding)] += d_inputs.padding
     for t in range(timesteps):
         n, offset = layout.batch_sizes[t], layout.offsets[t]
         for i in range(d_inputs.ends[t]):

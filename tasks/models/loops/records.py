@@ -68,7 +68,10 @@ class SequenceGradient(NamedTuple):
         values: row t · reviews + i belongs to review i at timestep t, shape (timesteps · reviews, features).
         ends: at timestep t the first `ends[t]` reviews have a gradient, int32, shape (timesteps,); rows of the others
             hold nothing.
+        padding: where no layer below asks for the padding's gradients: their sum and the sum of their squares, shape
+            (2, features), and `values` is of words alone; else shape (0, features).
     """
 
     values: Floats
     ends: Ints
+    padding: Floats

@@ -4,7 +4,15 @@ import numpy as np
 
 from tasks.models.loops.arithmetic import Floats, Ints, fast
 from tasks.models.loops.cells import GRU, LSTM, SIMPLE_RNN, step_backward, step_forward
-from tasks.models.loops.products import add_outer_products, multiply
+from tasks.models.loops.padding import (
+    add_or_set,
+    add_to_inputs,
+    padding_backward,
+    padding_work,
+    sum_rows,
+    take_simple_rnn_sources,
+)
+from tasks.models.loops.products import LANES, add_outer_products, multiply
 from tasks.models.loops.records import Inputs, KernelGradients, Kernels, Layout, SequenceGradient, States
 
 # Entries whose outer products are summed at once, while they are in the processor's cache.
@@ -147,43 +155,54 @@ def recurrent_backward(
     width, features = len(kernels.bias), inputs.values.shape[1]
     first_column = width - kernels.recurrent_kernel.shape[1]
     input_width = kernels.kernel.shape[1]
-    dz = np.empty((BLOCK + reviews, width // units, units), np.float32)
-    flat_dz = dz.reshape(len(dz), width)
-    block = np.empty((len(dz), units + features), np.float32)  # Hidden states and inputs that belong to `dz`.
+    # Rows that are a power of two apart would share a few lines of the processor's cache: LANES more keep them apart.
+    dz = np.empty((BLOCK + reviews, width + LANES), np.float32)
+    block = np.empty((len(dz), units + features + LANES), np.float32)  # Hidden states and inputs that belong to `dz`.
     # A sum of its own for each block, because rounding grows with the length of a chain of additions.
     ones, block_bias = np.ones((1, len(dz)), np.float32), np.empty((1, width), np.float32)
+    work = padding_work(cell, reviews, units, features)
     filled = 0
     end = reviews
     for step in range(timesteps - 1, -1, -1):
         t = timesteps - 1 - step if backwards else step
-        before, after = offsets[step], offsets[step + 1]
+        before, after, row = offsets[step], offsets[step + 1], t * reviews
         end = _live_reviews(d_hidden, d_cell, cell == LSTM, end, d_outputs.ends[t], vanished)
         begun = min(batch_sizes[step], end)
         for i in range(d_outputs.ends[t]):
-            dh, d_output = d_hidden[i], d_outputs.values[t * reviews + i, column:]
+            dh, d_output = d_hidden[i], d_outputs.values[row + i, column:]
             for j in range(units):
                 dh[j] += d_output[j]
-        dz_now, block_now = dz[filled : filled + end], block[filled : filled + end]
-        step_backward(cell, dz_now, d_hidden, d_cell, states, 0, begun, before, after, 1)
-        _collect(block_now, states.hidden, inputs, 0, begun, before, 1)
-        if begun < end:
-            step_backward(cell, dz_now, d_hidden, d_cell, padding_states, begun, end, step, step + 1, 0)
-            _collect(block_now, padding_states.hidden, padding_inputs, begun, begun + 1, step, 0)
-        now = flat_dz[filled : filled + end]
-        multiply(now[:, first_column:], kernels.recurrent_transposed, d_hidden[:end], cell == GRU)
-        known = min(d_inputs.ends[t], end)
-        row = t * reviews
-        multiply(now[:known, :input_width], kernels.kernel_transposed, d_inputs.values[row : row + known], True)
-        multiply(now[known:, :input_width], kernels.kernel_transposed, d_inputs.values[row + known : row + end], False)
-        d_inputs.ends[t] = max(d_inputs.ends[t], end)
+        now = dz[filled : filled + begun]
+        step_backward(cell, now, d_hidden, d_cell, states, before, after)
+        _collect(block[filled : filled + begun], states.hidden, inputs, before)
+        of_padding = dz[filled + begun : filled + end]
+        if cell == SIMPLE_RNN:
+            if begun < end:
+                take_simple_rnn_sources(d_hidden[begun:end], padding_states.hidden[step + 1], of_padding)
+            multiply(dz[filled : filled + end, :width], kernels.recurrent_transposed, d_hidden[:end], False)
+        else:
+            multiply(now[:, first_column:width], kernels.recurrent_transposed, d_hidden[:begun], cell == GRU)
+        d_values = d_inputs.values[row : row + begun]
+        add_or_set(now[:, :input_width], kernels.kernel_transposed, d_values, d_inputs.ends[t])
         filled += begun
-        if begun < end:  # The same state and input for all of them: their outer products are one, that of the sum.
-            _sum_rows(flat_dz[filled : filled + end - begun])
+        if begun < end:  # The same states and input for all of them: their outer products are one, that of the sum.
+            if cell == SIMPLE_RNN:
+                add_to_inputs(of_padding[:, :width], kernels.kernel_transposed, d_inputs, row, begun, work.d_inputs)
+                sum_rows(of_padding)
+            else:
+                padding_backward(
+                    cell, kernels, padding_states, step, begun, end, d_hidden, d_cell, d_inputs, row, work,
+                    dz[filled, :width],
+                )  # fmt: skip
+            _collect(block[filled : filled + 1], padding_states.hidden, padding_inputs, step)
             filled += 1
+        d_inputs.ends[t] = max(d_inputs.ends[t], begun if len(d_inputs.padding) else end)
         if filled >= BLOCK or step == 0:
-            add_outer_products(block[:filled, :units], flat_dz[:filled, first_column:], gradients.recurrent_kernel)
-            add_outer_products(block[:filled, units:], flat_dz[:filled, :input_width], gradients.kernel)
-            multiply(ones[:, :filled], flat_dz[:filled], block_bias, False)
+            add_outer_products(
+                block[:filled, :units], dz[:filled, first_column:width], gradients.recurrent_kernel
+            )
+            add_outer_products(block[:filled, units : units + features], dz[:filled, :input_width], gradients.kernel)
+            multiply(ones[:, :filled], dz[:filled, :width], block_bias, False)
             for j in range(width):
                 gradients.bias[j] += block_bias[0, j]
             filled = 0
@@ -212,27 +231,16 @@ def _live_reviews(d_hidden: Floats, d_cell: Floats, has_cell: bool, end: int, ou
 
 
 @fast
-def _collect(block: Floats, hidden: Floats, inputs: Inputs, first: int, last: int, before: int, stride: int) -> None:
-    """Copy the hidden states and inputs of reviews `first` to `last` side by side into `block`."""
+def _collect(block: Floats, hidden: Floats, inputs: Inputs, first: int) -> None:
+    """Copy the hidden states and inputs of the entries from `first` on side by side into `block`."""
     units = hidden.shape[1]
-    for i in range(first, last):
-        entry = before + i * stride
+    for i in range(len(block)):
         target, target_input = block[i, :units], block[i, units:]
-        h, x = hidden[entry], inputs.values[inputs.rows[entry]]
+        h, x = hidden[first + i], inputs.values[inputs.rows[first + i]]
         for j in range(len(h)):
             target[j] = h[j]
         for j in range(len(x)):
             target_input[j] = x[j]
-
-
-@fast
-def _sum_rows(rows: Floats) -> None:
-    """Add all rows to the first."""
-    total = rows[0]
-    for i in range(1, len(rows)):
-        row = rows[i]
-        for j in range(len(row)):
-            total[j] += row[j]
 
 
 @fast

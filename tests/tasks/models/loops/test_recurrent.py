@@ -106,9 +106,14 @@ def backward(
     return gradients
 
 
+def gradient(values: NDArray[np.float32], *ends: int) -> SequenceGradient:
+    """Gradients of two timesteps of two reviews, those of padding in rows like all others."""
+    return SequenceGradient(values, np.array(ends, np.int32), np.zeros((0, 1), np.float32))
+
+
 def nothing() -> SequenceGradient:
     """No gradient for two timesteps of two reviews."""
-    return SequenceGradient(np.full((4, 1), 9.9, np.float32), np.zeros(2, np.int32))
+    return gradient(column(9.9, 9.9, 9.9, 9.9), 0, 0)
 
 
 def test_backward() -> None:
@@ -123,8 +128,18 @@ def test_backward() -> None:
     np.testing.assert_allclose(gradients.bias, [first.sum() + last.sum()], rtol=1e-6)
 
 
+def test_gradients_of_padding_are_summed_where_no_layer_below_asks_for_them() -> None:
+    d_inputs = nothing()._replace(padding=column(10, 20))
+    backward(column(1, 3), nothing(), d_inputs)
+    last = np.array([1 * (1 - 0.5**2), 3 * (1 - 0.2**2)])
+    first = 2 * last * (1 - np.array([0.4, 0.1]) ** 2)
+    assert d_inputs.ends.tolist() == [1, 2]
+    np.testing.assert_allclose(d_inputs.values[:, 0], [0.5 * first[0], 9.9, *(0.5 * last)], rtol=1e-6)
+    np.testing.assert_allclose(d_inputs.padding[:, 0], [10 + 0.5 * first[1], 20 + (0.5 * first[1]) ** 2], rtol=1e-6)
+
+
 def test_gradients_of_the_outputs_are_added() -> None:
-    d_inputs, d_outputs = nothing(), SequenceGradient(column(5, 7, 9.9, 9.9), np.array([2, 0], np.int32))
+    d_inputs, d_outputs = nothing(), gradient(column(5, 7, 9.9, 9.9), 2, 0)
     backward(column(1, 3), d_outputs, d_inputs)
     last = np.array([1 * (1 - 0.5**2), 3 * (1 - 0.2**2)])
     first = (2 * last + [5, 7]) * (1 - np.array([0.4, 0.1]) ** 2)
@@ -132,7 +147,7 @@ def test_gradients_of_the_outputs_are_added() -> None:
 
 
 def test_gradients_of_the_inputs_are_added_where_there_are_some() -> None:
-    d_inputs = SequenceGradient(column(10, 9.9, 20, 30), np.array([1, 2], np.int32))
+    d_inputs = gradient(column(10, 9.9, 20, 30), 1, 2)
     alone = nothing()
     backward(column(1, 3), nothing(), alone)
     backward(column(1, 3), nothing(), d_inputs)
@@ -150,7 +165,7 @@ def test_reviews_behind_whose_gradients_have_vanished_are_left_out(
 
 
 def test_a_vanished_review_returns_with_a_gradient_of_its_output() -> None:
-    d_inputs, d_outputs = nothing(), SequenceGradient(column(0, 7, 9.9, 9.9), np.array([2, 0], np.int32))
+    d_inputs, d_outputs = nothing(), gradient(column(0, 7, 9.9, 9.9), 2, 0)
     backward(column(1, 1e-16), d_outputs, d_inputs, vanished=1e-15)
     assert d_inputs.ends.tolist() == [2, 1]
     np.testing.assert_allclose(d_inputs.values[1, 0], 0.5 * 7 * (1 - 0.1**2), rtol=1e-6)
