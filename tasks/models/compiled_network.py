@@ -21,8 +21,6 @@ from tasks.models.packing import (
     GROUPS,
     PackedBatch,
     PackedReviews,
-    all_tokens,
-    distinct_tokens,
     pack,
     unpacked_layout,
 )
@@ -126,25 +124,25 @@ class CompiledNetwork:
         if len(tokens) == 0:
             return np.zeros(0, np.float32)
         probabilities = np.empty(len(tokens), np.float32)
-        vocabulary = all_tokens(len(self._embedding.table))
-        values, projections = self._project(vocabulary.tokens)
+        values, projections = self._project(np.arange(len(self._embedding.table)))
         for first in range(0, len(tokens), PREDICT_REVIEWS):
             part = slice(first, first + PREDICT_REVIEWS)
-            prepared = self._prepare(pack(tokens[part], vocabulary.row_of), values, projections)
+            prepared = self._prepare(pack(tokens[part]), values, projections)
             self.map(self._predict_group, *self._by_group(prepared, probabilities[part]))
         return probabilities
 
     def gradients(self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> Gradients:
         """Probabilities and gradients of a batch; `tokens` (reviews, timesteps), `labels` 0 or 1, (reviews,)."""
-        distinct = distinct_tokens(tokens)
-        prepared = self._prepare(pack(tokens, distinct.row_of), *self._project(distinct.tokens))
+        batch = pack(tokens)
+        distinct = batch.distinct_tokens()
+        prepared = self._prepare(batch.among(distinct), *self._project(distinct))
         probabilities = np.empty(len(tokens), np.float32)
         arguments = self._by_group(prepared, probabilities, labels)
         groups: list[_GroupGradients] = self.map(self._group_gradients, *arguments)
         recurrent = [add_gradients(parts) for parts in zip(*(group.recurrent for group in groups), strict=True)]
         return Gradients(
             probabilities=probabilities,
-            embedding=EmbeddingGradient(distinct.tokens, add_up(group.embedding for group in groups)),
+            embedding=EmbeddingGradient(distinct, add_up(group.embedding for group in groups)),
             others=[
                 *(weight for layer in recurrent for direction in layer for weight in direction),
                 *map(add_up, zip(*(group.dense for group in groups), strict=True)),
@@ -153,12 +151,11 @@ class CompiledNetwork:
 
     def gradient_norms(self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> Floats:
         """What `Learner.gradient_norms` asks for, by the loops that train."""
-        vocabulary = all_tokens(len(self._embedding.table))
-        values, projections = self._project(vocabulary.tokens)
+        values, projections = self._project(np.arange(len(self._embedding.table)))
         norms = np.empty(tokens.shape, np.float32)
         for first in range(0, len(tokens), NORM_REVIEWS):
             part = slice(first, first + NORM_REVIEWS)
-            prepared = self._prepare(pack(tokens[part], vocabulary.row_of), values, projections)
+            prepared = self._prepare(pack(tokens[part]), values, projections)
             self.map(self._group_norms, *self._by_group(prepared, norms[part], labels[part]))
         norms *= tokens != 0
         return norms

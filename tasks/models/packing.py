@@ -7,43 +7,16 @@ timesteps of padding lead to. Those states are the same for all reviews: one sha
 batch. Nothing is approximated: the numbers are those of the loop over all timesteps, forward and backward.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.models.loops.packing import pack_tokens
 from tasks.models.loops.records import Layout
 
 # How many parts share a batch's work. Fixed, whatever the number of threads, so that sums always come out the same.
 GROUPS = 2
-
-
-@dataclass(frozen=True)
-class DistinctTokens:
-    """The tokens that occur, so that each is projected only once.
-
-    Attributes:
-        tokens: ascending, int64, shape (distinct,); padding's 0 is always among them.
-        row_of: the row in `tokens` of each token that occurs, int32, shape (largest token + 1,).
-    """
-
-    tokens: NDArray[np.int64]
-    row_of: NDArray[np.int32]
-
-
-def distinct_tokens(tokens: NDArray[np.unsignedinteger]) -> DistinctTokens:
-    """Those of a batch of shape (reviews, timesteps)."""
-    distinct = np.flatnonzero(np.bincount(tokens.reshape(-1), minlength=1))
-    if distinct[0] != 0:
-        distinct = np.concatenate([[0], distinct])  # Padding's state is always needed.
-    row_of = np.zeros(distinct[-1] + 1, np.int32)
-    row_of[distinct] = np.arange(len(distinct), dtype=np.int32)
-    return DistinctTokens(distinct, row_of)
-
-
-def all_tokens(vocabulary_size: int) -> DistinctTokens:
-    """Every token of the vocabulary."""
-    return DistinctTokens(np.arange(vocabulary_size), np.arange(vocabulary_size, dtype=np.int32))
 
 
 @dataclass(frozen=True)
@@ -53,7 +26,7 @@ class PackedReviews:
     Attributes:
         sorted_indices: each review's position in the batch, longest review first, int64, shape (reviews,).
         layout: where the entries stand.
-        rows: the row of each entry's token among the distinct tokens, int32, shape (entries,).
+        rows: the row of each entry's token in the table that the batch reads, int32, shape (entries,).
     """
 
     sorted_indices: NDArray[np.int64]
@@ -68,24 +41,39 @@ class PackedBatch:
     groups: list[PackedReviews]
     padding: int
 
+    def distinct_tokens(self) -> NDArray[np.int64]:
+        """The tokens that occur, ascending, of a batch whose rows are tokens; padding's 0 is always among them."""
+        occurs = np.zeros(1 + max(int(group.rows.max()) for group in self.groups), bool)
+        occurs[0] = True  # Padding's state is always needed.
+        for group in self.groups:
+            occurs[group.rows] = True
+        return np.flatnonzero(occurs)
 
-def pack(tokens: NDArray[np.unsignedinteger], row_of: NDArray[np.int32]) -> PackedBatch:
-    """Pack a batch.
+    def among(self, tokens: NDArray[np.int64]) -> "PackedBatch":
+        """The batch as it reads a table of these tokens alone, from a batch whose rows are tokens."""
+        row_of = np.zeros(tokens[-1] + 1, np.int32)
+        row_of[tokens] = np.arange(len(tokens), dtype=np.int32)
+        groups = [replace(group, rows=row_of[group.rows]) for group in self.groups]
+        return PackedBatch(groups, self.padding)
 
-    Args:
-        tokens: shape (reviews, timesteps), padded in front with 0.
-        row_of: for each token its row among the distinct tokens.
+
+def pack(tokens: NDArray[np.unsignedinteger]) -> PackedBatch:
+    """Pack a batch whose entries read the table of the whole vocabulary: the row of a token is the token.
+
+    `tokens` has the shape (reviews, timesteps), padded in front with 0.
     """
-    timesteps = tokens.shape[1]
+    reviews, timesteps = tokens.shape
     starts = (tokens != 0).argmax(axis=1)
-    starts[tokens.max(axis=1) == 0] = timesteps - 1  # Nothing but padding: its last timestep serves as the only token.
+    starts[tokens[np.arange(reviews), starts] == 0] = timesteps - 1  # Nothing but padding: its last is its only token.
     order = np.argsort(starts, kind="stable")
+    writable = np.require(tokens, requirements=["C", "W"])  # The loops are compiled for one kind of array.
     groups = []
-    for first in range(min(GROUPS, len(tokens))):
-        indices = order[first::GROUPS]
-        visible = np.arange(timesteps)[:, None] >= starts[indices]  # (timesteps, reviews)
-        layout = layout_of(visible.sum(axis=1, dtype=np.int32))
-        groups.append(PackedReviews(indices, layout, row_of[tokens[indices].T[visible]]))
+    for first in range(min(GROUPS, reviews)):
+        indices = order[first::GROUPS].copy()
+        layout = layout_of(np.searchsorted(starts[indices], np.arange(timesteps), side="right").astype(np.int32))
+        rows = np.empty(layout.offsets[-1], np.int32)
+        pack_tokens(writable, indices, layout, rows)
+        groups.append(PackedReviews(indices, layout, rows))
     return PackedBatch(groups, int(starts.max()))
 
 

@@ -50,26 +50,25 @@ class CompiledCell:
 
     def to_blocks(self, weights: CellWeights) -> Kernels:
         """Keras's weights in the order of the loops."""
-        units = len(weights.recurrent_kernel)
-        by_gate = np.split(weights.kernel, len(self.input_blocks), axis=1)
-        kernel = np.concatenate(
-            [by_gate[self.input_blocks.index(block)] for block in sorted(self.input_blocks)], axis=1
-        )
-        bias = np.zeros((self.blocks, units), np.float32)
-        for row, blocks in zip(weights.bias.reshape(-1, len(by_gate), units), self._of_bias(), strict=False):
-            bias[list(blocks)] += row
         recurrent = weights.recurrent_kernel
+        units, gates = len(recurrent), len(self.input_blocks)
+        # The gate of each block of the kernel.
+        order = [self.input_blocks.index(block) for block in range(gates)]
+        kernel = weights.kernel.reshape(-1, gates, units)[:, order].reshape(weights.kernel.shape)
+        bias = np.zeros((self.blocks, units), np.float32)
+        for row, blocks in zip(weights.bias.reshape(-1, gates, units), self._of_bias(), strict=False):
+            bias[list(blocks)] += row
         transposed = np.ascontiguousarray(kernel.T), np.ascontiguousarray(recurrent.T)
         return Kernels(kernel, recurrent, *transposed, bias.reshape(-1))
 
     def from_blocks(self, gradients: KernelGradients, bias_shape: tuple[int, ...]) -> CellWeights:
         """Gradients in Keras's order."""
-        by_block = np.split(gradients.kernel, len(self.input_blocks), axis=1)
-        kernel = np.concatenate([by_block[block] for block in self.input_blocks], axis=1)
+        shape = gradients.kernel.shape
+        kernel = gradients.kernel.reshape(shape[0], len(self.input_blocks), -1)[:, list(self.input_blocks)]
         bias_blocks = gradients.bias.reshape(self.blocks, -1)
         rows = [bias_blocks[list(blocks)] for blocks in self._of_bias()]
         bias = np.concatenate(rows[: 2 if len(bias_shape) > 1 else 1]).reshape(bias_shape)
-        return CellWeights(kernel, gradients.recurrent_kernel, bias)
+        return CellWeights(kernel.reshape(shape), gradients.recurrent_kernel, bias)
 
     def _of_bias(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The blocks of Keras's bias: of its first or only row, and of its second."""

@@ -1,12 +1,12 @@
 import numpy as np
 
-from tasks.models.packing import all_tokens, distinct_tokens, pack, unpacked_layout
+from tasks.models.packing import pack, unpacked_layout
 
 TOKENS = np.array([[0, 0, 7, 9], [0, 0, 0, 0], [5, 7, 7, 5]], np.uint16)
 
 
 def test_a_batch_with_literal_numbers() -> None:
-    batch = pack(TOKENS, np.arange(10, dtype=np.int32))
+    batch = pack(TOKENS)
     first, second = batch.groups
     assert batch.padding == 3
     # The longest and the shortest review; the one of nothing but padding begins at its last timestep.
@@ -20,24 +20,29 @@ def test_a_batch_with_literal_numbers() -> None:
 
 
 def test_a_single_review_is_one_group() -> None:
-    batch = pack(TOKENS[2:], np.arange(10, dtype=np.int32))
+    batch = pack(TOKENS[2:])
     assert len(batch.groups) == 1
     assert batch.padding == 0
 
 
 def test_entries_read_the_rows_of_distinct_tokens() -> None:
-    distinct = distinct_tokens(TOKENS)
-    assert distinct.tokens.tolist() == [0, 5, 7, 9]
-    assert pack(TOKENS, distinct.row_of).groups[1].rows.tolist() == [2, 3]
+    batch = pack(TOKENS)
+    distinct = batch.distinct_tokens()
+    assert distinct.tolist() == [0, 5, 7, 9]
+    first, second = batch.among(distinct).groups
+    assert first.rows.tolist() == [1, 2, 2, 1, 0]
+    assert second.rows.tolist() == [2, 3]
 
 
 def test_padding_is_among_the_distinct_tokens_even_where_there_is_none() -> None:
-    assert distinct_tokens(TOKENS[2:]).tokens.tolist() == [0, 5, 7]
+    assert pack(TOKENS[2:]).distinct_tokens().tolist() == [0, 5, 7]
 
 
-def test_all_tokens_stand_in_their_own_rows() -> None:
-    vocabulary = all_tokens(4)
-    assert vocabulary.tokens.tolist() == vocabulary.row_of.tolist() == [0, 1, 2, 3]
+def test_tokens_that_cannot_be_written_to_or_stand_apart_are_packed_too() -> None:
+    read_only = np.repeat(TOKENS, 2, axis=1)[:, ::2]
+    read_only.flags.writeable = False
+    for expected, group in zip(pack(TOKENS).groups, pack(read_only).groups, strict=True):
+        assert group.rows.tolist() == expected.rows.tolist()
 
 
 def test_an_unpacked_layout_has_every_review_at_every_timestep() -> None:
