@@ -54,7 +54,7 @@ class CompiledCell:
         units, gates = len(recurrent), len(self.input_blocks)
         # The gate of each block of the kernel.
         order = [self.input_blocks.index(block) for block in range(gates)]
-        kernel = weights.kernel.reshape(-1, gates, units)[:, order].reshape(weights.kernel.shape)
+        kernel = np.ascontiguousarray(weights.kernel.reshape(-1, gates, units)[:, order].reshape(weights.kernel.shape))
         bias = np.zeros((self.blocks, units), np.float32)
         for row, blocks in zip(weights.bias.reshape(-1, gates, units), self._of_bias(), strict=False):
             bias[list(blocks)] += row

@@ -27,4 +27,3 @@ def pack_tokens(
             if batch_sizes[t] <= i:
                 break
             packed[offsets[t] + i] = review[t]
-
