@@ -34,6 +34,14 @@ def test_levels_are_equal_within_ten_looks_and_never_add_up_to_more_than_alpha()
     assert 0.0499 < sum(levels) < 0.05
 
 
+def test_a_paired_difference_has_half_a_review_more_in_each_cell() -> None:
+    """By hand, after Agresti & Min (2005), with 1.959964 the normal quantile of 0.975."""
+    estimate = gate.paired_difference(10, 4, 100, 0.05)
+    half = 1.959964 * (15 - 6**2 / 102) ** 0.5 / 102
+    assert estimate.value == 0.06
+    assert (estimate.low, estimate.high) == pytest.approx((6 / 102 - half, 6 / 102 + half), abs=1e-7)
+
+
 def test_the_smallest_significant_difference_is_the_edge() -> None:
     for disagreements in (0, 4, 11, 200, 2_400):
         smallest = gate.smallest_significant(disagreements, 25_000, 0.0025)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tasks.analysis.predictions import Predictions, read_predictions
-from tasks.analysis.reviews import Reader, choose_reviews, disagreements, mistakes, traces
+from tasks.analysis.reviews import READABLE, Reader, choose_reviews, disagreements, mistakes, traces
 from tasks.data.parquet import read_column
 from tasks.results.data import Dataset
 from tasks.results.evaluation import Evaluation
@@ -40,6 +40,7 @@ def test_six_reviews_of_six_kinds_are_chosen(evaluations: list[Evaluation], pred
         (True, True), (True, True), (False, False), (True, False), (False, True),
     ]  # fmt: skip
     assert predictions.labels[rows[:2]].tolist() == [1, 0]
+    assert np.isin(predictions.lengths[rows[:5]], READABLE).all()
     assert predictions.lengths[rows[5]] >= np.quantile(predictions.lengths, 0.95)
 
 

@@ -1,5 +1,7 @@
 """Outputs and gradients of the compiled loops against Keras and against finite differences."""
 
+import threading
+from threading import Barrier
 from typing import get_args
 
 import keras
@@ -118,6 +120,14 @@ def test_reviews_of_padding_alone_and_without_padding_are_computed_like_any_othe
 ) -> None:
     labels = np.arange(len(lengths)) % 2
     assert_gradients_equal(spec, ragged_tokens(lengths, 12, 20), labels, 20, seed=2, rounding=1e-6)
+
+
+def test_as_many_threads_work_at_once_as_are_asked_for() -> None:
+    of_two = network(SMALL[0], build(SMALL[0], 20, 0.001, 2), threads=2)
+    together = Barrier(2, timeout=60)
+    assert sorted(of_two.map(lambda _: together.wait(), range(2))) == [0, 1]
+    of_two.set_threads(1)
+    assert set(of_two.map(lambda _: threading.current_thread(), range(2))) == {threading.current_thread()}
 
 
 @by_spec

@@ -13,6 +13,12 @@ def test_metrics_with_literal_numbers() -> None:
     assert metrics.accuracy == pytest.approx(2 / 3)
 
 
+def test_a_probability_of_a_half_counts_as_negative() -> None:
+    metrics = Metrics()
+    metrics.add(np.array([0.5, 0.5, 0.5], np.float32), np.array([0, 0, 1]))
+    assert metrics.accuracy == pytest.approx(2 / 3)
+
+
 def test_known_means_count_by_their_reviews() -> None:
     metrics = Metrics()
     metrics.add_means(0.5, 0.75, 4)

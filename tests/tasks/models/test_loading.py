@@ -1,6 +1,7 @@
 import os
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow
@@ -47,6 +48,12 @@ def test_the_seed_decides_the_initial_weights() -> None:
 def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "network.keras").write_bytes(b"broken")
     with pytest.raises(ValueError, match="network.keras"):
+        open_learner(preset("lstm", 5, 4, 0.0), tmp_path / "network.keras", 1)
+
+
+def test_a_model_that_brings_code_of_its_own_is_refused(tmp_path: Path) -> None:
+    keras.Sequential([keras.Input((1,)), keras.layers.Lambda(lambda x: x)]).save(tmp_path / "network.keras")
+    with pytest.raises(ValueError, match="Lambda"):
         open_learner(preset("lstm", 5, 4, 0.0), tmp_path / "network.keras", 1)
 
 
