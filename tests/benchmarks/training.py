@@ -19,12 +19,19 @@ each, so differences of a few per cent are uncertain:
   of the simple RNN); in prediction the states of two timesteps instead of all (GRU 5 %, bidirectional LSTM 6 %, others
   unchanged), and no timestep for a review that reads backwards and whose states padding no longer changes, after about
   106 of it (a trained bidirectional LSTM skips 38 % of those timesteps).
+- Won on Zen 3 (two processes in turn, six batches each, 26 rounds): one Jacobian for each timestep of padding instead
+  of a product for each block, and rows of gradients that are not a multiple of 512 bytes apart (a batch of LSTM 37.3
+  to 34.7 ms, on two threads 22.8 to 21.1; GRU 3 %); packing in a compiled loop (0.7 to 0.5 ms a batch).
 - Kept, never timed alone: one outer product for the padding's summed gradients; tiles of 4, 3, 2 and 1 rows.
 - Did not win: copying hidden states and inputs by explicit vectors (10 % slower); one workspace for both groups where
   one thread computes them; fetching projections ahead of use (predicting with LSTM, GRU: 15 to 25 % slower); predicting
   128 reviews at once instead of 256 (every network slower); adding the gradients of embedded tokens timestep by
   timestep, while they are in the cache, instead of after the loop (Zen 3, three pairs: SimpleRNN nothing, LSTM about
-  4 % of a batch, within the noise).
+  4 % of a batch, within the noise); the Jacobian for a simple RNN, which has one block (a batch 8 % slower); rows kept
+  apart where they are no multiple of 512 bytes apart (simple RNN 4 % slower).
+- Left, by counting operations: for an LSTM the gradients before the activation summed by token, before the product
+  with the embedding (about 5 %); for a simple RNN and a GRU the second moments of the padding's gradients instead of a
+  row for each review (about 8 and 13 %, on one thread).
 - Nothing to win: products of 128 rows (as many operations per second as 64). One group of 128 would also add its sums
   in another order than two threads.
 - Where a simple RNN's batch goes (Zen 3, 14 ms, sampled): products 42 %; the rest of the backward loop 19 %; Python and
@@ -51,14 +58,19 @@ PRESETS = ["simple_rnn", "lstm", "gru", "stacked_simple_rnn", "bidirectional_lst
 Batches = list[tuple[np.ndarray, np.ndarray]]
 Fit = Callable[[Batches], object]
 
-JAX_PROGRAM = f"""
-import sys, numpy
+# PyTorch and TensorFlow bring LLVM libraries that cannot live in one process, and Keras has one backend in a process.
+ELSEWHERE = {"torch": "torch_fit", "jax": "fit_by_keras"}
+PROGRAM = f"""
+import os, sys
+name, threads, fit_of = sys.argv[1:]
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:int(threads)])
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from training import model_of
-model = model_of(sys.argv[1])
+import numpy, training
+fit = getattr(training, fit_of)(name, int(threads))
 for line in sys.stdin:
     data = numpy.load(line.strip())
-    model.fit(data["x"].astype("int32"), data["y"], batch_size={BATCH}, shuffle=False, verbose=0)
+    parts = range(training.BATCH, len(data["x"]), training.BATCH)
+    fit(list(zip(numpy.split(data["x"], parts), numpy.split(data["y"], parts))))
     print("done", flush=True)
 """
 
@@ -111,10 +123,9 @@ def measure(arguments: argparse.Namespace, threads: int) -> None:
 def engines(name: str, threads: int) -> dict[str, Fit]:
     """How each installed engine trains a model on some batches."""
     fits = {"keras": keras_fit(name, threads), "compiled": compiled_fit(name, threads)}
-    if importlib.util.find_spec("torch"):
-        fits["torch"] = torch_fit(name, threads)
-    if importlib.util.find_spec("jax"):
-        fits["jax"] = jax_fit(name)
+    for engine, fit_of in ELSEWHERE.items():
+        if importlib.util.find_spec(engine):
+            fits[engine] = fit_elsewhere(engine, fit_of, name, threads)
     return fits
 
 
@@ -164,6 +175,12 @@ def keras_fit(name: str, threads: int) -> Fit:
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
+    return fit_by_keras(name, threads)
+
+
+def fit_by_keras(name: str, threads: int) -> Fit:
+    """Keras on the backend of the process, whose threads are limited elsewhere."""
+    del threads
     model = model_of(name)
 
     def fit(batches: Batches) -> object:
@@ -205,11 +222,11 @@ def torch_fit(name: str, threads: int) -> Fit:
     return fit
 
 
-def jax_fit(name: str) -> Fit:
-    """Keras on JAX, in a process of its own because a process has one backend; it reads batches from files."""
+def fit_elsewhere(engine: str, fit_of: str, name: str, threads: int) -> Fit:
+    """An engine in a process of its own, which reads batches from files."""
     process = subprocess.Popen(
-        [sys.executable, "-c", JAX_PROGRAM, name],
-        env=os.environ | {"KERAS_BACKEND": "jax"},
+        [sys.executable, "-c", PROGRAM, name, str(threads), fit_of],
+        env=os.environ | {"KERAS_BACKEND": "jax" if engine == "jax" else "tensorflow"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -224,7 +241,8 @@ def jax_fit(name: str) -> Fit:
             assert process.stdout
             process.stdin.write(file.name + "\n")
             process.stdin.flush()
-            process.stdout.readline()
+            if process.stdout.readline() != "done\n":
+                sys.exit(f"{engine} ended with status {process.wait()}")
 
     return fit
 
