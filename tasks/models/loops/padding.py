@@ -50,7 +50,7 @@ def padding_work(cell: int, reviews: int, units: int, features: int) -> PaddingW
 @fast
 def padding_backward(
     cell: int, kernels: Kernels, states: States, step: int, first: int, last: int, d_hidden: Floats, d_cell: Floats,
-    d_inputs: SequenceGradient, row: int, work: PaddingWork, dz: Floats,
+    d_inputs: SequenceGradient, t: int, work: PaddingWork, dz: Floats,
 ) -> None:  # fmt: skip
     """One timestep of the reviews `first` to `last`.
 
@@ -61,7 +61,7 @@ def padding_backward(
         step: the timestep.
         first, last: the reviews.
         d_hidden, d_cell: gradients of the states after the timestep, replaced with those before it.
-        d_inputs, row: as in `add_to_inputs`, of the group's first review.
+        d_inputs, t: as in `add_to_inputs`.
         work: from `padding_work`; the same for all timesteps.
         dz: result: the sum over reviews of the gradients before the activation, shape (blocks · units,).
     """
@@ -75,7 +75,7 @@ def padding_backward(
     else:
         _take_gru_sources(d_hidden[first:last], sources)
     multiply(sources, work.jacobian[:, :units], d_hidden[first:last], False)
-    add_to_inputs(sources, work.jacobian[:, units:], d_inputs, row, first, work.d_inputs)
+    add_to_inputs(sources, work.jacobian[:, units:], d_inputs, t, first, work.d_inputs)
     sum_rows(sources)
     for block in range(len(dz) // units):
         source = _source_of(cell, block) * units
@@ -85,7 +85,7 @@ def padding_backward(
 
 @fast
 def add_to_inputs(
-    sources: Floats, matrix: Floats, d_inputs: SequenceGradient, row: int, first: int, products: Floats
+    sources: Floats, matrix: Floats, d_inputs: SequenceGradient, t: int, first: int, products: Floats
 ) -> None:
     """Gradients of the padding's inputs at one timestep.
 
@@ -93,7 +93,7 @@ def add_to_inputs(
         sources: of each review.
         matrix: leads to the gradients of the inputs.
         d_inputs: result; where it holds a gradient, it is added.
-        row: where the timestep's rows begin.
+        t: the timestep, as `d_inputs` counts them.
         first: the review that the first of the sources belongs to.
         products: memory for the gradients, shape (reviews, features).
     """
@@ -102,8 +102,8 @@ def add_to_inputs(
         multiply(sources, matrix, products[:count], False)
         _add_sums(products[:count], d_inputs.padding)
     else:
-        known = d_inputs.ends[row // (len(d_inputs.values) // len(d_inputs.ends))] - first
-        add_or_set(sources, matrix, d_inputs.values[row + first : row + first + count], known)
+        row = t * (len(d_inputs.values) // len(d_inputs.ends)) + first
+        add_or_set(sources, matrix, d_inputs.values[row : row + count], d_inputs.ends[t] - first)
 
 
 @fast
@@ -116,24 +116,25 @@ def add_or_set(left: Floats, right: Floats, out: Floats, known: int) -> None:
 
 @fast
 def _add_sums(rows: Floats, sums: Floats) -> None:
-    """Add all rows to `sums[0]`, and their squares to `sums[1]`."""
-    features = rows.shape[1]
-    flat, result = rows.reshape(rows.size), sums.reshape(sums.size)
-    for j in range(0, features - LANES + 1, LANES):
-        _add_columns(LANES, j, features, flat, result)
-    for j in range(features - features % LANES, features):
-        _add_columns(1, j, features, flat, result)
+    """Add all rows to `sums[0]`, and their squares to `sums[1]`.
+
+    Row by row: the compiler may add up a column in an order of its own, and then not the same one wherever it inlines.
+    """
+    count, features = rows.shape
+    total = sums.reshape(sums.size)
+    for i in range(count):
+        row = rows[i]
+        for j in range(0, features - LANES + 1, LANES):
+            _add_number(LANES, j, features, row, total)
+        for j in range(features - features % LANES, features):
+            _add_number(1, j, features, row, total)
 
 
 @fast_inlined
-def _add_columns(lanes: int, j: int, features: int, rows: Floats, sums: Floats) -> None:
-    total, squares = load(sums, j, lanes), load(sums, features + j, lanes)
-    for i in range(j, len(rows), features):
-        number = load(rows, i, lanes)
-        total = total + number
-        squares = squares + number * number
-    store(sums, j, total)
-    store(sums, features + j, squares)
+def _add_number(lanes: int, j: int, features: int, row: Floats, sums: Floats) -> None:
+    number = load(row, j, lanes)
+    store(sums, j, load(sums, j, lanes) + number)
+    store(sums, features + j, load(sums, features + j, lanes) + number * number)
 
 
 @fast_inlined

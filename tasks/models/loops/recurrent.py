@@ -188,11 +188,11 @@ def recurrent_backward(
         filled += begun
         if begun < end:  # The same states and input for all of them: their outer products are one, that of the sum.
             if cell == SIMPLE_RNN:
-                add_to_inputs(of_padding[:, :width], kernels.kernel_transposed, d_inputs, row, begun, work.d_inputs)
+                add_to_inputs(of_padding[:, :width], kernels.kernel_transposed, d_inputs, t, begun, work.d_inputs)
                 sum_rows(of_padding)
             else:
                 padding_backward(
-                    cell, kernels, padding_states, step, begun, end, d_hidden, d_cell, d_inputs, row, work,
+                    cell, kernels, padding_states, step, begun, end, d_hidden, d_cell, d_inputs, t, work,
                     dz[filled, :width],
                 )  # fmt: skip
             _collect(block[filled : filled + 1], padding_states.hidden, padding_inputs, step)

@@ -70,7 +70,7 @@ def test_timesteps_equal_those_with_a_row_for_each_review(name: str, sums: bool)
     expected_sums = np.zeros((2, FEATURES))
     for step in range(TIMESTEPS - 1, -1, -1):
         dz, row = np.zeros(len(kernels.bias), np.float32), step * REVIEWS
-        arguments = d_hidden, d_cell, d_inputs, row, work, dz
+        arguments = d_hidden, d_cell, d_inputs, step, work, dz
         padding_backward(CELLS[name].number, kernels, states, step, FIRST, LAST, *arguments)
         rows, expected_inputs = rows_of(name, kernels, states, step, expected_hidden, expected_cell)
         scale = np.abs(rows).max()
