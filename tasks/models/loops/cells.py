@@ -129,6 +129,18 @@ def simple_rnn_backward(dz: Floats, d_hidden: Floats, states: States, after: int
             _simple_rnn_backward(1, j, row, dh, h)
 
 
+@fast
+def simple_rnn_padding_backward(dz: Floats, d_hidden: Floats, hidden: Floats) -> None:
+    """As `simple_rnn_backward`, of reviews that share their hidden state after the timestep, shape (units,)."""
+    units = d_hidden.shape[1]
+    for i in range(len(dz)):
+        row, dh = dz[i], d_hidden[i]
+        for j in range(0, units - LANES + 1, LANES):
+            _simple_rnn_backward(LANES, j, row, dh, hidden)
+        for j in range(units - units % LANES, units):
+            _simple_rnn_backward(1, j, row, dh, hidden)
+
+
 @fast_inlined
 def _simple_rnn_backward(lanes: int, j: int, row: Floats, dh: Floats, h: Floats) -> None:
     state = load(h, j, lanes)

@@ -188,24 +188,6 @@ def _add_scaled(target: Floats, at: int, factor: np.float32, numbers: Floats, fi
 
 
 @fast
-def take_simple_rnn_sources(d_hidden: Floats, hidden: Floats, sources: Floats) -> None:
-    """Those of some reviews, from the gradients of their hidden state and that state."""
-    units = d_hidden.shape[1]
-    for i in range(len(sources)):
-        dh, source = d_hidden[i], sources[i]
-        for j in range(0, units - LANES + 1, LANES):
-            _take_simple_rnn_source(LANES, j, dh, hidden, source)
-        for j in range(units - units % LANES, units):
-            _take_simple_rnn_source(1, j, dh, hidden, source)
-
-
-@fast_inlined
-def _take_simple_rnn_source(lanes: int, j: int, dh: Floats, hidden: Floats, source: Floats) -> None:
-    h = load(hidden, j, lanes)
-    store(source, j, flushed(load(dh, j, lanes) * (np.float32(1.0) - h * h)))
-
-
-@fast
 def _take_gru_sources(d_hidden: Floats, sources: Floats) -> None:
     units = d_hidden.shape[1]
     for i in range(len(sources)):

@@ -3,15 +3,15 @@
 import numpy as np
 
 from tasks.models.loops.arithmetic import Floats, Ints, fast
-from tasks.models.loops.cells import GRU, LSTM, SIMPLE_RNN, step_backward, step_forward
-from tasks.models.loops.padding import (
-    add_or_set,
-    add_to_inputs,
-    padding_backward,
-    padding_work,
-    sum_rows,
-    take_simple_rnn_sources,
+from tasks.models.loops.cells import (
+    GRU,
+    LSTM,
+    SIMPLE_RNN,
+    simple_rnn_padding_backward,
+    step_backward,
+    step_forward,
 )
+from tasks.models.loops.padding import add_or_set, add_to_inputs, padding_backward, padding_work, sum_rows
 from tasks.models.loops.products import LANES, add_outer_products, multiply
 from tasks.models.loops.records import Inputs, KernelGradients, Kernels, Layout, SequenceGradient, States
 
@@ -155,7 +155,7 @@ def recurrent_backward(
     width, features = len(kernels.bias), inputs.values.shape[1]
     first_column = width - kernels.recurrent_kernel.shape[1]
     input_width = kernels.kernel.shape[1]
-    # Rows 512 bytes apart would share a few lines of the processor's cache, whose products take half as long again.
+    # Rows a multiple of 512 bytes apart share few lines of the processor's cache: products take half as long again.
     apart = LANES if width % 128 == 0 else 0
     dz = np.empty((BLOCK + reviews, width + apart), np.float32)
     block = np.empty((len(dz), units + features), np.float32)  # Hidden states and inputs that belong to `dz`.
@@ -179,7 +179,7 @@ def recurrent_backward(
         of_padding = dz[filled + begun : filled + end]
         if cell == SIMPLE_RNN:
             if begun < end:
-                take_simple_rnn_sources(d_hidden[begun:end], padding_states.hidden[step + 1], of_padding)
+                simple_rnn_padding_backward(of_padding, d_hidden[begun:end], padding_states.hidden[step + 1])
             multiply(dz[filled : filled + end, :width], kernels.recurrent_transposed, d_hidden[:end], False)
         else:
             multiply(now[:, first_column:width], kernels.recurrent_transposed, d_hidden[:begun], cell == GRU)

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.models.loops.cells import GRU, LSTM, SIMPLE_RNN, step_backward, step_forward
+from tasks.models.loops.cells import (
+    GRU,
+    LSTM,
+    SIMPLE_RNN,
+    simple_rnn_padding_backward,
+    step_backward,
+    step_forward,
+)
 from tasks.models.loops.lanes import LANES
 from tasks.models.loops.records import States
 
@@ -98,3 +105,15 @@ def test_states_are_the_same_whether_derivatives_are_kept_or_not(cell: int, kept
         results.append(states)
     np.testing.assert_array_equal(results[0].hidden, results[1].hidden)
     np.testing.assert_array_equal(results[0].cell, results[1].cell)
+
+
+def test_simple_rnns_that_share_their_state() -> None:
+    random, units = np.random.default_rng(0), LANES + 3
+    d_hidden, hidden = random.standard_normal((5, units), np.float32), random.random(units, np.float32)
+    d_hidden[0, 0] = 1e-31
+    dz = np.full((5, units + 2), 9, np.float32)
+    simple_rnn_padding_backward(dz, d_hidden, hidden)
+    expected = d_hidden * (1 - hidden**2)
+    expected[0, 0] = 0
+    np.testing.assert_allclose(dz[:, :units], expected, rtol=1e-4)
+    assert np.all(dz[:, units:] == 9)

@@ -7,13 +7,7 @@ from numpy.typing import NDArray
 from tasks.models.layers.cells import CELLS, CellWeights
 from tasks.models.loops.cells import step_backward
 from tasks.models.loops.lanes import LANES
-from tasks.models.loops.padding import (
-    add_or_set,
-    padding_backward,
-    padding_work,
-    sum_rows,
-    take_simple_rnn_sources,
-)
+from tasks.models.loops.padding import add_or_set, padding_backward, padding_work, sum_rows
 from tasks.models.loops.records import Kernels, SequenceGradient, States
 
 REVIEWS, UNITS, FEATURES, TIMESTEPS = 5, LANES + 3, LANES + 1, 3  # Some numbers in lanes, some alone.
@@ -63,6 +57,7 @@ def test_timesteps_equal_those_with_a_row_for_each_review(name: str, sums: bool)
     kernels, states = kernels_of(name, random), padding_states(name, random)
     d_hidden, d_cell = normal(random, REVIEWS, UNITS), normal(random, REVIEWS, UNITS)
     expected_hidden, expected_cell = d_hidden.copy(), d_cell.copy()
+    before = d_hidden.copy(), d_cell.copy()
     values = np.zeros((TIMESTEPS * REVIEWS, FEATURES), np.float32)
     padding = np.zeros((2 if sums else 0, FEATURES), np.float32)
     d_inputs = SequenceGradient(values, np.zeros(TIMESTEPS, np.int32), padding)
@@ -76,6 +71,9 @@ def test_timesteps_equal_those_with_a_row_for_each_review(name: str, sums: bool)
         scale = np.abs(rows).max()
         np.testing.assert_allclose(dz, rows[FIRST:].sum(axis=0), atol=1e-5 * scale)
         np.testing.assert_allclose(d_hidden[FIRST:LAST], expected_hidden[FIRST:LAST], atol=1e-5 * scale)
+        for beyond in (0, LAST):  # Of other reviews.
+            assert np.array_equal(d_hidden[beyond], before[0][beyond])
+            assert np.array_equal(d_cell[beyond], before[1][beyond])
         if name == "lstm":
             np.testing.assert_allclose(d_cell[FIRST:LAST], expected_cell[FIRST:LAST], atol=1e-5 * scale)
         if not sums:
@@ -86,18 +84,6 @@ def test_timesteps_equal_those_with_a_row_for_each_review(name: str, sums: bool)
         assert not values.any()
         for ours, theirs in zip(padding, expected_sums, strict=True):
             np.testing.assert_allclose(ours, theirs, atol=1e-5 * np.abs(theirs).max())
-
-
-def test_sources_of_a_simple_rnn() -> None:
-    random = np.random.default_rng(0)
-    d_hidden, hidden = normal(random, REVIEWS, UNITS), np.tanh(normal(random, UNITS))
-    d_hidden[0, 0] = 1e-31
-    sources = np.full((REVIEWS, UNITS + 2), 9, np.float32)
-    take_simple_rnn_sources(d_hidden, hidden, sources)
-    expected = d_hidden * (1 - hidden**2)
-    expected[0, 0] = 0
-    np.testing.assert_allclose(sources[:, :UNITS], expected, rtol=1e-5)
-    assert np.all(sources[:, UNITS:] == 9)
 
 
 @pytest.mark.parametrize("known", [-1, 0, 1, 2, 3])
