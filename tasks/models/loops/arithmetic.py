@@ -8,8 +8,8 @@ from tasks.storage.compiled import compiled
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
-# All liberties but "afn", approximate functions: NaN and infinities do not occur in the loops. With "reassoc" the compiler
-# may add up a loop's sum in another order wherever it inlines the loop: what decides results is added up in memory.
+# All liberties but "afn", approximate functions: NaN and infinities do not occur in the loops. With "reassoc" the
+# compiler may add up a loop's sum in another order wherever it inlines it: what decides results is added up in memory.
 FAST_MATH = {"contract", "arcp", "nsz", "reassoc", "nnan", "ninf"}
 fast = compiled(fastmath=FAST_MATH, error_model="numpy")
 fast_inlined = compiled(fastmath=FAST_MATH, error_model="numpy", inline="always")
