@@ -1,7 +1,6 @@
 """The figures of a report: drawn once for the same numbers."""
 
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 
 from pydantic_core import to_jsonable_python
@@ -42,7 +41,7 @@ class Figures:
 def figures_record(comparison: Comparison, root: Path) -> Record[Figures]:
     """Where the figures are kept: until the numbers, the code that draws or matplotlib change."""
     shown = replace(comparison, run="", settings={}, command="", durations={})  # No figure shows these.
-    key = fingerprint(to_jsonable_python(shown), code_version("artifacts.sections"), version("matplotlib"))
+    key = fingerprint(to_jsonable_python(shown), code_version(__name__))
     return Record(root / key / "record.json", key, Figures)
 
 

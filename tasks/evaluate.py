@@ -30,7 +30,7 @@ Probabilities = NDArray[np.float32]
 
 def evaluation_record(job: Job, branch: Branch) -> Record[Evaluation]:
     """Where the evaluation is kept."""
-    key = fingerprint(branch.key, branch.digests, job.dataset.fingerprint, code_version("tasks.evaluate"))
+    key = fingerprint(branch.key, branch.digests, job.dataset.fingerprint, code_version(__name__))
     return Record(branch.folder / "evaluation.json", key, Evaluation)
 
 

@@ -36,7 +36,7 @@ MEMORY_REVIEWS, JACOBIAN_REVIEWS = 5_000, 32
 def explanation_record(job: Job, branch: Branch, chosen: tuple[Chosen, ...]) -> Record[Explanation]:
     """Where the explanation is kept."""
     rows = [review.row for review in chosen]
-    key = fingerprint(branch.key, branch.digests, job.dataset.fingerprint, rows, code_version("tasks.explain"))
+    key = fingerprint(branch.key, branch.digests, job.dataset.fingerprint, rows, code_version(__name__))
     return Record(branch.folder / "explanation.json", key, Explanation)
 
 

@@ -41,7 +41,7 @@ def source_record(data: Path | TextData | None, wanted: Wanted, cache: Path) -> 
     path = data or next(_local_copies(cache), None)
     if path is None or not path.is_file():
         return None
-    key = fingerprint(path.resolve(), _index_for(path, cache))
+    key = fingerprint(path.resolve(), _index_for(path, cache), code_version(__name__))
     return Record(cache / "sources" / f"{key}.json", key, Source)
 
 
@@ -121,7 +121,7 @@ def _log_survey(data: TextData, counts: Survey, logger: Logger) -> None:
 
 def _text_record(data: TextData, inputs: list[Input], cache: Path) -> Record[Source]:
     """Where the survey of own texts is kept: until a file changes, is added or removed."""
-    key = fingerprint(signature(inputs), asdict(data), code_version("tasks.data.texts.survey"))
+    key = fingerprint(signature(inputs), asdict(data), code_version(__name__))
     return Record(cache / "sources" / f"{key}.json", key, Source)
 
 
@@ -211,5 +211,5 @@ def _sample(cache: Path) -> Source:
 
 
 def _sample_record(cache: Path) -> Record[Source]:
-    key = fingerprint("sample", code_version("tasks.data.sample"))
+    key = fingerprint("sample", code_version(__name__))
     return Record(cache / "sources" / f"{key}.json", key, Source)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 
 from tasks.data.batches import validation_start
@@ -14,7 +13,6 @@ from tasks.storage.code_version import code_version
 from tasks.storage.files import fingerprint
 
 RECORD = "record.json"  # Written last: where it lies, the network is trained.
-ARITHMETIC_LIBRARIES = ("keras", "tensorflow", "numpy", "numba")
 
 
 @dataclass(frozen=True)
@@ -39,10 +37,9 @@ class Job:
 
     @cached_property
     def key(self) -> str:
-        """Fingerprint of everything that decides the result, the installed libraries' arithmetic included."""
+        """Fingerprint of everything that decides the result; `code_version` covers the installed libraries."""
         inputs = self.spec.model_dump(), self.plan.model_dump(), self.dataset.fingerprint, self.seed
-        libraries = [version(library) for library in ARITHMETIC_LIBRARIES]
-        return fingerprint(*inputs, code_version("tasks.train"), libraries)
+        return fingerprint(*inputs, code_version("tasks.train"))
 
     @property
     def label(self) -> str:

@@ -32,7 +32,7 @@ def dataset_fingerprint(source: Source, vocabulary_size: int, max_length: int, r
     """Fingerprint of everything that decides the tokens."""
     # The ranks of an imdb.npz are in the file; a word index only gives them their words.
     ranks = source.word_index_sha256 if source.texts else None
-    return fingerprint(source.sha256, ranks, vocabulary_size, max_length, reviews, code_version("tasks.prepare"))
+    return fingerprint(source.sha256, ranks, vocabulary_size, max_length, reviews, code_version(__name__))
 
 
 def dataset_record(

@@ -71,7 +71,7 @@ def scoring_record(data: RowData, network: ScoringNetwork, root: Path) -> Record
     except DataError:
         return None
     words = sha256_of_file(network.words)
-    key = fingerprint(files, data.text_column, network.model, words, network.words.name, code_version("tasks.score"))
+    key = fingerprint(files, data.text_column, network.model, words, network.words.name, code_version(__name__))
     folder = root / key
     return Record(folder / "scoring.json", key, Scoring, (folder / "parts",))
 
@@ -191,7 +191,7 @@ class _Scoring:
 
 def written_record(data: RowData, scoring: Scoring, output: Path, max_rejects: float) -> Record[Written]:
     """Where it is kept that the scores were written to a file."""
-    key = fingerprint(asdict(data), scoring.digests, output, max_rejects, code_version("tasks.score"))
+    key = fingerprint(asdict(data), scoring.digests, output, max_rejects, code_version(__name__))
     return Record(scoring.columns.parent / f"written-{fingerprint(output)}.json", key, Written)
 
 

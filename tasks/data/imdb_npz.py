@@ -20,8 +20,8 @@ from tasks.data.pickle_machine import read_pickled_reviews
 from tasks.data.pickled_lists import NotPlainListsError, read_pickled_lists
 from tasks.data.reviews import Reviews
 from tasks.results.errors import DataError, shortened
+from tasks.storage.code_version import parsing
 from tasks.storage.files import atomic_path
-from tasks.storage.parsing import parsing
 
 MEMBERS = ("x_train", "y_train", "x_test", "y_test")
 MAX_MEMBER_BYTES = 2 << 30

@@ -1,49 +1,149 @@
 """The version of the code that decides a result: its arithmetic, not its text.
 
-Results are kept under keys that hold this version. Comments, docstrings, log lines and the texts of errors are left
-out of it, so that a better sentence retrains nothing; a changed formula, constant or default changes it.
+Cache keys include this version. It covers a step's module, every module of ours that it reaches, and the releases of
+the libraries that compute with it. Modules that decide no result are listed below, each with its reason. Comments,
+docstrings, log lines and the texts of errors are left out, so that a better message retrains nothing. A changed
+formula, constant or default changes the version.
+
+`python -m tasks.storage.code_version tasks.train` prints what a step's version covers.
 """
 
 import ast
 import hashlib
+import sys
 from collections.abc import Iterator
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
-from tasks.storage.parsing import parsing
+import tenacity
 
 ROOT = Path(__file__).parents[2]
-# The rooms whose code computes numbers, or draws them. Steps, records and storage only pass them on.
-ARITHMETIC_ROOMS = ("tasks.data", "tasks.models", "tasks.analysis", "artifacts")
-# It says what a network ran on, which changes no number.
-WITHOUT_ARITHMETIC = ("tasks.models.machine",)
+ROOMS = ("tasks", "artifacts", "flows")
+# A module is listed here only if no change of it can change a kept result.
+DECIDES_NOTHING = {
+    "tasks.models.machine": "describes the machine and counts processors; the number of threads changes no result",
+    "tasks.results.errors": "holds the texts of errors, and says which errors may pass",
+    "tasks.storage.checkpoints": "writes and reads arrays unchanged",
+    "tasks.storage.code_version": "computes versions; a change of it changes them by itself",
+    "tasks.storage.compiled": "caches machine code under a digest of its sources",
+    "tasks.storage.download": "fetches files that are checked by their SHA-256",
+    "tasks.storage.files": "writes and reads files unchanged; a change of its digests changes keys by itself",
+    "tasks.storage.finished_run": "reads the records of a run unchanged",
+    "tasks.storage.journal": "reports progress",
+    "tasks.storage.locks": "makes processes take turns",
+    "tasks.storage.registry": "keeps copies of networks; their hash is part of keys",
+    "tasks.storage.reuse": "compares keys and keeps records",
+    "tasks.storage.run_log": "lists finished runs",
+    "tasks.storage.trained": "finds networks by name; their hash is part of keys",
+}
+# By the name that code imports: the distribution whose release decides results.
+LIBRARIES = {
+    "keras": "keras",
+    "matplotlib": "matplotlib",
+    "numba": "numba",
+    "numpy": "numpy",
+    "PIL": "pillow",
+    "pyarrow.compute": "pyarrow",
+    "pyarrow.csv": "pyarrow",
+    "scipy": "scipy",
+    "sklearn": "scikit-learn",
+    "tensorflow": "tensorflow",
+}
+# The other libraries that steps reach.
+COMPUTES_NOTHING = {
+    "cyclopts": "parses the command line",
+    "filelock": "makes processes take turns",
+    "fsspec": "copies files",
+    "h5py": "reads weights unchanged",
+    "httpx": "fetches files that are checked by their SHA-256",
+    "llvmlite": "is pinned by numba",
+    "markupsafe": "escapes texts of pages, which are not kept",
+    "onnx": "writes exports, which are not kept",
+    "pandas": "writes and reads tables; NumPy computes",
+    "psutil": "describes processes",
+    "pyarrow": "writes and reads columns unchanged, apart from the modules named above",
+    "pydantic": "checks records",
+    "pydantic_core": "checks records",
+    "rich": "shows progress",
+    "tenacity": "tries again",
+}
 LOGGING = {"debug", "info", "warning", "error", "exception"}
+# Python 3.11 counts the nesting of a syntax tree for all threads together. Where two threads build trees at the same
+# time, the counts do not match and Python raises SystemError, although nothing is wrong with the text.
+parsing = tenacity.retry(
+    retry=tenacity.retry_if_exception_type(SystemError), stop=tenacity.stop_after_attempt(10), reraise=True
+)
+
+
+class Source(NamedTuple):
+    """A module of ours: the digest of its arithmetic, the names that it imports, its constants as written."""
+
+    digest: str
+    imports: frozenset[str]
+    constants: dict[str, str]
+
+
+class Coverage(NamedTuple):
+    """What a version covers.
+
+    Attributes:
+        modules: the digest of each module of ours, by name.
+        libraries: the release of each library, by distribution.
+        left_out: the modules of ours that are reached and decide nothing, each with its reason.
+    """
+
+    modules: dict[str, str]
+    libraries: dict[str, str]
+    left_out: dict[str, str]
 
 
 @cache
 def code_version(module: str) -> str:
-    """SHA-256 of the arithmetic of a module, such as "tasks.train", and of the rooms' modules that it imports.
+    """SHA-256 of what decides the results of a module, such as "tasks.train", and of all that it reaches."""
+    covered = coverage(module)
+    lines = [f"{name} {value}\n" for part in (covered.modules, covered.libraries) for name, value in part.items()]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
-    Imports are followed from module to module, those inside functions included.
+
+def coverage(module: str) -> Coverage:
+    """What the version of a module covers. Imports are followed from module to module, also inside functions.
+
+    Raises:
+        ValueError: there is no such module of ours.
     """
-    digest = hashlib.sha256()
-    for name, tree in sorted(_with_imports(module).items()):
-        digest.update(f"{name}\n{ast.dump(_WithoutTexts().visit(tree))}\n".encode())
-    return digest.hexdigest()
-
-
-def _with_imports(module: str) -> dict[str, ast.Module]:
-    """The syntax trees of a module and of every arithmetic module that it reaches."""
-    trees: dict[str, ast.Module] = {}
+    if _path(module) is None:
+        raise ValueError(f"{module}: no such module; give one such as tasks.train")
+    reached: dict[str, Source] = {}
+    left_out: dict[str, str] = {}
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        path = _path(name)
-        if name in trees or path is None:
-            continue
-        trees[name] = _parse(path)
-        waiting += [imported for imported in _imports(trees[name]) if _is_arithmetic(imported)]
-    return trees
+        if name in DECIDES_NOTHING:
+            left_out[name] = DECIDES_NOTHING[name]
+        elif name not in reached and _path(name) is not None:
+            reached[name] = source(name)
+            waiting += [imported for imported in reached[name].imports if imported.split(".")[0] in ROOMS]
+    imports = {imported for module_source in reached.values() for imported in module_source.imports}
+    distributions = sorted({LIBRARIES[library] for imported in imports if (library := _library(imported)) in LIBRARIES})
+    return Coverage(
+        modules={name: reached[name].digest for name in sorted(reached)},
+        libraries={distribution: version(distribution) for distribution in distributions},
+        left_out=dict(sorted(left_out.items())),
+    )
+
+
+@cache
+def source(module: str) -> Source:
+    """A module of ours."""
+    path = _path(module)
+    if path is None:
+        raise ValueError(f"{module}: no such module")
+    tree = _parse(path)
+    imports, constants = frozenset(_imports(tree)), dict(_constants(tree))
+    arithmetic = ast.dump(_WithoutTexts().visit(tree))
+    return Source(hashlib.sha256(arithmetic.encode()).hexdigest(), imports, constants)
 
 
 @parsing
@@ -59,6 +159,13 @@ def _path(module: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
+def _library(imported: str) -> str:
+    """The entry of `LIBRARIES` or `COMPUTES_NOTHING` that an imported name belongs to: the longest that fits."""
+    parts = imported.split(".")
+    names = [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
+    return next((name for name in names if name in LIBRARIES), names[-1])
+
+
 def _imports(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -68,12 +175,20 @@ def _imports(tree: ast.Module) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def _is_arithmetic(module: str) -> bool:
-    return module.startswith(ARITHMETIC_ROOMS) and module not in WITHOUT_ARITHMETIC
+def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """The names in capital letters that a module sets, with their values as the source has them."""
+    for node in tree.body:
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        for target in targets:
+            names = target.elts if isinstance(target, ast.Tuple) else [target]
+            if all(isinstance(name, ast.Name) and name.id.strip("_").isupper() for name in names):
+                yield ast.unparse(target).strip("()"), ast.unparse(node.value) if node.value else ""  # type: ignore[attr-defined]
 
 
 class _WithoutTexts(ast.NodeTransformer):
-    """Takes out of a syntax tree what people read and no number depends on."""
+    """Removes from a syntax tree what people read and no number depends on."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
@@ -92,5 +207,29 @@ def _is_log_call(node: ast.expr) -> bool:
 
 
 def _is_step(decorator: ast.expr) -> bool:
-    """`@step(…)` says how runs speak of a function and where they keep its result."""
+    """`@step(…)` names a function for people and says where its result is kept."""
     return isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Name) and decorator.func.id == "step"
+
+
+def report(module: str) -> str:
+    """The modules, constants and libraries that a version covers, and what it leaves out, for people."""
+    covered = coverage(module)
+    lines = [
+        f"{module}: version {code_version(module)[:16]}",
+        "",
+        "Modules of ours, each with a digest and its constants",
+    ]
+    for name, digest in covered.modules.items():
+        lines.append(f"  {digest[:8]}  {name}")
+        lines += [f"              {constant} = {value[:90]}" for constant, value in source(name).constants.items()]
+    lines += ["", "Libraries", *(f"  {name} {release}" for name, release in covered.libraries.items())]
+    lines += ["", "Reached, but left out", *(f"  {name}: {reason}" for name, reason in covered.left_out.items())]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    try:
+        for argument in sys.argv[1:] or ["tasks.train"]:
+            print(report(argument if "." in argument else f"tasks.{argument}"))
+    except ValueError as error:
+        sys.exit(f"Error: {error}")

@@ -1,17 +1,22 @@
 """What changes the version of the code, and what does not: on a small project of its own."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tasks.storage import code_version as module
-from tasks.storage.code_version import code_version
+from tasks.storage.code_version import code_version, coverage
 
 STEP = '''"""A step."""
 
+import numpy as np
+
 from tasks.models.cell import run
+from tasks.results.scores import BINS
 from tasks.storage.files import write
 
 
@@ -36,9 +41,41 @@ FILES = {
     "tasks/double.py": STEP,
     "tasks/models/cell.py": CELL,
     "tasks/models/constants.py": "BIAS = 1.0\n",
+    "tasks/results/scores.py": "BINS = 10\n",
     "tasks/storage/files.py": "def write(): pass\n",
     "tasks/models/machine.py": "CORES = 2\n",
 }
+
+
+ROOT = Path(__file__).parents[3]
+
+
+def steps() -> list[str]:
+    """The modules of all steps."""
+    paths = [*(ROOT / "tasks").glob("*.py"), *(ROOT / "flows").glob("*.py")]
+    names = [f"{path.parent.name}.{path.stem}" for path in paths if "\n@step(" in path.read_text()]
+    assert len(names) >= 7
+    return sorted(names)
+
+
+def closure(module_name: str) -> set[str]:
+    """Every module of ours that a module reaches, found without `code_version`."""
+    reached: set[str] = set()
+    waiting = [module_name]
+    while waiting:
+        name = waiting.pop()
+        base = ROOT / name.replace(".", "/")
+        path = next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
+        if path is None or name in reached or name in module.DECIDES_NOTHING:
+            reached |= {name} if path else set()
+            continue
+        reached.add(name)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                waiting += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                waiting += [alias.name for alias in node.names]
+    return {name for name in reached if name.split(".")[0] in module.ROOMS}
 
 
 @pytest.fixture
@@ -49,9 +86,15 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     monkeypatch.setattr(module, "ROOT", tmp_path)
-    code_version.cache_clear()
+    forget()
     yield tmp_path
+    forget()
+
+
+def forget() -> None:
+    """Let the next version be computed anew."""
     code_version.cache_clear()
+    module.source.cache_clear()
 
 
 def version_after(project: Path, name: str, old: str, new: str) -> str:
@@ -59,7 +102,7 @@ def version_after(project: Path, name: str, old: str, new: str) -> str:
     text = (project / name).read_text()
     assert old in text
     (project / name).write_text(text.replace(old, new))
-    code_version.cache_clear()
+    forget()
     return code_version("tasks.double")
 
 
@@ -89,6 +132,7 @@ def test_a_text_changes_nothing(project: Path, name: str, old: str, new: str) ->
         ("tasks/models/cell.py", "x + BIAS", "x - BIAS"),
         ("tasks/models/constants.py", "1.0", "1.5"),
         ("tasks/models/constants.py", "BIAS = 1.0", "BIAS = 1"),
+        ("tasks/results/scores.py", "10", "20"),
     ],
 )
 def test_a_formula_changes_it(project: Path, name: str, old: str, new: str) -> None:
@@ -96,10 +140,75 @@ def test_a_formula_changes_it(project: Path, name: str, old: str, new: str) -> N
     assert version_after(project, name, old, new) != before
 
 
-def test_every_step_reaches_the_rooms_that_it_computes_with() -> None:
-    trees = module._with_imports("tasks.train")
-    assert {"tasks.train", "tasks.models.learner", "tasks.data.batches"} <= set(trees)
-    assert not [name for name in trees if name.startswith(("tasks.storage", "tasks.results", "flows"))]
+@pytest.mark.usefixtures("project")
+def test_another_release_of_a_library_that_computes_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = code_version("tasks.double")
+    monkeypatch.setattr(module, "version", lambda distribution: f"another {distribution}")
+    forget()
+    assert code_version("tasks.double") != before
+    assert coverage("tasks.double").libraries == {"numpy": "another numpy"}
+
+
+@pytest.mark.parametrize("name", steps())
+def test_every_module_that_a_step_reaches_is_covered_or_listed_as_deciding_nothing(name: str) -> None:
+    covered = coverage(name)
+    assert closure(name) == set(covered.modules) | set(covered.left_out)
+    assert name in covered.modules
+    assert {room.split(".")[1] for room in covered.left_out} <= {"storage", "results", "models", "errors", "machine"}
+
+
+@pytest.mark.parametrize("name", steps())
+def test_every_library_that_a_step_reaches_is_covered_or_listed_as_computing_nothing(name: str) -> None:
+    imported = {each for covered in coverage(name).modules for each in module.source(covered).imports}
+    foreign = {each for each in imported if each.split(".")[0] not in {*module.ROOMS, *sys.stdlib_module_names}}
+    assert {module._library(each) for each in foreign} <= {*module.LIBRARIES, *module.COMPUTES_NOTHING}
+
+
+@pytest.mark.parametrize("name", steps())
+def test_the_key_of_a_step_holds_the_version_of_its_own_module(name: str) -> None:
+    tree = ast.parse((ROOT / f"{name.replace('.', '/')}.py").read_text())
+    calls = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    # The key of training names the branch's folder too, so it is the job's.
+    assert "code_version(__name__)" in calls or (name == "tasks.train" and "job.key" in ast.unparse(tree))
+
+
+def test_what_is_listed_as_deciding_nothing_exists_and_has_a_reason() -> None:
+    for name, reason in module.DECIDES_NOTHING.items():
+        assert module._path(name), name
+        assert len(reason.split()) > 1, name
+
+
+@pytest.mark.parametrize(
+    ("step_name", "decides"),
+    [
+        ("flows.figures", "artifacts.figures.render"),
+        ("tasks.score", "tasks.results.scoring"),
+        ("tasks.train", "tasks.models.loops.cells"),
+        ("tasks.prepare", "tasks.data.padding"),
+    ],
+)
+def test_what_decides_a_result_is_covered(step_name: str, decides: str) -> None:
+    assert decides in coverage(step_name).modules
+
+
+@pytest.mark.parametrize("step_name", ["tasks.evaluate", "tasks.explain"])
+def test_evaluation_and_explanation_depend_on_the_libraries_that_compute_their_statistics(step_name: str) -> None:
+    assert {"numpy", "scipy", "scikit-learn", "keras", "tensorflow", "numba"} <= set(coverage(step_name).libraries)
+
+
+def test_the_command_prints_modules_constants_and_libraries() -> None:
+    command = [sys.executable, "-m", "tasks.storage.code_version", "score"]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "tasks.results.scoring" in printed
+    assert "BINS = 10" in printed
+    assert "numpy 2" in printed
+    assert "tasks.storage.files: " in printed
+
+
+def test_the_command_refuses_what_is_no_module() -> None:
+    command = [sys.executable, "-m", "tasks.storage.code_version", "nothing"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "Error: tasks.nothing: no such module; give one such as tasks.train\n")
 
 
 @pytest.mark.usefixtures("project")
@@ -114,6 +223,6 @@ def test_a_tree_that_another_thread_disturbed_is_built_again(monkeypatch: pytest
         return parse(source)
 
     monkeypatch.setattr(ast, "parse", disturbed)
-    code_version.cache_clear()
+    forget()
     assert code_version("tasks.double") == before
     assert next(disturbances, None) is None
