@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.results.evaluation import Estimate
+from tasks.results.training import Estimate
 
 PlainValue = str | int | float
 
@@ -56,7 +56,7 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def changes(before: float, after: float, form: str) -> str:
+def change_text(before: float, after: float, form: str) -> str:
     """From one number to another, as its reader sees both: rises from 0.36 to 0.63, or stays at 0.44."""
     start, end = format(before, form), format(after, form)
     if start == end:
@@ -69,7 +69,7 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def listed(names: list[str]) -> str:
+def join_names(names: list[str]) -> str:
     """a; a and b; a, b and c."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 

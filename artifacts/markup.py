@@ -1,4 +1,4 @@
-"""Text as HTML and as markdown. Data are shown as they are and never become markup."""
+"""Text on one line."""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from markupsafe import Markup, escape
 
 from artifacts.blocks import Code, Link, Shade, Span, Strong
-from artifacts.lines import one_line
+
+_CONTROLS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+
+
+def one_line(text: str) -> str:
+    """Runs of white space and of control characters become one space; a space at an end stays."""
+    return _CONTROLS.sub(" ", text)
+
 
 # What a renderer would make a link of by itself. Shown as code it stays as it is, and a reader can copy it.
 _ADDRESS = re.compile(

@@ -1,47 +1,72 @@
-"""The report in the Prefect UI: markdown artifacts with their figures inside, and a table."""
+"""Artifacts in the Prefect UI: markdown with its figures inside, and tables."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from artifacts import report, tables
-from artifacts.figures.comparison import trend
 from artifacts.figures.render import Picture, data_uri, png
+from artifacts.figures.scores import trend
 from artifacts.markup import escape_markdown
 from artifacts.sections import pages
 from artifacts.wording import report as wording
 from tasks.results.comparison import Comparison
-from tasks.results.run_log import RunSummary
+from tasks.results.run_summary import RunSummary
 
-Address = Callable[[str], str | None]  # What the image link of a figure points to, by its stem.
+ImageAddress = Callable[[str], str | None]  # What the image link of a figure points to, by its stem.
 MAX_BYTES, HISTORY_ROWS = 2_000_000, 50
 
 
-def publish(comparison: Comparison, drawn: Mapping[str, Picture]) -> None:
-    """Publish the report to the current run: all of it in short, and a page for each question.
+@dataclass(frozen=True)
+class Artifact:
+    """An artifact in the UI, under a key of lower-case letters, digits and dashes.
+
+    Attributes:
+        key: artifacts of one key are versions of each other.
+        content: markdown, or the rows of a table.
+        description: one line of markdown.
+    """
+
+    key: str
+    content: str | list[dict[str, Any]]
+    description: str
+
+
+def publish(artifacts: Iterable[Artifact]) -> None:
+    """Add artifacts to the present run."""
+    for artifact in artifacts:
+        if isinstance(artifact.content, str):
+            create_markdown_artifact(artifact.content, key=artifact.key, description=artifact.description)
+        else:
+            create_table_artifact(artifact.content, key=artifact.key, description=artifact.description)
+
+
+def report_artifacts(comparison: Comparison, drawn: Mapping[str, Picture]) -> Iterator[Artifact]:
+    """The report: all of it in short, a page for each question, and the comparison as a table.
 
     The UI is slow beyond 2 MB: a larger page loses figures.
     """
     description = escape_markdown(wording.title(comparison))  # The UI renders it as markdown.
     text = within(MAX_BYTES, drawn, lambda address: report.markdown(comparison, address))
-    create_markdown_artifact(text, key="report", description=description)
+    yield Artifact("report", text, description)
     for section in pages(comparison):
         text = within(MAX_BYTES, drawn, partial(report.markdown_page, comparison, section))
-        about = f"{escape_markdown(section.title)} {description}"
-        create_markdown_artifact(text, key=f"report-{section.anchor}", description=about)
-    create_table_artifact(tables.networks(comparison).records(), key="comparison", description=description)
+        yield Artifact(f"report-{section.anchor}", text, f"{escape_markdown(section.title)} {description}")
+    yield Artifact("comparison", tables.networks(comparison).records(), description)
 
 
-def publish_history(rows: Sequence[RunSummary]) -> None:
-    """Publish the newest runs as a table and their trend as a figure, under keys that all runs share."""
+def history_artifacts(rows: Sequence[RunSummary]) -> Iterator[Artifact]:
+    """The newest runs as a table and their trend as a figure, under keys that all runs share."""
     newest = tables.history(rows[-HISTORY_ROWS:][::-1])
-    create_table_artifact(newest.records(), key="history", description="Runs, the newest first")
+    yield Artifact("history", newest.records(), "Runs, the newest first")
     picture = data_uri(png(trend(rows)))
-    create_markdown_artifact(f"![Test accuracy over the runs]({picture})", key="trend", description="Runs over time")
+    yield Artifact("trend", f"![Test accuracy over the runs]({picture})", "Runs over time")
 
 
-def within(size: int, drawn: Mapping[str, Picture], write: Callable[[Address], str]) -> str:
+def within(size: int, drawn: Mapping[str, Picture], write: Callable[[ImageAddress], str]) -> str:
     """Markdown with its figures inside; the largest are left out until it has at most `size` bytes."""
     stems = sorted(drawn, key=lambda stem: len(drawn[stem].png))
     while True:

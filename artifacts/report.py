@@ -9,30 +9,31 @@ from typing import Any
 from jinja2 import Template
 from markupsafe import Markup, escape
 
-from artifacts import reader as reader_page
+from artifacts import pages as reader_page
 from artifacts.blocks import Block, Drawing, Paragraph, Section, unfolded, without_details
 from artifacts.figures.render import Picture
 from artifacts.markup import escape_markdown, html_spans, markdown_spans
-from artifacts.page import own_source, policy_hash, template_environment
+from artifacts.pages import own_source, policy_hash, template_environment
 from artifacts.sections import introduction, sections
-from artifacts.summary import summary
+from artifacts.terminal import summary
 from artifacts.wording import report as wording
-from artifacts.wording.reader import about_reader
+from artifacts.wording.report import about_reader
 from tasks.results.comparison import Comparison
-from tasks.results.reader import Reader
+from tasks.results.export import ReaderPage
+from tasks.storage.layout import METRICS, READER, REPORT, REPORT_MARKDOWN, SUMMARY
 
 
-def files(comparison: Comparison, drawn: Mapping[str, Picture], reader: Reader | None = None) -> dict[str, bytes]:
+def files(comparison: Comparison, drawn: Mapping[str, Picture], reader: ReaderPage | None = None) -> dict[str, bytes]:
     """The whole report: for each file of the run's folder its content. The reader is a page of its own."""
     content = {f"{stem}.png": picture.png for stem, picture in drawn.items()}
     content |= {f"{stem}.svg": picture.svg.encode() for stem, picture in drawn.items()}
-    content["report.md"] = markdown(comparison, lambda stem: f"{stem}.png").encode()
-    content["summary.txt"] = summary(comparison).encode()
-    content["report.html"] = html(comparison, drawn, reader).encode()
+    content[REPORT_MARKDOWN] = markdown(comparison, lambda stem: f"{stem}.png").encode()
+    content[SUMMARY] = summary(comparison).encode()
+    content[REPORT] = html(comparison, drawn, reader).encode()
     if reader and reader.is_usable:
-        content["reader.html"] = reader_page.html(reader).encode()
+        content[READER] = reader_page.reader_html(reader).encode()
     numbers = json.dumps(metrics(comparison), indent=2, ensure_ascii=False, allow_nan=False)
-    return content | {"metrics.json": f"{numbers}\n".encode()}
+    return content | {METRICS: f"{numbers}\n".encode()}
 
 
 def markdown(comparison: Comparison, address: Callable[[str], str | None]) -> str:
@@ -76,7 +77,7 @@ def _tidy(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def html(comparison: Comparison, drawn: Mapping[str, Picture], reader: Reader | None = None) -> str:
+def html(comparison: Comparison, drawn: Mapping[str, Picture], reader: ReaderPage | None = None) -> str:
     """The whole report as one HTML file with its figures inside, and a link to the reader.
 
     Its content policy lets the browser run nothing but our script for sorting tables, whatever the data hold.

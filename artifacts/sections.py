@@ -26,13 +26,12 @@ from artifacts.blocks import (
     drawings,
     present,
 )
-from artifacts.figures import comparison as scores
-from artifacts.figures import reading, training
-from artifacts.wording import conclusions, verdict
+from artifacts.figures import reading, scores, training
 from artifacts.wording import report as wording
+from artifacts.wording import verdict
+from artifacts.wording import verdict as conclusions
 from artifacts.wording import why as answers
-from tasks.results.comparison import Comparison
-from tasks.results.evidence import ReviewText, Trace
+from tasks.results.comparison import Comparison, ReviewText, Trace
 from tasks.results.training import Branch
 
 

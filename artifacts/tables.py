@@ -7,11 +7,9 @@ from typing import Any, NamedTuple
 from artifacts.blocks import Column, Table
 from artifacts.formats import COUNT, P_VALUE, POINTS, VALUE, decimals, interval, percent
 from artifacts.wording import why
-from tasks.results.comparison import Comparison, Network, Reproduction
+from tasks.results.comparison import Basis, Comparison, Finding, ModelSummary, Network, Pair, Reproduction, SeedTest
 from tasks.results.data import Split
-from tasks.results.findings import Finding
-from tasks.results.run_log import RunSummary, differing, flat, heading
-from tasks.results.verdict import Basis, ModelSummary, Pair, SeedTest
+from tasks.results.run_summary import RunSummary, column_title, differing, flat
 
 # What an interval covers.
 BASES: dict[Basis, str] = {
@@ -114,16 +112,16 @@ def pairs(c: Comparison) -> Table[Pair]:
     return Table("Pairs of models", columns, c.evidence.pairs)
 
 
-class PairedTest(NamedTuple):
+class SeedTestRow(NamedTuple):
     """Two models with one seed."""
 
     pair: Pair
     test: SeedTest
 
 
-def seed_tests(c: Comparison) -> Table[PairedTest]:
+def seed_tests(c: Comparison) -> Table[SeedTestRow]:
     """Every two models with each seed, review by review."""
-    columns: list[Column[PairedTest]] = [
+    columns: list[Column[SeedTestRow]] = [
         Column("First", lambda row: row.pair.first),
         Column("Second", lambda row: row.pair.second),
         Column("Seed", lambda row: row.test.seed, COUNT),
@@ -134,7 +132,7 @@ def seed_tests(c: Comparison) -> Table[PairedTest]:
         Column("Difference (points, 95%)", lambda row: row.test.difference, POINTS),
         Column("p", lambda row: row.test.p, P_VALUE),
     ]
-    rows = [PairedTest(pair, test) for pair in c.evidence.pairs for test in pair.seeds]
+    rows = [SeedTestRow(pair, test) for pair in c.evidence.pairs for test in pair.seeds]
     return Table("", columns, rows)
 
 
@@ -243,7 +241,7 @@ def _test_accuracy(model: str) -> Column[RunSummary]:
 
 
 def _setting(name: str) -> Column[RunSummary]:
-    return Column(heading(name), lambda row: flat(row.settings).get(name), VALUE)
+    return Column(column_title(name), lambda row: flat(row.settings).get(name), VALUE)
 
 
 def _names(c: Comparison) -> list[Column[Network]]:

@@ -1,4 +1,4 @@
-"""What branch processes need, imported once, by the fork server: see `flows.fork_server`.
+"""What branch processes need, imported once, by the fork server: see `flows.pool`.
 
 Nothing here may start a thread that could hold a lock while a process is forked, so TensorFlow computes nothing.
 """
@@ -6,7 +6,9 @@ Nothing here may start a thread that could hold a lock while a process is forked
 import importlib
 import signal
 
-signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run; its traceback here would help nobody.
-importlib.import_module("tasks.models.loading").import_ahead()
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run; a traceback from here is noise.
+
+importlib.import_module("tasks.models.loading").preload()
+
 for module in ("flows.run", "tasks.train", "tasks.evaluate", "tasks.explain"):
     importlib.import_module(module)

@@ -2,27 +2,27 @@
 
 from pathlib import Path
 
-from httpx import TransportError
 from prefect import flow, task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
-from artifacts.figures.drift import drift as drift_figure
 from artifacts.figures.render import data_uri, png
+from artifacts.figures.scores import drift_figure as drift_figure
+from artifacts.publish import Artifact
 from artifacts.wording import drift as wording
-from flows.operate.checkout import warn_of_another_commit
-from flows.operate.notify import FAULTS, post_at, post_line
+from flows.ops.deployed_commit import warn_of_another_commit
+from flows.ops.notify import FAILURES, announce, on_failure_hooks
 from tasks.data.new_texts import NewTexts, read_npz, read_texts
 from tasks.drift import check_drift
+from tasks.errors import DataError
 from tasks.fetch import fetch
 from tasks.models.saved import SavedNetwork
 from tasks.results.drift import Drift
-from tasks.results.errors import DataError
-from tasks.storage.trained import Trained, find_network
+from tasks.storage.layout import CACHE
+from tasks.storage.networks import Trained, find_network
 
 
-@flow(name="drift", flow_run_name="drift {texts}", **post_at(*FAULTS))
+@flow(name="drift", flow_run_name="drift {texts}", **on_failure_hooks(*FAILURES))
 def drift_flow(
     texts: str,
     outputs: Path = Path("outputs"),
@@ -44,7 +44,7 @@ def drift_flow(
     """
     warn_of_another_commit()
     result = measure(texts, text_column, outputs.resolve(), model)
-    announce(result)
+    announce_drift(result)
     if fail_on_drift and result.alarms:
         raise DataError(wording.sentence(result))
     return result
@@ -73,20 +73,18 @@ def read_new_texts(texts: str, text_column: str, outputs: Path, trained: Trained
                 f"{network.folder}: vocabulary.json holds no words, so texts cannot be read; give an imdb.npz"
             )
         return read_texts(path, text_column, index, network.vocabulary_size, network.max_length)
-    source = fetch.keep(None if is_sample else path, "sample" if is_sample else "auto", outputs / "cache")
+    source = fetch.keep(None if is_sample else path, "sample" if is_sample else "auto", outputs / CACHE)
     return read_npz(
         source.path, source.word_index if index else None, index, network.vocabulary_size, network.max_length
     )
 
 
-def announce(result: Drift) -> None:
-    """Say the result in the log, the UI and the webhook."""
+def announce_drift(result: Drift) -> None:
+    """Report how far the texts have drifted."""
     sentence = wording.sentence(result)
-    get_run_logger().info(sentence)
-    post_line(sentence)
-    try:
-        picture = data_uri(png(drift_figure(result)))
-        create_markdown_artifact(wording.markdown(result, picture), key="drift", description=sentence)
-        create_table_artifact(wording.rows(result), key="drift-figures", description=sentence)
-    except TransportError as error:
-        get_run_logger().warning("Drift was measured, but could not be published (%s)", error)
+    picture = data_uri(png(drift_figure(result)))
+    announce(
+        sentence,
+        Artifact("drift", wording.markdown(result, picture), sentence),
+        Artifact("drift-figures", wording.rows(result), sentence),
+    )

@@ -9,23 +9,21 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from inspect import BoundArguments
-
-if __name__ == "__main__":
-    # Until the imports are done, Ctrl-C has nothing to tidy up, and its traceback helps nobody.
-    signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
-
-from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Env
 
-from flows import registry_commands, score_command
-from flows.command import Outputs, Webhook, run_flow, say_page
-from flows.config import Settings, setting_error
-from flows.operate.environment import load_prefect, prepare_environment, say
-from flows.operate.process import quick_exit
-from tasks.results.errors import PipelineError, SettingError, is_text, one_line, shortened
+from flows.commands import COMMANDS, Webhook, run_flow, say_page
+from flows.environment import quick_exit, say
+from flows.setting_errors import setting_error
+from flows.settings import Settings
+from tasks.errors import PipelineError, SettingError, is_text, one_line, shortened
+from tasks.storage.layout import MODELS, REPORT, SUMMARY
+
+if __name__ == "__main__":
+    # Until the imports are done there is nothing to tidy up after Ctrl-C, and a traceback is noise.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
 
 HELP = """Train and compare recurrent networks on the IMDB reviews: data, training, evaluation, report.
 
@@ -34,7 +32,6 @@ Examples: `uv run flows/main.py --smoke`, `uv run flows/main.py --data imdb.npz 
 Exit status: 0 success, 1 the run failed, 2 a setting is wrong, 3 too many rows cannot be scored (--max-rejects), 130
 stopped by Ctrl-C (143 by SIGTERM, 129 by SIGHUP).
 """
-
 app = App(
     name="flows/main.py",
     help=HELP,
@@ -42,8 +39,6 @@ app = App(
     default_parameter=Parameter(consume_multiple=True, negative=()),
     suppress_keyboard_interrupt=False,
 )
-
-SECURE = "Instead of checking, write a password for this machine's Prefect server into `.env`."
 
 
 @app.default
@@ -54,61 +49,22 @@ def main(
 ) -> int:
     """Run the pipeline."""
 
-    def load() -> Any:
-        from flows.fork_server import import_ahead
+    def preload() -> None:
+        from flows.pool import preload_branches
 
-        import_ahead(settings)
-        from flows.train import train_flow
+        preload_branches(settings)
 
-        return train_flow
-
-    state = run_flow(load, settings, webhook=webhook)
+    state = run_flow("flows.train:train_flow", settings, webhook=webhook, preload=preload)
     folder = state.result()
-    say("\n" + (folder / "summary.txt").read_text(encoding="utf-8"))
-    say(f"Report: {folder / 'report.html'}")
-    say(f"Networks: {folder.parents[1] / 'models'}")
+    say("\n" + (folder / SUMMARY).read_text(encoding="utf-8"))
+    say(f"Report: {folder / REPORT}")
+    say(f"Networks: {folder.parents[1] / MODELS}")
     say_page(state)
     return 0
 
 
-@app.command
-def doctor(
-    *,
-    settings: Annotated[Settings, Parameter(name="*")] = Settings(),
-    secure: Annotated[bool, Parameter(help=SECURE)] = False,
-) -> int:
-    """Check versions, server, output folder, data and cache; mark dead runs; list what to fix (then exit status 1)."""
-    prepare_environment()
-    if secure:
-        from flows.operate.secure import secure as protect
-
-        say(f"{protect()}: a password for the Prefect server on this machine; server, worker and runs read it here")
-        return 0
-    load_prefect()
-    from flows.operate.doctor import doctor as examine
-
-    return examine(settings)
-
-
-@app.command
-def history(*, outputs: Outputs = Path("outputs")) -> int:
-    """Print all runs: data, seeds, test accuracies, seconds."""
-    from flows.operate.run_log import show_history
-
-    return show_history(outputs)
-
-
-@app.command
-def diff(first: str, second: str, /, *, outputs: Outputs = Path("outputs")) -> int:
-    """Print the differences between two runs, each given by its name, the start of it, or "latest"."""
-    from flows.operate.run_log import show_differences
-
-    return show_differences(outputs, first, second)
-
-
-app.command(diff, name="compare", show=False)  # The former name, accepted until 1.0.
-registry_commands.register(app)
-score_command.register(app)
+for command in COMMANDS:
+    app.command(command)
 
 
 def _parse(arguments: Sequence[str]) -> tuple[Callable[..., Any], BoundArguments]:

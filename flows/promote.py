@@ -1,28 +1,28 @@
 """Promotion and rollback as flows; as the last step of training, the same gate runs inside the training flow."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from httpx import TransportError
-from prefect import flow, runtime, task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.orchestration import get_client
 from prefect.logging import get_run_logger
 
-from artifacts.wording import promotion
+from artifacts.publish import Artifact
+from artifacts.wording import promotion as wording
 from artifacts.wording.model_card import model_card
-from flows.gate_settings import GateSettings
-from flows.operate.checkout import warn_of_another_commit
-from flows.operate.notify import FAULTS, post_at, post_line
+from flows.ops.deployed_commit import warn_of_another_commit
+from flows.ops.notify import FAILURES, add_tags, announce, on_failure_hooks
+from flows.settings import GateSettings
 from tasks import promote as step
 from tasks.results.data import Dataset
 from tasks.results.promotion import Entry
-from tasks.storage.finished_run import read_run
+from tasks.storage.layout import MODEL_CARD
 from tasks.storage.registry import Registry
-from tasks.storage.run_log import find_run
+from tasks.storage.runs import find_run, read_run
 
 
-@flow(name="promote", flow_run_name="promote {run}", **post_at(*FAULTS))
+@flow(name="promote", flow_run_name="promote {run}", **on_failure_hooks(*FAILURES))
 def promote_flow(
     outputs: Path = Path("outputs"),
     run: str = "latest",
@@ -35,59 +35,52 @@ def promote_flow(
     return promote_run(outputs, find_run(outputs, run), model, gate)
 
 
-@flow(name="rollback", flow_run_name="rollback", **post_at(*FAULTS))
+@flow(name="rollback", flow_run_name="rollback", **on_failure_hooks(*FAILURES))
 def rollback_flow(outputs: Path = Path("outputs"), to: int | None = None) -> Entry:
     """Make an earlier champion the champion again."""
     outputs = outputs.resolve()
     entry = restore(outputs, to)
-    announce(outputs, entry)
+    announce_entry(outputs, entry)
     return entry
 
 
 def promote_run(outputs: Path, folder: Path, model: str | None, gate: GateSettings) -> Entry:
-    """Judge the best network of the run in a folder, inside a flow, and say what came of it."""
+    """Judge the best network of the run in a folder, inside a flow, and report the outcome."""
     entry = judge(outputs, folder, model, gate)
-    announce(outputs, entry)
+    announce_entry(outputs, entry)
     return entry
 
 
 @task(name="promote", task_run_name="promote {folder.name}", persist_result=False, cache_policy=NO_CACHE)
 def judge(outputs: Path, folder: Path, model: str | None, gate: GateSettings) -> Entry:
-    """Score candidate and champion, write the verdict into the ledger, move the pointer with PROMOTE."""
+    """Score candidate and champion, and write the verdict into the ledger."""
     candidate = step.find_candidate(read_run(folder), model, gate.slice_columns)
     return step.promote(outputs, candidate, gate.limits(), model_card, logger=get_run_logger())
 
 
 @task(name="check promotion", task_run_name="check promotion", persist_result=False, cache_policy=NO_CACHE)
 def check_promotion(outputs: Path, dataset: Dataset, gate: GateSettings) -> None:
-    """What would refuse a promotion after the training is said before it."""
+    """Report before the training what would refuse a promotion after it."""
     step.check_data(outputs, dataset, gate.slice_columns)
 
 
 @task(name="rollback", persist_result=False, cache_policy=NO_CACHE)
 def restore(outputs: Path, to: int | None) -> Entry:
-    """Check an earlier champion and move the pointer to it."""
+    """Check an earlier champion and make it the champion again."""
     return step.rollback(outputs, to, logger=get_run_logger())
 
 
-def announce(outputs: Path, entry: Entry) -> None:
-    """Say an entry in the log, the UI and the webhook. The ledger holds it already, so nothing here fails the run."""
-    sentence = promotion.sentence(entry)
-    get_run_logger().info(sentence)
-    post_line(sentence)
+def announce_entry(outputs: Path, entry: Entry) -> None:
+    """Report a decision. The ledger holds it already."""
     registry = Registry(outputs)
-    try:
-        tag("champion" if entry.moves else "candidate", f"verdict:{entry.verdict}")
-        create_markdown_artifact(promotion.markdown(entry), key="verdict", description=sentence)
-        create_table_artifact(promotion.ledger(registry.entries()), key="ledger", description="Promotions")
-        if entry.moves and entry.after:
-            card = (registry.folder(entry.after) / step.CARD).read_text(encoding="utf-8")
-            create_markdown_artifact(card, key="model-card", description=f"{entry.label}, the champion")
-    except TransportError as error:
-        get_run_logger().warning("The ledger is written, but could not be published (%s)", error)
-
-
-def tag(*tags: str) -> None:
-    """Add tags to the present flow run."""
-    with get_client(sync_client=True) as client:
-        client.update_flow_run(runtime.flow_run.id, tags=sorted({*tags, *runtime.flow_run.tags}))
+    sentence = wording.sentence(entry)
+    artifacts = [
+        Artifact("verdict", wording.markdown(entry), sentence),
+        Artifact("ledger", wording.ledger(registry.entries()), "Promotions"),
+    ]
+    if entry.moves and entry.after:
+        card = (registry.folder(entry.after) / MODEL_CARD).read_text(encoding="utf-8")
+        artifacts.append(Artifact("model-card", card, f"{entry.label}, the champion"))
+    announce(sentence, *artifacts)
+    with suppress(TransportError):
+        add_tags("champion" if entry.moves else "candidate", f"verdict:{entry.verdict}")

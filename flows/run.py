@@ -1,9 +1,10 @@
-"""A run: where its results go, and how its steps are made or reused, here or side by side on a runner."""
+"""A run: its outputs, share, clock and progress; and how it does a step once, or side by side for many rows."""
 
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import Any, TypeVar
 
 from prefect import runtime, task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.exceptions import UnfinishedRun, UpstreamTaskError
 from prefect.futures import PrefectFuture
@@ -19,20 +19,17 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 from prefect.task_engine import TaskRunTimeoutError
 
-from flows.config import Settings
-from flows.fork_server import import_ahead
-from flows.operate.checkout import warn_of_another_commit
-from flows.operate.clock import Clock
-from flows.operate.dead_runs import claim, mark_dead_runs, mark_dead_tasks
-from flows.operate.environment import outlive_the_audience
-from flows.operate.notify import post_line
-from flows.operate.progress import Board
-from flows.runtime import branches_on, pool_is_broken, shards_on
-from tasks.compare import RunDescription
+from flows.environment import ignore_closed_output
+from flows.ops.dead_runs import label_with_process, mark_dead_runs, mark_dead_tasks
+from flows.ops.deployed_commit import warn_of_another_commit
+from flows.ops.notify import post_line
+from flows.pool import branches_on, pool_is_broken, preload_branches, text_workers
+from flows.progress import RunProgress
+from flows.settings import Settings
+from tasks.errors import DISK, NetworkError, PipelineError, one_line
 from tasks.job import Job
-from tasks.results.data import Dataset
-from tasks.results.errors import PipelineError, may_pass, one_line
-from tasks.results.texts import TextData
+from tasks.results.data import TextData
+from tasks.storage.layout import RUNS
 from tasks.storage.reuse import Result, Step
 from tasks.storage.share import Share
 
@@ -44,6 +41,19 @@ ENDED_TWICE = (
     "use --runner thread), or the Prefect server did not answer. The same command resumes after the last "
     "completed epochs"
 )
+
+
+def may_pass(_task: object, _run: object, state: Any) -> bool:
+    """Whether Prefect should retry a failed step: after an error of the network or the disk, not after bad data."""
+    try:
+        state.result()
+    except NetworkError:
+        return True
+    except OSError as error:
+        return error.errno not in DISK
+    except Exception:
+        return False
+    return False
 
 
 @task(retries=1, retry_delay_seconds=5, retry_condition_fn=may_pass, persist_result=False, cache_policy=NO_CACHE)
@@ -63,16 +73,37 @@ def reuse(result: Result) -> State[Any]:
     return Completed(name="Cached", message=result.title, data=result)
 
 
+class Clock:
+    """Wall time of the steps of a run, in seconds, in the order of the steps."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def lap(self, step: str) -> None:
+        """Add the time since the last lap to `step`."""
+        now = time.perf_counter()
+        self.laps[step] = self.laps.get(step, 0.0) + now - self._since
+        self._since = now
+
+
 class UpstreamError(Exception):
     """The row that a row needs has failed."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row of a step that `Run.each` started: its title, and its result or what will be its result."""
+class Submitted:
+    """One row of a step that `Run.do_each` started.
+
+    Attributes:
+        title: names the row in logs and in the UI.
+        result: the result of a row that is reused; None for one that is made.
+        future: what gives the result of a row that is made.
+    """
 
     title: str
-    pending: Any
+    result: Any = None
+    future: PrefectFuture[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -80,12 +111,12 @@ class Run:
     """What belongs to one run of the flow.
 
     Attributes:
-        name: of its folder; names sort by time and never collide.
+        name: the name of its folder; names sort by time and never collide.
         settings: with `--smoke` spelled out.
         fresh: make everything again, whatever is kept.
         clock: the seconds that each step took.
         failures: why rows failed, a line each.
-        board: shows what becomes of its steps.
+        progress: shows the steps.
     """
 
     name: str
@@ -93,22 +124,25 @@ class Run:
     fresh: bool
     clock: Clock = field(default_factory=Clock)
     failures: list[str] = field(default_factory=list)
-    board: Board = field(default_factory=Board)
+    progress: RunProgress = field(default_factory=RunProgress)
 
     @classmethod
-    def begin(cls, settings: Settings) -> "Run":
-        """Start the run: leave word of its process, and mark runs that died before it."""
-        outlive_the_audience()
-        import_ahead(settings)
-        claim(str(runtime.flow_run.id))
+    @contextmanager
+    def begin(cls, settings: Settings) -> "Iterator[Run]":
+        """Run within the block: record this process's ID, mark runs that died before, and show progress."""
+        ignore_closed_output()
+        preload_branches(settings)
+        label_with_process(str(runtime.flow_run.id))
         warn_of_another_commit()
-        run = cls(f"{datetime.now():%Y%m%d-%H%M%S}-{runtime.flow_run.id[:8]}", settings.effective(), settings.run.fresh)
+        name = f"{datetime.now():%Y%m%d-%H%M%S}-{runtime.flow_run.id[:8]}"
+        run = cls(name, settings.with_smoke_applied(), settings.run.fresh)
         run.share.check()
         flow = runtime.flow_run.flow_name
-        for name in mark_dead_runs(flow):
-            get_run_logger().warning("The process of run %s is gone: marked as crashed", name)
-            post_line(f"{flow} {name}: Crashed. Its process is gone")
-        return run
+        for dead in mark_dead_runs(flow):
+            get_run_logger().warning("The process of run %s is gone: marked as crashed", dead)
+            post_line(f"{flow} {dead}: Crashed. Its process is gone")
+        with run.progress.shown():
+            yield run
 
     def finish(self) -> None:
         """End the run.
@@ -127,35 +161,25 @@ class Run:
     @property
     def folder(self) -> Path:
         """The folder of the run's report."""
-        return self.outputs / "runs" / self.name
+        return self.outputs / RUNS / self.name
 
     @property
     def share(self) -> Share:
         """What the run exchanges with other machines."""
         return Share(self.settings.run.share, self.outputs)
 
-    def describe(self, dataset: Dataset) -> RunDescription:
-        """How the run was made, for its report."""
-        settings = self.settings.record(dataset.is_sample)
-        return RunDescription(self.name, settings, self.settings.command(), self.clock.laps)
-
-    def tag(self, *tags: str) -> None:
-        """Add tags to the run in the UI."""
-        with get_client(sync_client=True) as client:
-            client.update_flow_run(runtime.flow_run.id, tags=sorted({*tags, *runtime.flow_run.tags}))
-
-    def step(self, step: Step[..., T], *inputs: Any) -> T:
-        """Make a step's result here, or reuse it."""
-        self.board.begin(step.name, [step.title(*inputs)])
+    def do(self, step: Step[..., T], *inputs: Any) -> T:
+        """Make a step's result in this process, or reuse it."""
+        self.progress.begin(step.name, [step.title(*inputs)])
         result = self._reused(step, inputs)
         if result is None:
-            with self._shards():
+            with self._text_workers():
                 result = self._task(step, inputs)(step, inputs, self.fresh, self.share)
-            self.board.end(step.name, step.title(*inputs))
+            self.progress.end(step.name, step.title(*inputs))
         self.clock.lap(step.name)
         return result
 
-    def each(self, step: Step[..., Any], *columns: Sequence[Any], minutes: float | None = None) -> list[Row]:
+    def do_each(self, step: Step[..., Any], *columns: Sequence[Any], minutes: float | None = None) -> list[Submitted]:
         """Start a step for each row of inputs, side by side; a result that is reused is there at once.
 
         Args:
@@ -164,11 +188,11 @@ class Run:
             minutes: give up on a row that takes longer.
         """
         rows = list(zip(*columns, strict=True))
-        self.board.begin(step.name, [step.title(*inputs) for inputs in rows])
+        self.progress.begin(step.name, [step.title(*inputs) for inputs in rows])
         return [self._start(step, inputs, minutes) for inputs in rows]
 
-    def results(self, step: Step[..., T], rows: Sequence[Row]) -> list[T | None]:
-        """The results of a step that `each` started, when all are there; None for a row that failed.
+    def results(self, step: Step[..., T], rows: Sequence[Submitted]) -> list[T | None]:
+        """The results of a step that `do_each` started, when all are there; None for a row that failed.
 
         Why it failed is logged, and the run fails at its end, so that the other rows lose nothing.
 
@@ -181,11 +205,11 @@ class Run:
             raise PipelineError("; ".join(self.failures))
         return results
 
-    def _result_or_failure(self, step: Step[..., Any], row: Row) -> Any:
+    def _result_or_failure(self, step: Step[..., Any], row: Submitted) -> Any:
         try:
             result = _result(row)
         except UpstreamError:
-            self.board.fail(step.name, row.title)
+            self.progress.fail(step.name, row.title)
             return None
         except BrokenProcessPool:
             raise
@@ -195,7 +219,7 @@ class Run:
                 raise
             get_run_logger().error("%s: %s", row.title, message)
             self.failures.append(f"{row.title}: {message}")
-            self.board.fail(step.name, row.title)
+            self.progress.fail(step.name, row.title)
             return None
         self.share.pull(result)
         return result
@@ -232,21 +256,23 @@ class Run:
             mark_dead_tasks(runtime.flow_run.id)
             raise
 
-    def _shards(self) -> AbstractContextManager[None]:
-        """Where own texts are counted and encoded."""
+    def _text_workers(self) -> AbstractContextManager[None]:
+        """What counts and encodes own texts: a Dask cluster, or threads."""
         has_texts = isinstance(self.settings.data.given(), TextData)
-        return shards_on(self.settings.run.runner, self.settings.run.address) if has_texts else nullcontext()
+        return text_workers(self.settings.run.runner, self.settings.run.address) if has_texts else nullcontext()
 
-    def _start(self, step: Step[..., Any], inputs: tuple[Any, ...], minutes: float | None) -> Row:
+    def _start(self, step: Step[..., Any], inputs: tuple[Any, ...], minutes: float | None) -> Submitted:
         title = step.title(*inputs)
-        waiting = tuple(value.pending if isinstance(value, Row) else value for value in inputs)
-        if not any(isinstance(value, PrefectFuture) for value in waiting):
-            kept = self._reused(step, waiting)
+        resolved = tuple(
+            value if not isinstance(value, Submitted) else value.future or value.result for value in inputs
+        )
+        if not any(isinstance(value, PrefectFuture) for value in resolved):
+            kept = self._reused(step, resolved)
             if kept is not None:
-                return Row(title, kept)
-        pending = self._task(step, waiting, minutes).submit(step, waiting, self.fresh, self.share)
-        pending.add_done_callback(lambda _: self.board.end(step.name, title))
-        return Row(title, pending)
+                return Submitted(title, result=kept)
+        future = self._task(step, resolved, minutes).submit(step, resolved, self.fresh, self.share)
+        future.add_done_callback(lambda _: self.progress.end(step.name, title))
+        return Submitted(title, future=future)
 
     def _reused(self, step: Step[..., T], inputs: tuple[Any, ...]) -> T | None:
         """The result that was made before, if it may be used; the log and the UI say so."""
@@ -259,7 +285,7 @@ class Run:
             title = step.title(*inputs)
             get_run_logger().info("%s: reused (%s)", title, result.title)
             reuse.with_options(name=step.name, task_run_name=title)(result, return_state=True)
-            self.board.end(step.name, title, was_reused=True)
+            self.progress.end(step.name, title, was_reused=True)
         return result
 
     def _task(self, step: Step[..., Any], inputs: tuple[Any, ...], minutes: float | None = None) -> Any:
@@ -268,26 +294,36 @@ class Run:
         return make.with_options(name=step.name, task_run_name=step.title(*inputs), timeout_seconds=seconds)
 
 
-def _result(row: Row) -> Any:
-    """The result of one row, when it is there.
+def _result(row: Submitted) -> Any:
+    """Wait for the result of one row.
 
     Raises:
-        BrokenProcessPool: it never will be, because nobody hands out the pool's results any more.
+        BrokenProcessPool: the pool can no longer return results.
         UpstreamError: the row that it needs failed.
-        PipelineError: it took longer than it may.
+        PipelineError: it took longer than `--timeout`.
     """
-    if not isinstance(row.pending, PrefectFuture):
-        return row.pending
+    if row.future is None:
+        return row.result
     done = threading.Event()
-    row.pending.add_done_callback(lambda _: done.set())
+    row.future.add_done_callback(lambda _: done.set())
     while not done.wait(POLL_SECONDS):
         if pool_is_broken():
-            raise BrokenProcessPool("the thread that hands out the results of the pool is gone")
+            raise BrokenProcessPool("the thread that returns the results of the pool is gone")
     try:
-        return row.pending.result()
+        return row.future.result()
     except TaskRunTimeoutError as error:
         raise PipelineError(
             "not finished within --timeout; what is trained is kept, the same command resumes"
         ) from error
     except (UnfinishedRun, UpstreamTaskError) as error:  # The second from a pool of processes.
         raise UpstreamError from error
+
+
+def as_task(name: str, work: Callable[..., Any], *arguments: Any) -> Any:
+    """Do work as a task, which the UI shows in the timeline. Prefect would walk through arguments, so it gets none."""
+
+    @task(name=name, task_run_name=name, persist_result=False, cache_policy=NO_CACHE)
+    def shown() -> Any:
+        return work(*arguments)
+
+    return shown()

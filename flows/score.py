@@ -3,27 +3,27 @@
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-from httpx import TransportError
 from prefect import flow, task
-from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 from pydantic import Field
 
+from artifacts.publish import Artifact
 from artifacts.wording import scoring as wording
 from flows import drift
-from flows.config import RunSettings, Settings
-from flows.operate.notify import FAULTS, post_at, post_line
-from flows.run import Run
-from tasks.data.rows.output import SUFFIXES
+from flows.ops.notify import FAILURES, announce, on_failure_hooks
+from flows.run import Run, as_task
+from flows.settings import RunSettings, Settings
+from tasks.data.scoring.output import SUFFIXES
 from tasks.drift import check_drift as check_texts
 from tasks.results.drift import Drift
 from tasks.results.scoring import MAX_REJECTS, RowData, Scoring, ScoringNetwork, Written
 from tasks.score import find_scorer, sample_tokens, score, write
-from tasks.storage.trained import find_network
+from tasks.storage.layout import SCORES
+from tasks.storage.networks import find_network
 
 
-class Scored(NamedTuple):
+class ScoreResult(NamedTuple):
     """What a run of the flow gives; drift only where it was asked for."""
 
     scoring: Scoring
@@ -31,7 +31,7 @@ class Scored(NamedTuple):
     drift: Drift | None
 
 
-@flow(name="score", flow_run_name="score {texts} by {model}", **post_at(*FAULTS))
+@flow(name="score", flow_run_name="score {texts} by {model}", **on_failure_hooks(*FAILURES))
 def score_flow(
     texts: str,
     output: Path | None = None,
@@ -40,7 +40,7 @@ def score_flow(
     max_rejects: Annotated[float, Field(ge=0, le=1)] = MAX_REJECTS,
     check_drift: bool = False,
     outputs: Path = Path("outputs"),
-) -> Scored:
+) -> ScoreResult:
     """Score texts by a trained network.
 
     Args:
@@ -52,27 +52,28 @@ def score_flow(
         check_drift: compare the texts with the training reviews, too.
         outputs: the folder above runs, models and registry.
     """
-    run = Run.begin(Settings(run=RunSettings(outputs=outputs, runner="thread")))  # No process has to get ready.
-    data = RowData(Path(texts), text_column)
-    network = find(run.outputs, data, output, model, check_drift)
-    scoring = run.step(score, data, network, run.outputs / "scores")
-    target = output.absolute() if output else default_output(data, scoring)
-    written = run.step(write, data, scoring, target, max_rejects)
-    announce(scoring, written)
-    found = compare_with_training(run.outputs, data, network, scoring.rows) if check_drift else None
-    if found:
-        drift.announce(found)
-    return Scored(scoring, written, found)
+    settings = Settings(run=RunSettings(outputs=outputs, runner="thread"))  # No process has to get ready.
+    with Run.begin(settings) as run:
+        data = RowData(Path(texts), text_column)
+        network = find(run.outputs, data, output, model, check_drift)
+        scoring = run.do(score, data, network, run.outputs / SCORES)
+        target = output.absolute() if output else default_output(data, scoring)
+        written = run.do(write, data, scoring, target, max_rejects)
+        as_task("publish", announce_scores, scoring)
+        result = compare_with_training(run.outputs, data, network, scoring.rows) if check_drift else None
+        if result:
+            drift.announce_drift(result)
+    return ScoreResult(scoring, written, result)
 
 
 @task(name="find", task_run_name="find {model}", persist_result=False, cache_policy=NO_CACHE)
 def find(outputs: Path, data: RowData, output: Path | None, model: str, has_reviews: bool) -> ScoringNetwork:
-    """The network that scores; what cannot work is said here, before any work."""
+    """The network that scores. What cannot work is reported here, before any work."""
     return find_scorer(outputs, data, output, model, has_reviews)
 
 
 def default_output(data: RowData, scoring: Scoring) -> Path:
-    """Where scores go if nobody says: beside what is kept of them, in the kind of file that they came in."""
+    """Where scores go by default: beside what is kept of them, in the kind of file that they came in."""
     suffix = data.path.suffix if data.path.suffix in SUFFIXES else ".csv"
     return scoring.columns.with_name(f"scored{suffix}")
 
@@ -85,14 +86,11 @@ def compare_with_training(outputs: Path, data: RowData, network: ScoringNetwork,
     return check_texts(trained.folder, trained.train, new.tokens, new.lengths, logger=get_run_logger())
 
 
-@task(name="publish", task_run_name="publish", persist_result=False, cache_policy=NO_CACHE)
-def announce(scoring: Scoring, written: Written) -> None:
-    """Say the result in the log, the UI and the webhook."""
+def announce_scores(scoring: Scoring) -> None:
+    """Report how the texts were scored."""
     sentence = wording.sentence(scoring)
-    get_run_logger().info("%s %s", sentence, written.output)
-    post_line(f"score: {sentence}")
-    try:
-        create_table_artifact(wording.distribution_rows(scoring), key="scores", description=sentence)
-        create_table_artifact(wording.sure_rows(scoring), key="scores-sure", description=sentence)
-    except TransportError as error:
-        get_run_logger().warning("The scores are written, but could not be published (%s)", error)
+    announce(
+        sentence,
+        Artifact("scores", wording.distribution_rows(scoring), sentence),
+        Artifact("scores-sure", wording.sure_rows(scoring), sentence),
+    )

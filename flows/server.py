@@ -1,154 +1,114 @@
-"""A temporary Prefect server: a process on a free port that ends with its parent and is restarted if it dies."""
+"""Which Prefect server a run uses: the configured one, or a temporary one that ends with the run."""
 
-import logging
 import os
-import secrets
-import socket
-import subprocess
-import sys
-import threading
-import time
-from pathlib import Path
-from typing import Self
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import cast
+from urllib.parse import unquote
+from uuid import UUID
 
-from tasks.results.errors import PipelineError
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.context import refresh_global_settings_context
+from prefect.events.worker import EventsWorker
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.logging.handlers import APILogWorker
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
+from prefect.utilities.urls import url_for
 
-START_SECONDS, STOP_SECONDS = 90.0, 2.0
-MAX_STARTS, RESTART_SECONDS = 4, 2.0
-
-# Services that look after deployments, which a server for one run does not execute; each takes time at the start.
-NEEDLESS = ("SCHEDULER", "LATE_RUNS", "FOREMAN", "PAUSE_EXPIRATIONS", "CANCELLATION_CLEANUP", "REPOSSESSOR")
-
-# The server ends when its standard input closes, which happens however the parent ends.
-_SERVER = """
-import os, sys, threading
-threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
-import uvicorn
-from prefect.server.api.server import create_app
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-app = TrustedHostMiddleware(create_app(), allowed_hosts=["127.0.0.1"])
-uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error")
-"""
+from flows.settings import masked
+from flows.temporary_server import Server
+from tasks.errors import PipelineError, shortened
 
 
-def start_ahead() -> "Server | None":
-    """Start a server before Prefect is imported, which takes as long; None where another one may be configured."""
-    return None if _may_be_configured() else Server()
+@contextmanager
+def api_server(ahead: Server | None = None) -> Iterator[Callable[[], None]]:
+    """Use the configured Prefect server, or start one for the block; yields a function that waits until it is up.
 
+    All processes of the run share this server; by default Prefect would start one in each process. A temporary server
+    records in the database of `uv run prefect server start`, which shows the run later.
 
-def _may_be_configured() -> bool:
-    """Whether Prefect may read the address of a server from its settings; cheap, and on the safe side."""
-    home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
-    variables = ("PREFECT_API_URL", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH")
-    mentions = {
-        Path(".env"): "PREFECT_",
-        Path("prefect.toml"): "",
-        Path("pyproject.toml"): "[tool.prefect",
-        home / "profiles.toml": "PREFECT_API_URL",
-    }
-    return any(name in os.environ for name in variables) or any(
-        path.is_file() and text in path.read_text(encoding="utf-8", errors="replace") for path, text in mentions.items()
-    )
+    Args:
+        ahead: a temporary server that starts already, used unless one is configured.
 
-
-class Server:
-    """A Prefect server at the address `url`, from now to the end of the block of a `with` statement."""
-
-    def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self._port}/api"
-        # Whoever reaches the API can run code here, and pages in a browser reach this machine's addresses.
-        self.password = f"run:{secrets.token_urlsafe(24)}"
-        self._starts = 1
-        self._done = threading.Event()
-        self._watcher = threading.Thread(target=self._restart_when_dead, daemon=True, name="server-watch")
-        self.process = self._start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """End the server."""
-        self._done.set()
-        if self._watcher.is_alive():
-            self._watcher.join()
-        with self.process:
-            self.process.terminate()
-            try:
-                self.process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-
-    def wait_until_up(self) -> None:
-        """Return once the server answers; from then on it is restarted if it dies.
-
-        Raises:
-            PipelineError: the server exited, or did not answer in time.
-        """
-        deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
-            if self.process.poll() is not None:
-                self._start_again()
-            if time.monotonic() > deadline:
-                raise PipelineError(
-                    f"The Prefect server did not answer within {START_SECONDS:.0f} s; "
-                    "run `uv run prefect server start` to see why"
-                )
-            time.sleep(0.05)
-        self._watcher.start()
-
-    def _start_again(self) -> None:
-        """Start a server that exited at once; another run's may have been migrating the same database.
-
-        Raises:
-            PipelineError: it has exited several times.
-        """
-        self._starts += 1
-        if self._starts > MAX_STARTS:
-            raise PipelineError(
-                "The Prefect server exited while starting; run `uv run prefect server start` to see why"
-            )
-        time.sleep(RESTART_SECONDS)
-        if self.process.stdin:
-            self.process.stdin.close()
-        self.process = self._start()
-
-    def _answers(self) -> bool:
-        import httpx
-
+    Raises:
+        PipelineError: the configured server does not answer, or a temporary one could not be started.
+    """
+    configured = PREFECT_API_URL.value()
+    if configured:
+        if ahead:
+            ahead.stop()
+        with _environment(**_password_apart(configured)):
+            _check_server(configured)
+            yield lambda: None
+        return
+    # No address of the UI: nobody knows this server's password, and links to it are dead once the run has ended.
+    with (
+        ahead or Server() as server,
+        _environment(PREFECT_API_URL=server.url, PREFECT_API_AUTH_STRING=server.password, PREFECT_UI_URL=""),
+    ):
         try:
-            return httpx.get(f"{self.url}/health", timeout=5).is_success
-        except httpx.TransportError:
-            return False
+            yield server.wait_until_up
+        finally:
+            # Logs and events still in the queues must reach the server before it ends.
+            APILogWorker.drain_all(timeout=10)
+            EventsWorker.drain_all(timeout=10)
 
-    def _start(self) -> "subprocess.Popen[bytes]":
-        environment = os.environ | {f"PREFECT_SERVER_SERVICES_{service}_ENABLED": "false" for service in NEEDLESS}
-        environment |= {
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "PREFECT_SERVER_API_PORT": str(self._port),
-            "PREFECT_UI_API_URL": self.url,
-            "PREFECT_SERVER_API_AUTH_STRING": self.password,
-            "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
-            "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{self._port}",
-        }
-        return subprocess.Popen(  # noqa: S603 -- a constant and a number
-            [sys.executable, "-c", _SERVER, str(self._port)],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C must reach the run alone, which then ends the server last.
-        )
 
-    def _restart_when_dead(self) -> None:
-        """A restart loses nothing: the records are on disk, and Prefect's clients retry for half a minute."""
-        while not self._done.wait(0.5):
-            if self.process.poll() is not None:
-                logging.getLogger("prefect").warning("The Prefect server died; restarting it")
-                self.process.communicate()  # Closes its standard input.
-                self.process = self._start()
+def _password_apart(url: str) -> dict[str, str]:
+    """Settings for a server whose address holds a password: Prefect prints addresses, and keeps passwords to itself."""
+    user, _, rest = url.partition("://")[2].rpartition("@")
+    if not user or "/" in user:
+        return {}
+    password = PREFECT_API_AUTH_STRING.value() or unquote(user)
+    return {"PREFECT_API_URL": f"{url.partition('://')[0]}://{rest}", "PREFECT_API_AUTH_STRING": password}
+
+
+def server_address() -> str | None:
+    """The API address of the configured server, or None."""
+    return cast(str | None, PREFECT_API_URL.value())
+
+
+def run_page(run: UUID | None) -> str:
+    """The address at which the UI shows a run, once `api_server` has ended."""
+    if PREFECT_API_URL.value():
+        return masked(url_for("flow-run", obj_id=run) or str(run))
+    return f"`uv run prefect server start`, then http://127.0.0.1:4200/runs/flow-run/{run}"
+
+
+def _check_server(url: str) -> None:
+    try:
+        server_version()
+    except PrefectHTTPStatusError as error:
+        raise PipelineError(
+            f"PREFECT_API_URL {masked(url)}: the server refused access ({error.response.status_code}); set "
+            "PREFECT_API_AUTH_STRING to the server's PREFECT_SERVER_API_AUTH_STRING"
+        ) from error
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        raise PipelineError(
+            f"PREFECT_API_URL {masked(url)}: no Prefect server answers ({shortened(error)}); run `uv run prefect "
+            "server start`, or unset PREFECT_API_URL so that the run starts its own"
+        ) from error
+
+
+def server_version() -> str:
+    """The version of Prefect on the configured server."""
+    with get_client(sync_client=True) as client:
+        return client.api_version()
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    """Set environment variables for this process and its children, and reload Prefect's settings."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    refresh_global_settings_context()
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        refresh_global_settings_context()

@@ -2,29 +2,26 @@
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from httpx import TransportError
-from prefect import flow, runtime, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow, runtime
 from prefect.logging import get_run_logger
 
 from artifacts import report
 from artifacts.figures.render import Picture
-from artifacts.publish import publish, publish_history
-from flows.config import Settings
-from flows.figures import draw
-from flows.operate.notify import FAULTS, post_at
-from flows.operate.progress import watched
+from artifacts.publish import history_artifacts, report_artifacts
+from flows.draw import draw
+from flows.ops.notify import FAILURES, add_tags, on_failure_hooks, publish_or_warn
 from flows.promote import check_promotion, promote_run
-from flows.run import Run
-from flows.runners import WITHOUT_TIME_LIMIT
-from tasks.analysis.reader import open_reader
+from flows.run import Run, as_task
+from flows.settings import WITHOUT_TIME_LIMIT, Settings
+from tasks.analysis.reader_page import open_reader
 from tasks.analysis.reviews import choose_reviews
-from tasks.compare import Study, compare
+from tasks.compare import compare
 from tasks.evaluate import evaluate
 from tasks.explain import explain
 from tasks.fetch import fetch
@@ -33,47 +30,47 @@ from tasks.prepare import prepare
 from tasks.results.comparison import Comparison
 from tasks.results.data import Dataset
 from tasks.storage.files import point, write_bytes
-from tasks.storage.retention import in_use, keep_last
+from tasks.storage.layout import CACHE, DATA, FIGURES, LATEST, MODELS, REPORT
 from tasks.storage.run_log import append_to_run_log, summarize
+from tasks.storage.runs import in_use, keep_last, write_run
 from tasks.train import train
 
 GENERATED_NAME = re.compile(r"[a-z]+-[a-z]+")  # As Prefect makes them up.
 
 
 def run_name() -> str:
-    """The name of the run in the UI, unless somebody gave it one."""
+    """The name of the run in the UI, unless one was given."""
     given = runtime.flow_run.name or ""
     settings: Settings = runtime.flow_run.parameters.get("settings") or Settings()
     return settings.title if not given or GENERATED_NAME.fullmatch(given) else given
 
 
-@flow(name="train", flow_run_name=run_name, **post_at("on_completion", *FAULTS))
+@flow(name="train", flow_run_name=run_name, **on_failure_hooks("on_completion", *FAILURES))
 def train_flow(settings: Settings = Settings()) -> Path:
     """Fetch and prepare the reviews, train the networks side by side, evaluate, explain, compare, report."""
-    run = Run.begin(settings)
-    data = run.settings.data
-    source = run.step(fetch, data.given(), data.source, run.outputs / "cache")
-    dataset = run.step(prepare, source, data.vocabulary_size, data.max_length, data.reviews, run.outputs / "data")
-    run.tag(f"data:{dataset.title}", *(f"model:{spec.name}" for spec in run.settings.specs()))
-    jobs = plan_jobs(run, dataset)
-    if run.settings.promotion.promote:
-        check_promotion(run.outputs, dataset, run.settings.promotion)
-    with in_use(run.folder, [job.folder for job in jobs]):
-        with watched(run.board, jobs):
-            study = run.side_by_side(study_networks, jobs)
-            comparison = compare(run.describe(dataset), dataset, study)
-            folder = write_report(run, comparison)
-        promote_candidate(run, folder)
-    remove_old_runs(run)
-    run.finish()
+    with Run.begin(settings) as run:
+        data = run.settings.data
+        source = run.do(fetch, data.given(), data.source, run.outputs / CACHE)
+        dataset = run.do(prepare, source, data.vocabulary_size, data.max_length, data.reviews, run.outputs / DATA)
+        add_tags(f"data:{dataset.title}", *(f"model:{spec.name}" for spec in run.settings.specs()))
+        jobs = plan_jobs(run, dataset)
+        if run.settings.promotion.promote:
+            check_promotion(run.outputs, dataset, run.settings.promotion)
+        with in_use(run.folder, [job.folder for job in jobs]):
+            with run.progress.followed(jobs):
+                comparison = run.side_by_side(compare_networks, jobs)
+                folder = write_report(run, comparison)
+            promote_candidate(run, folder)
+        remove_old_runs(run)
+        run.finish()
     return folder
 
 
 def plan_jobs(run: Run, dataset: Dataset) -> list[Job]:
     """One job for each network and seed; networks with the same seed stand side by side."""
-    plan = run.settings.plan(dataset.is_sample)
+    plan = run.settings.plan()
     jobs = [
-        Job(spec, plan, dataset, seed, run.outputs / "models")
+        Job(spec, plan, dataset, seed, run.outputs / MODELS)
         for seed in run.settings.seeds()
         for spec in run.settings.specs()
     ]
@@ -82,58 +79,54 @@ def plan_jobs(run: Run, dataset: Dataset) -> list[Job]:
     return [replace(job, siblings=siblings) for job in jobs]
 
 
-def study_networks(run: Run, jobs: list[Job]) -> Study:
-    """Train all networks side by side, evaluate each as soon as it is trained; then let each explain itself."""
+def compare_networks(run: Run, jobs: list[Job]) -> Comparison:
+    """Train all networks side by side, evaluate each as soon as it is trained, explain them, compare them."""
     minutes = None if run.settings.run.runner in WITHOUT_TIME_LIMIT else run.settings.run.timeout
-    training = run.each(train, jobs, minutes=minutes)
-    evaluating = run.each(evaluate, jobs, training)
+    training = run.do_each(train, jobs, minutes=minutes)
+    evaluating = run.do_each(evaluate, jobs, training)
     trained = run.results(train, training)
-    jobs, branches, evaluations = complete(jobs, trained, run.results(evaluate, evaluating))
+    jobs, branches, evaluations = without_failed_rows(jobs, trained, run.results(evaluate, evaluating))
     chosen = choose_reviews(evaluations)
-    explaining = run.each(explain, jobs, branches, [chosen] * len(jobs))
-    branches, evaluations, explanations = complete(branches, evaluations, run.results(explain, explaining))
-    return Study(branches, evaluations, explanations, chosen)
+    explaining = run.do_each(explain, jobs, branches, [chosen] * len(jobs))
+    branches, evaluations, explanations = without_failed_rows(branches, evaluations, run.results(explain, explaining))
+    return compare(
+        jobs[0].dataset,
+        branches,
+        evaluations,
+        explanations,
+        chosen,
+        run=run.name,
+        settings=run.settings.model_dump(mode="json"),
+        command=run.settings.command(),
+    )
 
 
-def complete(*columns: Sequence[Any]) -> list[list[Any]]:
+def without_failed_rows(*columns: Sequence[Any]) -> list[list[Any]]:
     """The columns without the rows in which something failed."""
     rows = [row for row in zip(*columns, strict=True) if None not in row]
     return [list(column) for column in zip(*rows, strict=True)]
 
 
 def write_report(run: Run, comparison: Comparison) -> Path:
-    """Draw, write and publish the report; `outputs/latest` points to it from then on."""
-    drawn = run.step(draw, comparison, run.outputs / "figures").pictures()
+    """Draw, write and publish the report; `outputs/latest` links to it from then on."""
+    drawn = run.do(draw, comparison, run.outputs / FIGURES).pictures()
     comparison = replace(comparison, durations=dict(run.clock.laps))
-    run.board.begin("report", ["report"])
-    in_timeline("report", write_and_publish, run, comparison, drawn)
-    run.board.end("report", "report")
+    run.progress.begin("report", ["report"])
+    as_task("report", write_and_publish, run, comparison, drawn)
+    run.progress.end("report", "report")
     return run.folder
 
 
-def in_timeline(name: str, work: Callable[..., Any], *arguments: Any) -> Any:
-    """Do work as a task, which the UI shows in the timeline. Prefect would walk through arguments: it gets none."""
-
-    @task(name=name, task_run_name=name, persist_result=False, cache_policy=NO_CACHE)
-    def shown() -> Any:
-        return work(*arguments)
-
-    return shown()
-
-
 def write_and_publish(run: Run, comparison: Comparison, drawn: Mapping[str, Picture]) -> None:
-    """Write the report's files, log the run and publish both in the UI."""
+    """Write the report's files and the run's record, log the run, and publish both in the UI."""
     folder = run.folder
     for name, content in report.files(comparison, drawn, open_reader(comparison)).items():
         write_bytes(folder / name, content)
-    point(run.outputs / "latest", folder)
-    get_run_logger().info("Report: %s", folder / "report.html")
+    write_run(folder, comparison)
+    point(run.outputs / LATEST, folder)
+    get_run_logger().info("Report: %s", folder / REPORT)
     rows = append_to_run_log(run.outputs, summarize(comparison, time.time()))
-    try:
-        publish(comparison, drawn)
-        publish_history(rows)
-    except TransportError as error:
-        get_run_logger().warning("The report is written, but could not be published (%s)", error)
+    publish_or_warn(chain(report_artifacts(comparison, drawn), history_artifacts(rows)))
 
 
 def promote_candidate(run: Run, folder: Path) -> None:
@@ -143,7 +136,7 @@ def promote_candidate(run: Run, folder: Path) -> None:
 
 
 def remove_old_runs(run: Run) -> None:
-    """`--keep`: what `tasks.storage.retention` says, and a line in the log."""
+    """`--keep`: what `tasks.storage.runs` says, and a line in the log."""
     keep = run.settings.run.keep
     if keep is not None and (removed := keep_last(run.outputs, keep)):
         get_run_logger().info("Removed older runs: %s", ", ".join(removed))

@@ -1,16 +1,12 @@
 """Step 6: put the branches side by side."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from tasks.analysis.evidence import gather
-from tasks.results.comparison import Comparison, Reproduction
+from tasks.results.comparison import Chosen, Comparison, Reproduction
 from tasks.results.data import Dataset
-from tasks.results.evaluation import Evaluation
-from tasks.results.evidence import Chosen
-from tasks.results.explanation import Explanation
-from tasks.results.run_log import flat
-from tasks.results.training import Branch
+from tasks.results.run_summary import flat
+from tasks.results.training import Branch, Evaluation, Explanation
 
 # Validation accuracy after ten epochs as the tutorial printed it, and how far another seed may fall below: the same
 # network spreads over about two points between seeds, and the tutorial shows one run.
@@ -31,39 +27,38 @@ TUTORIALS_SETTINGS = {
 }
 
 
-@dataclass(frozen=True)
-class Study:
-    """All branches of a run: trained, evaluated, explained; and the test reviews that each was to read word by word."""
+def compare(
+    dataset: Dataset,
+    branches: Sequence[Branch],
+    evaluations: Sequence[Evaluation],
+    explanations: Sequence[Explanation],
+    chosen: Sequence[Chosen],
+    *,
+    run: str,
+    settings: dict[str, object],
+    command: str,
+) -> Comparison:
+    """Put all branches of a run side by side: everything that the report is made from, apart from the durations.
 
-    branches: Sequence[Branch]
-    evaluations: Sequence[Evaluation]
-    explanations: Sequence[Explanation]
-    chosen: Sequence[Chosen]
-
-
-@dataclass(frozen=True)
-class RunDescription:
-    """How a run was made: its name, its settings, the command that repeats it, the seconds of each step."""
-
-    name: str
-    settings: dict[str, object]
-    command: str
-    durations: dict[str, float]
-
-
-def compare(run: RunDescription, dataset: Dataset, study: Study) -> Comparison:
-    """Put all branches of a run side by side: everything that the report is made from."""
+    Args:
+        dataset: what the networks learned from.
+        branches, evaluations, explanations: the networks, in one order.
+        chosen: the test reviews that each network read word by word.
+        run: the name of the run.
+        settings: nested, as JSON values.
+        command: the command line that repeats the run.
+    """
     return Comparison(
-        run=run.name,
+        run=run,
         dataset=dataset,
-        branches=tuple(study.branches),
-        evaluations=tuple(study.evaluations),
-        explanations=tuple(study.explanations),
-        evidence=gather(dataset, study.branches, study.evaluations, study.explanations, study.chosen),
-        reproduction=reproduction(study.branches) if dataset.imdb and is_the_tutorials(run.settings) else (),
-        settings=run.settings,
-        command=run.command,
-        durations=run.durations,
+        branches=tuple(branches),
+        evaluations=tuple(evaluations),
+        explanations=tuple(explanations),
+        evidence=gather(dataset, branches, evaluations, explanations, chosen),
+        reproduction=reproduction(branches) if dataset.imdb and is_the_tutorials(settings) else (),
+        settings=settings,
+        command=command,
+        durations={},
     )
 
 

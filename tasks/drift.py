@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.analysis.drift import Reference, Texts, telling_tokens, unseen_share
-from tasks.analysis.training_texts import FEWEST, read_training_texts
+from tasks.analysis.drift import MIN_TEXTS, Reference, Texts, distinguishing_tokens, read_training_texts, unseen_share
 from tasks.data.vocabulary import words_by_token
+from tasks.errors import DataError
 from tasks.models.saved import SavedNetwork
-from tasks.results.drift import Drift, TellingWord
-from tasks.results.errors import DataError
+from tasks.results.drift import DistinguishingWord, Drift
+from tasks.storage.layout import VOCABULARY
 from tasks.storage.reuse import LOGGER, Logger
 
 
@@ -38,8 +38,8 @@ def check_drift(
     started = time.perf_counter()
     saved = SavedNetwork.read(network)
     reference = read_training_texts(saved, train)
-    if len(tokens) < FEWEST:
-        raise DataError(f"drift: found {len(tokens)} texts, expected at least {FEWEST}; chance would decide")
+    if len(tokens) < MIN_TEXTS:
+        raise DataError(f"drift: found {len(tokens)} texts, expected at least {MIN_TEXTS}; chance would decide")
     new = Texts(tokens, lengths, saved.predict(tokens).probabilities, saved.vocabulary_size)
     figures = Reference(reference).figures(new)
     drift = Drift(
@@ -47,7 +47,7 @@ def check_drift(
         compared=min(len(new), len(reference) // 2),
         training=len(reference),
         figures=figures,
-        telling=_telling_words(network, new, reference),
+        distinguishing=_distinguishing_words(network, new, reference),
         unseen=(unseen_share(new.counts()), unseen_share(reference.counts())),
         median_length=(float(np.median(lengths)), float(np.median(reference.lengths))),
         seconds=time.perf_counter() - started,
@@ -56,7 +56,7 @@ def check_drift(
     return drift
 
 
-def _telling_words(network: Path, new: Texts, reference: Texts) -> tuple[TellingWord, ...]:
-    by_token = words_by_token(network / "vocabulary.json")
-    telling = telling_tokens(new, reference)
-    return tuple(TellingWord(by_token.get(token, f"⟨{token}⟩"), *shares) for token, *shares in telling)
+def _distinguishing_words(network: Path, new: Texts, reference: Texts) -> tuple[DistinguishingWord, ...]:
+    by_token = words_by_token(network / VOCABULARY)
+    tokens = distinguishing_tokens(new, reference)
+    return tuple(DistinguishingWord(by_token.get(token, f"⟨{token}⟩"), *shares) for token, *shares in tokens)

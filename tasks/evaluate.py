@@ -1,7 +1,6 @@
 """Step 4: a trained network on the test reviews, and checked against the textbook formulas."""
 
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,19 +8,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tasks.analysis.scores import score
-from tasks.analysis.statistics import best_threshold
-from tasks.data.batches import TrainingReviews
+from tasks.analysis.scores import best_threshold, score
 from tasks.data.parquet import read_column
+from tasks.data.training_reviews import TrainingReviews
 from tasks.data.unpadded import UnpaddedReviews
 from tasks.job import Job
 from tasks.models.learner import Learner, predict_parts
 from tasks.models.loading import open_learner
 from tasks.models.recurrence import forward
-from tasks.results.evaluation import Evaluation
-from tasks.results.training import Branch
+from tasks.results.training import Branch, Evaluation
 from tasks.storage.code_version import code_version
 from tasks.storage.files import atomic_path, fingerprint, sha256_of_file
+from tasks.storage.layout import BEST, EVALUATION, LAST, PREDICTIONS
 from tasks.storage.reuse import LOGGER, Logger, Record, step
 
 NUMPY_REVIEWS = 32
@@ -31,7 +29,7 @@ Probabilities = NDArray[np.float32]
 def evaluation_record(job: Job, branch: Branch) -> Record[Evaluation]:
     """Where the evaluation is kept."""
     key = fingerprint(branch.key, branch.digests, job.dataset.fingerprint, code_version(__name__))
-    return Record(branch.folder / "evaluation.json", key, Evaluation)
+    return Record(branch.folder / EVALUATION, key, Evaluation)
 
 
 @step(title="evaluate {job.label}", record=evaluation_record)
@@ -44,13 +42,11 @@ def evaluate(job: Job, branch: Branch, *, logger: Logger = LOGGER) -> Evaluation
     """
     started = time.perf_counter()
     predictions = _predict(job, branch)
-    path = branch.folder / "predictions.parquet"
+    path = branch.folder / PREDICTIONS
     labels = _save_predictions(path, job.dataset.test.path, predictions)
-    last = score(labels, predictions.last, "last", len(branch.history))
-    if branch.best_epoch == len(branch.history):
-        best = replace(last, point="best")
-    else:
-        best = score(labels, predictions.best, "best", branch.best_epoch)
+    last = score(labels, predictions.last, len(branch.history))
+    is_best = branch.best_epoch == len(branch.history)
+    best = last if is_best else score(labels, predictions.best, branch.best_epoch)
     validation = predictions.validation_labels, predictions.validation
     evaluation = Evaluation(
         name=branch.name,
@@ -71,7 +67,7 @@ def evaluate(job: Job, branch: Branch, *, logger: Logger = LOGGER) -> Evaluation
     return evaluation
 
 
-class _Predictions(NamedTuple):
+class _BranchPredictions(NamedTuple):
     """Probabilities of "positive" on the test reviews at two epochs, and on the validation reviews at the last."""
 
     last: Probabilities
@@ -81,17 +77,17 @@ class _Predictions(NamedTuple):
     numpy_difference: float
 
 
-def _predict(job: Job, branch: Branch) -> _Predictions:
+def _predict(job: Job, branch: Branch) -> _BranchPredictions:
     test, threads = UnpaddedReviews.read(job.dataset.test.unpadded), job.threads()
-    learner = open_learner(job.spec, branch.folder / "last.keras", threads)
+    learner = open_learner(job.spec, branch.folder / LAST, threads)
     last = predict_parts(learner, test.parts())
     training = TrainingReviews.read(job.dataset.train, job.validation_start)
     validation = predict_parts(learner, training.validation_parts())
     difference = numpy_difference(job, learner, test.tokens_between(0, min(NUMPY_REVIEWS, len(test))))
     best = last
     if branch.best_epoch != len(branch.history):
-        best = predict_parts(open_learner(job.spec, branch.folder / "best.keras", threads), test.parts())
-    return _Predictions(last, best, validation, training.validation_labels, difference)
+        best = predict_parts(open_learner(job.spec, branch.folder / BEST, threads), test.parts())
+    return _BranchPredictions(last, best, validation, training.validation_labels, difference)
 
 
 def numpy_difference(job: Job, learner: Learner, tokens: NDArray[np.unsignedinteger]) -> float:
@@ -101,7 +97,7 @@ def numpy_difference(job: Job, learner: Learner, tokens: NDArray[np.unsignedinte
     return float(np.abs(textbook - model.predict(tokens, verbose=0)[:, 0]).max())
 
 
-def _save_predictions(path: Path, test: Path, predictions: _Predictions) -> NDArray[np.integer]:
+def _save_predictions(path: Path, test: Path, predictions: _BranchPredictions) -> NDArray[np.integer]:
     """Write a row for each test review; gives the labels."""
     frame = pd.DataFrame(
         {

@@ -8,26 +8,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tasks.analysis.reading import (
-    longest_reviews,
-    memory,
-    memory_points,
-    reach,
-    trace,
-    words_within,
-)
+from tasks.analysis.reading import longest_reviews, memory, memory_points, reach, trace, words_within
 from tasks.data.parquet import read_column
 from tasks.data.unpadded import UnpaddedReviews
 from tasks.job import Job
 from tasks.models.jacobian import has_state_jacobian, state_jacobian_norms
 from tasks.models.learner import Learner
 from tasks.models.loading import new_learner, open_learner
+from tasks.results.comparison import Chosen
 from tasks.results.data import Split
-from tasks.results.evidence import Chosen
-from tasks.results.explanation import MEMORY_FILE, REACH_FILE, Explanation, Moment, Reach
-from tasks.results.training import Branch
+from tasks.results.training import Branch, Explanation, Moment, Reach
 from tasks.storage.code_version import code_version
 from tasks.storage.files import atomic_path, fingerprint, sha256_of_file
+from tasks.storage.layout import EXPLANATION, FIRST, LAST, MEMORY, REACH
 from tasks.storage.reuse import LOGGER, Logger, Record, step
 
 MEMORY_REVIEWS, JACOBIAN_REVIEWS = 5_000, 32
@@ -37,7 +30,7 @@ def explanation_record(job: Job, branch: Branch, chosen: tuple[Chosen, ...]) -> 
     """Where the explanation is kept."""
     rows = [review.row for review in chosen]
     key = fingerprint(branch.key, branch.digests, job.dataset.fingerprint, rows, code_version(__name__))
-    return Record(branch.folder / "explanation.json", key, Explanation)
+    return Record(branch.folder / EXPLANATION, key, Explanation)
 
 
 @step(title="explain {job.label}", record=explanation_record)
@@ -53,19 +46,19 @@ def explain(job: Job, branch: Branch, chosen: tuple[Chosen, ...], *, logger: Log
     """
     started = time.perf_counter()
     reviews = _TestSplit.read(job.dataset.test)
-    last = open_learner(job.spec, branch.folder / "last.keras", branch.threads)
+    last = open_learner(job.spec, branch.folder / LAST, branch.threads)
     some = reviews.chosen(np.arange(min(MEMORY_REVIEWS, len(reviews.lengths))))
     right = memory(last, some.tokens, some.labels)
     remembered = {"review_id": some.review_ids, "length": some.lengths}
-    _save(branch.folder / MEMORY_FILE, remembered | {f"right_{words}": flags for words, flags in right.items()})
+    _save(branch.folder / MEMORY, remembered | {f"right_{words}": flags for words, flags in right.items()})
     longest = reviews.chosen(longest_reviews(reviews.lengths, job.dataset.max_length))
-    reaches = _save_reaches(branch.folder / REACH_FILE, job, _learners(job, branch, last), longest)
+    reaches = _save_reaches(branch.folder / REACH, job, _learners(job, branch, last), longest)
     to_read = reviews.chosen(np.array([review.row for review in chosen], np.int64))
     explanation = Explanation(
         name=branch.name,
         seed=branch.seed,
         folder=branch.folder,
-        digests={name: sha256_of_file(branch.folder / name) for name in (MEMORY_FILE, REACH_FILE)},
+        digests={name: sha256_of_file(branch.folder / name) for name in (MEMORY, REACH)},
         memory=memory_points(right),
         memory_reviews=len(some.labels),
         reaches=reaches,
@@ -109,7 +102,7 @@ def _learners(job: Job, branch: Branch, last: Learner) -> dict[Moment, Learner]:
     vocabulary_size, threads = job.dataset.vocabulary_size, branch.threads
     return {
         "initial": new_learner(job.spec, vocabulary_size, job.plan.learning_rate, job.seed, threads),
-        "first": open_learner(job.spec, branch.folder / "first.keras", threads),
+        "first": open_learner(job.spec, branch.folder / FIRST, threads),
         "last": last,
     }
 

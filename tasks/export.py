@@ -14,20 +14,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.data.padding import OFFSET, PAD, UNKNOWN
 from tasks.data.parquet import read_tokens
 from tasks.data.tokenizer import Tokenizer
-from tasks.models import export_check
-from tasks.models.export_onnx import write_onnx
-from tasks.models.export_savedmodel import write_savedmodel
+from tasks.data.tokens import OFFSET, PAD, UNKNOWN
+from tasks.errors import DataError, PipelineError
+from tasks.machine import available_cores
+from tasks.models.export import check as export_check
+from tasks.models.export.onnx_model import write_onnx
+from tasks.models.export.savedmodel import write_savedmodel
 from tasks.models.loading import start_tensorflow
-from tasks.models.machine import available_cores
 from tasks.models.saved import SavedNetwork
-from tasks.results.errors import DataError, PipelineError
 from tasks.results.export import Export, ExportFormat
 from tasks.storage.files import write_json, write_text
+from tasks.storage.layout import BEST, VOCABULARY
+from tasks.storage.networks import Trained
 from tasks.storage.reuse import LOGGER, Logger
-from tasks.storage.trained import Trained
 
 REVIEWS, TOLERANCE, BATCH = 1_000, 1e-5, 250
 CHECK_SECONDS = 600
@@ -126,14 +127,14 @@ def _export_into(folder: Path, saved: SavedNetwork, index: Mapping[str, int], te
     start_tensorflow(available_cores())
     import keras
 
-    model = keras.models.load_model(saved.folder / "best.keras", compile=False, safe_mode=True)
+    model = keras.models.load_model(saved.folder / BEST, compile=False, safe_mode=True)
     examples = _examples(model, saved, index, read_tokens(test)[:REVIEWS])
     if kind == "savedmodel":
         write_savedmodel(model, index, saved.vocabulary_size, saved.max_length, folder / MODEL[kind])
     else:
         write_onnx(model, folder / MODEL[kind])
     differences = check(folder / MODEL[kind], kind, examples)
-    write_json(folder / "vocabulary.json", index)
+    write_json(folder / VOCABULARY, index)
     example = _example(examples)
     write_json(folder / "example.json", example)
     return Export(

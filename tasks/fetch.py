@@ -6,26 +6,23 @@ from pathlib import Path
 from typing import Literal
 
 from tasks.data import sample
-from tasks.data.description import is_imdb
 from tasks.data.imdb_npz import read_imdb_npz
-from tasks.data.texts.inputs import Input, inputs_of, signature
-from tasks.data.texts.progress import progress
-from tasks.data.texts.survey import survey
-from tasks.results.data import Source, SourceKind
-from tasks.results.errors import DataError, NetworkError
-from tasks.results.texts import Survey, TextData
+from tasks.data.own_texts.first_pass import survey_texts
+from tasks.data.own_texts.inputs import Input, inputs_of, signature
+from tasks.data.parquet import is_imdb
+from tasks.errors import DataError, NetworkError
+from tasks.progress import track
+from tasks.results.data import Source, SourceKind, Survey, TextData
 from tasks.storage.code_version import code_version
 from tasks.storage.download import download
-from tasks.storage.files import fingerprint, remove, sha256_of_file
-from tasks.storage.locks import locked
+from tasks.storage.files import fingerprint, locked, remove, sha256_of_file
+from tasks.storage.layout import IMDB, KERAS_WORD_INDEX, SOURCES, SURVEYS
 from tasks.storage.reuse import LOGGER, Logger, Record, step
 
 OFFICIAL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 NPZ_SHA256 = "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f"
 INDEX_SHA256 = "027313fe9a320280f3bf0fac5baf58c4a683cf39a7ed9c3d3d3912bde4284cf6"
-INDEX = "imdb_word_index.json"
 KAGGLE = ("../input/imdb.npz", "/kaggle/input/*/imdb.npz")
-
 Wanted = Literal["auto", "imdb", "sample"]
 
 
@@ -42,7 +39,7 @@ def source_record(data: Path | TextData | None, wanted: Wanted, cache: Path) -> 
     if path is None or not path.is_file():
         return None
     key = fingerprint(path.resolve(), _index_for(path, cache), code_version(__name__))
-    return Record(cache / "sources" / f"{key}.json", key, Source)
+    return Record(cache / SOURCES / f"{key}.json", key, Source)
 
 
 @step(title="fetch {wanted}", record=source_record)
@@ -97,9 +94,9 @@ def _texts(data: TextData, cache: Path, base: str, logger: Logger) -> Source:
     """Own texts, surveyed."""
     inputs = inputs_of(data)
     index = _index_for_texts(data, cache, base)
-    folder = cache / "surveys" / _text_record(data, inputs, cache).key
-    with progress("reading texts", inputs) as advance:
-        surveyed = survey(inputs, data, folder, advance)
+    folder = cache / SURVEYS / _text_record(data, inputs, cache).key
+    with track("reading texts", sum(each.bytes() for each in inputs)) as advance:
+        surveyed = survey_texts(inputs, data, folder, advance)
     _log_survey(data, surveyed.survey, logger)
     origin = ", ".join(str(path) for path in (*data.data, *data.test_data))
     index_sha256 = sha256_of_file(index) if index else None
@@ -122,7 +119,7 @@ def _log_survey(data: TextData, counts: Survey, logger: Logger) -> None:
 def _text_record(data: TextData, inputs: list[Input], cache: Path) -> Record[Source]:
     """Where the survey of own texts is kept: until a file changes, is added or removed."""
     key = fingerprint(signature(inputs), asdict(data), code_version(__name__))
-    return Record(cache / "sources" / f"{key}.json", key, Source)
+    return Record(cache / SOURCES / f"{key}.json", key, Source)
 
 
 def _index_for_texts(data: TextData, cache: Path, base: str) -> Path | None:
@@ -134,7 +131,7 @@ def _index_for_texts(data: TextData, cache: Path, base: str) -> Path | None:
     if data.vocabulary == "training":
         return None
     beside = _index_beside(data.data[0])
-    return beside or download(f"{base}{INDEX}", cache / INDEX, INDEX_SHA256).resolve()
+    return beside or download(f"{base}{KERAS_WORD_INDEX}", cache / KERAS_WORD_INDEX, INDEX_SHA256).resolve()
 
 
 def _source(kind: SourceKind, path: Path, origin: str, index: Path | None) -> Source:
@@ -152,7 +149,7 @@ def _official(cache: Path, base: str, logger: Logger) -> Source:
         if path.parent == cache:
             path.replace(path.with_name("imdb.npz.other"))  # Somebody's data, in the place of the download.
     url = f"{base}imdb.npz"
-    path = download(url, cache / "imdb.npz", NPZ_SHA256)
+    path = download(url, cache / IMDB, NPZ_SHA256)
     return _source("imdb", path, url, _index(cache, base, logger))
 
 
@@ -168,8 +165,8 @@ def _holds_imdb(path: Path) -> bool:
 
 def _local_copies(cache: Path) -> Iterator[Path]:
     """The copies of `imdb.npz` on this machine, the first to use first."""
-    if (cache / "imdb.npz").is_file():
-        yield cache / "imdb.npz"
+    if (cache / IMDB).is_file():
+        yield cache / IMDB
     for pattern in map(Path, KAGGLE):
         root = Path(pattern.anchor or ".")
         yield from (path for path in sorted(root.glob(str(pattern.relative_to(pattern.anchor)))) if path.is_file())
@@ -178,20 +175,20 @@ def _local_copies(cache: Path) -> Iterator[Path]:
 def _index(cache: Path, base: str, logger: Logger) -> Path | None:
     """The official word index. Only the words in the report need it, so a run works without it."""
     try:
-        return download(f"{base}{INDEX}", cache / INDEX, INDEX_SHA256)
+        return download(f"{base}{KERAS_WORD_INDEX}", cache / KERAS_WORD_INDEX, INDEX_SHA256)
     except (NetworkError, DataError) as error:
         logger.warning("No word index, so the report shows words as numbers (%s)", error)
         return None
 
 
 def _index_beside(data: Path) -> Path | None:
-    path = data.resolve().parent / INDEX
+    path = data.resolve().parent / KERAS_WORD_INDEX
     return path if path.is_file() else None
 
 
 def _index_for(data: Path, cache: Path) -> Path | None:
     """The word index on this machine that belongs to a copy of `imdb.npz`."""
-    cached = cache / INDEX
+    cached = cache / KERAS_WORD_INDEX
     return _index_beside(data) or (cached.resolve() if cached.is_file() else None)
 
 
@@ -212,4 +209,4 @@ def _sample(cache: Path) -> Source:
 
 def _sample_record(cache: Path) -> Record[Source]:
     key = fingerprint("sample", code_version(__name__))
-    return Record(cache / "sources" / f"{key}.json", key, Source)
+    return Record(cache / SOURCES / f"{key}.json", key, Source)

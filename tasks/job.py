@@ -4,15 +4,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tasks.data.batches import validation_start
-from tasks.models.machine import available_cores
+from tasks.data.training_reviews import validation_start
+from tasks.errors import PipelineError
+from tasks.machine import available_cores
 from tasks.models.spec import ModelSpec, TrainingPlan
 from tasks.results.data import Dataset
-from tasks.results.errors import PipelineError
 from tasks.storage.code_version import code_version
 from tasks.storage.files import fingerprint
-
-RECORD = "record.json"  # Written last: where it lies, the network is trained.
+from tasks.storage.layout import RECORD
 
 
 @dataclass(frozen=True)

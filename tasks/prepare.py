@@ -9,22 +9,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.data.checks import SPLITS, check
-from tasks.data.description import describe, example, is_imdb
 from tasks.data.imdb_npz import read_imdb_npz
-from tasks.data.padding import keras_shuffles
-from tasks.data.parquet import schema, write_split
-from tasks.data.reviews import Reviews
-from tasks.data.texts.dataset import Cut, SurveyedTexts, write_dataset
-from tasks.data.texts.inputs import inputs_of
-from tasks.data.texts.progress import progress
-from tasks.data.texts.word_counts import read_index
+from tasks.data.own_texts.first_pass import read_index
+from tasks.data.own_texts.inputs import inputs_of
+from tasks.data.own_texts.second_pass import DatasetShape, SurveyedTexts, write_dataset
+from tasks.data.parquet import SPLITS, check_splits, describe, example, is_imdb, schema, write_split
 from tasks.data.tokenizer import Tokenizer
+from tasks.data.tokens import Reviews, keras_shuffles
 from tasks.data.vocabulary import TOKENIZER_VERSION, read_word_index, write_vocabulary
-from tasks.results.data import Dataset, Source, Split
-from tasks.results.texts import Survey, TextData
+from tasks.progress import track
+from tasks.results.data import Dataset, Source, Split, Survey, TextData
 from tasks.storage.code_version import code_version
 from tasks.storage.files import fingerprint, remove, sha256_of_file, write_json
+from tasks.storage.layout import DATASET, VOCABULARY, WORD_INDEX
 from tasks.storage.reuse import LOGGER, Logger, Record, step
 
 
@@ -41,7 +38,7 @@ def dataset_record(
     """Where the dataset is kept. Words and origin change its description, not its tokens."""
     name = dataset_fingerprint(source, vocabulary_size, max_length, reviews)
     key = fingerprint(name, source.path, source.origin, source.word_index_sha256)
-    return Record(root / name / "dataset.json", key, Dataset)
+    return Record(root / name / DATASET, key, Dataset)
 
 
 @step(title="prepare {vocabulary_size} words, {max_length} tokens", record=dataset_record)
@@ -83,7 +80,7 @@ def prepare(
 
 
 def _prepare_in(folder: Path, source: Source, vocabulary_size: int, max_length: int, limit: int | None) -> Dataset:
-    cut = Cut(vocabulary_size, max_length, limit)
+    cut = DatasetShape(vocabulary_size, max_length, limit)
     metadata = {
         "vocabulary_size": str(vocabulary_size),
         "max_length": str(max_length),
@@ -91,13 +88,13 @@ def _prepare_in(folder: Path, source: Source, vocabulary_size: int, max_length: 
         "source_sha256": source.sha256,
         "fingerprint": folder.name,
     }
-    word_index = _write_word_index(folder / "word_index.json", source)
+    word_index = _write_word_index(folder / WORD_INDEX, source)
     if source.texts and source.survey and word_index:
         prepared = _prepare_texts(folder, source.texts, source.survey, Tokenizer.read(word_index), cut, metadata)
     else:
         prepared = _prepare_npz(folder, source.path, cut, metadata)
-    check(folder, vocabulary_size, max_length)
-    vocabulary = folder / "vocabulary.json"
+    check_splits(folder, vocabulary_size, max_length)
+    vocabulary = folder / VOCABULARY
     write_vocabulary(vocabulary, word_index, vocabulary_size)
     return Dataset(
         folder=folder,
@@ -118,7 +115,7 @@ def _prepare_in(folder: Path, source: Source, vocabulary_size: int, max_length: 
     )
 
 
-class _Prepared(NamedTuple):
+class _Splits(NamedTuple):
     """The written splits, and whether they hold the IMDB data set."""
 
     train: Split
@@ -126,7 +123,7 @@ class _Prepared(NamedTuple):
     imdb: bool
 
 
-def _prepare_npz(folder: Path, path: Path, cut: Cut, metadata: dict[str, str]) -> _Prepared:
+def _prepare_npz(folder: Path, path: Path, cut: DatasetShape, metadata: dict[str, str]) -> _Splits:
     train, test = read_imdb_npz(path)
 
     def prepare_split(name: str, reviews: Reviews, order: NDArray[np.int64]) -> Split:
@@ -137,17 +134,17 @@ def _prepare_npz(folder: Path, path: Path, cut: Cut, metadata: dict[str, str]) -
     orders = keras_shuffles(len(train), len(test))
     with ThreadPoolExecutor(len(SPLITS)) as pool:
         train_split, test_split = pool.map(prepare_split, SPLITS, (train, test), orders)
-    return _Prepared(train_split, test_split, is_imdb(train, test))
+    return _Splits(train_split, test_split, is_imdb(train, test))
 
 
 def _prepare_texts(
-    folder: Path, data: TextData, survey: Survey, tokenizer: Tokenizer, cut: Cut, metadata: dict[str, str]
-) -> _Prepared:
+    folder: Path, data: TextData, survey: Survey, tokenizer: Tokenizer, cut: DatasetShape, metadata: dict[str, str]
+) -> _Splits:
     inputs = inputs_of(data)
-    with progress("encoding texts", inputs) as advance:
+    with track("encoding texts", sum(each.bytes() for each in inputs)) as advance:
         texts = SurveyedTexts(inputs, data, survey)
         splits = write_dataset(folder, texts, tokenizer, cut, metadata, advance)
-    return _Prepared(splits["train"], splits["test"], imdb=False)
+    return _Splits(splits["train"], splits["test"], imdb=False)
 
 
 def _write_word_index(path: Path, source: Source) -> Path | None:

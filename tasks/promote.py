@@ -1,6 +1,6 @@
 """Promotion: a candidate is compared with the champion on the same test reviews, now, and takes its place or does not.
 
-A promotion is never reused: it moves a pointer, and every look at the test reviews counts.
+A promotion is never reused: it writes into the ledger, and every look at the test reviews counts.
 """
 
 import tempfile
@@ -15,26 +15,43 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tasks.analysis.card import confident_mistakes, precision, recall
-from tasks.analysis.gate import Scored, judge, judge_first
+from tasks.analysis.drift import drift_limits
+from tasks.analysis.gate import (
+    ScoredNetwork,
+    Slices,
+    accuracy_of_slices,
+    confident_mistakes,
+    judge_candidate,
+    judge_first,
+    precision,
+    recall,
+    slices_of_test,
+)
 from tasks.analysis.scores import score
-from tasks.analysis.slices import Slices, accuracy_of_slices, slices_of_test
-from tasks.analysis.training_texts import drift_limits
-from tasks.data.contents import Digests, digests_of_test, match, read_digests, set_name, write_digests
 from tasks.data.parquet import read_column, read_tokens
-from tasks.models.saved import Predictions, SavedNetwork
-from tasks.results.card import CardFacts
+from tasks.data.review_digests import Digests, digests_of_test, match, read_digests, set_name, write_digests
+from tasks.errors import DataError
+from tasks.models.learner import is_right
+from tasks.models.saved import NetworkPredictions, SavedNetwork
 from tasks.results.data import Dataset
-from tasks.results.errors import DataError
-from tasks.results.promotion import Cost, Entry, Gate, GateLimits
+from tasks.results.promotion import CardFacts, Cost, Entry, Gate, GateLimits
 from tasks.results.training import Branch
 from tasks.storage.files import point, write_text
-from tasks.storage.finished_run import FinishedRun, best_validation
+from tasks.storage.layout import (
+    MODEL_CARD,
+    PREDICTIONS,
+    PROMOTED,
+    RUNS,
+    TEST,
+    TEST_DIGESTS,
+    TRAIN,
+    VOCABULARY,
+    WORD_INDEX,
+)
 from tasks.storage.registry import NETWORK_FILES, Registry, content_hash, who
 from tasks.storage.reuse import LOGGER, Logger
+from tasks.storage.runs import FinishedRun, best_validation
 
-# What the network was tested on and learned from, in its own tokens; later candidates and new texts need it.
-TEST, TRAIN, TEST_DIGESTS, CARD = "test.parquet", "train.parquet", "test_digests.parquet", "model-card.md"
 SAME_PREDICTIONS = 1e-5
 
 
@@ -67,12 +84,12 @@ class Candidate:
         return content_hash(self.files)
 
 
-class Sight(NamedTuple):
+class Measurement(NamedTuple):
     """What is seen of a candidate at one look: its predictions, the labels, whether it is right, the gate."""
 
-    predictions: Predictions
+    predictions: NetworkPredictions
     labels: NDArray[np.integer]
-    scored: Scored
+    scored: ScoredNetwork
     gate: Gate
 
 
@@ -133,12 +150,12 @@ def promote(
         DataError: the champion's test reviews are others, or files were changed.
     """
     with _writing(outputs, logger) as registry:
-        sight = _look(registry, candidate, limits)
+        measured = _measure(registry, candidate, limits)
         champion = registry.champion()
         before = after = champion.network if champion else None
-        if sight.gate.verdict == "PROMOTE":
-            after = _add(registry, candidate, card(_facts(candidate, sight)))
-        entry = _entry(candidate, sight.gate, len(registry.entries()) + 1, before, after)
+        if measured.gate.verdict == "PROMOTE":
+            after = _add(registry, candidate, card(_facts(candidate, measured)))
+        entry = _entry(candidate, measured.gate, len(registry.entries()) + 1, before, after)
         registry.append(entry)
     return entry
 
@@ -200,33 +217,33 @@ def rollback(outputs: Path, to: int | None, *, logger: Logger = LOGGER) -> Entry
             before=champion.network if champion else None,
             after=target.network,
             gate=None,
-            difference_of_predictions=_check_predictions(registry.folder(target.network)),
         )
+        _check_predictions(registry.folder(target.network))
         registry.append(entry)
     return entry
 
 
-def _look(registry: Registry, candidate: Candidate, limits: GateLimits) -> Sight:
+def _measure(registry: Registry, candidate: Candidate, limits: GateLimits) -> Measurement:
     """Score candidate and champion on the candidate's test reviews, and judge."""
     predictions = SavedNetwork.read(candidate.branch.folder).predict(read_tokens(candidate.test))
     labels = read_column(candidate.test, "label")
     scored = _scored(predictions, labels)
     champion = registry.champion()
     if champion is None:
-        return Sight(predictions, labels, scored, judge_first(scored, limits))
+        return Measurement(predictions, labels, scored, judge_first(scored, limits))
     registry.verify(champion.network)
     folder = registry.folder(champion.network)
     rows = match(candidate.digests, read_digests(folder / TEST_DIGESTS))
     other = SavedNetwork.read(folder).predict(read_tokens(folder / TEST)[rows])
-    gate = judge(scored, _scored(other, labels), candidate.slices, _look_number(registry, candidate), limits)
+    gate = judge_candidate(scored, _scored(other, labels), candidate.slices, _look_number(registry, candidate), limits)
     if champion.network == candidate.name:
         gate = replace(gate, verdict="HOLD", reason="already champion")
-    return Sight(predictions, labels, scored, gate)
+    return Measurement(predictions, labels, scored, gate)
 
 
-def _scored(predictions: Predictions, labels: NDArray[np.integer]) -> Scored:
-    right = (predictions.probabilities > 0.5) == (labels == 1)
-    return Scored(right, Cost(predictions.parameters, predictions.words_per_second))
+def _scored(predictions: NetworkPredictions, labels: NDArray[np.integer]) -> ScoredNetwork:
+    right = is_right(predictions.probabilities, labels)
+    return ScoredNetwork(right, Cost(predictions.parameters, predictions.words_per_second))
 
 
 def _look_number(registry: Registry, candidate: Candidate) -> int:
@@ -235,11 +252,11 @@ def _look_number(registry: Registry, candidate: Candidate) -> int:
     return 1 + sum(entry.test_set == name and entry.is_look for entry in registry.entries())
 
 
-def _facts(candidate: Candidate, sight: Sight) -> CardFacts:
+def _facts(candidate: Candidate, measured: Measurement) -> CardFacts:
     """What the model card says."""
-    branch, probabilities = candidate.branch, sight.predictions.probabilities
+    branch, probabilities = candidate.branch, measured.predictions.probabilities
     saved = SavedNetwork.read(branch.folder)
-    scores = score(sight.labels, probabilities, "best", branch.best_epoch)
+    scores = score(measured.labels, probabilities, branch.best_epoch)
     drift = drift_limits(saved, candidate.run.dataset.train.path)
     return CardFacts(
         network=candidate.name,
@@ -249,9 +266,9 @@ def _facts(candidate: Candidate, sight: Sight) -> CardFacts:
         epoch=branch.best_epoch,
         validation_accuracy=best_validation(branch),
         scores=scores,
-        gate=sight.gate,
-        slices=accuracy_of_slices(sight.scored.right, candidate.slices),
-        mistakes=confident_mistakes(candidate.test, candidate.files["vocabulary.json"], probabilities),
+        gate=measured.gate,
+        slices=accuracy_of_slices(measured.scored.right, candidate.slices),
+        mistakes=confident_mistakes(candidate.test, candidate.files[VOCABULARY], probabilities),
         precision=precision(scores.confusion),
         recall=recall(scores.confusion),
         drift_texts=drift.texts,
@@ -262,38 +279,38 @@ def _facts(candidate: Candidate, sight: Sight) -> CardFacts:
 def _add(registry: Registry, candidate: Candidate, card: str) -> str:
     """Put the network, its reviews, its word index and its card into the registry."""
     dataset = candidate.run.dataset
+    # What the network was tested on and learned from, in its own tokens: later candidates and new texts need it.
     more = {TEST: candidate.test, TRAIN: dataset.train.path}
     if dataset.word_index is not None:
-        more["word_index.json"] = dataset.word_index
+        more[WORD_INDEX] = dataset.word_index
     with tempfile.TemporaryDirectory() as folder:
-        more |= {name: Path(folder) / name for name in (TEST_DIGESTS, CARD)}
+        more |= {name: Path(folder) / name for name in (TEST_DIGESTS, MODEL_CARD)}
         write_digests(more[TEST_DIGESTS], candidate.digests)
-        write_text(more[CARD], card)
+        write_text(more[MODEL_CARD], card)
         return registry.add(candidate.files, more)
 
 
-def _check_predictions(folder: Path) -> float:
-    """How far the stored predictions and those made now are apart at most.
+def _check_predictions(folder: Path) -> None:
+    """Check that a network still predicts what it predicted when it was promoted.
 
     Raises:
         DataError: further than 1e-5.
     """
     now = SavedNetwork.read(folder).predict(read_tokens(folder / TEST)).probabilities
-    stored = pd.read_parquet(folder / "predictions.parquet")["probability_best"].to_numpy()
+    stored = pd.read_parquet(folder / PREDICTIONS)["probability_best"].to_numpy()
     difference = float(np.abs(now - stored).max()) if len(now) == len(stored) else 1.0
     if not difference <= SAME_PREDICTIONS:  # NaN differs, too.
         raise DataError(
             f"{folder}: predictions differ from the stored ones by {difference:.1e}, expected at most "
             f"{SAME_PREDICTIONS:.0e}; the champion stays. Compare the versions of keras and tensorflow in record.json"
         )
-    return difference
 
 
 def _point_to_run(outputs: Path, registry: Registry) -> None:
-    """`outputs/promoted` points to the champion's run, which `--keep` then spares; no link stays to another."""
-    entry = next((entry for entry in reversed(registry.entries()) if entry.moves), None)
-    link = outputs / "promoted"
-    if entry is not None and (outputs / "runs" / entry.run).is_dir():
-        point(link, outputs / "runs" / entry.run)
+    """Let `outputs/promoted` link to the champion's run, which `--keep` then spares, and to no other."""
+    entry = registry.champion()
+    link = outputs / PROMOTED
+    if entry is not None and (outputs / RUNS / entry.run).is_dir():
+        point(link, outputs / RUNS / entry.run)
     elif link.is_symlink():
         link.unlink()

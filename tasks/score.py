@@ -9,35 +9,37 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from tasks.analysis.tally import Tally
+from tasks.analysis.score_summary import ScoreSummary
 from tasks.data.new_texts import NewTexts, encode_texts
-from tasks.data.rows.batch import RowBatch
-from tasks.data.rows.inputs import read_rows, row_inputs, signature
-from tasks.data.rows.output import check_output
-from tasks.data.rows.parts import NEW_COLUMNS, Part, read_part, write_part
-from tasks.data.rows.rejects import rejects_path
-from tasks.data.rows.schema import joined
-from tasks.data.rows.scored_file import (
+from tasks.data.own_texts.workers import in_order
+from tasks.data.scoring.columns import joined
+from tasks.data.scoring.inputs import read_rows, row_inputs, scoring_signature
+from tasks.data.scoring.output import check_output, rejects_path
+from tasks.data.scoring.row_batch import RowBatch
+from tasks.data.scoring.scored_file import (
+    NEW_COLUMNS,
+    Part,
     ScoredRows,
     read_columns,
+    read_part,
     write_columns,
+    write_part,
     write_rejected_rows,
     write_scored_rows,
 )
-from tasks.data.texts.parallel import in_order
-from tasks.data.texts.progress import progress
 from tasks.data.tokenizer import Tokenizer
 from tasks.data.vocabulary import read_vocabulary
+from tasks.errors import DataError, RejectsError
 from tasks.models.saved import SavedNetwork
 from tasks.models.scorer import Scorer
-from tasks.results.errors import DataError, RejectsError
+from tasks.progress import track
 from tasks.results.scoring import RowData, Scoring, ScoringNetwork, Written
 from tasks.storage.code_version import code_version
 from tasks.storage.files import fingerprint, remove, sha256_of_file
+from tasks.storage.layout import COLUMNS, PARTS, SCORING
+from tasks.storage.networks import find_network, find_scoring_network
 from tasks.storage.reuse import LOGGER, Logger, Record, step
-from tasks.storage.trained import find_network, find_scoring_network
 
-COLUMNS = "columns.arrow"
 LOG_SECONDS = 10.0
 DRIFT_ROWS = 5_000
 
@@ -49,7 +51,7 @@ def find_scorer(outputs: Path, data: RowData, output: Path | None, model: str, h
         outputs: the folder above runs, models and registry.
         data: must be there.
         output: if given, a file that can be written.
-        model: names the network; see `tasks.storage.trained`.
+        model: names the network; see `tasks.storage.networks`.
         has_reviews: whether its training reviews must be there, too.
 
     Raises:
@@ -67,13 +69,13 @@ def find_scorer(outputs: Path, data: RowData, output: Path | None, model: str, h
 def scoring_record(data: RowData, network: ScoringNetwork, root: Path) -> Record[Scoring] | None:
     """Where the scores are kept: until a file, the network or the code changes; None if there is no such file."""
     try:
-        files = signature(row_inputs(data.path))
+        files = scoring_signature(row_inputs(data.path))
     except DataError:
         return None
     words = sha256_of_file(network.words)
     key = fingerprint(files, data.text_column, network.model, words, network.words.name, code_version(__name__))
     folder = root / key
-    return Record(folder / "scoring.json", key, Scoring, (folder / "parts",))
+    return Record(folder / SCORING, key, Scoring, (folder / PARTS,))
 
 
 @step(title="score {data.title}", record=scoring_record)
@@ -92,17 +94,17 @@ def score(data: RowData, network: ScoringNetwork, root: Path, *, logger: Logger 
     return _Scoring(data, network, root, logger).run()
 
 
-class _Piece(NamedTuple):
+class _BatchToScore(NamedTuple):
     """A batch on its way to a worker, and where its scores belong."""
 
     path: Path
     batch: RowBatch
 
 
-class _Scored(NamedTuple):
+class _ScoredBatch(NamedTuple):
     """A batch with its scores, and whether an earlier run had made them."""
 
-    piece: _Piece
+    piece: _BatchToScore
     part: Part
     was_kept: bool
 
@@ -113,13 +115,13 @@ class _Scoring:
     def __init__(self, data: RowData, network: ScoringNetwork, root: Path, logger: Logger) -> None:
         self._data, self._network, self._logger = data, network, logger
         self._inputs = row_inputs(data.path)
-        self._files = signature(self._inputs)
+        self._files = scoring_signature(self._inputs)
         record = scoring_record(data, network, root)
         if record is None:
             raise DataError(f"{data.path}: no such file any more")
         self._folder = record.path.parent
         self._scorer = Scorer(network.folder, network.words)
-        self._tally = Tally()
+        self._tally = ScoreSummary()
         self._started = self._said = time.perf_counter()
 
     def run(self) -> Scoring:
@@ -128,7 +130,7 @@ class _Scoring:
         columns: pa.Schema | None = None
         kept = rejected = 0
         self._logger.info("%s scores %s", self._scorer.saved.label, self._data.title)
-        with progress("scoring", self._inputs) as advance:
+        with track("scoring", sum(each.bytes() for each in self._inputs)) as advance:
             for (path, batch), part, was_kept in in_order(self._score, self._pieces()):
                 self._tally.add(part, batch.texts(self._data.text_column))
                 columns = joined(columns, batch.columns.schema)
@@ -139,26 +141,26 @@ class _Scoring:
                 self._say_progress()
         if columns is None:
             raise DataError(f"{self._data.path}: no rows; expected reviews")
-        if signature(self._inputs) != self._files:
+        if scoring_signature(self._inputs) != self._files:
             raise DataError(f"{self._data.path}: changed while it was scored; run the same command again")
         if kept:
             self._logger.info("%d of %d reviews had been scored by an earlier run", kept, self._tally.rows)
         return self._describe(parts, columns, rejected)
 
-    def _pieces(self) -> Iterator[_Piece]:
+    def _pieces(self) -> Iterator[_BatchToScore]:
         for number, batch in enumerate(read_rows(self._inputs, self._data.text_column)):
-            yield _Piece(self._folder / "parts" / f"{number:06}.parquet", batch)
+            yield _BatchToScore(self._folder / PARTS / f"{number:06}.parquet", batch)
 
-    def _score(self, piece: _Piece) -> _Scored:
+    def _score(self, piece: _BatchToScore) -> _ScoredBatch:
         """The scores of a batch, which are on disk from then on. Threads call it side by side."""
         kept = read_part(piece.path)
         if kept is not None and len(kept) == len(piece.batch):
-            return _Scored(piece, kept, was_kept=True)
+            return _ScoredBatch(piece, kept, was_kept=True)
         texts = self._scorer.encode(piece.batch.texts(self._data.text_column))
         truncated = texts.lengths > texts.tokens.shape[1]
         part = Part(self._scorer.predict(texts.tokens), texts.lengths, texts.words, texts.unknown, truncated)
         write_part(piece.path, part)
-        return _Scored(piece, part, was_kept=False)
+        return _ScoredBatch(piece, part, was_kept=False)
 
     def _say_progress(self) -> None:
         now = time.perf_counter()
@@ -220,7 +222,7 @@ def write(data: RowData, scoring: Scoring, output: Path, max_rejects: float, *, 
             f"{data.path}: {scoring.rejected:,} of {total:,} rows cannot be scored, more than {max_rejects:.1%}; "
             f"{rejects} says why; correct them, or raise --max-rejects"
         )
-    with progress("writing", inputs) as advance:
+    with track("writing", sum(each.bytes() for each in inputs)) as advance:
         names = write_scored_rows(rows, output, rejects, advance)
     if not scoring.rejected:
         remove(rejects)

@@ -8,24 +8,31 @@ from pathlib import Path
 
 import pandas as pd
 
-from tasks.data.batches import Batch, TrainingReviews
+from tasks import machine
+from tasks.data.training_reviews import Batch, TrainingReviews
 from tasks.data.vocabulary import TOKENIZER_VERSION
-from tasks.job import RECORD, Job
-from tasks.models import machine
+from tasks.errors import DataError, PipelineError
+from tasks.job import Job
 from tasks.models.learner import Learner, Metrics, predict_parts
 from tasks.models.loading import new_learner
-from tasks.results.errors import DataError, PipelineError
 from tasks.results.training import Branch, Epoch
-from tasks.storage.checkpoints import Checkpoint
 from tasks.storage.files import atomic_path, sha256_of_file, write_bytes, write_json
-from tasks.storage.journal import Journal
+from tasks.storage.layout import (
+    BEST,
+    BEST_CHECKPOINT,
+    FIRST,
+    HISTORY,
+    LAST,
+    LAST_CHECKPOINT,
+    NETWORK,
+    PROGRESS,
+    RECORD,
+    VOCABULARY,
+)
 from tasks.storage.reuse import LOGGER, Logger, Record, step
+from tasks.storage.training_state import Checkpoint, Journal
 
-HISTORY, FIRST, LAST, BEST = "history.parquet", "first.keras", "last.keras", "best.keras"
-NETWORK, VOCABULARY = "network.json", "vocabulary.json"
 FILES = (HISTORY, FIRST, LAST, BEST, NETWORK, VOCABULARY)
-# While it trains: the learner after the last epoch, and after the best one.
-LAST_CHECKPOINT, BEST_CHECKPOINT = "checkpoint.npz", "best.npz"
 
 
 def branch_record(job: Job) -> Record[Branch]:
@@ -54,7 +61,7 @@ class _Training:
         self._job, self._logger = job, logger
         job.folder.mkdir(parents=True, exist_ok=True)
         self._started, self._cpu_started = time.time(), time.process_time()
-        self._journal = Journal(job.folder / "progress.jsonl")
+        self._journal = Journal(job.folder / PROGRESS)
         self._journal.write(event="begin", epochs=job.plan.epochs)
         self._threads = job.threads()
         self._learner = new_learner(

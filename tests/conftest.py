@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tasks.data.imdb_npz import write_imdb_npz
-from tasks.data.reviews import Reviews
+from tasks.data.tokens import Reviews
 from tasks.results.data import Dataset, Source
 
 CHROMIUM = shutil.which("chromium")

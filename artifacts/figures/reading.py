@@ -25,12 +25,10 @@ from artifacts.figures.style import (
 from artifacts.formats import plural
 from artifacts.wording import report as wording
 from artifacts.wording.why import MOMENTS
-from tasks.results.comparison import Comparison
-from tasks.results.evaluation import Estimate
-from tasks.results.evidence import Trace
-from tasks.results.explanation import Moment
+from tasks.results.comparison import Comparison, Trace
+from tasks.results.training import Estimate, Moment
 
-TINY = 8  # Size of the text in small axes, in points.
+SMALL_TEXT = 8  # Size of the text in small axes, in points.
 LOWEST = 1e-9  # What the axis of gradients shows at least: below it, nothing can be told apart.
 ZERO = 1e-30  # What a logarithmic axis shows of a gradient that is 0.
 
@@ -45,7 +43,7 @@ def lengths(c: Comparison) -> Figure:
         accuracies = [b.accuracy for b in c.evidence.lengths[model]]
         errorbars(axes, x, accuracies, label=model, **style_of(c, model))
     axes.set_xticks(range(len(bins)), [f"{b.shortest}–{b.longest}" for b in bins], rotation=35, ha="right")
-    axes.tick_params(axis="x", labelsize=TINY)
+    axes.tick_params(axis="x", labelsize=SMALL_TEXT)
     axes.set_xlabel("Length of the review (words)")
     _finish_accuracy(axes, c, "Accuracy by length, with 95% intervals")
     return figure
@@ -65,7 +63,7 @@ def memory(c: Comparison) -> Figure:
     axes.xaxis.set_major_locator(FixedLocator(words))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(ScalarFormatter())
-    axes.tick_params(axis="x", labelsize=TINY)
+    axes.tick_params(axis="x", labelsize=SMALL_TEXT)
     axes.set_xlabel("Last words shown (the rest is padding)")
     reviews = plural(c.explanations[0].memory_reviews, "review")
     _finish_accuracy(axes, c, f"Memory: accuracy from the last words alone, {reviews}")
@@ -125,9 +123,9 @@ def _draw_trace(axes: Axes, c: Comparison, trace: Trace) -> None:
     heading = f"{wording.reason(c, trace.reason)} ({wording.label(trace.review)})"
     axes.set_title("\n".join(textwrap.wrap(heading, 52)), fontsize=SMALL)
     axes.set(ylim=(-0.02, 1.02), xlabel="Words read", ylabel="P(positive)")
-    axes.tick_params(labelsize=TINY)
-    axes.xaxis.label.set_fontsize(TINY)
-    axes.yaxis.label.set_fontsize(TINY)
+    axes.tick_params(labelsize=SMALL_TEXT)
+    axes.xaxis.label.set_fontsize(SMALL_TEXT)
+    axes.yaxis.label.set_fontsize(SMALL_TEXT)
     frame(axes)
 
 

@@ -10,7 +10,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 DOTS_PER_INCH = 200  # Twice that of the page: sharp on a fine screen and when enlarged.
-COLOURS = 255  # Of a PNG: enough for lines and their smoothed edges, a third of the bytes.
+PNG_COLOURS = 255  # Of a PNG: enough for lines and their smoothed edges, a third of the bytes.
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def png(figure: Figure) -> bytes:
     width = int(figure.get_size_inches()[0] * DOTS_PER_INCH)
     size = width, len(pixels.getvalue()) // (4 * width)
     image = Image.frombytes("RGBA", size, pixels.getvalue()).convert("RGB")
-    few_colours = image.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    few_colours = image.quantize(PNG_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     few_colours.save(packed, format="png")
     return packed.getvalue()
 

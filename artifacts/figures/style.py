@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from tasks.results.comparison import Comparison
-from tasks.results.evaluation import Estimate
+from tasks.results.training import Estimate
 
 # Okabe & Ito (2008): distinct with every common kind of colour vision; the yellow, too pale on white, is left out.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+MODEL_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 GREY = "#767676"
 DPI = 100
@@ -37,7 +37,7 @@ def grid(width: float, height: float, rows: int, columns: int, used: int) -> tup
 def style(number: int) -> dict[str, Any]:
     """Colour and marker of the model with that number. The kind of line says which reviews, never which model."""
     return {
-        "color": COLOURS[number % len(COLOURS)],
+        "color": MODEL_COLOURS[number % len(MODEL_COLOURS)],
         "marker": MARKERS[number % len(MARKERS)],
         "linestyle": "-",
         "linewidth": 1.8,

@@ -32,11 +32,11 @@ def row(figure: DriftFigure) -> dict[str, Any]:
     }
 
 
-def telling_rows(drift: Drift) -> list[dict[str, Any]]:
+def distinguishing_rows(drift: Drift) -> list[dict[str, Any]]:
     """The words that tell most, and the share of texts that hold each."""
     return [
         {"word": word.word, "new texts": round(word.new, 4), "training reviews": round(word.training, 4)}
-        for word in drift.telling
+        for word in drift.distinguishing
     ]
 
 
@@ -53,7 +53,7 @@ def markdown(drift: Drift, picture: str) -> str:
     """Sentence, figure and tables for a markdown artifact; `picture` is the address of the figure."""
     lines = [sentence(drift), "", f"![drift]({picture})", "", *_table(rows(drift)), ""]
     lines += [f"- {name}: {value}" for name, value in summary(drift)]
-    return "\n".join([*lines, "", *_table(telling_rows(drift))]) + "\n"
+    return "\n".join([*lines, "", *_table(distinguishing_rows(drift))]) + "\n"
 
 
 def _table(values: list[dict[str, Any]]) -> list[str]:

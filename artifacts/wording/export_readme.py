@@ -26,6 +26,7 @@ docker run --rm -p 8501:8501 -v "$PWD:/models/{name}" -e MODEL_NAME={name} tenso
 curl -d '{request}' http://127.0.0.1:8501/v1/models/{name}:predict
 ```
 """
+
 ONNX = """## Use
 
 onnxruntime alone (`pip install onnxruntime`):
@@ -42,6 +43,7 @@ print(onnxruntime.InferenceSession("model.onnx").run(["probability"], {{"tokens"
 
 Input `tokens`: int32, shape: reviews × {max_length}. Output `probability`: float32, shape: reviews.
 """
+
 TOKENS = """
 From text to tokens:
 

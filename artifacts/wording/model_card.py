@@ -6,7 +6,7 @@ from typing import Any
 from artifacts.formats import setting
 from artifacts.markup import escape_markdown as md
 from artifacts.wording.promotion import gate_rows, share
-from tasks.results.card import CardFacts
+from tasks.results.promotion import CardFacts
 
 LICENCES = {
     "imdb": (

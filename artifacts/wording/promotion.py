@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from artifacts.markup import escape_markdown as md
-from tasks.results.evaluation import Estimate
 from tasks.results.promotion import Entry, Gate, PairedTest
+from tasks.results.training import Estimate
 
 
 def sentence(entry: Entry) -> str:

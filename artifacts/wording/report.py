@@ -1,13 +1,38 @@
-"""Every sentence of the report. Numbers come from `tasks.results`; here they are put into words."""
+"""Every sentence of the report and of the reader page. Numbers come from `tasks.results`; here they become words."""
 
 from collections.abc import Mapping
 from typing import cast
 
-from artifacts.blocks import Code, Shade, Spans, Strong
-from artifacts.formats import listed, plural
-from tasks.results.comparison import Comparison
-from tasks.results.evidence import Reason, ReviewText, Trace
+from artifacts.blocks import Code, Link, Shade, Spans, Strong
+from artifacts.formats import join_names, plural
+from tasks.results.comparison import Comparison, ReviewKind, ReviewText, Trace
+from tasks.results.export import MAX_WEIGHT_BYTES, ReaderNetwork, ReaderPage
 from tasks.results.training import Branch
+from tasks.storage.layout import READER
+
+_CELLS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
+MAX_MEGABYTES = MAX_WEIGHT_BYTES // 1_000_000
+
+
+def about_reader(reader: ReaderPage) -> Spans:
+    """Where to find the reader, or why there is none."""
+    if not reader.ranks:
+        return ("There is no page to try the networks on your own text: the data came without a word index.",)
+    if not reader.networks:
+        limit = f"{MAX_MEGABYTES} MB"
+        return (f"There is no page to try the networks on your own text: the weights of each exceed {limit}.",)
+    return Link("Type a review and watch the networks read it", READER), ", word by word, in your browser."
+
+
+def network_summary(network: ReaderNetwork) -> str:
+    """Kind and size of a network, and which epoch it is from."""
+    both = "Bidirectional " if network.bidirectional else ""
+    sizes = " + ".join(map(str, network.units))
+    return (
+        f"{both}{_CELLS[network.cell]}, {sizes} units · epoch {network.epoch}, its best by validation accuracy "
+        f"({network.validation_accuracy:.4f})"
+    )
+
 
 HOW_TO_SORT = "Click the head of a column to sort its table."
 ABOUT_SCORES = (
@@ -40,7 +65,7 @@ ABOUT_READING = (
 
 def title(c: Comparison) -> str:
     """The title of the report."""
-    return f"{listed(c.models())} on the {c.dataset.title}"
+    return f"{join_names(c.models())} on the {c.dataset.title}"
 
 
 def warnings(c: Comparison) -> list[str]:
@@ -100,10 +125,10 @@ def about_lengths(c: Comparison) -> str:
     )
 
 
-def reason(c: Comparison, reason: Reason) -> str:
+def reason(c: Comparison, reason: ReviewKind) -> str:
     """Why a review was chosen to be read word by word."""
     best, last = c.evidence.models[0].name, c.evidence.models[-1].name
-    reasons: dict[Reason, str] = {
+    reasons: dict[ReviewKind, str] = {
         "all_right_positive": "Every model is right",
         "all_right_negative": "Every model is right",
         "all_wrong": "Every model is wrong",
@@ -189,5 +214,5 @@ def textbook_check(c: Comparison) -> str:
     differences = [f"{e.numpy_difference:.1e} ({name(c, branch)})" for branch, e in c.networks()]
     return (
         f"On {plural(c.evaluations[0].numpy_reviews, 'test review')}, the probabilities of the NumPy recurrence and of "
-        f"Keras differ by at most {listed(differences)}."
+        f"Keras differ by at most {join_names(differences)}."
     )

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from artifacts.lines import one_line
-from tasks.results.scoring import BINS, THRESHOLD, ReadText, Scoring
+from artifacts.markup import one_line
+from tasks.results.scoring import BINS, ReadText, Scoring
+from tasks.results.training import THRESHOLD
 
 
 def sentence(scoring: Scoring) -> str:

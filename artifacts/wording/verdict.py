@@ -1,12 +1,12 @@
-"""Sentences on which model is better. None says more than its test can carry."""
+"""Sentences on which model is better, how it learned, whether to trust it. None says more than its test can carry."""
 
 from collections.abc import Mapping
 from typing import cast
 
-from artifacts.formats import changes, listed, p_value, plural
-from tasks.results.comparison import Comparison
-from tasks.results.evaluation import Point
-from tasks.results.verdict import Overfitting, Pair, Verdict
+from artifacts.formats import change_text, join_names, p_value, plural
+from artifacts.wording.report import name
+from tasks.results.comparison import Comparison, ModelRanking, Network, Overfitting, Pair
+from tasks.results.training import Branch, Point
 
 POINTS: tuple[Point, ...] = ("best", "last")
 ONE_SEED = (
@@ -40,7 +40,7 @@ def _caution(c: Comparison) -> list[str]:
         return []
     verb, them = ("is", "it") if len(guessing) == 1 else ("are", "them")
     return [
-        f"{listed(guessing)} {verb} not reliably better than always giving the more frequent label "
+        f"{join_names(guessing)} {verb} not reliably better than always giving the more frequent label "
         f"({c.evidence.chance:.1%}): a lead over {them} shows nothing else."
     ]
 
@@ -51,7 +51,7 @@ def verdicts(c: Comparison) -> list[str]:
         return [nothing]
     if not c.evidence.pairs:
         return []
-    last = Verdict("last", c.evidence.pairs, c.evidence.ranking)
+    last = ModelRanking(c.evidence.pairs, c.evidence.ranking)
     sentences = [
         *_caution(c),
         f"The networks to keep, each at its best validation epoch: {verdict(c, c.evidence.kept)}",
@@ -63,11 +63,11 @@ def verdicts(c: Comparison) -> list[str]:
     return sentences
 
 
-def verdict(c: Comparison, verdict: Verdict) -> str:
+def verdict(c: Comparison, verdict: ModelRanking) -> str:
     """Which model is better at one epoch, how sure; three or more models as one ranking."""
     if len(verdict.pairs) == 1:
         return _pair(c, verdict.pairs[0])
-    groups = [listed(list(group)) for group in verdict.ranking]
+    groups = [join_names(list(group)) for group in verdict.ranking]
     if len(groups) == 1:
         return f"{groups[0]} cannot be told apart ({_about_tests(verdict)})."
     best = f"{groups[0]} {'lead' if len(verdict.ranking[0]) > 1 else 'leads'}"
@@ -76,7 +76,7 @@ def verdict(c: Comparison, verdict: Verdict) -> str:
     return f"{best}, then {', then '.join(groups[1:])}. {claim} ({_about_tests(verdict)})."
 
 
-def _about_tests(verdict: Verdict) -> str:
+def _about_tests(verdict: ModelRanking) -> str:
     basis = verdict.pairs[0].basis
     if basis == "range":
         return "two seeds are too few for a test"
@@ -114,7 +114,7 @@ def _overfitting(c: Comparison) -> str:
     """What happens between the best validation epochs and the last one."""
     models = c.evidence.overfitting
     if all(_best_at_the_end(model) for model in models.values()):
-        return f"Both verdicts are about the same networks: {listed(list(models))} are best at their last epoch."
+        return f"Both verdicts are about the same networks: {join_names(list(models))} are best at their last epoch."
     changes = [_overfitting_of(name, model) for name, model in models.items()]
     lead = f" {_lead(c.evidence.kept.pairs[0], c.evidence.pairs[0])}" if len(c.evidence.pairs) == 1 else ""
     return f"Between the two: {'; '.join(changes)}.{lead}"
@@ -130,9 +130,9 @@ def _overfitting_of(name: str, model: Overfitting) -> str:
     if len(model.best_epochs) == 1:
         epochs, mean = f"its best epoch ({model.best_epochs[0]})", ""
     else:
-        epochs, mean = f"its best epochs ({listed([str(epoch) for epoch in model.best_epochs])}, by seed)", "mean "
-    loss = changes(model.validation_loss_best, model.validation_loss_last, ".2f")
-    accuracy = changes(model.test_accuracy_best, model.test_accuracy_last, ".1%")
+        epochs, mean = f"its best epochs ({join_names([str(epoch) for epoch in model.best_epochs])}, by seed)", "mean "
+    loss = change_text(model.validation_loss_best, model.validation_loss_last, ".2f")
+    accuracy = change_text(model.test_accuracy_best, model.test_accuracy_last, ".1%")
     return (
         f"from {epochs} to its last ({model.last_epoch}), {name}'s {mean}validation loss {loss} and its {mean}test "
         f"accuracy {accuracy}"
@@ -161,3 +161,49 @@ def _lead(kept: Pair, last: Pair) -> str:
 def p_text(p: float) -> str:
     """A p-value within a sentence."""
     return f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}"
+
+
+FLAT_LOSS_SHARE = (
+    0.05  # Validation losses that differ by less than this share of the lower one differ by chance from epoch to epoch.
+)
+
+
+def learned(c: Comparison) -> str:
+    """How each model learned, by its first seed."""
+    return " ".join(f"{name(c, branch)} {_learned(branch)}" for branch, _ in c.first_networks())
+
+
+def _learned(branch: Branch) -> str:
+    history = branch.history
+    last, best = history[-1], history[branch.best_epoch - 1]
+    if len(history) == 1:
+        return "was trained for one epoch only, which does not show how it learns."
+    lowest = min(history, key=lambda epoch: epoch.val_loss)
+    start = f"has its best validation accuracy, {best.val_accuracy:.1%}, at epoch {best.epoch} of {last.epoch}"
+    if lowest.epoch == last.epoch:
+        return f"{start}; its validation loss still falls at the last epoch, so more epochs may help."
+    rises = f"after epoch {lowest.epoch} its validation loss {change_text(lowest.val_loss, last.val_loss, '.2f')}"
+    if last.val_loss < (1 + FLAT_LOSS_SHARE) * lowest.val_loss:
+        return f"{start}; {rises}: no clear sign of overfitting."
+    if last.loss < lowest.loss:
+        return f"{start}; {rises} while its training loss falls to {last.loss:.2f}: it overfits."
+    return f"{start}; {rises}, and its training loss does not fall any more: training is unstable."
+
+
+def trusted(c: Comparison) -> str:
+    """Whether each model's probabilities can be trusted, by its first seed."""
+    return " ".join(_trusted(c, network) for network in c.first_networks())
+
+
+def _trusted(c: Comparison, network: Network) -> str:
+    scores, who = network.evaluation.last, name(c, network.branch)
+    over = scores.overconfidence
+    error = f"the expected calibration error is {scores.calibration_error:.3f}"
+    points = f"{100 * abs(over.value):.1f} points"
+    if over.low <= 0 <= over.high:
+        return f"{who} is shown to be neither over- nor under-confident ({points} on average); {error}."
+    kind, side = ("over-confident", "farther from") if over.value > 0 else ("under-confident", "nearer to")
+    return (
+        f"{who} is {kind}: its probabilities are {points} {side} 50% than the shares of positive reviews, on average; "
+        f"{error}."
+    )

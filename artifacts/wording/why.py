@@ -1,12 +1,10 @@
 """The textbook's claims on simple and gated networks, and what this run says of them."""
 
 from artifacts.blocks import Spans, Strong
-from artifacts.formats import listed, plural
+from artifacts.formats import join_names, plural
 from artifacts.wording.verdict import nothing_shown
-from tasks.results.comparison import Comparison
-from tasks.results.evaluation import Estimate
-from tasks.results.explanation import Explanation, Moment
-from tasks.results.findings import Claim, Finding, Findings, LengthTrend, Measure
+from tasks.results.comparison import Claim, Comparison, Finding, Findings, LengthTrend, Measure
+from tasks.results.training import Estimate, Explanation, Moment
 
 CLAIMS: tuple[Claim, ...] = ("forgets", "vanishes", "survives", "farther", "longer")
 NO_PAIR = (
@@ -82,7 +80,7 @@ def _sentence(c: Comparison, which: Claim) -> str:
         return f"{claim(c, which)}. The reviews of this run are too short or too few to measure it."
     if which == "forgets":
         return f"{claim(c, which)}. {_memory(c.evidence.findings, findings[0])}"
-    numbers = listed([f"{number(finding)} {measured_when(finding.measure)}".rstrip() for finding in findings])
+    numbers = join_names([f"{number(finding)} {measured_when(finding.measure)}".rstrip() for finding in findings])
     trend = c.evidence.trend
     cut = f" {_cut(trend)}" if which == "longer" and trend and trend.cut else ""
     return f"{claim(c, which)}. Measured: {numbers}.{cut}"
@@ -91,7 +89,7 @@ def _sentence(c: Comparison, which: Claim) -> str:
 def _memory(findings: Findings, finding: Finding) -> str:
     gains = [f"{points(gain)} to {model}" for model, gain in findings.gains.items()]
     return (
-        f"Those words add {listed(gains)}; review by review, the gain of {findings.gated} less that of "
+        f"Those words add {join_names(gains)}; review by review, the gain of {findings.gated} less that of "
         f"{findings.simple} is {number(finding)}."
     )
 
@@ -179,7 +177,7 @@ def _vanished(explanation: Explanation) -> str:
     steps_back = {MOMENTS[moment]: reach.vanished for moment, reach in explanation.reaches.items()}
     falls = [f"{plural(steps, 'word')} back {when}" for when, steps in steps_back.items() if steps is not None]
     stays = [when for when, steps in steps_back.items() if steps is None]
-    parts = [f"falls below a hundredth {listed(falls)}"] if falls else []
+    parts = [f"falls below a hundredth {join_names(falls)}"] if falls else []
     if stays:
-        parts.append(f"never falls {'so low' if falls else 'below a hundredth'} {listed(stays)}")
+        parts.append(f"never falls {'so low' if falls else 'below a hundredth'} {join_names(stays)}")
     return "; it ".join(parts)

@@ -21,19 +21,23 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, get_args
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.data.padding import OFFSET, PAD, START, UNKNOWN
+from tasks.data.parquet import read_column, read_tokens
+from tasks.data.tokens import OFFSET, PAD, START, UNKNOWN
+from tasks.errors import DataError
+from tasks.models.saved import SavedNetwork
 from tasks.results.drift import DriftFigure, FigureName
 
 DRAWS, PERCENTILE = 200, 0.99
 TOP_WORDS, BINS, FOLDS = 1_000, 10, 3
-LEAST = 0.001
+MIN_LIMIT = 0.001
 CLASSIFIED = 1_000  # Texts of each set for the classifier: more would only be slower.
-TELLING = 8  # Words of each set.
+DISTINGUISHING = 8  # Words of each set.
 NAMES: tuple[FigureName, ...] = get_args(FigureName)
 USUAL: dict[FigureName, float] = {"words": 0.1, "lengths": 0.1, "scores": 0.1, "domain classifier": 0.55}
 Counts = NDArray[np.float64]
@@ -166,7 +170,7 @@ def joint_limits(draws: Mapping[FigureName, list[float]]) -> dict[FigureName, fl
     means, deviations = values.mean(axis=1), values.std(axis=1)
     standardized = (values - means[:, None]) / np.where(deviations > 0, deviations, 1.0)[:, None]
     largest = float(np.quantile(standardized.max(axis=0), PERCENTILE, method="higher"))
-    limits = np.maximum(means + largest * deviations, LEAST)
+    limits = np.maximum(means + largest * deviations, MIN_LIMIT)
     return dict(zip(names, limits.tolist(), strict=True))
 
 
@@ -214,7 +218,7 @@ def cross_validated_auc(bags: Any, first: int, random: np.random.Generator) -> f
     return float(roc_auc_score(labels, scores))
 
 
-def telling_tokens(new: Texts, reference: Texts) -> list[tuple[int, float, float]]:
+def distinguishing_tokens(new: Texts, reference: Texts) -> list[tuple[int, float, float]]:
     """The tokens that tell most: each with the share of new texts and of training reviews that hold it.
 
     They have the largest signed contribution to the chi-squared statistic between the shares; the first half is more
@@ -224,5 +228,42 @@ def telling_tokens(new: Texts, reference: Texts) -> list[tuple[int, float, float
     difference = shares[0] - shares[1]
     weight = np.sign(difference) * difference**2 / np.maximum(shares[0] + shares[1], 1 / len(new))
     order = np.argsort(-weight, kind="stable")
-    ends = [*order[:TELLING], *order[::-1][:TELLING]]
+    ends = [*order[:DISTINGUISHING], *order[::-1][:DISTINGUISHING]]
     return [(int(token), float(shares[0][token]), float(shares[1][token])) for token in ends if weight[token] != 0]
+
+
+MIN_TEXTS = 20
+USUAL_SIZE = 1_000
+
+
+class DriftLimits(NamedTuple):
+    """By figure, what that many new texts may show by chance."""
+
+    texts: int
+    limits: dict[str, float]
+
+
+def drift_limits(network: SavedNetwork, train: Path) -> DriftLimits:
+    """The limits of 1,000 new texts, or of half as many as there are training reviews.
+
+    Raises:
+        DataError: as `read_training_texts`.
+    """
+    reference = Reference(read_training_texts(network, train))
+    size = reference.compared(USUAL_SIZE)
+    return DriftLimits(size, {str(name): limit for name, limit in joint_limits(reference.draws(size)).items()})
+
+
+def read_training_texts(network: SavedNetwork, train: Path) -> Texts:
+    """The training reviews; only those that training held out have scores, the others were fitted.
+
+    Raises:
+        DataError: there are fewer than 20 reviews.
+    """
+    tokens = read_tokens(train)
+    held_out = int(network.description["dataset"]["training_reviews"])
+    if len(tokens) < MIN_TEXTS or held_out >= len(tokens):
+        raise DataError(f"{train}: found {len(tokens)} training reviews, expected at least {MIN_TEXTS}")
+    scores = np.full(len(tokens), np.nan, np.float32)
+    scores[held_out:] = network.predict(tokens[held_out:]).probabilities
+    return Texts(tokens, read_column(train, "length"), scores, network.vocabulary_size)

@@ -2,17 +2,12 @@
 
 from collections.abc import Sequence
 
-from tasks.analysis.findings import ModelPair, findings, textbook_pair
-from tasks.analysis.lengths import accuracy_by_length, length_trend
-from tasks.analysis.predictions import Predictions, read_predictions
-from tasks.analysis.ranking import overfitting, summarize_models, verdict
-from tasks.analysis.reviews import Reader, disagreements, mistakes, traces
+from tasks.analysis.comparison import Predictions, overfitting, rank_models, read_predictions, summarize_models
+from tasks.analysis.findings import ModelPair, accuracy_by_length, findings, length_trend, textbook_pair
+from tasks.analysis.reviews import ReviewDecoder, disagreements, mistakes, traces
+from tasks.results.comparison import Chosen, Evidence, LengthTrend
 from tasks.results.data import Dataset
-from tasks.results.evaluation import Evaluation
-from tasks.results.evidence import Chosen, Evidence
-from tasks.results.explanation import Explanation
-from tasks.results.findings import LengthTrend
-from tasks.results.training import Branch
+from tasks.results.training import Branch, Evaluation, Explanation
 
 
 def gather(
@@ -30,8 +25,8 @@ def gather(
         chosen: the reviews that `explanations` read word by word.
     """
     predictions = read_predictions(evaluations)
-    last = verdict(predictions, "last")
-    reader = Reader(dataset, predictions)
+    last = rank_models(predictions)
+    reader = ReviewDecoder(dataset, predictions)
     lengths = {model: accuracy_by_length(predictions, model) for model in predictions.models}
     pair = textbook_pair(branches)
     trend = lead_by_length(predictions, pair, dataset.max_length)
@@ -39,7 +34,7 @@ def gather(
         models=summarize_models(predictions, evaluations),
         pairs=last.pairs,
         ranking=last.ranking,
-        kept=verdict(read_predictions(evaluations, "best"), "best"),
+        kept=rank_models(read_predictions(evaluations, "best")),
         overfitting=overfitting(branches, evaluations),
         chance=chance(predictions),
         findings=findings(pair, explanations, trend, dataset.max_length),

@@ -1,7 +1,4 @@
-"""What the textbook says of simple and gated recurrent networks, checked against this run.
-
-Every finding comes from the branches' files: predictions.parquet, memory.parquet and reach.parquet.
-"""
+"""Accuracy by the length of the review, and how a lead changes with it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,11 +8,61 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tasks.analysis.means import Mean, mean_with_interval
+from tasks.analysis.comparison import Predictions
+from tasks.analysis.intervals import Mean, basis_of, mean_with_interval, proportion, slope_with_interval
 from tasks.analysis.reading import near_words
-from tasks.results.explanation import MEMORY_FILE, REACH_FILE, Explanation
-from tasks.results.findings import Answer, Claim, Finding, Findings, LengthTrend, Measure
-from tasks.results.training import Branch
+from tasks.results.comparison import Answer, Claim, Finding, Findings, LengthBin, LengthTrend, Measure
+from tasks.results.training import Branch, Explanation
+from tasks.storage.layout import MEMORY, REACH
+
+LENGTH_BINS = 10
+SLOPE_WORDS = 100  # The slope is that per so many words.
+
+
+def accuracy_by_length(predictions: Predictions, model: str) -> tuple[LengthBin, ...]:
+    """Mean accuracy over seeds in bins of equal counts by length; the interval is that of the bin's reviews."""
+    lengths = predictions.lengths
+    edges = np.unique(np.quantile(lengths, np.linspace(0, 1, LENGTH_BINS + 1)))
+    numbers = np.clip(np.searchsorted(edges, lengths, side="right") - 1, 0, max(len(edges) - 2, 0))
+    # Shape (seeds, reviews) -> (reviews,): the share of seeds that are right on each review.
+    share = np.mean([predictions.right(model, seed) for seed in predictions.probabilities[model]], axis=0)
+    bins = []
+    for number in np.unique(numbers):
+        inside = numbers == number
+        reviews = int(inside.sum())
+        accuracy = proportion(float(share[inside].sum()), reviews)
+        bins.append(LengthBin(int(lengths[inside].min()), int(lengths[inside].max()), reviews, accuracy))
+    return tuple(bins)
+
+
+def length_trend(
+    predictions: Predictions, first: str, second: str, seeds: Sequence[int], max_length: int
+) -> LengthTrend:
+    """How the first model's lead over the second changes with length.
+
+    Args:
+        predictions: at one epoch of each network.
+        first, second: the models.
+        seeds: those that both were trained with.
+        max_length: reviews with more words are cut, so they stay out of the slope.
+    """
+    # Shape (seeds, reviews): 1 where only the first model is right, -1 where only the second is.
+    lead = np.stack([
+        predictions.right(first, seed).astype(float) - predictions.right(second, seed) for seed in seeds
+    ])  # fmt: skip
+    cut = predictions.lengths > max_length
+    slope = slope_with_interval(predictions.lengths[~cut] / SLOPE_WORDS, lead[:, ~cut])
+    cut_lead = mean_with_interval(lead[:, cut]).estimate if cut.any() else None
+    return LengthTrend(
+        first=first,
+        second=second,
+        slope=slope.estimate if slope else None,
+        basis=basis_of(len(seeds)),
+        reviews=int((~cut).sum()),
+        cut=cut_lead,
+        cut_reviews=int(cut.sum()),
+    )
+
 
 REACH_MEASURES: tuple[Measure, ...] = ("initial", "first", "last", "jacobian")
 GATED = ("lstm", "gru")
@@ -72,7 +119,7 @@ def findings(
     names = pair.simple, pair.gated
     simple, gated = ([_explanation(explanations, name, seed) for seed in pair.seeds] for name in names)
     gains = [_memory_gains(of_model, words) for of_model in (simple, gated)]
-    reach = _reach_findings(_frames(simple, REACH_FILE), _frames(gated, REACH_FILE), words)
+    reach = _reach_findings(_frames(simple, REACH), _frames(gated, REACH), words)
     known = zip(names, gains, strict=True)
     return Findings(
         simple=pair.simple,
@@ -105,7 +152,7 @@ def _memory_gains(explanations: Sequence[Explanation], words: int | None) -> NDA
 
     Reviews of at most `words` words have none before them and are left out.
     """
-    frames = _frames(explanations, MEMORY_FILE)
+    frames = _frames(explanations, MEMORY)
     if words is None:
         return np.zeros((len(frames), 0))
     longer = frames[0]["length"].to_numpy() > words

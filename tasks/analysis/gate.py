@@ -1,37 +1,145 @@
-"""Whether a candidate may take the champion's place: the statistics of a promotion, computed from predictions alone.
-
-Candidate and champion answer the same test reviews, so only reviews on which one of them alone is right tell them
-apart: b for the candidate, c for the champion. The one-sided exact test of McNemar (1947) asks how often a fair coin
-gives at least b heads in b + c throws.
-
-A test set that is looked at again and again ends by promoting luck. So the k-th look must reach a level of its own, and
-all levels together add up to no more than alpha, however many looks follow: alpha spending (Foster & Stine 2008,
-"alpha-investing", in its form without earnings; Lan & DeMets 1983). Looks are spent in blocks of ten: the j-th block
-gets alpha / (j (j + 1)), ten equal shares of it (Bonferroni). By the union bound the probability of any false promotion
-is at most alpha, whatever the dependence of the looks. It holds, too, for somebody who chooses the next candidate by
-the verdicts: until the first promotion there is a single history of verdicts. It no longer holds for somebody who tunes
-on the printed numbers of this test set (Dwork et al. 2015): that needs new test reviews.
-"""
+"""Numbers and reviews that only a model card shows."""
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.analysis.statistics import proportion
-from tasks.results.evaluation import Estimate
-from tasks.results.promotion import Cost, Gate, GateLimits, PairedTest, Reason, Slice, Verdict
+from tasks.analysis.intervals import proportion
+from tasks.data.parquet import read_column, read_tokens
+from tasks.data.review_digests import column_of_test
+from tasks.data.vocabulary import words_by_token, words_of
+from tasks.results.data import Dataset
+from tasks.results.promotion import Cost, Gate, GateLimits, Mistake, PairedTest, Reason, Slice, SliceAccuracy, Verdict
+from tasks.results.training import THRESHOLD, Confusion, Estimate
+
+CARD_MISTAKES, LAST_WORDS = 8, 40
+
+
+def precision(confusion: Confusion) -> Estimate:
+    """The share of reviews predicted as positive that are positive, with its interval."""
+    hits = confusion.positive.positive
+    return _proportion_or_unknown(hits, hits + confusion.negative.positive)
+
+
+def recall(confusion: Confusion) -> Estimate:
+    """The share of positive reviews that are predicted as positive, with its interval."""
+    hits = confusion.positive.positive
+    return _proportion_or_unknown(hits, hits + confusion.positive.negative)
+
+
+def _proportion_or_unknown(hits: int, total: int) -> Estimate:
+    return proportion(hits, total) if total else Estimate(0.0, 0.0, 1.0)
+
+
+def confident_mistakes(test: Path, vocabulary: Path, probabilities: NDArray[np.floating]) -> tuple[Mistake, ...]:
+    """The wrong answers that a network is surest of, the worst first.
+
+    Args:
+        test: the prepared test reviews.
+        vocabulary: word index of their tokens.
+        probabilities: of "positive", shape (reviews,).
+    """
+    labels, review_ids = read_column(test, "label"), read_column(test, "review_id")
+    error = np.abs(probabilities - labels)
+    rows = [int(row) for row in np.argsort(-error, kind="stable")[:CARD_MISTAKES] if error[row] >= THRESHOLD]
+    tokens, by_token = read_tokens(test)[rows], words_by_token(vocabulary)
+    return tuple(
+        Mistake(
+            review_id=int(review_ids[row]),
+            label=int(labels[row]),
+            probability=float(probabilities[row]),
+            words=tuple(words_of(review.tolist(), by_token)[-LAST_WORDS:]),
+        )
+        for row, review in zip(rows, tokens, strict=True)
+    )
+
+
+RANGES, MOST_VALUES, LONGEST_NAME = 5, 20, 60
+Flags = NDArray[np.bool_]
+Slices = dict[str, Flags]
+
+
+def slices_of_test(dataset: Dataset, columns: Sequence[str]) -> Slices:
+    """The slices of a dataset's test reviews, in the order of its test split: by length, and by columns of own texts.
+
+    Raises:
+        DataError: the data have no such column, or were changed.
+    """
+    slices = slices_by_length(read_column(dataset.test.path, "length"))
+    for column in columns:
+        slices |= slices_by_value(column, column_of_test(dataset, column))
+    return slices
+
+
+def slices_by_length(lengths: NDArray[np.integer]) -> Slices:
+    """Fifths of the reviews by length, by name; fewer where lengths repeat. Lengths count words, shape (reviews,)."""
+    return {f"{lengths[rows].min()} to {lengths[rows].max()} words": rows for rows in _ranges(lengths)}
+
+
+def slices_by_value(column: str, values: Sequence[str]) -> Slices:
+    """A slice for each value; of more than 20 numbers their fifths, of more than 20 names the rarest as one slice.
+
+    Args:
+        column: name of the column.
+        values: of each review, as the file writes them; empty where it has none.
+    """
+    written = np.array([_shown(value) for value in values], object)
+    counts = Counter(written)
+    if len(counts) <= MOST_VALUES:
+        return {_named(column, value): written == value for value in sorted(counts)}
+    numbers = _numbers(written)
+    if numbers is not None:
+        return {f"{column}: {numbers[rows].min():g} to {numbers[rows].max():g}": rows for rows in _ranges(numbers)}
+    frequent = [value for value, _ in counts.most_common(MOST_VALUES - 1)]
+    slices = {_named(column, value): written == value for value in sorted(frequent)}
+    return slices | {f"{column}: {len(counts) - len(frequent)} rarer values": ~np.isin(written, frequent)}
+
+
+def accuracy_of_slices(right: Flags, slices: Slices) -> tuple[SliceAccuracy, ...]:
+    """The accuracy of a network on each slice; `right`: on which reviews it is right, shape (reviews,)."""
+    return tuple(
+        SliceAccuracy(name, int(rows.sum()), proportion(int(right[rows].sum()), int(rows.sum())))
+        for name, rows in slices.items()
+    )
+
+
+def _named(column: str, value: str) -> str:
+    return f"{column}: {value or 'none'}"
+
+
+def _shown(value: str) -> str:
+    """A value for people: short, on one line."""
+    return "".join(character if character.isprintable() else " " for character in value).strip()[:LONGEST_NAME]
+
+
+def _numbers(values: NDArray[np.object_]) -> NDArray[np.float64] | None:
+    """The values as numbers; None if one is no finite number."""
+    try:
+        numbers = np.array([float(value) for value in values])
+    except ValueError:
+        return None
+    return numbers if np.isfinite(numbers).all() else None
+
+
+def _ranges(numbers: NDArray[np.integer] | NDArray[np.floating]) -> list[Flags]:
+    """Fifths of the reviews by a number; fewer where numbers repeat."""
+    edges = np.unique(np.quantile(numbers, np.linspace(0, 1, RANGES + 1)))
+    bins = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, max(len(edges) - 2, 0))
+    return [bins == number for number in np.unique(bins)]
+
 
 BLOCK = 10  # Looks that share a part of alpha equally.
 POWER = 0.8
 SLICES_ALPHA = 0.05  # Of all slices together (Bonferroni): with many small ones, some would fall by chance.
-Flags = NDArray[np.bool_]
 
 
-class Scored(NamedTuple):
+class ScoredNetwork(NamedTuple):
     """A network on the test reviews: on which it is right, shape (reviews,), and what it costs."""
 
     right: Flags
@@ -44,7 +152,7 @@ def level(look: int, alpha: float) -> float:
     return alpha / (block * (block + 1)) / BLOCK
 
 
-def judge_first(candidate: Scored, limits: GateLimits) -> Gate:
+def judge_first(candidate: ScoredNetwork, limits: GateLimits) -> Gate:
     """The gate where there is no champion yet: the accuracy's 95 % interval must lie above the floor."""
     accuracy = proportion(int(candidate.right.sum()), len(candidate.right))
     verdict: Verdict = "HOLD"
@@ -56,7 +164,9 @@ def judge_first(candidate: Scored, limits: GateLimits) -> Gate:
     return Gate(verdict, reason, limits, accuracy, candidate.cost)
 
 
-def judge(candidate: Scored, champion: Scored, slices: Mapping[str, Flags], look: int, limits: GateLimits) -> Gate:
+def judge_candidate(
+    candidate: ScoredNetwork, champion: ScoredNetwork, slices: Mapping[str, Flags], look: int, limits: GateLimits
+) -> Gate:
     """The gate between a candidate and the champion.
 
     Args:

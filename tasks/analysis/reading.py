@@ -5,14 +5,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.analysis.statistics import proportion
-from tasks.data.padding import prefixes
-from tasks.models.learner import Learner
-from tasks.results.explanation import MemoryPoint, Reach
+from tasks.analysis.intervals import proportion
+from tasks.data.tokens import prefixes
+from tasks.models.learner import Learner, is_right
+from tasks.results.training import MemoryPoint, Reach
 
 MEMORY_WORDS = (10, 20, 50, 100, 200, 300, 500)
 NEAR_WORDS = 100
-VANISHED = 0.01  # Below this share of its value at the last word, a gradient counts as vanished.
+VANISHED_SHARE = 0.01  # Below this share of its value at the last word, a gradient counts as vanished.
 REACH_REVIEWS, REACH_POINTS = 500, 60
 Flags = NDArray[np.bool_]
 
@@ -24,7 +24,7 @@ def memory(learner: Learner, tokens: NDArray[np.unsignedinteger], labels: NDArra
     for words in (*(k for k in MEMORY_WORDS if k < timesteps), timesteps):
         shown = tokens.copy()
         shown[:, : timesteps - words] = 0
-        right[words] = (learner.predict(shown) > 0.5) == (labels == 1)
+        right[words] = is_right(learner.predict(shown), labels)
     return right
 
 
@@ -65,7 +65,7 @@ def reach(learner: Learner, tokens: NDArray[np.unsignedinteger], labels: NDArray
     filled = int((tokens != 0).all(axis=0)[::-1].argmin()) or tokens.shape[1]
     steps_back = np.unique(np.round(np.geomspace(1, filled, REACH_POINTS)).astype(int)) - 1
     quartiles = np.quantile(relative[:, :filled], [0.25, 0.5, 0.75], axis=0)
-    below = np.flatnonzero(quartiles[1] < VANISHED)
+    below = np.flatnonzero(quartiles[1] < VANISHED_SHARE)
     vanished = int(below[0]) if len(below) and known.any() else None
     lower, median, upper = (tuple(curve[steps_back].tolist()) for curve in quartiles)
     return GradientReach(Reach(tuple(steps_back.tolist()), lower, median, upper, int(known.sum()), vanished), words)
@@ -73,7 +73,7 @@ def reach(learner: Learner, tokens: NDArray[np.unsignedinteger], labels: NDArray
 
 def words_within(norms: NDArray[np.floating]) -> NDArray[np.int64]:
     """In how many steps each review's norm is at least a hundredth of that in its first column."""
-    counts: NDArray[np.int64] = (norms >= VANISHED * norms[:, :1]).sum(axis=1)
+    counts: NDArray[np.int64] = (norms >= VANISHED_SHARE * norms[:, :1]).sum(axis=1)
     return counts
 
 

@@ -6,15 +6,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.analysis.predictions import Predictions, read_predictions
+from tasks.analysis.comparison import Predictions, read_predictions
 from tasks.data.unpadded import UnpaddedReviews
 from tasks.data.vocabulary import words_by_token, words_of
+from tasks.results.comparison import Chosen, ReviewKind, ReviewText, Trace
 from tasks.results.data import Dataset
-from tasks.results.evaluation import Evaluation
-from tasks.results.evidence import Chosen, Reason, ReviewText, Trace
-from tasks.results.explanation import Explanation
+from tasks.results.training import THRESHOLD, Evaluation, Explanation
 
-MISTAKES, DISAGREEMENTS = 20, 10
+MAX_MISTAKES, MAX_DISAGREEMENTS = 20, 10
 READABLE = range(25, 160)  # Words of a review that is quickly read.
 LONG = 0.95  # The quantile of lengths from which a review counts as long.
 
@@ -24,22 +23,22 @@ def mistakes(predictions: Predictions, model: str) -> list[int]:
     confidence = predictions.confidence(model)
     order = np.argsort(confidence, kind="stable")
     wrong = order[confidence[order] < 0]
-    return [int(row) for row in wrong[:MISTAKES]]
+    return [int(row) for row in wrong[:MAX_MISTAKES]]
 
 
 def disagreements(predictions: Predictions) -> list[int]:
     """Rows on which the best and the last model (first seeds) are on different sides, farthest apart first."""
     probabilities = list(predictions.first_seed().values())
     best, last = probabilities[0], probabilities[-1]
-    rows = np.flatnonzero((best > 0.5) != (last > 0.5))
+    rows = np.flatnonzero((best > THRESHOLD) != (last > THRESHOLD))
     order = rows[np.argsort(-np.abs(best[rows] - last[rows]), kind="stable")]
-    return [int(row) for row in order[:DISAGREEMENTS]]
+    return [int(row) for row in order[:MAX_DISAGREEMENTS]]
 
 
-class _Wish(NamedTuple):
+class _Criterion(NamedTuple):
     """A kind of review to show: of the candidates the one with the greatest merit, both of shape (reviews,)."""
 
-    reason: Reason
+    reason: ReviewKind
     merit: NDArray[np.floating]
     candidates: NDArray[np.bool_]
 
@@ -51,14 +50,14 @@ def choose_reviews(evaluations: Sequence[Evaluation]) -> tuple[Chosen, ...]:
     one that models disagree on or find hard.
     """
     chosen: list[Chosen] = []
-    for wish in _wishes(read_predictions(evaluations)):
+    for wish in _criteria(read_predictions(evaluations)):
         rows = np.setdiff1d(np.flatnonzero(wish.candidates), [review.row for review in chosen])
         if len(rows):
             chosen.append(Chosen(int(rows[np.argmax(wish.merit[rows])]), wish.reason))
     return tuple(chosen)
 
 
-def _wishes(predictions: Predictions) -> list[_Wish]:
+def _criteria(predictions: Predictions) -> list[_Criterion]:
     confidences = [predictions.confidence(model) for model in predictions.models]
     best, last = confidences[0], confidences[-1]
     lowest, highest = np.min(confidences, axis=0), np.max(confidences, axis=0)
@@ -67,16 +66,16 @@ def _wishes(predictions: Predictions) -> list[_Wish]:
     long = predictions.lengths >= np.quantile(predictions.lengths, LONG)
     # With one model, best and last are the same, and no review is right for one of them only.
     return [
-        _Wish("all_right_positive", lowest, positive & short & (lowest > 0)),
-        _Wish("all_right_negative", lowest, ~positive & short & (lowest > 0)),
-        _Wish("all_wrong", -highest, short & (highest < 0)),
-        _Wish("only_best_right", lead, short & (best > 0) & (last < 0)),
-        _Wish("only_last_right", -lead, short & (best < 0) & (last > 0)),
-        _Wish("long", np.abs(lead), long),
+        _Criterion("all_right_positive", lowest, positive & short & (lowest > 0)),
+        _Criterion("all_right_negative", lowest, ~positive & short & (lowest > 0)),
+        _Criterion("all_wrong", -highest, short & (highest < 0)),
+        _Criterion("only_best_right", lead, short & (best > 0) & (last < 0)),
+        _Criterion("only_last_right", -lead, short & (best < 0) & (last > 0)),
+        _Criterion("long", np.abs(lead), long),
     ]
 
 
-class Reader:
+class ReviewDecoder:
     """Turns rows of the test split into text."""
 
     def __init__(self, dataset: Dataset, predictions: Predictions) -> None:
@@ -92,7 +91,7 @@ class Reader:
         return ReviewText(int(predictions.review_ids[row]), int(predictions.labels[row]), words, probabilities)
 
 
-def traces(reader: Reader, explanations: Sequence[Explanation], chosen: Sequence[Chosen]) -> Iterator[Trace]:
+def traces(reader: ReviewDecoder, explanations: Sequence[Explanation], chosen: Sequence[Chosen]) -> Iterator[Trace]:
     """The chosen reviews with each model's line, by its first seed. A start token has a probability but no word."""
     first: dict[str, Explanation] = {}
     for explanation in explanations:

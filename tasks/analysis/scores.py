@@ -1,27 +1,112 @@
-"""Scores of predictions against labels."""
+"""Scores of predictions against labels: accuracy, AUC, calibration, thresholds."""
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.analysis.statistics import auc, proportion, reliability
-from tasks.results.evaluation import Confusion, Curve, Point, Predicted, Scores
+from tasks.analysis.intervals import proportion
+from tasks.results.training import THRESHOLD, Confusion, Curve, Estimate, Predicted, Reliability, Scores, Threshold
+
+RESAMPLES = 1_000
+CALIBRATION_BINS = 10
+Labels = NDArray[np.integer]
+Probabilities = NDArray[np.floating]
+
+
+class Calibration(NamedTuple):
+    """The bins of a reliability diagram and the expected calibration error."""
+
+    bins: tuple[Reliability, ...]
+    error: float
+
+
+def auc(labels: Labels, probabilities: Probabilities) -> Estimate:
+    """Area under the ROC curve with its 95 % interval: percentile bootstrap over reviews of each label (Efron 1979).
+
+    With a single review of a label there is nothing to resample: the interval is 0 to 1.
+    """
+    from scipy.stats import bootstrap
+
+    # The ranks are those of the whole set, so they are computed once: a resample only counts how often each occurs.
+    values, ranks = np.unique(probabilities, return_inverse=True)
+    positive, negative = ranks[labels == 1], ranks[labels == 0]
+
+    def area(positive: NDArray[np.integer], negative: NDArray[np.integer]) -> float:
+        counts = np.bincount(negative, minlength=len(values))
+        below = np.cumsum(counts) - counts / 2  # A tie counts half (Mann & Whitney 1947).
+        return float(below[positive].mean() / len(negative))
+
+    if min(len(positive), len(negative)) < 2:
+        return Estimate(area(positive, negative), 0.0, 1.0)
+    resampled = bootstrap(
+        (positive, negative),
+        area,
+        n_resamples=RESAMPLES,
+        batch=50,
+        vectorized=False,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    )
+    interval = resampled.confidence_interval
+    return Estimate(area(positive, negative), float(interval.low), float(interval.high))
+
+
+def reliability(labels: Labels, probabilities: Probabilities) -> Calibration:
+    """Reliability diagram in ten bins of equal width, and the expected calibration error (Guo et al. 2017).
+
+    The error is the mean distance, weighted by reviews, between a bin's probability and its share of positives.
+    """
+    numbers = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    bins = []
+    for number in np.unique(numbers):
+        inside = numbers == number
+        share, probability = float(labels[inside].mean()), float(probabilities[inside].mean(dtype=np.float64))
+        bins.append(Reliability(probability, share, int(inside.sum())))
+    error = sum(b.reviews * abs(b.probability - b.positive) for b in bins) / len(labels)
+    return Calibration(tuple(bins), error)
+
+
+def best_threshold(validation: tuple[Labels, Probabilities], test: tuple[Labels, Probabilities]) -> Threshold:
+    """The threshold with the best validation accuracy, of equals the nearest to 0.5; "positive" is above it.
+
+    Args:
+        validation, test: the labels of the reviews and their probabilities of "positive", each of shape (reviews,).
+    """
+    from sklearn.metrics import roc_curve
+
+    labels, probabilities = validation
+    false_rate, true_rate, thresholds = roc_curve(labels, probabilities, drop_intermediate=False)
+    positives = int((labels == 1).sum())
+    right = true_rate * positives + (1 - false_rate) * (len(labels) - positives)
+    # roc_curve means "at or above": halfway to the next lower value says the same with "above".
+    lower = np.append(thresholds[1:], 0.0)
+    middles = np.clip((np.minimum(thresholds, 1.0) + lower) / 2, 0.0, 1.0)
+    best = np.flatnonzero(right >= right.max() - 1e-9)
+    value = float(middles[best[np.argmin(np.abs(middles[best] - THRESHOLD))]])
+
+    def accuracy(labels: Labels, probabilities: Probabilities) -> float:
+        return float(np.mean((probabilities > value) == (labels == 1)))
+
+    return Threshold(value, accuracy(*validation), accuracy(*test))
+
 
 CURVE_POINTS = 101
 
 
-def score(labels: NDArray[np.integer], probabilities: NDArray[np.floating], point: Point, epoch: int) -> Scores:
+def score(labels: NDArray[np.integer], probabilities: NDArray[np.floating], epoch: int) -> Scores:
     """All scores of one set of predictions, at the threshold 0.5.
 
     Args:
         labels: 0 or 1, shape (reviews,); both must occur.
         probabilities: of "positive", shape (reviews,).
-        point, epoch: what the predictions are of.
+        epoch: the epoch after which the predictions were made.
     """
     # Imported here because a run whose results are kept does not need it, and it takes a second.
     from sklearn import metrics
 
     p = probabilities.astype(np.float64)
-    predicted = (p > 0.5).astype(int)
+    predicted = (p > THRESHOLD).astype(int)
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
         labels, predicted, average="binary", zero_division=0.0
     )
@@ -29,7 +114,6 @@ def score(labels: NDArray[np.integer], probabilities: NDArray[np.floating], poin
     (tn, fp), (fn, tp) = metrics.confusion_matrix(labels, predicted, labels=[0, 1]).tolist()
     calibration = reliability(labels, p)
     return Scores(
-        point=point,
         epoch=epoch,
         reviews=len(labels),
         loss=float(metrics.log_loss(labels, p, labels=[0, 1])),

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from tasks.data.pickle_machine import read_pickled_reviews
 from tasks.data.pickled_lists import NotPlainListsError, read_pickled_lists
-from tasks.data.reviews import Reviews
-from tasks.results.errors import DataError, shortened
+from tasks.data.tokens import Reviews
+from tasks.errors import DataError, shortened
 from tasks.storage.code_version import parsing
 from tasks.storage.files import atomic_path
 
@@ -57,7 +57,7 @@ def write_imdb_npz(path: Path, train: Reviews, test: Reviews) -> None:
     arrays: dict[str, NDArray[np.generic]] = {}
     for split, reviews in (("train", train), ("test", test)):
         lists = np.empty(len(reviews), dtype=object)
-        lists[:] = [part.tolist() for part in np.split(reviews.tokens, reviews.offsets[1:-1])]
+        lists[:] = [part.tolist() for part in np.split(reviews.ranks, reviews.offsets[1:-1])]
         arrays[f"x_{split}"] = lists
         arrays[f"y_{split}"] = reviews.labels.astype(np.int64)
     with atomic_path(path) as temporary, temporary.open("wb") as file:

@@ -9,13 +9,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks.data.imdb_npz import read_imdb_npz
-from tasks.data.padding import lengths, padded
-from tasks.data.reviews import Reviews
-from tasks.data.texts.inputs import Input, inputs_of, read_batches
+from tasks.data.own_texts.inputs import Input, inputs_of, read_batches
 from tasks.data.tokenizer import Tokenizer
+from tasks.data.tokens import Reviews, lengths, padded
 from tasks.data.vocabulary import read_word_index
-from tasks.results.errors import DataError
-from tasks.results.texts import TextData
+from tasks.errors import DataError
+from tasks.results.data import TextData
 
 
 class NewTexts(NamedTuple):
@@ -42,9 +41,9 @@ def read_npz(
     _, reviews = read_imdb_npz(path)
     if word_index is not None:
         own = read_word_index(word_index)
-        ranks = np.full(max(int(reviews.tokens.max(initial=0)), max(own.values())) + 1, vocabulary_size, np.int32)
+        ranks = np.full(max(int(reviews.ranks.max(initial=0)), max(own.values())) + 1, vocabulary_size, np.int32)
         ranks[np.fromiter(own.values(), np.int64, len(own))] = [index.get(word, vocabulary_size) for word in own]
-        reviews = Reviews(ranks[reviews.tokens], reviews.offsets, reviews.labels)
+        reviews = Reviews(ranks[reviews.ranks], reviews.offsets, reviews.labels)
     return _prepared(reviews, vocabulary_size, max_length)
 
 

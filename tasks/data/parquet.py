@@ -1,10 +1,13 @@
-"""Prepared reviews in Parquet: the schema, a writer that never holds the padded whole, and the readers.
+"""Prepared reviews in Parquet: the schema, a writer that never holds the padded whole, readers, checks, a summary.
 
-The writer leaves the same reviews without padding beside it: see `tasks.data.unpadded`.
+The writer also writes the same reviews without padding: see `tasks.data.unpadded`.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,10 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tasks.data.padding import lengths, padded, token_dtype
-from tasks.data.reviews import Reviews
-from tasks.data.unpadded import unpadded_path, unpadded_writer
-from tasks.storage.files import atomic_path
+from tasks.data.tokens import Reviews, lengths, padded, token_dtype, unknown_rate
+from tasks.data.unpadded import UnpaddedReviews, unpadded_path, unpadded_writer
+from tasks.data.vocabulary import words_by_token, words_of
+from tasks.errors import DataError
+from tasks.results.data import Split
+from tasks.storage.files import atomic_path, sha256_of_file
 
 ROW_GROUP = 5_000
 
@@ -111,3 +116,109 @@ def read_column(path: Path, column: str) -> NDArray[np.integer]:
 
 def _token_field(vocabulary_size: int) -> pa.Field:
     return pa.field("element", pa.from_numpy_dtype(token_dtype(vocabulary_size)), nullable=False)
+
+
+SPLITS = ("train", "test")
+
+
+def check_splits(folder: Path, vocabulary_size: int, max_length: int) -> None:
+    """Check both written splits against the expected schema and ranges.
+
+    Raises:
+        DataError: one line for each fault: a wrong column, no reviews, a value out of its range, one label only.
+    """
+    with ThreadPoolExecutor(len(SPLITS)) as pool:
+        faults = pool.map(lambda split: _split_faults(folder / f"{split}.parquet", vocabulary_size, max_length), SPLITS)
+        lines = [f"  - {fault}" for fault in chain.from_iterable(faults)]
+    if lines:
+        raise DataError("\n".join([f"{folder}: the prepared data are not as expected:", *lines]))
+
+
+def _split_faults(path: Path, vocabulary_size: int, max_length: int) -> list[str]:
+    actual, expected = pq.read_schema(path), schema(vocabulary_size, max_length, {})
+    if not actual.equals(expected):
+        return [f"{path.name}: schema {actual.names} {actual.types}, expected {expected.names} {expected.types}"]
+    labels = np.unique(read_column(path, "label")).tolist()
+    if not labels:
+        return [f"{path.name}: no reviews"]
+    faults = [] if labels == [0, 1] else [f"labels {labels[:5]}, expected 0 and 1"]
+    return [f"{path.name}: {text}" for text in [*faults, *_range_faults(path, vocabulary_size, max_length)]]
+
+
+def _range_faults(path: Path, vocabulary_size: int, max_length: int) -> list[str]:
+    """The values out of their ranges; of each kind the first, a row group at a time."""
+    first: dict[str, str] = {}
+    unpadded, start = UnpaddedReviews.read(unpadded_path(path)), 0
+    for batch in pq.ParquetFile(path).iter_batches(ROW_GROUP, columns=["label", "length", "tokens"]):
+        lengths = batch.column("length").to_numpy()
+        tokens = batch.column("tokens").flatten().to_numpy().reshape(-1, max_length)
+        for kind, text in _faults_of(lengths, tokens, vocabulary_size):
+            first.setdefault(kind, text)
+        end = start + len(batch)
+        same_tokens = np.array_equal(unpadded.tokens_between(start, end), tokens)
+        if not same_tokens or not np.array_equal(unpadded.labels[start:end], batch.column("label").to_numpy()):
+            first.setdefault("unpadded", f"review {start} or one of the next differs in {unpadded_path(path).name}")
+        start = end
+    return list(first.values())
+
+
+def _faults_of(
+    lengths: NDArray[np.int32], tokens: NDArray[np.unsignedinteger], vocabulary_size: int
+) -> Iterator[tuple[str, str]]:
+    """What is wrong with some reviews: its kind, and what was found."""
+    if tokens.max() >= vocabulary_size:
+        yield "token", f"token {tokens.max()}, expected less than the vocabulary of {vocabulary_size}"
+    if lengths.min() < 1:
+        yield "length", f"length {lengths.min()}, expected 1 or more"
+    if not tokens[:, -1].all():
+        yield "empty", "a review of padding alone, expected at least the start token"
+    if (np.count_nonzero(tokens, axis=1) != np.minimum(lengths, tokens.shape[1])).any():
+        yield "padding", "padding that differs from the length"
+
+
+# `content_digest` of the IMDB reviews: the official file and a file rebuilt with the same word ranks share it.
+IMDB_CONTENT = "f9976ff6f40c34a11b02b76978f63393c643363191f41b4decca8711ff9db16a"
+QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
+EXAMPLE_WORDS = 60
+
+
+def content_digest(train: Reviews, test: Reviews) -> str:
+    """SHA-256 of the decoded reviews, whatever archive they came in."""
+    digest = hashlib.sha256()
+    for reviews in (train, test):
+        for array in (reviews.ranks, reviews.offsets, reviews.labels):
+            digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def describe(path: Path, reviews: Reviews, order: NDArray[np.int64], vocabulary_size: int) -> Split:
+    """A written split: its digest, its reviews, labels and lengths."""
+    unknown = unknown_rate(reviews, order, vocabulary_size)
+    return split_record(path, reviews.labels[order], lengths(reviews)[order], unknown)
+
+
+def split_record(path: Path, labels: NDArray[np.uint8], chosen_lengths: NDArray[np.int32], unknown: float) -> Split:
+    """The record of a written split, from its labels and lengths, and its share of unknown words."""
+    return Split(
+        path=path,
+        sha256=sha256_of_file(path),
+        unpadded=unpadded_path(path),
+        unpadded_sha256=sha256_of_file(unpadded_path(path)),
+        reviews=len(labels),
+        positive=int(labels.sum()),
+        length_quantiles={f"{q:.0%}": float(np.quantile(chosen_lengths, q)) for q in QUANTILES}
+        | {"mean": round(float(chosen_lengths.mean()), 2)},
+        unknown_rate=round(unknown, 6),
+    )
+
+
+def example(path: Path, vocabulary: Path) -> str:
+    """The last words of the first test review, as the network sees them."""
+    tokens = pq.ParquetFile(path).read_row_group(0, columns=["tokens"]).column(0)[0].as_py()
+    words = words_of(tokens, words_by_token(vocabulary))
+    return " ".join(words[-EXAMPLE_WORDS:])
+
+
+def is_imdb(train: Reviews, test: Reviews) -> bool:
+    """Whether these are all reviews of the IMDB data set, in its order."""
+    return content_digest(train, test) == IMDB_CONTENT

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.data.pickle_values import Array, Name, RefusedError, Sequence, Type, described, described_call, reviews_of
-from tasks.results.errors import DataError
+from tasks.errors import DataError
 from tasks.storage.compiled import compiled
 
 _RUN = 1 << 16

@@ -12,7 +12,7 @@ from typing import IO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.results.errors import DataError
+from tasks.errors import DataError
 from tasks.storage.compiled import compiled
 
 _CHUNK_BYTES = 8 << 20
@@ -23,7 +23,6 @@ _ARRAY_WORDS = set(
 ) | {"O8", "O", "|", "|O"}
 _EPILOGUE = ["TUPLE", "BUILD", "STOP"]
 _MEMO_NAMES = {"MEMOIZE", "BINPUT", "LONG_BINPUT"}
-
 # The opcodes of pickle protocols 2 to 5 that lists of integers consist of, as `pickletools` names them.
 MARK, TUPLE, FRAME = 40, 116, 149
 EMPTY_LIST, APPEND, APPENDS = 93, 97, 101
@@ -34,7 +33,6 @@ _INTEGERS = (BININT, BININT1, BININT2)
 _SKIPPED = {MEMOIZE: 1, BINPUT: 2, LONG_BINPUT: 5, FRAME: 9}
 # No opcode is longer, its operand included.
 LONGEST_OPCODE = 9
-
 # What is being built. `pickle` fills a list in two ways: a MARK, a batch of items and APPENDS, or one item and APPEND.
 # The outer list gets its reviews, and each review its integers, in either way.
 OUTER_LIST = 0
@@ -47,7 +45,6 @@ SINGLE_BATCH = 6
 SINGLE_INTEGER = 7
 # How the walk ends.
 DONE, REFUSED, TOO_LARGE = 8, 9, 10
-
 _GRAMMAR = {
     OUTER_LIST: {MARK: BATCH, EMPTY_LIST: SINGLE, TUPLE: DONE},
     BATCH: {EMPTY_LIST: REVIEW, APPENDS: OUTER_LIST},

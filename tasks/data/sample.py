@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tasks.data import sample_words
 from tasks.data.imdb_npz import write_imdb_npz
-from tasks.data.reviews import Reviews
+from tasks.data.tokens import Reviews
 from tasks.storage.files import write_json
 
 TRAIN, TEST, SEED = 3_000, 1_000, 1
@@ -68,12 +68,12 @@ def write_sample(npz: Path, word_index: Path, train: int = TRAIN, test: int = TE
     sentences = _sentences(random)
     splits = [_reviews(random, sentences, count) for count in (train, test)]
     words = sentences.words
-    counts = np.bincount(np.concatenate([split.tokens for split in splits]), minlength=len(words))
+    counts = np.bincount(np.concatenate([split.ranks for split in splits]), minlength=len(words))
     by_frequency = np.argsort(-counts, kind="stable")
     ranks = np.empty(len(words), np.int32)
     ranks[by_frequency] = np.arange(1, len(words) + 1)
     write_json(word_index, {words[number]: int(ranks[number]) for number in by_frequency})
-    write_imdb_npz(npz, *(replace(split, tokens=ranks[split.tokens]) for split in splits))
+    write_imdb_npz(npz, *(replace(split, ranks=ranks[split.ranks]) for split in splits))
 
 
 def _sentences(random: np.random.Generator) -> _Sentences:

@@ -69,7 +69,6 @@ POSITIVE: list[str] = [
     "what a $good $noun i enjoyed every minute",
     "one of the best of its kind simply $good",
 ]
-
 NEGATIVE: list[str] = [
     "i hated it a $bad $noun",
     "this was $bad and i cannot recommend it to anyone",
@@ -77,7 +76,6 @@ NEGATIVE: list[str] = [
     "what a $bad $noun i regretted every minute",
     "one of the worst of its kind simply $bad",
 ]
-
 NAME_PARTS: tuple[list[str], list[str], list[str]] = (
     "mar kel dor hal bren wil tor lan ash bel car den el far gar har jas kin lor mer nor os pel quin ros sel tam".split(),
     "lo vi den ri ber ga ma ne do si ta wa li ke ro".split(),

@@ -11,7 +11,7 @@ on 1,000 raw reviews, each of which gives exactly the ranks of `imdb.npz`:
 - empty words are dropped, and so are words that the index does not know. They leave no trace in the tokens, so that
   they are counted here.
 
-What follows is `tasks.data.padding`: ranks move up by 3, those beyond the vocabulary become 2, a 1 stands in front,
+What follows is `tasks.data.tokens`: ranks move up by 3, those beyond the vocabulary become 2, a 1 stands in front,
 and reviews are cut and padded in front.
 """
 
@@ -24,10 +24,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tasks.data.padding import padded
-from tasks.data.reviews import Reviews
+from tasks.data.tokens import Reviews, padded
 from tasks.data.vocabulary import UNKNOWN_WORD, read_word_index
-from tasks.results.errors import DataError
+from tasks.errors import DataError
 
 SEPARATORS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 SPACE = ord(" ")

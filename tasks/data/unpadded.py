@@ -22,16 +22,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.data.padding import PAD, token_dtype
-from tasks.results.errors import DataError
+from tasks.data.tokens import PAD, token_dtype
+from tasks.errors import DataError
 from tasks.storage.compiled import compiled
 from tasks.storage.files import atomic_path
 
 # A file up to this size stays in memory once it was read.
 RESIDENT_BYTES = 32 << 20
-# Reviews that are padded at once when a network reads many: whole groups of the 256 that it predicts at once, so that
-# its groups, and with them the bits of its predictions, are those of all reviews at once.
-CHUNK = 20 * 256
+PREDICT_REVIEWS = 256  # Reviews that a network predicts at once; another number gives other bits.
+# Reviews that are padded at once when a network reads many: a multiple of that number, so that predictions have the
+# bits of all reviews padded at once.
+CHUNK = 20 * PREDICT_REVIEWS
 _MAX_LENGTH = b"max_length"
 
 
@@ -150,7 +151,7 @@ class UnpaddedReviews:
         """Tokens of reviews from anywhere, padded in front, shape (len(rows), max_length), of the smallest type."""
         tokens = self._padding(len(rows))
         if self._file.is_resident:
-            _fill(self._file.tokens, self._starts[rows], self.counts[rows], tokens)
+            _fill_from_tokens(self._file.tokens, self._starts[rows], self.counts[rows], tokens)
             return tokens
         firsts = self.max_length - self.counts[rows]
         for row, first, start in zip(tokens, firsts.tolist(), self._starts[rows].tolist(), strict=True):
@@ -160,7 +161,7 @@ class UnpaddedReviews:
     def tokens_between(self, first: int, end: int) -> NDArray[np.unsignedinteger]:
         """Tokens of the reviews `first` to `end` - 1, as `tokens_of`."""
         tokens = self._padding(end - first)
-        _fill(self._file.tokens, self._starts[first:end], self.counts[first:end], tokens)
+        _fill_from_tokens(self._file.tokens, self._starts[first:end], self.counts[first:end], tokens)
         self._file.release()
         return tokens
 
@@ -180,7 +181,7 @@ def _address(values: pa.Array) -> int:
 
 
 @compiled
-def _fill(
+def _fill_from_tokens(
     flat: NDArray[np.unsignedinteger],
     starts: NDArray[np.int64],
     counts: NDArray[np.int32],

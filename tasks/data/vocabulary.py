@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from tasks.data.padding import OFFSET, PAD, START, UNKNOWN
-from tasks.results.errors import DataError
+from tasks.data.tokens import OFFSET, PAD, START, UNKNOWN
+from tasks.errors import DataError
 from tasks.storage.files import write_json
 
 MAX_BYTES = 64 << 20

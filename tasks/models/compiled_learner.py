@@ -1,27 +1,85 @@
 """The compiled learner: Keras's recurrent networks trained by compiled loops that skip shared padding.
 
-The same network, initial weights, loss and optimizer as the Keras model it starts from; results differ by the rounding
-of float32.
+It starts from a Keras model, with the same network, initial weights, loss and optimizer. Results differ from Keras's by
+the rounding of float32.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.data.batches import Batch
-from tasks.models.compiled_network import CompiledNetwork
+from tasks.data.training_reviews import Batch
+from tasks.models.compiled_network import CompiledNetwork, Gradients, chunks
 from tasks.models.learner import Metrics
-from tasks.models.optimizer import Optimizer
+from tasks.models.loops.lanes import Floats
+from tasks.models.loops.rmsprop import rmsprop, rmsprop_rows
 from tasks.models.spec import ModelSpec
+
+Map = Callable[[Callable[[slice], None], list[slice]], list[Any]]
+RHO, EPSILON = np.float32(0.9), np.float32(1e-7)  # Keras's defaults.
+
+
+class RMSprop:
+    """Changes weights along their gradients as Keras's RMSprop does.
+
+    Args:
+        learning_rate: Keras's learning rate.
+        weights: the weights, the embedding's first; changed in place.
+    """
+
+    def __init__(self, learning_rate: float, weights: list[Floats]) -> None:
+        self._settings = np.float32(learning_rate), RHO, EPSILON
+        self._weights = weights
+        self._velocities = [np.zeros_like(weight) for weight in weights]
+        self._steps = np.zeros(1, np.int64)
+
+    def step(self, gradients: Gradients, run: Map) -> None:
+        """Take one step: the embedding by the tokens that occur, every other weight as a whole.
+
+        Args:
+            gradients: the gradients of a batch.
+            run: maps a function over slices, on any number of threads.
+        """
+        (table, *weights), (table_velocity, *velocities) = self._weights, self._velocities
+        tokens, sums = gradients.embedding.tokens, gradients.embedding.sums
+
+        def update_rows(rows: slice) -> None:
+            used = slice(*np.searchsorted(tokens, (rows.start, rows.stop)))
+            rmsprop_rows(table[rows], table_velocity[rows], tokens[used] - rows.start, sums[used], *self._settings)
+
+        run(update_rows, chunks(len(table)))
+        for weight, velocity, gradient in zip(weights, velocities, gradients.others, strict=True):
+            flat = np.ascontiguousarray(gradient).reshape(-1)
+            rmsprop(weight.reshape(-1), velocity.reshape(-1), flat, flat * flat, *self._settings)
+        self._steps += 1
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Copies of the velocities and of the number of steps."""
+        return {f"velocity_{i}": velocity.copy() for i, velocity in enumerate(self._velocities)} | {
+            "steps_0": self._steps.copy()
+        }
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Return to what `state` gave."""
+        for i, velocity in enumerate(self._velocities):
+            velocity[...] = state[f"velocity_{i}"]
+        self._steps[...] = state["steps_0"]
+
+    def write_to(self, optimizer: Any) -> None:
+        """Give a built Keras RMSprop the present state."""
+        iterations, _, *variables = optimizer.variables
+        iterations.assign(int(self._steps[0]))
+        for variable, velocity in zip(variables, self._velocities, strict=True):
+            variable.assign(velocity)
 
 
 class CompiledLearner:
     """Trains and predicts by compiled loops.
 
     Args:
-        spec: a network for which `tasks.models.compiled_network.why_not_covered` gives None.
+        spec: a network for which `tasks.models.compiled_network.unsupported_reason` gives None.
         model: the compiled Keras model of that network: initial weights and optimizer are taken from it.
         threads: how many threads to use; changes speed, never results.
     """
@@ -31,7 +89,7 @@ class CompiledLearner:
     def __init__(self, spec: ModelSpec, model: Any, threads: int) -> None:
         self._model = model
         self._weights = [np.array(weight, np.float32) for weight in model.get_weights()]
-        self._optimizer = Optimizer(type(model.optimizer).__name__, float(model.optimizer.learning_rate), self._weights)
+        self._optimizer = RMSprop(float(model.optimizer.learning_rate), self._weights)
         self._network = CompiledNetwork(spec, self._weights, threads)
 
     def set_threads(self, threads: int) -> None:
@@ -81,5 +139,5 @@ def load_loops() -> None:
     weights = [np.zeros(shape, np.float32) for shape in shapes]
     tokens, labels = np.array([[0, 1], [1, 1]], np.uint16), np.array([0, 1], np.uint8)
     network = CompiledNetwork(spec, weights, threads=1)
-    Optimizer("RMSprop", 0.001, weights).step(network.gradients(tokens, labels), network.map)
+    RMSprop(0.001, weights).step(network.gradients(tokens, labels), network.map)
     network.predict(tokens)

@@ -9,29 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.data.unpadded import PREDICT_REVIEWS
 from tasks.models.layers.cells import CELLS, CellWeights
-from tasks.models.layers.dense import Dense, DenseWeights, d_logits_of
-from tasks.models.layers.embedding import Embedding, EmbeddingGradient
-from tasks.models.layers.recurrent import VANISHED, LayerPass, Recurrent, add_gradients, add_up, no_gradient
-from tasks.models.layers.sequence import Sequence, no_padding
-from tasks.models.loops.arithmetic import Floats
-from tasks.models.loops.embedding import entry_norms
+from tasks.models.layers.feedforward import Dense, DenseWeights, Embedding, EmbeddingGradient, d_logits_of
+from tasks.models.layers.inputs import LayerInputs, Workspace, no_padding
+from tasks.models.layers.recurrent import NEGLIGIBLE_GRADIENT, LayerPass, Recurrent, add_gradients, add_up, no_gradient
+from tasks.models.loops.lanes import Floats
 from tasks.models.loops.records import Inputs, SequenceGradient, States
-from tasks.models.packing import (
-    GROUPS,
-    PackedBatch,
-    PackedReviews,
-    pack,
-    unpacked_layout,
-)
+from tasks.models.loops.tokens import entry_norms
+from tasks.models.packing import GROUPS, PackedBatch, PackedReviews, pack, unpacked_layout
 from tasks.models.spec import ModelSpec
-from tasks.models.workspace import Workspace
 
-# Reviews that are computed at once.
-PREDICT_REVIEWS, NORM_REVIEWS = 256, 125
+NORM_REVIEWS = 125  # Reviews whose gradients are computed at once.
 
 
-def why_not_covered(spec: ModelSpec) -> str | None:
+def unsupported_reason(spec: ModelSpec) -> str | None:
     """Why the compiled loops do not cover a network, or None where they do.
 
     Dropout draws a mask for each input of each review: the padding would no longer be one for all reviews.
@@ -56,7 +48,7 @@ class Gradients:
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class _PreparedBatch:
     """What all groups of a batch share: its tokens, and the states of each layer along the padding."""
 
     batch: PackedBatch
@@ -64,11 +56,11 @@ class _Prepared:
     projections: list[Floats]
     padding: list[States]
 
-    def sequence(self, group: PackedReviews) -> Sequence:
+    def sequence(self, group: PackedReviews) -> LayerInputs:
         """The embedded tokens of a group."""
         of_padding = Inputs(self.values, np.zeros(self.batch.padding, np.int32))
         entries = Inputs(self.values, group.rows)
-        return Sequence(len(group.sorted_indices), group.layout, entries, of_padding, self.projections)
+        return LayerInputs(len(group.sorted_indices), group.layout, entries, of_padding, self.projections)
 
 
 @dataclass(frozen=True)
@@ -135,7 +127,7 @@ class CompiledNetwork:
         """Probabilities and gradients of a batch; `tokens` (reviews, timesteps), `labels` 0 or 1, (reviews,)."""
         batch = pack(tokens)
         distinct = batch.distinct_tokens()
-        prepared = self._prepare(batch.among(distinct), *self._project(distinct))
+        prepared = self._prepare(batch.reindexed(distinct), *self._project(distinct))
         probabilities = np.empty(len(tokens), np.float32)
         arguments = self._by_group(prepared, probabilities, labels)
         groups: list[_GroupGradients] = self.map(self._group_gradients, *arguments)
@@ -175,26 +167,26 @@ class CompiledNetwork:
         self.map(fill, chunks(len(tokens)))
         return values, projections
 
-    def _prepare(self, batch: PackedBatch, values: Floats, projections: list[Floats]) -> _Prepared:
+    def _prepare(self, batch: PackedBatch, values: Floats, projections: list[Floats]) -> _PreparedBatch:
         """Follow the padding through the layers."""
         padding = []
         of_padding = Inputs(values, np.zeros(batch.padding, np.int32))
-        sequence: Sequence | None = None
+        sequence: LayerInputs | None = None
         if batch.padding:
             layout = unpacked_layout(batch.padding, 1)
-            sequence = Sequence(1, layout, of_padding, no_padding(values), projections)
+            sequence = LayerInputs(1, layout, of_padding, no_padding(values), projections)
         for layer in self._recurrent:
             padding.append(layer.forward_padding(sequence, self._shared))
             sequence = layer.padding_above(sequence, padding[-1])
-        return _Prepared(batch, values, projections, padding)
+        return _PreparedBatch(batch, values, projections, padding)
 
-    def _by_group(self, prepared: _Prepared, *arrays: NDArray[Any]) -> Iterator[tuple[Any, ...]]:
+    def _by_group(self, prepared: _PreparedBatch, *arrays: NDArray[Any]) -> Iterator[tuple[Any, ...]]:
         """The arguments of the methods on groups: for each of them its values, group by group."""
         groups = enumerate(prepared.batch.groups)
         return zip(*((prepared, group, self._workspaces[i], *arrays) for i, group in groups), strict=True)
 
     def _forward(
-        self, prepared: _Prepared, group: PackedReviews, workspace: Workspace, keep_derivatives: bool
+        self, prepared: _PreparedBatch, group: PackedReviews, workspace: Workspace, keep_derivatives: bool
     ) -> list[LayerPass]:
         sequence = prepared.sequence(group)
         passes: list[LayerPass] = []
@@ -219,14 +211,14 @@ class CompiledNetwork:
         return d_outputs, gradients
 
     def _predict_group(
-        self, prepared: _Prepared, group: PackedReviews, workspace: Workspace, probabilities: Floats
+        self, prepared: _PreparedBatch, group: PackedReviews, workspace: Workspace, probabilities: Floats
     ) -> None:
         final = self._forward(prepared, group, workspace, keep_derivatives=False)[-1].final
         probabilities[group.sorted_indices] = self._dense.forward(final)
 
     def _group_gradients(
         self,
-        prepared: _Prepared,
+        prepared: _PreparedBatch,
         group: PackedReviews,
         workspace: Workspace,
         probabilities: Floats,
@@ -238,14 +230,14 @@ class CompiledNetwork:
         probabilities[group.sorted_indices] = of_group
         d_logits = d_logits_of(of_group, labels[group.sorted_indices]) / np.float32(len(labels))
         d_final, dense = self._dense.backward(final, d_logits)
-        d_inputs, recurrent = self._backward(passes, d_final, workspace, VANISHED)
-        sums = workspace.take_zeros("embedding", len(prepared.values), (2, prepared.values.shape[1]))
+        d_inputs, recurrent = self._backward(passes, d_final, workspace, NEGLIGIBLE_GRADIENT)
+        sums = workspace.zeros("embedding", len(prepared.values), (2, prepared.values.shape[1]))
         self._embedding.backward(prepared.sequence(group), d_inputs, sums)
         return _GroupGradients(of_group, recurrent, dense, sums)
 
     def _group_norms(
         self,
-        prepared: _Prepared,
+        prepared: _PreparedBatch,
         group: PackedReviews,
         workspace: Workspace,
         norms: Floats,

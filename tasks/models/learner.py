@@ -6,7 +6,19 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.data.batches import Batch
+from tasks.data.training_reviews import Batch
+from tasks.results.training import THRESHOLD
+
+
+def is_right(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Whether each probability of "positive" is on its label's side of the threshold.
+
+    Args:
+        probabilities: shape (reviews,).
+        labels: 0 or 1, shape (reviews,).
+    """
+    right: NDArray[np.bool_] = (probabilities > THRESHOLD) == (labels == 1)
+    return right
 
 
 class Metrics:
@@ -21,7 +33,7 @@ class Metrics:
         """Count a batch: probabilities of "positive" and labels of 0 or 1, shapes (reviews,)."""
         p = np.clip(probabilities.astype(np.float64), 1e-7, 1 - 1e-7)
         self._loss -= float(np.sum(np.log(np.where(labels == 1, p, 1 - p))))
-        self._hits += int(np.sum((probabilities > 0.5) == (labels == 1)))
+        self._hits += int(np.sum(is_right(probabilities, labels)))
         self.reviews += len(labels)
 
     def add_means(self, loss: float, accuracy: float, reviews: int) -> None:

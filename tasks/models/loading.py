@@ -22,7 +22,7 @@ _TERMINAL = threading.Lock()
 def new_learner(spec: ModelSpec, vocabulary_size: int, learning_rate: float, seed: int, threads: int) -> Learner:
     """An untrained learner, whose initial weights depend on the network, the vocabulary size and `seed` alone."""
     start_tensorflow(threads)
-    from tasks.models.keras_model import build
+    from tasks.models.keras_learner import build
 
     return _learner(spec, build(spec, vocabulary_size, learning_rate, seed), threads)
 
@@ -43,15 +43,15 @@ def _learner(spec: ModelSpec, model: Any, threads: int) -> Learner:
     import tensorflow
 
     from tasks.models.compiled_learner import CompiledLearner
-    from tasks.models.compiled_network import why_not_covered
+    from tasks.models.compiled_network import unsupported_reason
     from tasks.models.keras_learner import KerasLearner
 
     has_gpu = tensorflow.config.list_physical_devices("GPU")
-    reason = "a graphics card is present" if has_gpu else why_not_covered(spec)
+    reason = "a graphics card is present" if has_gpu else unsupported_reason(spec)
     return KerasLearner(model, reason) if reason else CompiledLearner(spec, model, threads)
 
 
-def import_ahead() -> None:
+def preload() -> None:
     """Import TensorFlow quietly, and load the compiled loops."""
     with _without_start_notes():
         importlib.import_module("tensorflow")

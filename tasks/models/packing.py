@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.models.loops.packing import pack_tokens
 from tasks.models.loops.records import Layout
+from tasks.models.loops.tokens import pack_tokens
 
 # How many parts share a batch's work. Fixed, whatever the number of threads, so that sums always come out the same.
 GROUPS = 2
@@ -49,7 +49,7 @@ class PackedBatch:
             occurs[group.rows] = True
         return np.flatnonzero(occurs)
 
-    def among(self, tokens: NDArray[np.int64]) -> "PackedBatch":
+    def reindexed(self, tokens: NDArray[np.int64]) -> "PackedBatch":
         """The batch as it reads a table of these tokens alone, from a batch whose rows are tokens."""
         row_of = np.zeros(tokens[-1] + 1, np.int32)
         row_of[tokens] = np.arange(len(tokens), dtype=np.int32)

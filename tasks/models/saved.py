@@ -1,21 +1,70 @@
-"""Saved networks: what `network.json` beside their files says, and their predictions."""
+"""Saved networks: what `network.json` says, the weights in their files, and their predictions, all without Keras."""
 
 import time
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import PositiveInt, TypeAdapter
 
 from tasks.data.vocabulary import read_vocabulary
+from tasks.errors import DataError
+from tasks.machine import available_cores
 from tasks.models.compiled_network import CompiledNetwork
-from tasks.models.machine import available_cores
-from tasks.models.saved_weights import read_saved_weights
 from tasks.models.spec import ModelSpec
-from tasks.results.errors import DataError
 from tasks.storage.files import read_json
+from tasks.storage.layout import BEST, NETWORK, VOCABULARY
+
+_WEIGHTS_FILE = "model.weights.h5"
+_CELL_WEIGHTS = ("kernel", "recurrent_kernel", "bias")
+
+
+def read_saved_weights(spec: ModelSpec, path: Path) -> dict[str, NDArray[np.float32]]:
+    """Every weight of the network in a `.keras` file, by name, in the order of Keras's `model.get_weights()`.
+
+    Args:
+        spec: the network that was saved.
+        path: the file.
+
+    Returns:
+        `embedding` (vocabulary size, features); for each recurrent layer, counted from 0, and each direction
+        `layer0.forward.kernel`, `layer0.forward.recurrent_kernel` and `layer0.forward.bias` with Keras's blocks of
+        gates, `layer0.backward.…` where the network is bidirectional; `dense.kernel` (units, 1) and `dense.bias` (1,).
+
+    Raises:
+        ValueError: the file is not a saved model of this network.
+    """
+    datasets = {"embedding": "layers/embedding/vars/0"}
+    for layer in range(len(spec.units)):
+        datasets |= _recurrent_datasets(spec, layer)
+    datasets |= {"dense.kernel": "layers/dense/vars/0", "dense.bias": "layers/dense/vars/1"}
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(_WEIGHTS_FILE) as file, h5py.File(file) as weights:
+            return {name: np.asarray(weights[dataset], np.float32) for name, dataset in datasets.items()}
+    except (zipfile.BadZipFile, KeyError, OSError) as error:
+        reason = str(error).strip("\"'")[:80]
+        raise ValueError(f"{path}: not a saved model of {spec.name} ({reason}); train the network again") from error
+
+
+def _recurrent_datasets(spec: ModelSpec, layer: int) -> dict[str, str]:
+    """The name of each weight of a recurrent layer, with its place in the file.
+
+    Keras names the layers of a file after their class and counts them per class.
+    """
+    number = f"_{layer}" if layer else ""
+    if spec.bidirectional:
+        cells = {side: f"layers/bidirectional{number}/{side}_layer/cell" for side in ("forward", "backward")}
+    else:
+        cells = {"forward": f"layers/{spec.cell}{number}/cell"}
+    return {
+        f"layer{layer}.{direction}.{weight}": f"{cell}/vars/{position}"
+        for direction, cell in cells.items()
+        for position, weight in enumerate(_CELL_WEIGHTS)
+    }
 
 
 @dataclass(frozen=True)
@@ -44,7 +93,7 @@ class SavedNetwork:
         Raises:
             DataError: the folder holds no readable `network.json`.
         """
-        path = folder / "network.json"
+        path = folder / NETWORK
         try:
             values = read_json(path)
             spec = ModelSpec.model_validate(values["network"])
@@ -69,7 +118,7 @@ class SavedNetwork:
         Raises:
             DataError: the file cannot be read.
         """
-        return read_vocabulary(of_data if of_data.is_file() else self.folder / "vocabulary.json")
+        return read_vocabulary(of_data if of_data.is_file() else self.folder / VOCABULARY)
 
     def weights(self) -> list[NDArray[np.float32]]:
         """The weights of `best.keras`, in Keras's order, read without TensorFlow.
@@ -77,7 +126,7 @@ class SavedNetwork:
         Raises:
             DataError: the file cannot be read, or holds another network than `network.json` describes.
         """
-        path = self.folder / "best.keras"
+        path = self.folder / BEST
         try:
             weights = read_saved_weights(self.spec, path)
         except ValueError as error:
@@ -89,7 +138,7 @@ class SavedNetwork:
             raise DataError(f"{path}: found sizes {found}, expected {expected} as in network.json; train it again")
         return list(weights.values())
 
-    def predict(self, tokens: NDArray[np.unsignedinteger]) -> "Predictions":
+    def predict(self, tokens: NDArray[np.unsignedinteger]) -> "NetworkPredictions":
         """What `best.keras` says of reviews.
 
         The compiled loops cover every network here: what they lack is dropout, which predictions do without.
@@ -104,10 +153,10 @@ class SavedNetwork:
         probabilities = network.predict(tokens)
         seconds = time.perf_counter() - started
         words = int(np.count_nonzero(tokens))
-        return Predictions(probabilities, words / max(seconds, 1e-9), sum(weight.size for weight in weights))
+        return NetworkPredictions(probabilities, words / max(seconds, 1e-9), sum(weight.size for weight in weights))
 
 
-class Predictions(NamedTuple):
+class NetworkPredictions(NamedTuple):
     """Probabilities of "positive", float32, shape (reviews,); words read per second; parameters of the network."""
 
     probabilities: NDArray[np.float32]

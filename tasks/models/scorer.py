@@ -9,13 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tasks.data.padding import OFFSET, prefixes
 from tasks.data.tokenizer import Tokenizer, split_words
+from tasks.data.tokens import OFFSET, prefixes
 from tasks.data.vocabulary import TOKENIZER_VERSION, read_vocabulary
+from tasks.errors import DataError
 from tasks.models.compiled_network import CompiledNetwork
 from tasks.models.saved import SavedNetwork
-from tasks.results.errors import DataError
 from tasks.results.scoring import ReadText, ReadWord, ScoringNetwork
+from tasks.storage.layout import VOCABULARY
 
 
 class EncodedTexts(NamedTuple):
@@ -57,7 +58,7 @@ class Scorer:
         self._tokenizer = Tokenizer(index)
         self._known = pa.array([word for word, rank in index.items() if rank < self._beyond], pa.large_string())
         # A full vocabulary alone says nothing of rarer words: most of them had a rank, beyond the vocabulary.
-        is_cut = words.name == "vocabulary.json" and len(index) >= self._beyond - 1
+        is_cut = words.name == VOCABULARY and len(index) >= self._beyond - 1
         self._missing = self._beyond if is_cut else None
         self._weights = self.saved.weights()
         self._networks = threading.local()  # A network computes in its own memory: each thread needs one.

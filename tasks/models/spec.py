@@ -32,25 +32,20 @@ class ModelSpec(BaseModel):
     )
 
 
-class TrainingOptions(BaseModel):
-    """How to train, apart from data, network and seed: settings that decide the result. RMSprop is the optimizer.
+class TrainingPlan(BaseModel):
+    """How to train a network, apart from data, network and seed. The optimizer is RMSprop.
 
-    A new one stands here, and the settings of a run show it.
+    These settings decide the result. A new one is added here, and the settings of a run show it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     epochs: int = Field(10, ge=1, le=1_000, description="Passes over the training reviews (epochs).")
+    batch_size: int = Field(128, ge=1, le=10_000, description="Reviews per training step.")
     learning_rate: float = Field(0.001, gt=0, le=1, description="Learning rate of RMSprop.")
     validation: float = Field(
         0.2, gt=0, lt=1, description="Fraction of the training reviews, taken from the end, to validate on (0 to 1)."
     )
-
-
-class TrainingPlan(TrainingOptions):
-    """How to train one network, with nothing left open."""
-
-    batch_size: int = Field(ge=1, description="Reviews per training step.")
 
 
 def preset(name: PresetName, units: int, embedding: int, dropout: float) -> ModelSpec:

@@ -31,8 +31,8 @@ class DriftFigure:
 
 
 @dataclass(frozen=True)
-class TellingWord:
-    """A word by which new texts and training reviews are told apart: the share of texts that hold it in each."""
+class DistinguishingWord:
+    """A word that tells new texts from training reviews: the share of texts that contain it in each."""
 
     word: str
     new: float
@@ -48,7 +48,7 @@ class Drift:
         compared: how many of them a draw of training reviews is as large as.
         training: how many training reviews there are.
         figures: the differences.
-        telling: the words that tell most, those of the new texts first.
+        distinguishing: the words that differ most, those of the new texts first.
         unseen: share of words that the vocabulary lacks, in the new texts and in the training reviews.
         median_length: in words, of both.
         seconds: of wall time.
@@ -58,7 +58,7 @@ class Drift:
     compared: int
     training: int
     figures: tuple[DriftFigure, ...]
-    telling: tuple[TellingWord, ...]
+    distinguishing: tuple[DistinguishingWord, ...]
     unseen: tuple[float, float]
     median_length: tuple[float, float]
     seconds: float

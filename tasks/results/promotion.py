@@ -1,12 +1,13 @@
-"""Records of the gate and of the registry: how a candidate compares with the champion, and what followed from it."""
+"""Records of the gate, the registry and the model card: how a candidate compares with the champion."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tasks.results.evaluation import Estimate
+from tasks.results.training import Estimate, Scores
 
 Verdict = Literal["PROMOTE", "HOLD", "REJECT"]
 Action = Literal["promote", "rollback"]
+
 Reason = Literal[
     "first champion",
     "below the floor",
@@ -121,11 +122,10 @@ class Entry:
         run: name of the candidate's run.
         label: the candidate for people: its network and seed.
         network: the candidate; with a rollback the network that became champion again.
-        before, after: the champions before and after; they are the same unless the pointer moved.
+        before, after: the champions before and after the entry.
         test_set: fingerprint of the test reviews that were looked at.
         gate: the numbers; None for a rollback.
         settings: of the candidate's training.
-        difference_of_predictions: with a rollback, how far the stored predictions and those made now are apart at most.
     """
 
     number: int
@@ -142,7 +142,6 @@ class Entry:
     test_set: str
     gate: Gate | None
     settings: dict[str, Any]
-    difference_of_predictions: float | None = None
 
     @property
     def moves(self) -> bool:
@@ -155,3 +154,58 @@ class Entry:
         if self.gate is None or self.network == self.before:
             return False
         return self.gate.test is None or self.gate.test.b + self.gate.test.c > 0
+
+
+@dataclass(frozen=True)
+class SliceAccuracy:
+    """A part of the test set, and the accuracy of one network on it."""
+
+    name: str
+    reviews: int
+    accuracy: Estimate
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A test review that a network gets wrong: its last words, its label, the probability of "positive"."""
+
+    review_id: int
+    label: int
+    probability: float
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What a model card says.
+
+    Attributes:
+        network: the network's name in the registry.
+        label: its name for people.
+        description: `network.json`: network, training, data.
+        run: in which it was trained.
+        epoch: of `best.keras`, the one with the best validation accuracy.
+        validation_accuracy: at that epoch.
+        scores: on the test reviews, made when it was promoted.
+        gate: the verdict and its numbers.
+        slices: the accuracy by length and by the chosen columns of own texts.
+        mistakes: the most confident ones.
+        precision, recall: with their intervals.
+        drift_texts: for that many new texts the limits hold.
+        drift_limits: by figure, what new texts exceed when they differ from the training reviews.
+    """
+
+    network: str
+    label: str
+    description: dict[str, Any]
+    run: str
+    epoch: int
+    validation_accuracy: float
+    scores: Scores
+    gate: Gate
+    slices: tuple[SliceAccuracy, ...]
+    mistakes: tuple[Mistake, ...]
+    precision: Estimate
+    recall: Estimate
+    drift_texts: int
+    drift_limits: dict[str, float]

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 BINS = 10
-THRESHOLD = 0.5
 MAX_REJECTS = 0.01  # A share of the rows.
 
 

@@ -21,23 +21,25 @@ import tenacity
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("tasks", "artifacts", "flows")
+
 # A module is listed here only if no change of it can change a kept result.
 DECIDES_NOTHING = {
-    "tasks.models.machine": "describes the machine and counts processors; the number of threads changes no result",
-    "tasks.results.errors": "holds the texts of errors, and says which errors may pass",
-    "tasks.storage.checkpoints": "writes and reads arrays unchanged",
+    "tasks.errors": "holds the texts of errors",
+    "tasks.machine": "describes the machine and counts processors; the number of threads changes no result",
+    "tasks.progress": "reports progress",
     "tasks.storage.code_version": "computes versions; a change of it changes them by itself",
     "tasks.storage.compiled": "caches machine code under a digest of its sources",
     "tasks.storage.download": "fetches files that are checked by their SHA-256",
     "tasks.storage.files": "writes and reads files unchanged; a change of its digests changes keys by itself",
-    "tasks.storage.finished_run": "reads the records of a run unchanged",
-    "tasks.storage.journal": "reports progress",
-    "tasks.storage.locks": "makes processes take turns",
+    "tasks.storage.layout": "names files; a result under another name is not found, and is made again",
+    "tasks.storage.networks": "finds networks by name; their hash is part of keys",
     "tasks.storage.registry": "keeps copies of networks; their hash is part of keys",
     "tasks.storage.reuse": "compares keys and keeps records",
     "tasks.storage.run_log": "lists finished runs",
-    "tasks.storage.trained": "finds networks by name; their hash is part of keys",
+    "tasks.storage.runs": "reads the records of runs unchanged",
+    "tasks.storage.training_state": "writes and reads arrays unchanged, and reports progress",
 }
+
 # By the name that code imports: the distribution whose release decides results.
 LIBRARIES = {
     "keras": "keras",
@@ -51,6 +53,7 @@ LIBRARIES = {
     "sklearn": "scikit-learn",
     "tensorflow": "tensorflow",
 }
+
 # The other libraries that steps reach.
 COMPUTES_NOTHING = {
     "cyclopts": "parses the command line",
@@ -69,6 +72,7 @@ COMPUTES_NOTHING = {
     "rich": "shows progress",
     "tenacity": "tries again",
 }
+
 LOGGING = {"debug", "info", "warning", "error", "exception"}
 # Python 3.11 counts the nesting of a syntax tree for all threads together. Where two threads build trees at the same
 # time, the counts do not match and Python raises SystemError, although nothing is wrong with the text.

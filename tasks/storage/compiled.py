@@ -23,7 +23,6 @@ from numba import config, njit
 
 # A process with older sources may still be compiling into its folder.
 UNUSED_SECONDS = 3600
-
 F = TypeVar("F", bound=Callable[..., Any])
 _CONFIG = threading.Lock()
 

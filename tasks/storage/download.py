@@ -7,12 +7,11 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import httpx
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
-from tasks.results.errors import DataError, NetworkError, shortened
-from tasks.storage.files import remove, sha256_of_file
-from tasks.storage.locks import locked
+from tasks.errors import DataError, NetworkError, shortened
+from tasks.progress import track
+from tasks.storage.files import locked, remove, sha256_of_file
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 ATTEMPTS = 4
@@ -23,13 +22,6 @@ GRACE_SECONDS = 5.0  # For the download to end by itself, which says more.
 MAX_WAIT_SECONDS = 60.0
 RETRIED_STATUSES = {408, 416, 429}
 BACK_OFF = wait_exponential(multiplier=0.3, max=10) + wait_random(0, 0.3)
-COLUMNS = (
-    TextColumn("{task.description}"),
-    BarColumn(),
-    DownloadColumn(),
-    TransferSpeedColumn(),
-    TimeRemainingColumn(),
-)
 
 
 def download(url: str, target: Path, sha256: str) -> Path:
@@ -124,11 +116,10 @@ def _check_time(response: httpx.Response, received: int, deadline: float) -> Non
 
 
 def _write(response: httpx.Response, part: Path, received: int, deadline: float) -> None:
-    """Write the body behind the bytes that were received before, with a progress bar."""
+    """Append the body to the bytes that were received before, and report progress."""
     length = int(response.headers.get("Content-Length", 0))
     total = length + received if length else None
-    with part.open("ab" if received else "wb") as file, Progress(*COLUMNS, transient=True) as progress:
-        bar = progress.add_task(part.stem, total=total, completed=received)
+    with part.open("ab" if received else "wb") as file, track(part.stem, total, received) as advance:
         for chunk in response.iter_bytes():
             received += len(chunk)
             if received > MAX_BYTES:
@@ -136,6 +127,6 @@ def _write(response: httpx.Response, part: Path, received: int, deadline: float)
                 raise DataError(f"{response.url}: more than {MAX_BYTES} bytes; expected the IMDB reviews (17 MB)")
             _check_time(response, received, deadline)
             file.write(chunk)
-            progress.update(bar, advance=len(chunk))
+            advance(len(chunk))
     if total is not None and received < total:
         raise httpx.ReadError(f"{received} of {total} bytes received")

@@ -1,16 +1,20 @@
-"""Files that are whole or absent: written beside their place, then moved into it."""
+"""Files that are whole or absent: written beside their place, then moved into it. Locks, and files made from a pipe."""
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
-from tasks.results.errors import PipelineError
+import psutil
+from filelock import FileLock, Timeout
+
+from tasks.errors import PipelineError
 
 
 class Stored(Protocol):
@@ -119,3 +123,73 @@ def sha256_of_json(value: Any) -> str:
 def fingerprint(*parts: Any) -> str:
     """16 hexadecimal digits that depend on the JSON form of `parts`: the name of what is made from them."""
     return sha256_of_json(parts)[:16]
+
+
+SILENT_SECONDS = 2.0
+LONGEST_SECONDS = 24 * 3600.0
+LOCK_TABLE = Path("/proc/locks")
+
+
+@contextmanager
+def locked(path: Path, logger: "logging.Logger | logging.LoggerAdapter[Any] | None" = None) -> Iterator[None]:
+    """Hold the lock at `path` inside the block. A wait of more than two seconds is logged, with the lock's holder.
+
+    Raises:
+        PipelineError: another process held the lock for a day.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=SILENT_SECONDS)
+    except Timeout:
+        (logger or logging.getLogger("tasks")).info("Waiting for %s, held by %s", path, holder(path))
+        try:
+            lock.acquire(timeout=LONGEST_SECONDS)
+        except Timeout:
+            raise PipelineError(f"{path}: still held by {holder(path)} after a day; end that process") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def holder(path: Path) -> str:
+    """The process that holds a lock, for people, where the system tells (Linux does)."""
+    try:
+        inode = path.stat().st_ino
+        rows = [line.split() for line in LOCK_TABLE.read_text(encoding="ascii").splitlines() if "->" not in line]
+    except OSError:
+        return "another process"
+    for row in rows:
+        process, held_inode = int(row[4]), int(row[5].split(":")[-1])
+        if held_inode == inode and process != os.getpid() and psutil.pid_exists(process):
+            return f"process {process}"
+    return "another process"
+
+
+CHUNK = 1 << 20
+
+
+def spool(stream: BinaryIO, folder: Path, suffix: str) -> Path:
+    """Write a stream into a file that is named by its content; one that is there already stays as it is.
+
+    Args:
+        stream: is read to its end, a piece at a time.
+        folder: gets the file.
+        suffix: of the file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=folder, prefix=".stdin-")
+    temporary = Path(name)
+    digest = hashlib.sha256()
+    try:
+        with os.fdopen(handle, "wb") as file:
+            while chunk := stream.read(CHUNK):
+                file.write(chunk)
+                digest.update(chunk)
+        path = folder / f"stdin-{digest.hexdigest()[:16]}{suffix}"
+        if not path.exists():
+            temporary.replace(path)
+        return path
+    finally:
+        temporary.unlink(missing_ok=True)

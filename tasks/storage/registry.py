@@ -1,12 +1,12 @@
-"""The registry of promoted networks: immutable folders, a ledger that only grows, one pointer to the champion.
+"""The registry of promoted networks: immutable folders, and a ledger that only grows.
 
     outputs/registry/networks/<hash>/   a network's files, named by the hash of their contents, with a `manifest.json`
     outputs/registry/promotions.jsonl   every decision, one JSON object per line
-    outputs/registry/champion.json      the pointer: the present champion and the entry that made it
+    outputs/registry/champion.json      a copy for other programs: the champion and the entry that made it
 
-A promotion writes in this order: the folder, the line, the pointer; each appears whole or not at all. The ledger is a
-write-ahead log: a process that was killed between line and pointer leaves the old champion in place, and whoever opens
-the registry next moves the pointer to where the ledger says. Writers take turns by a lock.
+The ledger decides who is champion: the network of the last entry that changed it. A promotion first writes the folder,
+then the line; each appears whole or not at all, so a process that is killed leaves the old champion or the new one.
+Writers take turns by a lock.
 """
 
 import getpass
@@ -17,52 +17,42 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
-from tasks.results.errors import DataError
+from tasks.errors import DataError
 from tasks.results.promotion import Entry
-from tasks.storage.files import read_json, remove, sha256_of_file, sha256_of_json, write_json
-from tasks.storage.locks import locked
+from tasks.storage.files import locked, read_json, remove, sha256_of_file, sha256_of_json, write_json
+from tasks.storage.layout import (
+    BEST,
+    CHAMPION,
+    HISTORY,
+    LAST,
+    LEDGER,
+    MANIFEST,
+    NETWORK,
+    NETWORKS,
+    PREDICTIONS,
+    RECORD,
+    REGISTRY,
+    VOCABULARY,
+)
 from tasks.storage.reuse import LOGGER, Logger
 
-MANIFEST = "manifest.json"
 # The files of a network that name it by their contents.
-NETWORK_FILES = (
-    "best.keras",
-    "last.keras",
-    "history.parquet",
-    "network.json",
-    "vocabulary.json",
-    "record.json",
-    "predictions.parquet",
-)
+NETWORK_FILES = (BEST, LAST, HISTORY, NETWORK, VOCABULARY, RECORD, PREDICTIONS)
 _ENTRY = TypeAdapter(Entry)
-
-
-class _UnreadablePointerError(DataError):
-    """The pointer's file is damaged. The ledger says what it said."""
-
-
-@dataclass(frozen=True)
-class Champion:
-    """The pointer: which network is champion, and the number of the entry that made it so."""
-
-    network: str
-    entry: int
 
 
 class Registry:
     """The registry below an `outputs` folder."""
 
     def __init__(self, outputs: Path) -> None:
-        self.root = outputs / "registry"
-        self._networks = self.root / "networks"
-        self._ledger = self.root / "promotions.jsonl"
-        self._pointer = self.root / "champion.json"
+        self.root = outputs / REGISTRY
+        self._networks = self.root / NETWORKS
+        self._ledger = self.root / LEDGER
 
     @contextmanager
     def writing(self, logger: Logger = LOGGER) -> Iterator[None]:
@@ -98,25 +88,13 @@ class Registry:
             )
         return entry
 
-    def champion(self) -> Champion | None:
-        """The present champion; None before the first promotion.
+    def champion(self) -> Entry | None:
+        """The entry that made the present champion; None before the first promotion.
 
         Raises:
-            DataError: the pointer is damaged, or names an entry that did not make this network champion.
+            DataError: as `entries`.
         """
-        try:
-            champion = TypeAdapter(Champion).validate_python(read_json(self._pointer))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            raise _UnreadablePointerError(f"{self._pointer}: damaged; the next promotion restores it") from error
-        if champion.network not in [entry.after for entry in self.entries() if entry.number == champion.entry]:
-            raise DataError(
-                f"{self._pointer}: names network {champion.network} by entry {champion.entry}, which "
-                f"{self._ledger.name} does not hold; restore that file from a copy, or remove this one, and the next "
-                "promotion continues from what the ledger holds"
-            )
-        return champion
+        return next((entry for entry in reversed(self.entries()) if entry.moves), None)
 
     def folder(self, network: str) -> Path:
         """The folder of a network."""
@@ -180,13 +158,13 @@ class Registry:
                 )
 
     def append(self, entry: Entry) -> None:
-        """Write a decision into the ledger, then move the pointer if it says so. Needs `writing`."""
+        """Write a decision into the ledger. Needs `writing`."""
         line = json.dumps(to_jsonable_python(entry), ensure_ascii=False, allow_nan=False) + "\n"
         with self._ledger.open("ab") as file:
             file.write(line.encode())
             file.flush()
             os.fsync(file.fileno())
-        self._follow(self.entries(), self.champion())
+        self._write_copy()
 
     def earlier(self, number: int | None) -> Entry:
         """The entry that made an earlier champion.
@@ -214,34 +192,26 @@ class Registry:
         return wanted
 
     def _recover(self) -> None:
-        """Drop what a killed writer left unfinished, and let the pointer say what the ledger says.
+        """Remove what a killed writer left unfinished.
 
         Raises:
-            DataError: the ledger lost the entry that the pointer names. No killed writer does that: it writes the line
-                first. Without that line a champion would be forgotten, and a look at the test reviews.
+            DataError: as `entries`.
         """
-        entries = self.entries()
-        try:
-            champion = self.champion()
-        except _UnreadablePointerError:
-            champion = None
+        self.entries()
         if self._ledger.exists():
             content = self._ledger.read_bytes()
             complete = content.rfind(b"\n") + 1
             if complete < len(content):
                 os.truncate(self._ledger, complete)
-        for unfinished in (*self._networks.glob(".*"), *self.root.glob(f".{self._pointer.stem}-*")):
+        for unfinished in (*self._networks.glob(".*"), *self.root.glob(f".{Path(CHAMPION).stem}-*")):
             remove(unfinished)
-        self._follow(entries, champion)
+        self._write_copy()
 
-    def _follow(self, entries: list[Entry], present: Champion | None) -> None:
-        """Let the pointer name the champion of the last entry that moved it."""
-        last = next((entry for entry in reversed(entries) if entry.moves), None)
-        if last is None or last.after is None:
-            return
-        champion = Champion(last.after, last.number)
-        if champion != present:
-            write_json(self._pointer, to_jsonable_python(champion))
+    def _write_copy(self) -> None:
+        """Let `champion.json` name the champion, for other programs."""
+        champion = self.champion()
+        if champion is not None:
+            write_json(self.root / CHAMPION, {"network": champion.network, "entry": champion.number})
 
 
 def succession(moves: Iterable[Entry]) -> list[Entry]:

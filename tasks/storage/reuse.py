@@ -19,8 +19,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
-from tasks.storage.files import Stored, is_whole, read_json, remove, sha256_of_json, write_json
-from tasks.storage.locks import locked
+from tasks.storage.files import Stored, is_whole, locked, read_json, remove, sha256_of_json, write_json
 
 Logger = logging.Logger | logging.LoggerAdapter[Any]
 LOGGER: Logger = logging.getLogger("tasks")

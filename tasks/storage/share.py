@@ -11,7 +11,7 @@ from typing import Any
 
 import fsspec
 
-from tasks.results.errors import DataError, PipelineError
+from tasks.errors import DataError, PipelineError
 from tasks.storage.files import Stored, atomic_path, sha256_of_file
 from tasks.storage.reuse import Record
 

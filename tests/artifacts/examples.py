@@ -2,14 +2,39 @@
 
 from pathlib import Path
 
-from tasks.results.comparison import Comparison
+from tasks.results.comparison import (
+    Basis,
+    Comparison,
+    Evidence,
+    Finding,
+    Findings,
+    LengthBin,
+    LengthTrend,
+    ModelRanking,
+    ModelSummary,
+    Overfitting,
+    Pair,
+    ReviewText,
+    SeedTest,
+    Trace,
+)
 from tasks.results.data import Dataset, Source, Split
-from tasks.results.evaluation import Confusion, Curve, Estimate, Evaluation, Predicted, Reliability, Scores, Threshold
-from tasks.results.evidence import Evidence, LengthBin, ReviewText, Trace
-from tasks.results.explanation import Explanation, MemoryPoint, Reach
-from tasks.results.findings import Finding, Findings, LengthTrend
-from tasks.results.training import Branch, Epoch, Machine
-from tasks.results.verdict import Basis, ModelSummary, Overfitting, Pair, SeedTest, Verdict
+from tasks.results.training import (
+    Branch,
+    Confusion,
+    Curve,
+    Epoch,
+    Estimate,
+    Evaluation,
+    Explanation,
+    Machine,
+    MemoryPoint,
+    Predicted,
+    Reach,
+    Reliability,
+    Scores,
+    Threshold,
+)
 
 ACCURACIES = {"simple_rnn": 0.82, "lstm": 0.88}
 MACHINE = Machine("Linux", "a processor", 2, 7.5, {"python": "3.11.7", "keras": "3.15.1"})
@@ -48,7 +73,6 @@ def scores(accuracy: float, epoch: int = 2) -> Scores:
     """Scores of a network that is right in that share of 100 reviews."""
     right = round(50 * accuracy)
     return Scores(
-        point="last",
         epoch=epoch,
         reviews=100,
         loss=0.4321,
@@ -152,7 +176,7 @@ def evidence(seeds: int = 1) -> Evidence:
         models=tuple(models),
         pairs=(pair(seeds),),
         ranking=(("lstm",), ("simple_rnn",)),
-        kept=Verdict("best", (pair(seeds, estimate(0.02, 0.01)),), (("lstm",), ("simple_rnn",))),
+        kept=ModelRanking((pair(seeds, estimate(0.02, 0.01)),), (("lstm",), ("simple_rnn",))),
         overfitting={
             "simple_rnn": Overfitting((4,), 10, 0.36, 0.63, 0.86, 0.82),
             "lstm": Overfitting((10,), 10, 0.4, 0.4, 0.88, 0.88),

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from tasks.results.evaluation import Estimate
 from tasks.results.promotion import Cost, Entry, Gate, GateLimits, PairedTest, Slice
+from tasks.results.training import Estimate
 
 TEST = PairedTest(
     reviews=25_000,

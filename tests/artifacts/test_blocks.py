@@ -12,9 +12,9 @@ from artifacts.blocks import (
     present,
     without_details,
 )
-from artifacts.figures import comparison as scores
+from artifacts.figures import scores
 from artifacts.formats import COUNT, interval
-from tasks.results.evaluation import Estimate
+from tasks.results.training import Estimate
 
 TABLE = Table(
     "Numbers",

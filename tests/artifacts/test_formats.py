@@ -10,13 +10,13 @@ from artifacts.formats import (
     TEXT,
     decimals,
     interval,
-    listed,
+    join_names,
     p_value,
     percent,
     plural,
     setting,
 )
-from tasks.results.evaluation import Estimate
+from tasks.results.training import Estimate
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_p_value_is_never_zero() -> None:
 
 def test_words_of_numbers_and_lists() -> None:
     assert [plural(count, "epoch") for count in (0, 1, 2, 1_000)] == ["0 epochs", "1 epoch", "2 epochs", "1,000 epochs"]
-    assert [listed(names) for names in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
+    assert [join_names(names) for names in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
 
 
 @pytest.mark.parametrize(

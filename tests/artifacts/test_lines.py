@@ -1,4 +1,4 @@
-from artifacts.lines import one_line
+from artifacts.markup import one_line
 
 
 def test_line_breaks_and_signs_that_a_terminal_obeys_become_spaces() -> None:

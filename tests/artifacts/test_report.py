@@ -13,12 +13,12 @@ from playwright.sync_api import Page, expect
 
 from artifacts import report
 from artifacts.figures.render import Picture, picture
-from artifacts.figures.style import COLOURS
-from artifacts.page import own_source
+from artifacts.figures.style import MODEL_COLOURS
+from artifacts.pages import own_source
 from artifacts.sections import all_figures
-from tasks.analysis.reader import open_reader
+from tasks.analysis.reader_page import open_reader
 from tasks.analysis.reviews import choose_reviews
-from tasks.compare import RunDescription, Study, compare
+from tasks.compare import compare
 from tasks.data.imdb_npz import write_imdb_npz
 from tasks.evaluate import evaluate
 from tasks.explain import explain
@@ -45,10 +45,17 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     evaluations = [evaluate(job, branch) for job, branch in zip(jobs, branches, strict=True)]
     chosen = choose_reviews(evaluations)
     explanations = [explain(job, branch, chosen) for job, branch in zip(jobs, branches, strict=True)]
-    run = RunDescription(
-        "20260101-000000-abc", {"training": {"validation": 0.25}}, "python flows/main.py", {"fetch": 1.0}
+    compared = compare(
+        dataset,
+        branches,
+        evaluations,
+        explanations,
+        chosen,
+        run="20260101-000000-abc",
+        settings={"training": {"validation": 0.25}},
+        command="python flows/main.py",
     )
-    return with_markup(compare(run, dataset, Study(branches, evaluations, explanations, chosen)))
+    return with_markup(replace(compared, durations={"fetch": 1.0}))
 
 
 def with_markup(comparison: Comparison) -> Comparison:
@@ -248,7 +255,7 @@ def test_what_scrolls_sideways_says_so(address: str, page: Page, width: int, hin
 def test_sentiment_has_colours_of_its_own() -> None:
     css = own_source("report.css")
     sentiment = re.findall(r"--(?:negative|positive): (\d+) (\d+) (\d+)", css)
-    models = {tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5)) for colour in COLOURS}
+    models = {tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5)) for colour in MODEL_COLOURS}
     assert len(sentiment) >= 2
     assert models.isdisjoint({tuple(map(int, colour)) for colour in sentiment})
     assert not re.search(r"\.q\d+ [^}]*rgba?\(\d", css)

@@ -3,8 +3,7 @@ from dataclasses import replace
 from artifacts.blocks import Details, Drawing, Paragraph, Section, Shade, Topic, drawings
 from artifacts.sections import all_figures, coloured, introduction, sections
 from artifacts.wording.verdict import nothing_shown
-from tasks.results.comparison import Comparison, Reproduction
-from tasks.results.findings import Findings
+from tasks.results.comparison import Comparison, Findings, Reproduction
 from tests.artifacts import examples
 
 FIGURES = {

@@ -7,7 +7,7 @@ import pytest
 from artifacts import tables
 from artifacts.blocks import Table
 from tasks.results.comparison import Comparison, Reproduction
-from tasks.results.run_log import RunSummary
+from tasks.results.run_summary import RunSummary
 from tests.artifacts import examples
 
 
@@ -97,7 +97,7 @@ def test_the_artifact_joins_the_tables_of_the_networks(c: Comparison) -> None:
 
 def summary(run: str, **accuracies: float) -> RunSummary:
     """A run of the history."""
-    return RunSummary(run, 1.0, "IMDB reviews", "f", 1, accuracies, {}, 3.54, {}, {}, {}, "python flows/main.py")
+    return RunSummary(run, 1.0, "IMDB reviews", "f", 1, accuracies, 3.54, {}, {}, {}, "python flows/main.py")
 
 
 def test_the_history_names_the_data_once_and_the_files_beside_it() -> None:

@@ -43,7 +43,7 @@ def engines(name: str, path: Path, threads: int) -> dict[str, Callable[[], objec
 
     from tasks.data.parquet import read_column, read_tokens
     from tasks.models.compiled_learner import CompiledLearner
-    from tasks.models.keras_model import build
+    from tasks.models.keras_learner import build
     from tasks.models.spec import preset
 
     spec = preset(name, 32, 32, 0.0)

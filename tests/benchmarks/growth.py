@@ -173,8 +173,7 @@ def write_split(path: Path, count: int) -> Any:
     """Write reviews a row group at a time, and describe them."""
     import numpy as np
 
-    from tasks.data.description import split_record
-    from tasks.data.parquet import split_writer
+    from tasks.data.parquet import split_record, split_writer
 
     labels, lengths = [], []
     with split_writer(path, VOCABULARY_SIZE, MAX_LENGTH, {}) as write:
@@ -189,9 +188,9 @@ def row_groups(count: int) -> Iterator[Any]:
     """Padded reviews of IMDB's lengths; the n-th word has a frequency proportional to 1 / n."""
     import numpy as np
 
-    from tasks.data.padding import OFFSET, START, token_dtype
     from tasks.data.parquet import ROW_GROUP, RowGroup
     from tasks.data.sample import LONGEST, MEDIAN_WORDS, SHORTEST, SIGMA
+    from tasks.data.tokens import OFFSET, START, token_dtype
 
     random = np.random.default_rng(1)
     dtype = token_dtype(VOCABULARY_SIZE)

@@ -55,7 +55,7 @@ def sample_texts() -> Iterator[list[tuple[str, int]]]:
     tokenizer = Tokenizer({word: rank for rank, word in enumerate(sentences.words, start=1)})
     while True:
         reviews = _reviews(random, sentences, CHUNK)
-        texts: pa.Array = tokenizer.decode(reviews.tokens + 1, reviews.offsets)
+        texts: pa.Array = tokenizer.decode(reviews.ranks + 1, reviews.offsets)
         yield list(zip(texts.to_pylist(), reviews.labels.tolist(), strict=True))
 
 
@@ -69,7 +69,7 @@ def real_texts(npz: Path, index: Path) -> Iterator[list[tuple[str, int]]]:
     turn = 0
     while True:
         for reviews in splits:
-            texts = tokenizer.decode(reviews.tokens, reviews.offsets).to_pylist()
+            texts = tokenizer.decode(reviews.ranks, reviews.offsets).to_pylist()
             turn += 1
             yield [(f"{text} turn{turn}", label) for text, label in zip(texts, reviews.labels.tolist(), strict=True)]
 
@@ -89,7 +89,7 @@ def prepare_texts(path: Path) -> None:
     """Survey and encode the texts as a run does, and print seconds and peak memory."""
     from tasks.fetch import fetch
     from tasks.prepare import prepare
-    from tasks.results.texts import TextData
+    from tasks.results.data import TextData
 
     began = time.perf_counter()
     source = fetch(TextData((path,)), "auto", path.parent / "cache")

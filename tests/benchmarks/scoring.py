@@ -52,7 +52,7 @@ def read_texts(npz: Path, index: Path, count: int) -> Any:
     from tasks.data.tokenizer import Tokenizer
 
     _, reviews = read_imdb_npz(npz)
-    return Tokenizer.read(index).decode(reviews.tokens, reviews.offsets)[:count]
+    return Tokenizer.read(index).decode(reviews.ranks, reviews.offsets)[:count]
 
 
 def make_sides(folder: Path, index: Path, texts: Any) -> dict[str, Callable[[], Any]]:
@@ -63,7 +63,7 @@ def make_sides(folder: Path, index: Path, texts: Any) -> dict[str, Callable[[], 
     """
     import numpy as np
 
-    from tasks.models.keras_model import build
+    from tasks.models.keras_learner import build
     from tasks.models.scorer import Scorer
     from tasks.models.spec import preset
     from tasks.storage.files import write_json
@@ -102,8 +102,8 @@ def text_vectorization(index: Path) -> Callable[[Any], Any]:
     import numpy as np
     import tensorflow as tf
 
-    from tasks.data.padding import OFFSET, START, UNKNOWN
     from tasks.data.tokenizer import SEPARATORS
+    from tasks.data.tokens import OFFSET, START, UNKNOWN
     from tasks.data.vocabulary import read_word_index
 
     signs = "[" + "".join(f"\\x{ord(sign):02x}" for sign in SEPARATORS) + "]"
@@ -137,7 +137,7 @@ def score_texts(scorer: Any, texts: Any) -> Any:
     """As a scoring does it: batches side by side, one a core."""
     import numpy as np
 
-    from tasks.data.texts.parallel import in_order
+    from tasks.data.own_texts.workers import in_order
 
     batches = (texts[first : first + BATCH] for first in range(0, len(texts), BATCH))
     return np.concatenate(list(in_order(lambda batch: scorer.predict(scorer.encode(batch).tokens), batches)))

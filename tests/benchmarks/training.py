@@ -158,7 +158,7 @@ def spec_of(name: str) -> Any:
 
 def model_of(name: str) -> Any:
     """The compiled Keras model of a preset with the tutorial's sizes."""
-    from tasks.models.keras_model import build
+    from tasks.models.keras_learner import build
 
     return build(spec_of(name), 10_000, 0.001, 0)
 

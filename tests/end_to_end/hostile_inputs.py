@@ -20,7 +20,7 @@ import cyclopts
 from rich.console import Console
 from rich.table import Table
 
-from tasks.results.errors import PipelineError, one_line
+from tasks.errors import PipelineError, one_line
 from tests.end_to_end.hostile_cases import DONE, AcceptedError, Case, WrongResultError, settings_cases, spec_cases
 from tests.end_to_end.hostile_files import npz_cases, record_cases
 from tests.end_to_end.hostile_server import network_cases

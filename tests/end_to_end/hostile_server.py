@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest.mock import patch
 
-from flows.operate.notify import post_line
+from flows.ops.notify import post_line
 from tasks.storage.download import download
 from tests.end_to_end.hostile_cases import DONE, FAILED, Case, WrongResultError
 from tests.tasks.file_server import CONTENT, SHA256, answering
@@ -128,7 +128,7 @@ def posting(answer: bytes | None, address: str = "", drip: bool = False) -> Call
         began = time.monotonic()
         with (
             answering(answer or b"", drip) as base,
-            patch("flows.operate.notify.DEADLINE_SECONDS", 2.0),
+            patch("flows.ops.notify.DEADLINE_SECONDS", 2.0),
             patch.dict(
                 "os.environ", {"RNN_WEBHOOK": (base if answer is not None else address).replace("\x00", "\x01")}
             ),

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.fetch import fetch
+from tasks.results.data import TextData
 from tasks.results.scoring import RowData
-from tasks.results.texts import TextData
 from tasks.score import find_scorer, score, write
 from tests.end_to_end.hostile_cases import DONE, FAILED, Case
-from tests.tasks.data.texts.forms import reviews, write_csv
+from tests.tasks.data.own_texts.forms import reviews, write_csv
 from tests.tasks.test_score import Trained
 
 REJECTED = 3

@@ -10,9 +10,9 @@ import pytest
 
 from tasks.fetch import fetch
 from tasks.prepare import prepare
-from tasks.results.texts import TextData
+from tasks.results.data import TextData
 from tests.end_to_end.harness import PREFECT, SMALL, Process, metrics
-from tests.tasks.data.texts.forms import reviews, write
+from tests.tasks.data.own_texts.forms import reviews, write
 
 BIN = PREFECT.parent
 

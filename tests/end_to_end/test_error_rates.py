@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from tasks.analysis import gate
 from tasks.analysis.drift import Reference
-from tasks.analysis.gate import Scored
-from tasks.analysis.slices import slices_by_length
+from tasks.analysis.gate import ScoredNetwork, slices_by_length
 from tasks.results.promotion import Cost, GateLimits
 from tests.tasks.analysis.texts import held_out_texts, make_texts
 
@@ -40,7 +39,7 @@ def promotions(
     for _ in range(simulations):
         champion, candidates = looks(random, reviews, gain, 10)
         verdicts = [
-            gate.judge(Scored(candidate, COST), Scored(champion, COST), slices, look, limits)
+            gate.judge(ScoredNetwork(candidate, COST), ScoredNetwork(champion, COST), slices, look, limits)
             for look, candidate in enumerate(candidates, start=1)
         ]
         passed = [v.verdict == "PROMOTE" if level is None else v.test.p < level for v in verdicts]

@@ -21,7 +21,7 @@ from prefect.client.orchestration import get_client
 from prefect.events import Event, Resource
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-from flows.server import Server
+from flows.temporary_server import Server
 from tests.conftest import CHROMIUM, QUIET
 from tests.end_to_end.harness import PREFECT, ROOT, Process, environment, free_port, wait_until_up
 

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.storage.files import read_json
 from tests.end_to_end.harness import run
-from tests.tasks.data.texts.forms import FORMS, reviews, write
+from tests.tasks.data.own_texts.forms import FORMS, reviews, write
 
 SMALL = ("--models", "simple_rnn", "--epochs", "2", "--max-length", "12", "--vocabulary-size", "30")
 

@@ -9,7 +9,7 @@ import pytest
 import tenacity
 
 from tests.end_to_end.harness import ROOT, Process, environment, run
-from tests.tasks.data.texts.forms import Row, reviews, write
+from tests.tasks.data.own_texts.forms import Row, reviews, write
 
 SMALL = ("--models", "lstm", "--epochs", "1", "--max-length", "12", "--vocabulary-size", "30")
 

@@ -1,6 +1,5 @@
 """Branch processes as copies of one that has imported what they need."""
 
-import json
 import sys
 from multiprocessing import forkserver
 from pathlib import Path
@@ -8,9 +7,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows import fork_server
-from flows.config import RunSettings, Settings
-from flows.fork_server import branch_context, end_fork_server, import_ahead
+from flows import pool as fork_server
+from flows.pool import branch_context, end_fork_server, preload_branches
+from flows.settings import RunSettings, Settings
+from tests.fixtures.runs import branch_of, finished_run, keep_run
 
 
 def settings(outputs: Path, **run: object) -> Settings:
@@ -30,32 +30,32 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def finished(run: Settings) -> None:
     """Leave what a finished run leaves."""
-    folder = run.run.outputs / "latest"
-    folder.mkdir()
-    (folder / "metrics.json").write_text(json.dumps({"command": run.effective().command()}))
+    outputs = run.run.outputs
+    branches = [branch_of("lstm", outputs, 0.5)]
+    keep_run(outputs, finished_run(outputs, "1", branches, command=run.with_smoke_applied().command()))
 
 
 def test_imports_start_before_the_data_are_known(tmp_path: Path, starts: list[str]) -> None:
-    import_ahead(settings(tmp_path))
+    preload_branches(settings(tmp_path))
     assert starts == ["start"]
 
 
 def test_threads_need_no_process_to_copy(tmp_path: Path, starts: list[str]) -> None:
-    import_ahead(settings(tmp_path, runner="thread"))
+    preload_branches(settings(tmp_path, runner="thread"))
     assert starts == []
 
 
 def test_a_run_that_repeats_the_last_one_imports_nothing_ahead(tmp_path: Path, starts: list[str]) -> None:
     run = settings(tmp_path)
     finished(run)
-    import_ahead(run)
+    preload_branches(run)
     assert starts == []
 
 
 def test_a_run_with_other_settings_or_made_anew_imports_ahead(tmp_path: Path, starts: list[str]) -> None:
     finished(settings(tmp_path))
-    import_ahead(settings(tmp_path, runner="process", fresh=True))
-    import_ahead(Settings.model_validate({"run": {"outputs": tmp_path}, "training": {"epochs": 3}}))
+    preload_branches(settings(tmp_path, runner="process", fresh=True))
+    preload_branches(Settings.model_validate({"run": {"outputs": tmp_path}, "training": {"epochs": 3}}))
     assert starts == ["start", "start"]
 
 

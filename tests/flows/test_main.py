@@ -1,24 +1,10 @@
-import json
 from pathlib import Path
 
 import pytest
 
 from flows.main import run_command_line
-from tasks.results.errors import DataError
-
-
-def write_run(outputs: Path, name: str, accuracy: float) -> None:
-    """A run's folder with the little that `diff` reads."""
-    metrics = {
-        "settings": {"training": {"epochs": 1}},
-        "dataset": {"fingerprint": "f", "source": {"sha256": "s"}},
-        "branches": [{"name": "lstm", "machine": {"versions": {}}, "history": [{"val_accuracy": 0.5}]}],
-        "evidence": {"models": [{"name": "lstm", "accuracy": {"value": accuracy}, "auc": 0.9}]},
-        "durations": {},
-    }
-    folder = outputs / "runs" / name
-    folder.mkdir(parents=True)
-    (folder / "metrics.json").write_text(json.dumps(metrics))
+from tasks.errors import DataError
+from tests.fixtures.runs import write_run
 
 
 def test_a_wrong_setting_is_one_line_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,10 +20,10 @@ def test_a_user_error_is_one_line_and_status_1(capsys: pytest.CaptureFixture[str
 
 
 def test_an_unexpected_error_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: Path) -> int:
+    def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("flows.operate.run_log.show_history", fail)
+    monkeypatch.setattr("artifacts.terminal.show_history", fail)
     with pytest.raises(ZeroDivisionError):
         run_command_line(["history"])
 
@@ -45,10 +31,10 @@ def test_an_unexpected_error_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch
 def test_ctrl_c_is_status_130_and_says_how_to_resume(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupt(_: Path) -> int:
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("flows.operate.run_log.show_history", interrupt)
+    monkeypatch.setattr("artifacts.terminal.show_history", interrupt)
     assert run_command_line(["history"]) == 130
     expected = "Stopped. What is completed is kept: the same command resumes.\n"
     assert capsys.readouterr().err == expected
@@ -57,27 +43,19 @@ def test_ctrl_c_is_status_130_and_says_how_to_resume(
 def test_a_damaged_run_log_is_a_user_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    def fail(_: Path) -> int:
+    def fail(*_: object) -> None:
         raise DataError("history.parquet is damaged")
 
-    monkeypatch.setattr("flows.operate.run_log.show_history", fail)
+    monkeypatch.setattr("artifacts.terminal.show_history", fail)
     assert run_command_line(["history", "--outputs", str(tmp_path)]) == 1
     assert capsys.readouterr().err == "Error: history.parquet is damaged\n"
 
 
-def test_compare_is_still_accepted_for_diff_but_not_shown(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    write_run(tmp_path, "20260101-a", 0.5)
-    write_run(tmp_path, "20260102-b", 0.75)
-    printed = []
-    for command in ("diff", "compare"):
-        assert run_command_line([command, "20260101", "20260102", "--outputs", str(tmp_path)]) == 0
-        printed.append(capsys.readouterr().out)
-    assert "+0.2500" in printed[0]
-    assert printed[0] == printed[1]
-    run_command_line(["--help"])
-    commands = capsys.readouterr().out
-    assert "diff " in commands
-    assert "compare " not in commands.split("Commands")[1].split("Parameters")[0]
+def test_diff_compares_two_runs_by_the_start_of_their_names(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for name, accuracy in (("20260101-a", 0.5), ("20260102-b", 0.75)):
+        write_run(tmp_path, name, lstm=accuracy)
+    assert run_command_line(["diff", "20260101", "20260102", "--outputs", str(tmp_path)]) == 0
+    assert "+0.2500" in capsys.readouterr().out
 
 
 def test_the_environment_sets_the_outputs_of_every_command(
@@ -104,7 +82,7 @@ def test_a_value_that_is_too_long_is_cut_in_its_message(capsys: pytest.CaptureFi
 def test_an_entry_to_return_to_is_not_rounded(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("flows.registry_commands.run_flow", None)
+    monkeypatch.setattr("flows.commands.run_flow", None)
     assert run_command_line(["rollback", "--to", "1.5"]) == 2
     assert "1.5" in capsys.readouterr().err
 

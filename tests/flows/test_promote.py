@@ -1,7 +1,5 @@
 """Promotion and rollback as flows, with a real Prefect server."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from uuid import UUID
 
@@ -9,14 +7,14 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
-from flows.config import RunSettings, Settings
-from flows.gate_settings import GateSettings, PromotionSettings
-from flows.operate.champion import show_champion
+from flows.commands import champion
 from flows.promote import promote_flow, rollback_flow
+from flows.settings import GateSettings, PromotionSettings, RunSettings, Settings
 from flows.train import train_flow
+from tasks.errors import DataError
 from tasks.results.data import Dataset
-from tasks.results.errors import DataError
-from tests.tasks.storage.test_registry import promote as add_made_up_champion
+from tests.fixtures.registry import promote as add_made_up_champion
+from tests.fixtures.runs import keep_run
 from tests.tasks.test_promote import train_run
 
 EASY = GateSettings(floor=0.0)
@@ -25,9 +23,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server", "no_heartbeat")
 
 def write_run(dataset: Dataset, outputs: Path, name: str, seed: int) -> None:
     """A finished run as its report leaves it."""
-    run = train_run(dataset, outputs, name, seed)
-    values = {"dataset": asdict(dataset), "branches": [asdict(b) for b in run.branches], "settings": run.settings}
-    (outputs / "runs" / name / "metrics.json").write_text(json.dumps(values, default=str))
+    keep_run(outputs, train_run(dataset, outputs, name, seed))
 
 
 def test_promote_and_rollback_are_shown_in_the_ui(
@@ -53,7 +49,7 @@ def test_promote_and_rollback_are_shown_in_the_ui(
     assert [run_tags[0] for run_tags in tags] == ["champion", "candidate", "champion", "champion"]
     assert {artifact.key for artifact in artifacts} == {"verdict", "ledger", "model-card"}
     capsys.readouterr()
-    assert show_champion(tmp_path) == 0
+    assert champion(outputs=tmp_path) == 0
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith("Champion: lstm seed 1, by entry 4")
     assert [line.split()[0] for line in printed[1:]] == ["1", "2", "3", "4"]
@@ -69,30 +65,15 @@ def test_a_promotion_that_must_fail_is_refused_before_training(tmp_path: Path) -
 
 
 def test_a_registry_without_entries_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert show_champion(tmp_path) == 0
+    assert champion(outputs=tmp_path) == 0
     assert "promote the newest run by `uv run flows/main.py promote latest`" in capsys.readouterr().out
-
-
-def test_a_lost_pointer_or_ledger_is_not_taken_for_an_empty_registry(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    add_made_up_champion(tmp_path, "first")
-    pointer, ledger = (tmp_path / "registry" / name for name in ("champion.json", "promotions.jsonl"))
-    content = pointer.read_bytes()
-    pointer.unlink()
-    assert show_champion(tmp_path) == 0
-    assert "champion.json is missing; the next promotion restores it" in capsys.readouterr().out
-    pointer.write_bytes(content)
-    ledger.unlink()
-    with pytest.raises(DataError, match=r"promotions\.jsonl does not hold"):
-        show_champion(tmp_path)
 
 
 def test_a_damaged_champion_is_said_below_the_ledger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     network = add_made_up_champion(tmp_path, "first")
     (tmp_path / "registry/networks" / network / "manifest.json").unlink()
     with pytest.raises(DataError, match="restore the folder from a copy, or return to another champion with"):
-        show_champion(tmp_path)
+        champion(outputs=tmp_path)
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 

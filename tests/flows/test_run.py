@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -16,9 +16,10 @@ from prefect.exceptions import UnfinishedRun, UpstreamTaskError
 from prefect.futures import PrefectConcurrentFuture
 from prefect.logging import disable_run_logger
 
-from flows.config import RunSettings, Settings
-from flows.run import Row, Run, UpstreamError, _result
-from tasks.results.errors import PipelineError
+from flows.ops.notify import add_tags
+from flows.run import Run, Submitted, UpstreamError, _result
+from flows.settings import RunSettings, Settings
+from tasks.errors import PipelineError
 from tasks.storage.files import sha256_of_file
 from tasks.storage.reuse import LOGGER, Logger, Record, step
 
@@ -78,7 +79,8 @@ def in_a_run(folder: Path, work: Callable[[Run], Any], **settings: Any) -> str:
     @flow(name="test")
     def test_flow() -> None:
         ids.append(runtime.flow_run.id)
-        work(Run.begin(Settings(run=run_settings)))
+        with Run.begin(Settings(run=run_settings)) as run:
+            work(run)
 
     test_flow()
     return ids[0]
@@ -95,7 +97,7 @@ def assert_states(run: str, expected: dict[str, str]) -> None:
 
 def test_a_step_is_made_once_and_the_ui_tells_a_reused_one_from_a_made_one(tmp_path: Path, calls: list[str]) -> None:
     def work(run: Run) -> None:
-        assert run.step(write, "a", tmp_path).path.read_text() == "a"
+        assert run.do(write, "a", tmp_path).path.read_text() == "a"
 
     assert_states(in_a_run(tmp_path, work), {"write a": "Completed"})
     assert_states(in_a_run(tmp_path, work), {"write a": "Cached"})
@@ -103,8 +105,8 @@ def test_a_step_is_made_once_and_the_ui_tells_a_reused_one_from_a_made_one(tmp_p
 
 
 def test_fresh_makes_it_again(tmp_path: Path, calls: list[str]) -> None:
-    in_a_run(tmp_path, lambda run: run.step(write, "a", tmp_path))
-    in_a_run(tmp_path, lambda run: run.step(write, "a", tmp_path), fresh=True)
+    in_a_run(tmp_path, lambda run: run.do(write, "a", tmp_path))
+    in_a_run(tmp_path, lambda run: run.do(write, "a", tmp_path), fresh=True)
     assert calls == ["a", "a"]
 
 
@@ -112,8 +114,8 @@ def test_rows_run_side_by_side_and_feed_the_next_step(tmp_path: Path, calls: lis
     results: list[Text] = []
 
     def work(run: Run) -> None:
-        writing = run.each(write, ["a", "b"], [tmp_path] * 2)
-        copying = run.each(copy, ["a", "b"], writing)
+        writing = run.do_each(write, ["a", "b"], [tmp_path] * 2)
+        copying = run.do_each(copy, ["a", "b"], writing)
         results.extend(text for text in run.results(copy, copying) if text)
         assert list(run.clock.laps) == ["copy"]
 
@@ -124,7 +126,7 @@ def test_rows_run_side_by_side_and_feed_the_next_step(tmp_path: Path, calls: lis
 
 
 class Heard:
-    """A view that notes what a run says of its steps."""
+    """Progress that is noted, not shown."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -132,20 +134,20 @@ class Heard:
     def begin(self, step: str, titles: list[str]) -> None:
         self.lines.append(f"{step}: {', '.join(titles)}")
 
-    def end(self, step: str, title: str, *, was_reused: bool) -> None:
+    def end(self, step: str, title: str, *, was_reused: bool = False) -> None:
         self.lines.append(f"{step}: {title} {'reused' if was_reused else 'ended'}")
 
     def fail(self, step: str, title: str) -> None:
         self.lines.append(f"{step}: {title} failed")
 
 
-def test_the_board_hears_what_becomes_of_every_row(tmp_path: Path) -> None:
+def test_progress_is_told_the_outcome_of_every_row(tmp_path: Path) -> None:
     heard = Heard()
 
     def work(run: Run) -> None:
-        cast(Any, run.board).view = heard
-        run.step(write, "a", tmp_path)
-        rows = run.each(write, ["a", "b", "wrong/name"], [tmp_path] * 3)
+        run = replace(run, progress=cast(Any, heard))
+        run.do(write, "a", tmp_path)
+        rows = run.do_each(write, ["a", "b", "wrong/name"], [tmp_path] * 3)
         run.results(write, rows)
 
     in_a_run(tmp_path, lambda run: run.side_by_side(lambda run, _: work(run), [FakeJob()]))
@@ -169,14 +171,14 @@ class FakeJob:
 def test_a_row_that_is_there_starts_nothing(tmp_path: Path, calls: list[str]) -> None:
     with disable_run_logger():
         write.keep("a", tmp_path)
-    rows: list[Row] = []
+    rows: list[Submitted] = []
 
     def work(run: Run) -> None:
-        rows.extend(run.each(write, ["a", "b"], [tmp_path] * 2))
+        rows.extend(run.do_each(write, ["a", "b"], [tmp_path] * 2))
         run.results(write, rows)
 
     run_id = in_a_run(tmp_path, lambda run: run.side_by_side(lambda run, _: work(run), [FakeJob()]))
-    assert isinstance(rows[0].pending, Text)
+    assert isinstance(rows[0].result, Text)
     assert_states(run_id, {"write a": "Cached", "write b": "Completed"})
     assert calls == ["a", "b"]
 
@@ -189,7 +191,7 @@ def test_the_name_of_a_run_starts_with_its_time(tmp_path: Path) -> None:
 
 
 def test_tags_are_added_to_those_of_the_run(tmp_path: Path) -> None:
-    run_id = in_a_run(tmp_path, lambda run: run.tag("b", "a"))
+    run_id = in_a_run(tmp_path, lambda _: add_tags("b", "a"))
     with get_client(sync_client=True) as client:
         assert client.read_flow_run(UUID(run_id)).tags == ["a", "b"]
 
@@ -206,8 +208,8 @@ def test_a_row_that_fails_leaves_the_others_and_fails_the_run_at_its_end(tmp_pat
     results: list[Text | None] = []
 
     def work(run: Run) -> None:
-        writing = run.each(write_unless_bad, ["bad", "b"], [tmp_path] * 2)
-        copying = run.each(copy, ["bad", "b"], writing)
+        writing = run.do_each(write_unless_bad, ["bad", "b"], [tmp_path] * 2)
+        copying = run.do_each(copy, ["bad", "b"], writing)
         assert run.results(write_unless_bad, writing)[0] is None
         results.extend(run.results(copy, copying))
         assert run.failures == ["try bad: it is bad"]
@@ -225,7 +227,7 @@ def test_a_row_that_fails_leaves_the_others_and_fails_the_run_at_its_end(tmp_pat
 
 def test_a_run_of_which_nothing_is_left_fails_at_once(tmp_path: Path) -> None:
     def work(run: Run) -> None:
-        run.results(write_unless_bad, run.each(write_unless_bad, ["bad"], [tmp_path]))
+        run.results(write_unless_bad, run.do_each(write_unless_bad, ["bad"], [tmp_path]))
 
     with pytest.raises(PipelineError, match="try bad: it is bad"):
         in_a_run(tmp_path, lambda run: run.side_by_side(lambda run, _: work(run), [FakeJob()]))
@@ -236,4 +238,4 @@ def test_a_row_whose_upstream_failed_is_told_from_one_that_failed(error: Excepti
     future: Future[Any] = Future()
     future.set_exception(error)
     with pytest.raises(UpstreamError):
-        _result(Row("evaluate lstm seed 1", PrefectConcurrentFuture(uuid4(), future)))
+        _result(Submitted("evaluate lstm seed 1", future=PrefectConcurrentFuture(uuid4(), future)))

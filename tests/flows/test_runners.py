@@ -3,9 +3,9 @@ import sys
 import pytest
 from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
-from flows import runners
-from flows.runners import task_runner
-from tasks.results.errors import PipelineError
+from flows import pool as runners
+from flows.pool import task_runner
+from tasks.errors import PipelineError
 
 
 def test_a_runner_has_a_worker_for_each_core(monkeypatch: pytest.MonkeyPatch) -> None:

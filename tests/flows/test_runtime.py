@@ -17,9 +17,10 @@ from prefect import flow, task
 from prefect.logging import handlers
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from flows import runtime
-from flows.runtime import Stopped, api_server, branches_on, run_page, stopped_by_signals
-from tasks.results.errors import DataError, PipelineError
+from flows import pool, server
+from flows.pool import Stopped, branches_on, stopped_by_signals
+from flows.server import api_server, run_page
+from tasks.errors import DataError, PipelineError
 
 RUN = UUID("8a1f2c34-0000-4000-8000-000000000000")
 
@@ -85,7 +86,7 @@ def test_an_address_that_no_server_can_have_is_a_user_error(host: str) -> None:
 def test_a_password_in_the_servers_address_moves_to_the_setting_that_nobody_prints(
     url: str, settings: dict[str, str]
 ) -> None:
-    assert runtime._password_apart(url) == settings
+    assert server._password_apart(url) == settings
 
 
 def test_the_page_of_a_run_shows_no_password() -> None:
@@ -98,17 +99,17 @@ import os, sys
 from uuid import UUID
 import httpx
 from prefect.utilities.urls import url_for
-from flows import runtime, server
-from tests.flows.test_server import FAST
+from flows import pool, server
+from tests.flows.test_temporary_server import FAST
 server._SERVER = FAST
-with runtime.api_server() as wait:
+with server.api_server() as wait:
     wait()
     address = os.environ["PREFECT_API_URL"]
-    assert runtime.server_address() == address
+    assert server.server_address() == address
     assert url_for("flow-run", obj_id=UUID(int=1)) is None, "the server's links are dead when the run has ended"
     assert httpx.get(f"{address}/health").is_success
 assert "PREFECT_API_URL" not in os.environ
-assert runtime.server_address() is None
+assert server.server_address() is None
 try:
     httpx.get(f"{address}/health")
 except httpx.TransportError:
@@ -187,12 +188,12 @@ def record(message: str, error: BaseException | None = None) -> logging.LogRecor
 def test_only_errors_that_the_command_line_prints_are_left_out(
     message: str, error: Exception | None, is_logged: bool
 ) -> None:
-    assert runtime._is_no_user_error(record(message, error)) is is_logged
+    assert pool._is_no_user_error(record(message, error)) is is_logged
 
 
 def exit_in_a_thread() -> None:
     """What a branch process does when Prefect gives up on its server."""
-    runtime._start_branch_process()
+    pool._start_branch_process()
     threading.Thread(target=lambda: exit(3)).start()
     time.sleep(60)
 
@@ -208,7 +209,7 @@ def test_exit_in_a_thread_of_a_branch_process_ends_the_process() -> None:
 
 def ignore_ctrl_c() -> None:
     """A branch process at Ctrl-C."""
-    runtime._start_branch_process()
+    pool._start_branch_process()
     os.kill(os.getpid(), signal.SIGINT)
     os._exit(4)
 
@@ -223,7 +224,7 @@ def test_a_branch_process_leaves_ctrl_c_to_its_parent() -> None:
 KILLED_WHILE_IT_LOGS = """
 from concurrent.futures.process import BrokenProcessPool
 from prefect import flow
-from flows.runtime import branches_on
+from flows.pool import branches_on
 from tests.flows.test_runtime import die_with_the_lock_of_the_log
 
 @flow

@@ -5,16 +5,11 @@ from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import (
-    ArtifactFilter,
-    ArtifactFilterFlowRunId,
-    FlowRunFilter,
-    FlowRunFilterId,
-)
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import Artifact, State
 
 from flows.score import score_flow
-from tasks.results.errors import RejectsError
+from tasks.errors import RejectsError
 from tests.tasks.test_score import Trained
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "no_heartbeat")

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from flows.config import DataSettings, Settings, TrainingSettings
+from flows.settings import DataSettings, Settings, TrainingSettings
 from tasks.compare import is_the_tutorials, reproduction
 from tests.artifacts import examples
 
@@ -33,4 +33,4 @@ def test_an_accuracy_within_the_tolerance_reproduces_the_tutorial() -> None:
     ],
 )
 def test_only_the_tutorials_settings_can_reproduce_it(settings: Settings, expected: bool) -> None:
-    assert is_the_tutorials(settings.record(False)) == expected
+    assert is_the_tutorials(settings.model_dump(mode="json")) == expected

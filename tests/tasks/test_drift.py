@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.analysis.drift import NAMES, Reference, Texts, joint_limits
-from tasks.analysis.training_texts import read_training_texts
+from tasks.analysis.drift import NAMES, Reference, Texts, joint_limits, read_training_texts
 from tasks.data.new_texts import read_npz, read_texts
 from tasks.data.parquet import read_column, read_tokens
 from tasks.drift import check_drift
+from tasks.errors import DataError
 from tasks.fetch import fetch
 from tasks.job import Job
 from tasks.models.saved import SavedNetwork
@@ -17,8 +17,7 @@ from tasks.models.spec import TrainingPlan, preset
 from tasks.prepare import prepare
 from tasks.results.data import Dataset
 from tasks.results.drift import Drift
-from tasks.results.errors import DataError
-from tasks.storage.trained import Trained
+from tasks.storage.networks import Trained
 from tasks.train import train
 
 
@@ -58,7 +57,7 @@ def test_other_words_alarm_and_are_listed(module_dataset: Dataset) -> None:
     tokens = np.full((50, 30), 7, np.uint8)
     drift = drift_of(module_dataset, tokens, np.full(50, 30))
     assert {figure.name for figure in drift.figures if figure.alarms} >= {"words", "lengths", "domain classifier"}
-    assert drift.telling[0].new == 1.0
+    assert drift.distinguishing[0].new == 1.0
 
 
 def test_a_few_texts_are_refused(module_dataset: Dataset) -> None:

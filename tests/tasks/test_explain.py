@@ -10,15 +10,12 @@ from tasks.data.parquet import read_column, read_tokens
 from tasks.evaluate import evaluate
 from tasks.explain import explain
 from tasks.job import Job
-from tasks.models.keras_model import build
+from tasks.models.keras_learner import build
 from tasks.models.spec import TrainingPlan, preset
 from tasks.prepare import prepare
-from tasks.results.comparison import Network
+from tasks.results.comparison import Chosen, Claim, Evidence, Finding, Measure, Network
 from tasks.results.data import Dataset, Source
-from tasks.results.evaluation import Estimate
-from tasks.results.evidence import Chosen, Evidence
-from tasks.results.explanation import Explanation
-from tasks.results.findings import Claim, Finding, Measure
+from tasks.results.training import Estimate, Explanation
 from tasks.train import train
 from tests.conftest import random_reviews
 

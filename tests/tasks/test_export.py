@@ -13,14 +13,14 @@ import pytest
 from artifacts.wording.export_readme import export_readme
 from tasks.data.parquet import read_tokens
 from tasks.data.tokenizer import Tokenizer
+from tasks.errors import DataError, PipelineError
 from tasks.export import Examples, _texts, check, export
 from tasks.job import Job
 from tasks.models.spec import TrainingPlan, preset
 from tasks.results.data import Dataset
-from tasks.results.errors import DataError, PipelineError
 from tasks.results.export import Export, ExportFormat
 from tasks.storage.files import write_json
-from tasks.storage.trained import Trained
+from tasks.storage.networks import Trained
 from tasks.train import train
 
 INDEX = {f"word{rank}" if rank % 5 else f"wörd{rank}\x85": rank for rank in range(1, 61)}

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 import tasks.fetch as module
-from tasks.fetch import INDEX, fetch
-from tasks.results.errors import DataError, NetworkError
+from tasks.errors import DataError, NetworkError
+from tasks.fetch import fetch
 from tasks.storage import download
+from tasks.storage.layout import KERAS_WORD_INDEX
 from tests.tasks.file_server import SHA256, FileServer, serving
 
 UNREACHABLE = "http://127.0.0.1:9/"
@@ -86,9 +87,9 @@ def test_a_file_that_is_here_is_reused_until_it_changes(npz: Path, tmp_path: Pat
 
 
 def test_a_word_index_that_changes_makes_another_source(npz: Path, tmp_path: Path) -> None:
-    (npz.parent / INDEX).write_text('{"the": 1}')
+    (npz.parent / KERAS_WORD_INDEX).write_text('{"the": 1}')
     first = fetch.keep(npz, "auto", tmp_path / "cache")
-    (npz.parent / INDEX).write_text('{"a": 1}')
+    (npz.parent / KERAS_WORD_INDEX).write_text('{"a": 1}')
     assert fetch.keep(npz, "auto", tmp_path / "cache").word_index_sha256 != first.word_index_sha256
 
 

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from tasks.errors import PipelineError
 from tasks.job import RECORD, Job
 from tasks.models.spec import TrainingPlan, preset
 from tasks.results.data import Dataset
-from tasks.results.errors import PipelineError
 
 
 @pytest.fixture

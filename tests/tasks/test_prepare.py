@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.data.parquet import read_column, read_tokens
+from tasks.errors import DataError
 from tasks.prepare import prepare
 from tasks.results.data import Dataset, Source
-from tasks.results.errors import DataError
 from tasks.storage.files import sha256_of_file, sha256_of_json, write_json
 
 

@@ -10,22 +10,22 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.data.new_texts import read_texts
-from tasks.data.padding import OFFSET, START, UNKNOWN
-from tasks.data.rows import csv_rows
+from tasks.data.scoring import readers as csv_rows
+from tasks.data.tokens import OFFSET, START, UNKNOWN
+from tasks.errors import DataError, PipelineError, RejectsError
 from tasks.evaluate import evaluate
 from tasks.job import Job
 from tasks.models.scorer import Scorer
 from tasks.models.spec import TrainingPlan, preset
 from tasks.prepare import prepare
 from tasks.results.data import Dataset, Source
-from tasks.results.errors import DataError, PipelineError, RejectsError
 from tasks.results.scoring import RowData, ScoringNetwork, Written
 from tasks.score import find_scorer, sample_tokens, score, scoring_record, write, written_record
 from tasks.storage.files import write_json
 from tasks.storage.registry import folder_hash
 from tasks.train import train
-from tests.tasks.data.texts.forms import FORMS, reviews
-from tests.tasks.data.texts.forms import write as write_form
+from tests.tasks.data.own_texts.forms import FORMS, reviews
+from tests.tasks.data.own_texts.forms import write as write_form
 
 WORDS = {f"w{rank}": rank for rank in range(1, 90)}
 
@@ -47,7 +47,7 @@ class Trained:
         self.branch = train.keep(job)
         evaluate.keep(job, self.branch)
         words = list(WORDS)
-        lists = np.split(test.tokens, test.offsets[1:-1])
+        lists = np.split(test.ranks, test.offsets[1:-1])
         self.texts = [" ".join(words[rank - 1] for rank in ranks) for ranks in lists]
         assert self.dataset.word_index
         self.network = ScoringNetwork(self.branch.folder, self.dataset.word_index, folder_hash(self.branch.folder))
@@ -202,7 +202,7 @@ def test_an_input_without_rows_or_that_changes_is_one_line(
 
 def test_a_sample_for_drift_is_spread_evenly(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.score.DRIFT_ROWS", 20)
-    monkeypatch.setattr("tasks.data.rows.line_rows.BATCH_ROWS", 7)
+    monkeypatch.setattr("tasks.data.scoring.readers.BATCH_ROWS", 7)
     path = tmp_path / "t.txt"
     path.write_text("\n".join(trained.texts))
     new = sample_tokens(RowData(path, "text"), trained.network, 60)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks.models.loops import cells
-from tasks.models.loops.arithmetic import Floats
+from tasks.models.loops.lanes import Floats
 from tasks.models.loops.records import KernelGradients, Kernels
 
 

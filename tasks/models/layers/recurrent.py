@@ -7,15 +7,14 @@ from functools import reduce
 import numpy as np
 
 from tasks.models.layers.cells import CellWeights, CompiledCell
-from tasks.models.layers.sequence import Sequence, no_padding, outputs_in
-from tasks.models.loops.arithmetic import Floats
+from tasks.models.layers.inputs import LayerInputs, Workspace, no_padding, outputs_in
+from tasks.models.loops.lanes import Floats
 from tasks.models.loops.records import Inputs, KernelGradients, Kernels, SequenceGradient, States
 from tasks.models.loops.recurrent import project, recurrent_backward, recurrent_forward, unpack_outputs
 from tasks.models.packing import unpacked_layout
-from tasks.models.workspace import Workspace
 
 # Gradients this small are lost in the rounding of the sums that they would be added to.
-VANISHED = 1e-15
+NEGLIGIBLE_GRADIENT = 1e-15
 
 
 class Direction:
@@ -37,7 +36,7 @@ class Direction:
 
     def take_projections(self, count: int, workspace: Workspace) -> Floats:
         """Room for the projections of `count` inputs."""
-        return workspace.take(f"{self._name} projections", count, (self.cell.blocks, self.units))
+        return workspace.buffer(f"{self._name} projections", count, (self.cell.blocks, self.units))
 
     def no_states(self) -> States:
         """The states before anything was read."""
@@ -45,15 +44,15 @@ class Direction:
         return States(zeros, zeros, np.zeros((0, self.cell.derivatives, self.units), np.float32))
 
     def forward(
-        self, sequence: Sequence, start: States, workspace: Workspace, keep_states: bool, keep_derivatives: bool
+        self, sequence: LayerInputs, start: States, workspace: Workspace, keep_states: bool, keep_derivatives: bool
     ) -> States:
         """States of a group; arguments as in `recurrent_forward`."""
         entries, reviews = len(sequence.entries.rows), sequence.reviews
         rows = (entries if keep_states else reviews) + reviews
-        hidden = workspace.take(f"{self._name} hidden", rows, (self.units,))
-        cell = workspace.take(f"{self._name} cell", rows if self.cell.has_cell_state else 0, (self.units,))
+        hidden = workspace.buffer(f"{self._name} hidden", rows, (self.units,))
+        cell = workspace.buffer(f"{self._name} cell", rows if self.cell.has_cell_state else 0, (self.units,))
         kept = entries if keep_derivatives else reviews
-        derivatives = workspace.take(f"{self._name} derivatives", kept, (self.cell.derivatives, self.units))
+        derivatives = workspace.buffer(f"{self._name} derivatives", kept, (self.cell.derivatives, self.units))
         states = States(hidden, cell, derivatives)
         projections = self._projections(sequence, workspace)
         recurrent_forward(
@@ -70,7 +69,7 @@ class Direction:
         )
         return states
 
-    def _projections(self, sequence: Sequence, workspace: Workspace) -> Floats:
+    def _projections(self, sequence: LayerInputs, workspace: Workspace) -> Floats:
         if sequence.projections is not None:
             return sequence.projections[int(self.backwards)]
         values = sequence.entries.values
@@ -80,7 +79,7 @@ class Direction:
 
     def backward(
         self,
-        sequence: Sequence,
+        sequence: LayerInputs,
         states: States,
         padding: States,
         d_final: Floats,
@@ -129,7 +128,7 @@ class LayerPass:
         final: the outputs after the last timestep, shape (reviews, outputs).
     """
 
-    sequences: list[Sequence]
+    sequences: list[LayerInputs]
     states: list[States]
     padding: States
     final: Floats
@@ -153,7 +152,7 @@ class Recurrent:
         for direction in self.directions:
             direction.refresh()
 
-    def forward_padding(self, sequence: Sequence | None, workspace: Workspace) -> States:
+    def forward_padding(self, sequence: LayerInputs | None, workspace: Workspace) -> States:
         """The states of the padding that all reviews share, for `forward`.
 
         `sequence` is one review of nothing but padding, or None if there is none to share.
@@ -162,15 +161,15 @@ class Recurrent:
         start = ahead.no_states()
         return ahead.forward(sequence, start, workspace, True, True) if sequence else start
 
-    def padding_above(self, sequence: Sequence | None, states: States) -> Sequence | None:
+    def padding_above(self, sequence: LayerInputs | None, states: States) -> LayerInputs | None:
         """The padding that reviews share as a layer above reads it, or None if there is none."""
         if sequence is None or self.is_bidirectional:
             return None
         entries = Inputs(states.hidden, np.arange(1, len(states.hidden), dtype=np.int32))
-        return Sequence(1, sequence.layout, entries, no_padding(states.hidden))
+        return LayerInputs(1, sequence.layout, entries, no_padding(states.hidden))
 
     def forward(
-        self, sequence: Sequence, padding: States, workspace: Workspace, keep_states: bool, keep_derivatives: bool
+        self, sequence: LayerInputs, padding: States, workspace: Workspace, keep_states: bool, keep_derivatives: bool
     ) -> LayerPass:
         """Read a group of reviews; the result serves for a layer above with `keep_states`, for `backward` with both."""
         sequences = [sequence.backwards() if direction.backwards else sequence for direction in self.directions]
@@ -187,22 +186,22 @@ class Recurrent:
         final = np.concatenate([of_direction.hidden[-sequence.reviews :] for of_direction in states], axis=1)
         return LayerPass(sequences, states, padding, final)
 
-    def sequence_above(self, layer_pass: LayerPass, workspace: Workspace) -> Sequence:
+    def sequence_above(self, layer_pass: LayerPass, workspace: Workspace) -> LayerInputs:
         """The outputs at all timesteps, as inputs of a layer above."""
         sequence, states, padding = layer_pass.sequences[0], layer_pass.states, layer_pass.padding
         if not self.is_bidirectional:
             entries = Inputs(states[0].hidden, outputs_in(sequence.layout))
             of_padding = Inputs(padding.hidden, np.arange(1, len(padding.hidden), dtype=np.int32))
-            return Sequence(sequence.reviews, sequence.layout, entries, of_padding)
+            return LayerInputs(sequence.reviews, sequence.layout, entries, of_padding)
         timesteps, reviews = len(sequence.layout.batch_sizes), sequence.reviews
-        outputs = workspace.take(f"{self._name} outputs", timesteps * reviews, (self.outputs,))
+        outputs = workspace.buffer(f"{self._name} outputs", timesteps * reviews, (self.outputs,))
         column = 0
         for direction, read, of_direction in zip(self.directions, layer_pass.sequences, states, strict=True):
             hidden = of_direction.hidden, padding.hidden
             unpack_outputs(direction.backwards, read.layout, *hidden, reviews, column, outputs)
             column += direction.units
         entries = Inputs(outputs, np.arange(len(outputs), dtype=np.int32))
-        return Sequence(reviews, unpacked_layout(timesteps, reviews), entries, no_padding(outputs))
+        return LayerInputs(reviews, unpacked_layout(timesteps, reviews), entries, no_padding(outputs))
 
     def backward(
         self,
@@ -211,7 +210,7 @@ class Recurrent:
         d_outputs: SequenceGradient,
         workspace: Workspace,
         is_lowest: bool,
-        vanished: float = VANISHED,
+        vanished: float = NEGLIGIBLE_GRADIENT,
     ) -> tuple[SequenceGradient, list[CellWeights]]:
         """Gradients of the inputs, and of the weights of each direction.
 
@@ -226,7 +225,7 @@ class Recurrent:
         """
         sequence = layer_pass.sequences[0]
         timesteps, features = len(sequence.layout.batch_sizes), sequence.entries.values.shape[1]
-        values = workspace.take(f"{self._name} d_inputs", timesteps * sequence.reviews, (features,))
+        values = workspace.buffer(f"{self._name} d_inputs", timesteps * sequence.reviews, (features,))
         sums_of_padding = 2 if is_lowest and not self.is_bidirectional else 0
         padding = np.zeros((sums_of_padding, features), np.float32)
         d_inputs = SequenceGradient(values, np.zeros(timesteps, np.int32), padding)

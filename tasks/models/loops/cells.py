@@ -17,16 +17,12 @@ states. So going back needs no activation, and padding, whose states all reviews
 
 import numpy as np
 
-from tasks.models.loops.activations import sigmoid, tanh
-from tasks.models.loops.arithmetic import Floats, Ints, fast, fast_inlined
-from tasks.models.loops.lanes import LANES, flushed, load, store
+from tasks.models.loops.lanes import LANES, Floats, Ints, fast, fast_inlined, flushed, load, sigmoid, store, tanh
 from tasks.models.loops.records import States
 
 SIMPLE_RNN, LSTM, GRU = 0, 1, 2
-
 # How many derivatives each unit keeps, after the cell's number. A simple RNN's follow from its hidden state.
 DERIVATIVES = (0, 6, 5)
-
 _ONE = np.float32(1.0)
 
 

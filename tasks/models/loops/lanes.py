@@ -1,4 +1,4 @@
-"""Several float32 numbers in one register of the processor, computed at once.
+"""Several float32 numbers in one register of the processor, computed at once; and the activations of cells on them.
 
 The compiler cannot see that the rows of a timestep do not overlap: it computes number by number, or asks at each row.
 `load` takes neighbouring numbers as `Lanes`, which add, subtract, multiply and divide like one number; `store` puts
@@ -8,15 +8,32 @@ them back.
 import operator
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
+from numpy.typing import NDArray
 
-from tasks.models.loops.arithmetic import FAST_MATH, SMALLEST
+from tasks.storage.compiled import compiled
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+# All liberties but "afn", approximate functions: NaN and infinities do not occur in the loops. With "reassoc" the
+# compiler may add up a loop's sum in another order wherever it inlines it: what decides results is added up in memory.
+FAST_MATH = {"contract", "arcp", "nsz", "reassoc", "nnan", "ninf"}
+fast = compiled(fastmath=FAST_MATH, error_model="numpy")
+fast_inlined = compiled(fastmath=FAST_MATH, error_model="numpy", inline="always")
+SMALLEST_NORMAL = np.float32(1e-30)
+
+
+@fast_inlined
+def flushed_number(x: np.float32) -> np.float32:
+    """`x`, or 0 where it has vanished: denormal numbers cost the processor about a hundred cycles each."""
+    return x if abs(x) > SMALLEST_NORMAL else np.float32(0.0)
+
 
 LANES = 16  # 512 bits; narrower processors compute them in parts.
-
 _FLAGS = tuple(sorted(FAST_MATH))
 
 
@@ -86,12 +103,12 @@ def clipped(_context: Any, lanes: Any, _limit: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def flushed(_context: Any, lanes: Any) -> Any:
-    """Each number, or 0 where it has vanished, as `tasks.models.loops.arithmetic.flushed`."""
+    """Each number, or 0 where it has vanished, as `tasks.models.loops.lanes.flushed_number`."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         numbers = arguments[0]
         zero = _broadcast(builder, lanes, ir.FloatType()(0.0))
-        smallest = _broadcast(builder, lanes, ir.FloatType()(float(SMALLEST)))
+        smallest = _broadcast(builder, lanes, ir.FloatType()(float(SMALLEST_NORMAL)))
         is_negative = builder.fcmp_ordered("<", numbers, zero, flags=_FLAGS)
         sizes = builder.select(is_negative, builder.fneg(numbers), numbers)
         return builder.select(builder.fcmp_ordered(">", sizes, smallest, flags=_FLAGS), numbers, zero)
@@ -129,6 +146,37 @@ def _define(operation: Any, instruction: str) -> None:
 
 
 _define(operator.add, "fadd")
+
 _define(operator.sub, "fsub")
+
 _define(operator.mul, "fmul")
+
 _define(operator.truediv, "fdiv")
+
+
+@fast_inlined
+def tanh(x: Any) -> Any:
+    """x · P(x²) / Q(x²) with x clipped to [-9, 9], relative error 2.1e-8.
+
+    The coefficients come from iteratively reweighted least squares on Chebyshev nodes.
+    """
+    x = clipped(x, np.float32(9.0))
+    s = x * x
+    p = np.float32(1.3353410e-08)
+    p = p * s + np.float32(2.0608183e-05)
+    p = p * s + np.float32(3.4955344e-03)
+    p = p * s + np.float32(1.3380980e-01)
+    p = p * s + np.float32(1.0)
+    q = np.float32(7.7760460e-07)
+    q = q * s + np.float32(3.2855463e-04)
+    q = q * s + np.float32(2.5876779e-02)
+    q = q * s + np.float32(4.6714297e-01)
+    q = q * s + np.float32(1.0)
+    return x * p / q
+
+
+@fast_inlined
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x)), by `tanh`."""
+    half = np.float32(0.5)
+    return half * tanh(half * x) + half

@@ -13,9 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tasks.models.loops.arithmetic import Floats, fast, fast_inlined
 from tasks.models.loops.cells import DERIVATIVES, GRU, LSTM
-from tasks.models.loops.lanes import LANES, flushed, load, store
+from tasks.models.loops.lanes import LANES, Floats, fast, fast_inlined, flushed, load, store
 from tasks.models.loops.products import multiply
 from tasks.models.loops.records import Kernels, SequenceGradient, States
 

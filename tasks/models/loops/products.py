@@ -14,16 +14,14 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from tasks.models.loops.arithmetic import Floats, fast
+from tasks.models.loops.lanes import LANES, Floats, fast
 
 # What fits into the registers, accumulators and operands together: 32 of 512 bits, or 16 of 256 bits.
 _WIDE = bool(llvmlite.binding.get_host_cpu_features().get("avx512f"))
 TILE_ROWS, TILE_VECTORS = (8, 2) if _WIDE else (6, 1)
-LANES = 16
 TILE_COLUMNS = TILE_VECTORS * LANES
 # A tile of up to four rows takes as long as one: each addition waits for the one before it.
 HEIGHTS = (TILE_ROWS, 4, 3, 2, 1)
-
 _POINTER = types.CPointer(types.float32)  # type: ignore[attr-defined]
 _INDEX = ir.IntType(64)
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tasks.models.loops.arithmetic import Floats, Ints
+from tasks.models.loops.lanes import Floats, Ints
 
 
 class Layout(NamedTuple):

@@ -2,17 +2,10 @@
 
 import numpy as np
 
-from tasks.models.loops.arithmetic import Floats, Ints, fast
-from tasks.models.loops.cells import (
-    GRU,
-    LSTM,
-    SIMPLE_RNN,
-    simple_rnn_padding_backward,
-    step_backward,
-    step_forward,
-)
+from tasks.models.loops.cells import GRU, LSTM, SIMPLE_RNN, simple_rnn_padding_backward, step_backward, step_forward
+from tasks.models.loops.lanes import LANES, Floats, Ints, fast
 from tasks.models.loops.padding import add_or_set, add_to_inputs, padding_backward, padding_work, sum_rows
-from tasks.models.loops.products import LANES, add_outer_products, multiply
+from tasks.models.loops.products import add_outer_products, multiply
 from tasks.models.loops.records import Inputs, KernelGradients, Kernels, Layout, SequenceGradient, States
 
 # Entries whose outer products are summed at once, while they are in the processor's cache.

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.models.loops.arithmetic import Floats, fast, flushed
+from tasks.models.loops.lanes import Floats, fast, flushed_number
 
 
 @fast
@@ -26,7 +26,7 @@ def rmsprop(
         learning_rate, rho, epsilon: as Keras names them.
     """
     for i in range(len(weights)):
-        v = flushed(rho * velocities[i] + (np.float32(1.0) - rho) * squares[i])
+        v = flushed_number(rho * velocities[i] + (np.float32(1.0) - rho) * squares[i])
         velocities[i] = v
         weights[i] -= learning_rate * gradients[i] / np.sqrt(v + epsilon)
 
@@ -57,4 +57,4 @@ def rmsprop_rows(
         else:
             velocity = velocities[row]
             for j in range(len(velocity)):
-                velocity[j] = flushed(rho * velocity[j])
+                velocity[j] = flushed_number(rho * velocity[j])

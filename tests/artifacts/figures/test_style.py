@@ -10,7 +10,7 @@ def test_models_differ_in_more_than_colour() -> None:
     for part in ("color", "marker"):
         assert len({look[part] for look in looks}) == 4
     assert {look["linestyle"] for look in looks} == {"-"}  # It says which reviews.
-    assert style.style(99)["color"] in style.COLOURS
+    assert style.style(99)["color"] in style.MODEL_COLOURS
 
 
 def test_a_model_has_the_same_style_in_every_figure() -> None:

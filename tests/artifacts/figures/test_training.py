@@ -4,7 +4,7 @@ import pytest
 from matplotlib.axes import Axes
 
 from artifacts.figures import training
-from artifacts.figures.style import COLOURS
+from artifacts.figures.style import MODEL_COLOURS
 from tests.artifacts import examples
 
 
@@ -36,12 +36,12 @@ def test_a_seed_is_named_where_there_are_several() -> None:
 
 def test_colour_means_the_model_and_line_the_reviews() -> None:
     c = examples.comparison()
-    for branch, colour in zip(c.branches, COLOURS, strict=False):
+    for branch, colour in zip(c.branches, MODEL_COLOURS, strict=False):
         (axes,) = training.tutorial_curve(c, branch, "loss").axes
         assert {line.get_color() for line in axes.lines} == {colour}
         assert [line.get_linestyle() for line in axes.lines] == ["None", "-"]
     live = training.learning_curve("lstm", 1, c.branches[1].history, "IMDB reviews").axes
-    assert {line.get_color() for axes in live for line in axes.lines} == {COLOURS[1]}
+    assert {line.get_color() for axes in live for line in axes.lines} == {MODEL_COLOURS[1]}
 
 
 def test_the_same_curve_has_the_same_axes_for_all_networks() -> None:

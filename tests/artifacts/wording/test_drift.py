@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from artifacts.figures.drift import WIDEST, drift
+from artifacts.figures.scores import MAX_MULTIPLE, drift_figure
 from artifacts.wording.drift import markdown, rows, sentence, summary
-from tasks.results.drift import Drift, DriftFigure, TellingWord
+from tasks.results.drift import DistinguishingWord, Drift, DriftFigure
 
 QUIET = DriftFigure("lengths", 0.05, 0.08, 0.1, tuple(np.linspace(0.01, 0.09, 200).tolist()))
 ALARM = DriftFigure("domain classifier", 0.99, 0.55, 0.55, (0.5,) * 200)
-RESULT = Drift(1_000, 1_000, 25_000, (ALARM, QUIET), (TellingWord("|pipe|", 0.9, 0.1),), (0.02, 0.01), (9, 178), 3.0)
+RESULT = Drift(
+    1_000, 1_000, 25_000, (ALARM, QUIET), (DistinguishingWord("|pipe|", 0.9, 0.1),), (0.02, 0.01), (9, 178), 3.0
+)
 
 
 def test_a_sentence_says_by_what_texts_differ() -> None:
@@ -46,9 +48,9 @@ def test_words_never_become_markup() -> None:
 
 
 def test_the_figure_shows_values_as_multiples_of_their_limits() -> None:
-    axes = drift(RESULT).axes[0]
+    axes = drift_figure(RESULT).axes[0]
     markers = [line for line in axes.lines if line.get_marker() in ("D", "o", ">")]
     assert [float(line.get_xdata()[0]) for line in markers] == [0.99 / 0.55, 0.05 / 0.08]
     assert [text.get_text() for text in axes.texts] == ["0.990", "0.050"]
-    far = drift(replace(RESULT, figures=(replace(QUIET, value=1.0),))).axes[0]
-    assert [line.get_marker() for line in far.lines if line.get_xdata()[0] == WIDEST] == [">"]
+    far = drift_figure(replace(RESULT, figures=(replace(QUIET, value=1.0),))).axes[0]
+    assert [line.get_marker() for line in far.lines if line.get_xdata()[0] == MAX_MULTIPLE] == [">"]

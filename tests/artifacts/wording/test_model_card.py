@@ -6,8 +6,8 @@ import numpy as np
 
 from artifacts.wording.model_card import model_card
 from tasks.analysis.scores import score
-from tasks.results.card import CardFacts, Mistake, SliceAccuracy
-from tasks.results.evaluation import Estimate
+from tasks.results.promotion import CardFacts, Mistake, SliceAccuracy
+from tasks.results.training import Estimate
 from tests.artifacts.promotions import GATE
 
 DESCRIPTION = {
@@ -33,7 +33,7 @@ DESCRIPTION = {
 def facts() -> CardFacts:
     """What a made-up card says."""
     labels = np.arange(100) % 2
-    scores = score(labels, np.where(np.arange(100) < 90, labels, 1 - labels) * 0.8 + 0.1, "best", 2)
+    scores = score(labels, np.where(np.arange(100) < 90, labels, 1 - labels) * 0.8 + 0.1, 2)
     mistakes = (Mistake(7, 0, 0.97, ("a", "[dull](x)", "|film|")),)
     return CardFacts(
         network="1" * 16,

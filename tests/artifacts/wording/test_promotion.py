@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from artifacts.wording.promotion import gate_rows, ledger, markdown, sentence
-from tasks.results.evaluation import Estimate
+from tasks.results.training import Estimate
 from tests.artifacts.promotions import ENTRY, GATE, entry_with
 
 

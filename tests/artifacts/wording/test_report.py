@@ -9,7 +9,7 @@ import pytest
 import artifacts
 from artifacts.wording import report as wording
 from tasks.results.comparison import Comparison
-from tasks.results.texts import TextData
+from tasks.results.data import TextData
 from tests.artifacts import examples
 
 ROOM = Path(artifacts.__file__).parent

@@ -3,8 +3,7 @@ from dataclasses import replace
 import pytest
 
 from artifacts.wording import verdict as wording
-from tasks.results.comparison import Comparison
-from tasks.results.verdict import Overfitting, Pair, Verdict
+from tasks.results.comparison import Comparison, ModelRanking, Overfitting, Pair
 from tests.artifacts import examples
 from tests.artifacts.examples import estimate
 
@@ -100,7 +99,7 @@ def test_two_seeds_are_too_few_for_an_interval() -> None:
 
 
 def test_three_models_are_one_ranking_with_groups(c: Comparison) -> None:
-    verdict = Verdict("last", (examples.pair(),) * 3, (("lstm", "gru"), ("simple_rnn",)))
+    verdict = ModelRanking((examples.pair(),) * 3, (("lstm", "gru"), ("simple_rnn",)))
     assert wording.verdict(c, verdict) == (
         "lstm and gru lead, then simple_rnn. Networks joined by “and” cannot be told apart (tested at 5% over the test "
         "reviews, corrected for all pairs)."

@@ -5,8 +5,7 @@ import pytest
 from artifacts.blocks import Spans, Strong
 from artifacts.tables import findings as findings_table
 from artifacts.wording import why
-from tasks.results.comparison import Comparison
-from tasks.results.findings import Finding, Findings
+from tasks.results.comparison import Comparison, Finding, Findings
 from tests.artifacts import examples
 from tests.artifacts.examples import estimate
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.analysis.predictions import Predictions, read_predictions
+from tasks.analysis.comparison import Predictions, read_predictions
 from tasks.analysis.scores import score
-from tasks.results.evaluation import Evaluation, Threshold
+from tasks.results.training import Evaluation, Threshold
 
 REVIEWS = 400
 
@@ -26,7 +26,7 @@ def evaluations(tmp_path: Path) -> list[Evaluation]:
             columns = {"review_id": np.arange(REVIEWS)[::-1], "label": labels, "length": lengths}
             columns |= {"probability_last": probability, "probability_best": probability}
             pd.DataFrame(columns).to_parquet(path)
-            last = score(labels, probability, "last", 2)
+            last = score(labels, probability, 2)
             evaluations.append(Evaluation(name, seed, path, "", last, last, Threshold(0.5, 0, 0), 0, 0.0, 0.0))
     return evaluations
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tasks.analysis.drift import NAMES, Reference, Texts, distance, joint_limits, telling_tokens, unseen_share
+from tasks.analysis.drift import NAMES, Reference, Texts, distance, distinguishing_tokens, joint_limits, unseen_share
 from tests.tasks.analysis.texts import LENGTH, held_out_texts, make_texts
 
 
@@ -82,5 +82,5 @@ def test_bags_leave_out_padding_and_start() -> None:
 def test_telling_words_are_those_that_one_set_holds_more_often() -> None:
     old = Texts(np.array([[3, 5]] * 10, np.uint8), np.full(10, 2), np.zeros(10), 6)
     new = Texts(np.array([[4, 5]] * 10, np.uint8), np.full(10, 2), np.zeros(10), 6)
-    assert set(telling_tokens(new, old)) == {(4, 1.0, 0.0), (3, 0.0, 1.0)}
-    assert telling_tokens(new, old)[0] == (4, 1.0, 0.0)
+    assert set(distinguishing_tokens(new, old)) == {(4, 1.0, 0.0), (3, 0.0, 1.0)}
+    assert distinguishing_tokens(new, old)[0] == (4, 1.0, 0.0)

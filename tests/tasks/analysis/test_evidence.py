@@ -9,17 +9,16 @@ import pandas as pd
 import pytest
 
 import tasks.analysis
+from tasks.analysis.comparison import Predictions
 from tasks.analysis.evidence import chance, gather
-from tasks.analysis.predictions import Predictions
 from tasks.analysis.reviews import choose_reviews
 from tasks.analysis.scores import score
 from tasks.data.parquet import read_column
+from tasks.results.comparison import Evidence
 from tasks.results.data import Dataset
 from tasks.results.drift import FigureName
-from tasks.results.evaluation import Evaluation, Threshold
-from tasks.results.evidence import Evidence
-from tasks.results.explanation import Explanation
 from tasks.results.promotion import Reason
+from tasks.results.training import Evaluation, Explanation, Threshold
 from tests.artifacts import examples
 
 ROOM = Path(tasks.analysis.__file__).parent
@@ -40,7 +39,7 @@ def evaluations(dataset: Dataset, tmp_path: Path) -> list[Evaluation]:
         path = tmp_path / f"{name}.parquet"
         both = {"probability_last": probabilities, "probability_best": probabilities}
         pd.DataFrame(columns | both).to_parquet(path)
-        last = score(labels, probabilities, "last", 2)
+        last = score(labels, probabilities, 2)
         evaluations.append(Evaluation(name, 1, path, "", last, last, Threshold(0.5, 0, 0), 0, 0.0, 0.0))
     return evaluations
 

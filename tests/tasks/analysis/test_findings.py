@@ -6,10 +6,8 @@ import pandas as pd
 import pytest
 
 from tasks.analysis.findings import ModelPair, findings, textbook_pair
-from tasks.results.evaluation import Estimate
-from tasks.results.explanation import Explanation
-from tasks.results.findings import Answer, Findings, LengthTrend
-from tasks.results.training import Branch
+from tasks.results.comparison import Answer, Findings, LengthTrend
+from tasks.results.training import Branch, Estimate, Explanation
 from tests.artifacts import examples
 
 REVIEWS = 200

@@ -7,18 +7,18 @@ import pytest
 from scipy.stats import binomtest
 
 from tasks.analysis import gate
-from tasks.analysis.gate import Scored
+from tasks.analysis.gate import ScoredNetwork
 from tasks.results.promotion import Cost, GateLimits
 
 COST = Cost(1_000, 50_000.0)
 LIMITS = GateLimits()
 
 
-def flags(both: int, b: int, c: int, neither: int) -> tuple[Scored, Scored]:
+def flags(both: int, b: int, c: int, neither: int) -> tuple[ScoredNetwork, ScoredNetwork]:
     """A candidate and a champion with these counts of reviews."""
     candidate = np.repeat([True, True, False, False], [both, b, c, neither])
     champion = np.repeat([True, False, True, False], [both, b, c, neither])
-    return Scored(candidate, COST), Scored(champion, COST)
+    return ScoredNetwork(candidate, COST), ScoredNetwork(champion, COST)
 
 
 def test_p_is_that_of_the_exact_one_sided_test() -> None:
@@ -75,7 +75,7 @@ def test_the_detectable_difference_is_found_in_four_of_five_cases() -> None:
     ],
 )
 def test_verdicts(counts: tuple[int, int, int, int], limits: GateLimits, verdict: str, reason: str) -> None:
-    judged = gate.judge(*flags(*counts), {}, 1, limits)
+    judged = gate.judge_candidate(*flags(*counts), {}, 1, limits)
     assert (judged.verdict, judged.reason) == (verdict, reason)
     assert judged.test is not None
     assert (judged.test.b, judged.test.c) == counts[1:3]
@@ -85,15 +85,15 @@ def test_verdicts(counts: tuple[int, int, int, int], limits: GateLimits, verdict
 def test_what_is_promoted_at_the_first_look_may_be_held_at_a_later_one() -> None:
     scored = flags(9_000, 140, 90, 770)
     limits = replace(LIMITS, margin=0.0)
-    assert gate.judge(*scored, {}, 1, limits).verdict == "PROMOTE"
-    assert gate.judge(*scored, {}, 31, limits).verdict == "HOLD"
+    assert gate.judge_candidate(*scored, {}, 1, limits).verdict == "PROMOTE"
+    assert gate.judge_candidate(*scored, {}, 31, limits).verdict == "HOLD"
 
 
 def test_a_slice_that_falls_for_sure_rejects_a_better_candidate() -> None:
     candidate, champion = flags(8_000, 400, 100, 1_500)
     falling = ~candidate.right & champion.right
     falling[:300] = True
-    judged = gate.judge(candidate, champion, {"falling": falling, "other": ~falling}, 1, LIMITS)
+    judged = gate.judge_candidate(candidate, champion, {"falling": falling, "other": ~falling}, 1, LIMITS)
     assert (judged.verdict, judged.reason, judged.failing_slices) == ("REJECT", "worse on a slice", ("falling",))
     assert judged.slices[0].reviews == 400
     assert judged.slices[0].difference.value == pytest.approx(-0.25)
@@ -103,14 +103,14 @@ def test_a_small_slice_that_may_have_fallen_by_chance_rejects_nothing() -> None:
     candidate, champion = flags(8_000, 400, 100, 1_500)
     few = np.zeros(10_000, bool)
     few[[0, 1, 2, 3, 8_400]] = True
-    assert gate.judge(candidate, champion, {"few": few}, 1, LIMITS).verdict == "PROMOTE"
+    assert gate.judge_candidate(candidate, champion, {"few": few}, 1, LIMITS).verdict == "PROMOTE"
 
 
 @pytest.mark.parametrize(
     ("right", "verdict"), [(900, "PROMOTE"), (640, "PROMOTE"), (610, "HOLD"), (600, "REJECT"), (500, "REJECT")]
 )
 def test_the_first_champion_must_exceed_the_floor(right: int, verdict: str) -> None:
-    judged = gate.judge_first(Scored(np.arange(1_000) < right, COST), LIMITS)
+    judged = gate.judge_first(ScoredNetwork(np.arange(1_000) < right, COST), LIMITS)
     assert judged.verdict == verdict
     assert judged.candidate.value == right / 1_000
     assert judged.test is None
@@ -122,6 +122,6 @@ def test_a_slice_that_fell_by_chance_among_many_rejects_nothing() -> None:
     slices = {str(number): np.arange(1_000) // 50 == number for number in range(20)}
     failing = 0
     for _ in range(300):
-        right = [Scored(random.random(1_000) < 0.9, COST) for _ in range(2)]
-        failing += bool(gate.judge(*right, slices, 1, LIMITS).failing_slices)
+        right = [ScoredNetwork(random.random(1_000) < 0.9, COST) for _ in range(2)]
+        failing += bool(gate.judge_candidate(*right, slices, 1, LIMITS).failing_slices)
     assert failing <= 0.05 * 300

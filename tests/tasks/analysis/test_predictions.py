@@ -1,8 +1,8 @@
 import numpy as np
 import pandas as pd
 
-from tasks.analysis.predictions import Predictions, read_predictions
-from tasks.results.evaluation import Evaluation
+from tasks.analysis.comparison import Predictions, read_predictions
+from tasks.results.training import Evaluation
 
 
 def test_models_stand_in_the_order_of_their_mean_accuracy(predictions: Predictions) -> None:

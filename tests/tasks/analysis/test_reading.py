@@ -3,8 +3,7 @@ import pytest
 
 from tasks.analysis.reading import longest_reviews, memory, memory_points, near_words, reach, trace
 from tasks.data.parquet import read_column, read_tokens
-from tasks.models.keras_learner import KerasLearner
-from tasks.models.keras_model import build
+from tasks.models.keras_learner import KerasLearner, build
 from tasks.models.spec import preset
 from tasks.results.data import Dataset
 

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.analysis.predictions import Predictions, read_predictions
-from tasks.analysis.reviews import READABLE, Reader, choose_reviews, disagreements, mistakes, traces
+from tasks.analysis.comparison import Predictions, read_predictions
+from tasks.analysis.reviews import READABLE, ReviewDecoder, choose_reviews, disagreements, mistakes, traces
 from tasks.data.parquet import read_column
+from tasks.results.comparison import Chosen
 from tasks.results.data import Dataset
-from tasks.results.evaluation import Evaluation
-from tasks.results.evidence import Chosen
+from tasks.results.training import Evaluation
 from tests.artifacts import examples
 
 
@@ -77,7 +77,7 @@ def predictions_on(dataset: Dataset) -> Predictions:
 
 def test_a_row_becomes_text(dataset: Dataset) -> None:
     predictions = predictions_on(dataset)
-    review = Reader(dataset, predictions).text(3)
+    review = ReviewDecoder(dataset, predictions).text(3)
     assert (review.review_id, review.label) == (predictions.review_ids[3], predictions.labels[3])
     # Without a word index a word is shown as its token; the start token has none.
     assert len(review.words) == min(predictions.lengths[3] - 1, dataset.max_length)
@@ -86,7 +86,7 @@ def test_a_row_becomes_text(dataset: Dataset) -> None:
 
 
 def test_a_trace_has_a_probability_for_each_word(dataset: Dataset) -> None:
-    reader = Reader(dataset, predictions_on(dataset))
+    reader = ReviewDecoder(dataset, predictions_on(dataset))
     words = len(reader.text(3).words)
     line = tuple(number / 100 for number in range(words + 1))  # The start token comes first.
     first = replace(examples.explanation("lstm"), traces=(line,))

@@ -6,7 +6,7 @@ from tasks.analysis.scores import score
 
 
 def test_scores_with_literal_numbers() -> None:
-    scores = score(np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9]), "last", 3)
+    scores = score(np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9]), 3)
     assert (scores.accuracy, scores.precision, scores.recall, scores.f1, scores.auc) == (0.5, 0.5, 0.5, 0.5, 0.75)
     assert scores.confusion == ((1, 1), (1, 1))
     assert scores.loss == pytest.approx(-np.mean(np.log([0.9, 0.4, 0.4, 0.9])))
@@ -16,7 +16,7 @@ def test_scores_with_literal_numbers() -> None:
 
 def test_curves_are_those_of_sklearn_on_a_grid() -> None:
     labels, probabilities = np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9])
-    scores = score(labels, probabilities, "last", 3)
+    scores = score(labels, probabilities, 3)
     false_positive_rate, true_positive_rate, _ = metrics.roc_curve(labels, probabilities)
     assert scores.roc.x == scores.precision_recall.x == pytest.approx(np.linspace(0, 1, 101))
     assert scores.roc.y == pytest.approx(np.interp(scores.roc.x, false_positive_rate, true_positive_rate))

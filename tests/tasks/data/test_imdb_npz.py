@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.lib import format as npy
 
 from tasks.data.imdb_npz import read_imdb_npz, write_imdb_npz
-from tasks.results.errors import DataError
+from tasks.errors import DataError
 from tests.conftest import make_reviews, random_reviews
 
 LISTS = st.lists(
@@ -44,7 +44,7 @@ def test_reads_what_numpy_wrote(tmp_path_factory: pytest.TempPathFactory, train:
     splits = [make_reviews([tokens for tokens, _ in rows], [label for _, label in rows]) for rows in (train, test)]
     write_imdb_npz(path, *splits)
     for found, expected in zip(read_imdb_npz(path), splits, strict=True):
-        np.testing.assert_array_equal(found.tokens, expected.tokens)
+        np.testing.assert_array_equal(found.ranks, expected.ranks)
         np.testing.assert_array_equal(found.offsets, expected.offsets)
         np.testing.assert_array_equal(found.labels, expected.labels)
 
@@ -59,7 +59,7 @@ def test_reads_every_binary_pickle_protocol(tmp_path: Path, protocol: int) -> No
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("x_train.npy", header + pickle.dumps(lists, protocol))
     train, _ = read_imdb_npz(path)
-    assert train.tokens.tolist() == [token for one in lists for token in one]
+    assert train.ranks.tolist() == [token for one in lists for token in one]
     assert train.offsets.tolist() == [0, 4, 4, 5, 2_505]
 
 
@@ -69,7 +69,7 @@ def test_reads_more_than_one_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     expected = random_reviews(400)
     write_imdb_npz(tmp_path / "imdb.npz", expected, expected)
     found, _ = read_imdb_npz(tmp_path / "imdb.npz")
-    np.testing.assert_array_equal(found.tokens, expected.tokens)
+    np.testing.assert_array_equal(found.ranks, expected.ranks)
     np.testing.assert_array_equal(found.offsets, expected.offsets)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.data.imdb_npz import write_imdb_npz
 from tasks.data.new_texts import read_npz, read_texts
-from tasks.results.errors import DataError
+from tasks.errors import DataError
 from tasks.storage.files import write_json
 from tests.conftest import make_reviews
 

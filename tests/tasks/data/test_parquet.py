@@ -5,8 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.data import parquet
-from tasks.data.padding import padded
 from tasks.data.parquet import read_column, read_tokens, schema, write_split
+from tasks.data.tokens import padded
 from tests.conftest import make_reviews, random_reviews
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tasks.data import pickled_lists
 from tasks.data.pickled_lists import read_pickled_lists
-from tasks.results.errors import DataError
+from tasks.errors import DataError
 
 OPCODES = {opcode.name: opcode for opcode in pickletools.opcodes}
 WITHOUT_VALUE = ["MARK", "EMPTY_LIST", "APPEND", "APPENDS", "FRAME", "MEMOIZE", "BINPUT", "LONG_BINPUT", "TUPLE"]

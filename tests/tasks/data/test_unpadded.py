@@ -5,11 +5,11 @@ import psutil
 import pytest
 
 from tasks.data import unpadded
-from tasks.data.padding import padded
 from tasks.data.parquet import write_split
+from tasks.data.tokens import padded
 from tasks.data.unpadded import CHUNK, UnpaddedReviews, unpadded_path, unpadded_writer
+from tasks.errors import DataError
 from tasks.models import compiled_network, keras_learner
-from tasks.results.errors import DataError
 from tests.conftest import make_reviews, random_reviews
 
 MAX_LENGTH = 30

@@ -5,7 +5,7 @@ import pytest
 
 from tasks.data import vocabulary
 from tasks.data.vocabulary import read_vocabulary, read_word_index, words_by_token, words_of, write_vocabulary
-from tasks.results.errors import DataError
+from tasks.errors import DataError
 
 
 def test_tokens_become_words(tmp_path: Path) -> None:

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from tasks.models.compiled_learner import CompiledLearner
-from tasks.models.keras_learner import KerasLearner
-from tasks.models.keras_model import build
+from tasks.models.keras_learner import KerasLearner, build
 from tasks.models.spec import ModelSpec, PresetName, preset
 from tests.conftest import ragged_tokens
 from tests.tasks.models.batches import random_batches

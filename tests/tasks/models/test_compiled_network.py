@@ -12,9 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tasks.models.compiled_network import CompiledNetwork, why_not_covered
-from tasks.models.keras_learner import KerasLearner
-from tasks.models.keras_model import build
+from tasks.models.compiled_network import CompiledNetwork, unsupported_reason
+from tasks.models.keras_learner import KerasLearner, build
 from tasks.models.recurrence import forward
 from tasks.models.spec import Cell, ModelSpec, PresetName, preset
 from tests.conftest import ragged_tokens
@@ -236,5 +235,5 @@ def test_predicting_nothing_gives_nothing(name: PresetName) -> None:
 
 @by_name
 def test_every_preset_is_covered_without_dropout_alone(name: PresetName) -> None:
-    assert why_not_covered(small(name)) is None
-    assert why_not_covered(preset(name, 4, 4, 0.2)) == "dropout"
+    assert unsupported_reason(small(name)) is None
+    assert unsupported_reason(preset(name, 4, 4, 0.2)) == "dropout"

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from tasks.models.keras_learner import KerasLearner
-from tasks.models.keras_model import build
+from tasks.models.keras_learner import KerasLearner, build
 from tasks.models.recurrence import forward
 from tasks.models.spec import preset
 from tests.conftest import ragged_tokens

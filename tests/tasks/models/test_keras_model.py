@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from tasks.models.keras_model import build
+from tasks.models.keras_learner import build
 from tasks.models.spec import preset
 
 

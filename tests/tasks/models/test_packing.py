@@ -29,7 +29,7 @@ def test_entries_read_the_rows_of_distinct_tokens() -> None:
     batch = pack(TOKENS)
     distinct = batch.distinct_tokens()
     assert distinct.tolist() == [0, 5, 7, 9]
-    first, second = batch.among(distinct).groups
+    first, second = batch.reindexed(distinct).groups
     assert first.rows.tolist() == [1, 2, 2, 1, 0]
     assert second.rows.tolist() == [2, 3]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.models.keras_model import build
+from tasks.models.keras_learner import build
 from tasks.models.recurrence import CELLS, forward, simple_rnn
 from tasks.models.spec import Cell, ModelSpec, preset
 from tests.conftest import ragged_tokens

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tasks.models.keras_model import build
+from tasks.errors import DataError
+from tasks.models.keras_learner import build
 from tasks.models.scorer import Scorer, read_text
 from tasks.models.spec import ModelSpec, preset
-from tasks.results.errors import DataError
 from tasks.results.scoring import ScoringNetwork
 from tasks.storage.files import read_json, write_json
 

@@ -5,7 +5,7 @@ import pytest
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
-from tasks.results.evaluation import Estimate, Evaluation, Reliability
+from tasks.results.training import Estimate, Evaluation, Reliability
 from tests.artifacts import examples
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.results.errors import DataError, NetworkError
+from tasks.errors import DataError, NetworkError
 from tasks.storage import download as module
 from tasks.storage.download import download
 from tests.tasks.file_server import CONTENT, SHA256, FileServer, answering, serving

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.results.errors import PipelineError
+from tasks.errors import PipelineError
 from tasks.storage.files import (
     atomic_path,
     fingerprint,

@@ -6,20 +6,19 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tasks.results.errors import DataError
-from tasks.results.promotion import Entry
-from tasks.storage.registry import Champion, Registry, content_hash
+from tasks.errors import DataError
+from tasks.storage.registry import Registry, content_hash
+from tests.fixtures.registry import entry_of, network_files, promote
 
 # Promotes a network, and kills itself before the n-th change to a file below the registry.
 KILLED_WRITER = """
 import os, signal, sys
 from pathlib import Path
-from tests.tasks.storage.test_registry import promote
+from tests.fixtures.registry import promote
 
 outputs, network, last = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate", "os.chmod", "shutil.copyfile"}
@@ -39,44 +38,11 @@ print(changes)
 """
 
 
-def network_files(outputs: Path, name: str) -> dict[str, Path]:
-    """A made-up network: two files."""
-    folder = outputs.parent / f"network-{name}"
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in ("weights", "settings"):
-        (folder / file).write_text(f"{file} of {name}")
-    return {file: folder / file for file in ("weights", "settings")}
-
-
-def entry_of(registry: Registry, network: str, **changes: object) -> Entry:
-    """An entry that makes a network champion."""
+def champion_of(registry: Registry) -> tuple[str, int]:
+    """The champion, and the number of the entry that made it."""
     champion = registry.champion()
-    entry = Entry(
-        number=len(registry.entries()) + 1,
-        time=0.0,
-        who="me@here",
-        action="promote",
-        verdict="PROMOTE",
-        reason="better",
-        run="run",
-        label=network,
-        network=network,
-        before=champion.network if champion else None,
-        after=network,
-        test_set="tests",
-        gate=None,
-        settings={"seed": 1},
-    )
-    return replace(entry, **changes)
-
-
-def promote(outputs: Path, name: str) -> str:
-    """Promote the made-up network of that name."""
-    registry, files = Registry(outputs), network_files(outputs, name)
-    with registry.writing():
-        network = registry.add(files, {})
-        registry.append(entry_of(registry, network))
-    return network
+    assert champion is not None
+    return champion.network, champion.number
 
 
 def run_killed(outputs: Path, name: str, change: int) -> "subprocess.CompletedProcess[str]":
@@ -88,7 +54,7 @@ def run_killed(outputs: Path, name: str, change: int) -> "subprocess.CompletedPr
 def test_a_promoted_network_is_champion_and_its_entry_is_kept(tmp_path: Path) -> None:
     network = promote(tmp_path / "outputs", "first")
     registry = Registry(tmp_path / "outputs")
-    assert registry.champion() == Champion(network, 1)
+    assert champion_of(registry) == (network, 1)
     assert [entry.network for entry in registry.entries()] == [network]
     assert (registry.folder(network) / "weights").read_text() == "weights of first"
     assert content_hash(network_files(tmp_path / "outputs", "first")) == network
@@ -99,11 +65,11 @@ def test_before_the_first_promotion_there_is_no_champion(tmp_path: Path) -> None
     assert Registry(tmp_path).entries() == []
 
 
-def test_an_entry_that_holds_leaves_the_pointer(tmp_path: Path) -> None:
+def test_an_entry_that_holds_leaves_the_champion(tmp_path: Path) -> None:
     network, registry = promote(tmp_path / "outputs", "first"), Registry(tmp_path / "outputs")
     with registry.writing():
         registry.append(entry_of(registry, "other", verdict="HOLD", reason="not shown", after=network))
-    assert registry.champion() == Champion(network, 1)
+    assert champion_of(registry) == (network, 1)
     assert [entry.verdict for entry in registry.entries()] == ["PROMOTE", "HOLD"]
 
 
@@ -156,53 +122,25 @@ def test_a_missing_line_of_the_ledger_is_noticed(tmp_path: Path) -> None:
         Registry(tmp_path / "outputs").entries()
 
 
-@pytest.mark.parametrize("name", ["promotions.jsonl", "champion.json"])
-def test_a_folder_in_place_of_a_file_is_named(tmp_path: Path, name: str) -> None:
+def test_a_folder_in_place_of_the_ledger_is_named(tmp_path: Path) -> None:
     promote(tmp_path / "outputs", "first")
-    path = tmp_path / "outputs/registry" / name
+    path = tmp_path / "outputs/registry/promotions.jsonl"
     path.unlink()
     path.mkdir()
-    with pytest.raises(DataError, match=name):
+    with pytest.raises(DataError, match=r"promotions\.jsonl"):
         Registry(tmp_path / "outputs").champion()
 
 
-@pytest.mark.parametrize(("network", "entry"), [("0" * 16, 1), (None, 7), (None, 0)])
-def test_a_pointer_that_the_ledger_does_not_bear_out_is_named(tmp_path: Path, network: str | None, entry: int) -> None:
-    first = promote(tmp_path / "outputs", "first")
-    pointer = tmp_path / "outputs/registry/champion.json"
-    pointer.write_text(json.dumps({"network": network or first, "entry": entry}))
+@pytest.mark.parametrize("content", [None, "{", '{"network": "0000000000000000", "entry": 7}'])
+def test_the_ledger_decides_whatever_the_copy_for_other_programs_says(tmp_path: Path, content: str | None) -> None:
+    network, copy = promote(tmp_path / "outputs", "first"), tmp_path / "outputs/registry/champion.json"
+    copy.unlink()
+    if content:
+        copy.write_text(content)
     registry = Registry(tmp_path / "outputs")
-    message = r"champion\.json: names network .* which promotions\.jsonl does not hold"
-    with pytest.raises(DataError, match=message):
-        registry.champion()
-    with pytest.raises(DataError, match=message), registry.writing():
-        pass
-    pointer.unlink()
+    assert champion_of(registry) == (network, 1)
     with registry.writing():
-        assert registry.champion() == Champion(first, 1)
-
-
-@pytest.mark.parametrize("lost", [1, 30, None])
-def test_a_ledger_that_lost_the_champions_entry_is_not_written_to(tmp_path: Path, lost: int | None) -> None:
-    for name in ("first", "second"):
-        promote(tmp_path / "outputs", name)
-    ledger = tmp_path / "outputs/registry/promotions.jsonl"
-    whole = ledger.read_bytes()
-    cut = whole[:-lost] if lost else whole.splitlines(keepends=True)[0]
-    ledger.write_bytes(cut)
-    with pytest.raises(DataError, match="by entry 2, which promotions.jsonl does not hold"):
-        promote(tmp_path / "outputs", "third")
-    assert ledger.read_bytes() == cut
-    ledger.write_bytes(whole)
-    promote(tmp_path / "outputs", "third")
-    assert [entry.number for entry in Registry(tmp_path / "outputs").entries()] == [1, 2, 3]
-
-
-def test_a_lost_ledger_is_no_empty_one(tmp_path: Path) -> None:
-    promote(tmp_path / "outputs", "first")
-    (tmp_path / "outputs/registry/promotions.jsonl").unlink()
-    with pytest.raises(DataError, match="restore that file from a copy"), Registry(tmp_path / "outputs").writing():
-        pass
+        assert json.loads(copy.read_text()) == {"network": network, "entry": 1}
 
 
 def roll_back(registry: Registry, to: int | None = None) -> str:
@@ -233,17 +171,6 @@ def test_a_champion_that_came_twice_has_two_champions_before_it(tmp_path: Path) 
             registry.earlier(None)
 
 
-@pytest.mark.parametrize("content", [None, "{", '{"network": 1}'])
-def test_a_lost_or_damaged_pointer_is_restored_from_the_ledger(tmp_path: Path, content: str | None) -> None:
-    network, pointer = promote(tmp_path / "outputs", "first"), tmp_path / "outputs/registry/champion.json"
-    pointer.unlink()
-    if content:
-        pointer.write_text(content)
-    registry = Registry(tmp_path / "outputs")
-    with registry.writing():
-        assert registry.champion() == Champion(network, 1)
-
-
 def test_a_kill_before_any_change_leaves_the_old_champion_or_the_new_one(tmp_path: Path) -> None:
     promote(tmp_path / "unbroken" / "outputs", "first")
     unbroken = run_killed(tmp_path / "unbroken" / "outputs", "second", 0)
@@ -255,17 +182,16 @@ def test_a_kill_before_any_change_leaves_the_old_champion_or_the_new_one(tmp_pat
         first, second = promote(outputs, "first"), content_hash(network_files(outputs, "second"))
         assert run_killed(outputs, "second", change).returncode == -signal.SIGKILL
         registry = Registry(outputs)
-        champion = registry.champion()
-        assert champion in (Champion(first, 1), Champion(second, 2)), change
-        registry.verify(champion.network)
+        assert champion_of(registry) in ((first, 1), (second, 2)), change
+        registry.verify(champion_of(registry)[0])
         with registry.writing():
             whole = [path for path in (outputs / "registry").rglob("*") if not path.name.startswith(".")]
             assert len([*(outputs / "registry").rglob("*")]) == len(whole), change
             after = registry.champion()
         assert after is not None
-        assert after.entry == len(registry.entries()), change
+        assert after.number == len(registry.entries()), change
         promote(outputs, "third")
-        assert [entry.number for entry in registry.entries()] == [*range(1, after.entry + 2)]
+        assert [entry.number for entry in registry.entries()] == [*range(1, after.number + 2)]
 
 
 def test_a_first_promotion_that_is_killed_leaves_a_registry_that_can_be_used(tmp_path: Path) -> None:
@@ -284,7 +210,7 @@ def test_concurrent_promotions_lose_nothing(tmp_path: Path) -> None:
     outputs = tmp_path / "outputs"
     outputs.mkdir()
     code = (
-        "import sys; from pathlib import Path; from tests.tasks.storage.test_registry import promote\n"
+        "import sys; from pathlib import Path; from tests.fixtures.registry import promote\n"
         "for number in range(5): promote(Path(sys.argv[1]), f'{sys.argv[2]}-{number}')"
     )
     environment = os.environ | {"PYTHONPATH": "."}
@@ -297,7 +223,7 @@ def test_concurrent_promotions_lose_nothing(tmp_path: Path) -> None:
     assert [entry.number for entry in entries] == list(range(1, 16))
     assert len({entry.network for entry in entries}) == 15
     assert all(later.before == earlier.after for earlier, later in itertools.pairwise(entries))
-    assert registry.champion() == Champion(entries[-1].network, 15)
+    assert champion_of(registry) == (entries[-1].network, 15)
 
 
 def test_the_ledger_is_one_json_object_a_line(tmp_path: Path) -> None:

@@ -1,15 +1,17 @@
-import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.results.errors import DataError
-from tasks.results.run_log import RunSummary
-from tasks.storage.run_log import Difference, append_to_run_log, compare_runs, find_run, read_run_log
+from tasks.errors import DataError
+from tasks.results.run_summary import RunDifference, RunSummary
+from tasks.results.training import Estimate
+from tasks.storage.run_log import append_to_run_log, compare_runs, read_run_log
+from tasks.storage.runs import FinishedRun
+from tests.fixtures.runs import branch_of, finished_run
 
 
 def summary(run: str, **changes: Any) -> RunSummary:
@@ -21,7 +23,6 @@ def summary(run: str, **changes: Any) -> RunSummary:
         "fingerprint": "f",
         "seeds": 1,
         "accuracies": {"lstm": 0.9},
-        "aucs": {"lstm": 0.95},
         "seconds": 3.5,
         "durations": {"train": 3.5},
         "settings": {"training": {"epochs": 1}},
@@ -45,14 +46,6 @@ def test_the_columns_have_types(tmp_path: Path) -> None:
     assert str(schema.field("seeds").type) == "int64"
 
 
-def test_a_log_of_an_earlier_version_is_read_and_extended(tmp_path: Path) -> None:
-    earlier = vars(summary("1"))
-    as_json = {name: json.dumps(value) for name, value in earlier.items() if isinstance(value, dict)}
-    pd.DataFrame([earlier | as_json]).to_parquet(tmp_path / "history.parquet", index=False)
-    assert read_run_log(tmp_path) == [summary("1")]
-    assert append_to_run_log(tmp_path, summary("2")) == read_run_log(tmp_path) == [summary("1"), summary("2")]
-
-
 def test_concurrent_runs_are_all_recorded(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: append_to_run_log(tmp_path, summary(str(number))), range(24)))
@@ -69,71 +62,40 @@ def test_a_damaged_log_is_named(tmp_path: Path) -> None:
         read_run_log(tmp_path)
 
 
-def write_run(outputs: Path, name: str, settings: dict[str, Any], accuracy: float) -> Path:
-    """A run's folder."""
-    metrics = {
-        "settings": settings,
-        "dataset": {"fingerprint": "f", "source": {"sha256": "s"}},
-        "branches": [
-            {
-                "name": "lstm",
-                "seed": 1,
-                "machine": {"versions": {"keras": "3"}},
-                "history": [{"val_accuracy": accuracy}],
-            }
-        ],
-        "evidence": {"models": [{"name": "lstm", "accuracy": {"value": accuracy}, "auc": 0.9}]},
-        "durations": {"train": 1.0},
-    }
-    folder = outputs / "runs" / name
-    folder.mkdir(parents=True)
-    (folder / "metrics.json").write_text(json.dumps(metrics))
-    return folder
+def run(name: str, accuracy: float, settings: dict[str, Any]) -> FinishedRun:
+    """A run of one network."""
+    outputs = Path("outputs")
+    return finished_run(outputs, name, [branch_of("lstm", outputs, accuracy)], settings=settings)
 
 
-def training(epochs: int) -> dict[str, Any]:
-    """The settings of a run."""
-    return {"training": {"epochs": epochs, "seed": 1}}
-
-
-def test_only_inputs_that_differ_are_listed_but_all_results(tmp_path: Path) -> None:
-    first, second = write_run(tmp_path, "a", training(3), 0.7), write_run(tmp_path, "b", training(5), 0.8)
+def test_only_inputs_that_differ_are_listed_but_all_results() -> None:
+    first, second = (run(name, value, {"training": {"epochs": n}}) for name, value, n in (("a", 0.7, 3), ("b", 0.8, 5)))
     comparison = compare_runs(first, second)
-    assert comparison.inputs == [Difference("training.epochs", first=3, second=5)]
-    assert Difference("lstm: test accuracy", first=0.7, second=0.8) in comparison.results
-    assert Difference("lstm: AUC", first=0.9, second=0.9) in comparison.results
+    assert comparison.runs == ("a", "b")
+    assert comparison.inputs == [RunDifference("training.epochs", first=3, second=5)]
+    results = {result.name: result for result in comparison.results}
+    assert set(results) == {"lstm: test accuracy", "lstm: AUC", "lstm: validation accuracy", "seconds: train"}
+    assert results["lstm: AUC"] == RunDifference("lstm: AUC", 0.9, 0.9, 0.0)
 
 
-def test_a_setting_that_one_run_lacks_is_none(tmp_path: Path) -> None:
-    first = write_run(tmp_path, "a", {"run": {}}, 0.7)
-    second = write_run(tmp_path, "b", {"run": {"keep": 3}}, 0.7)
-    assert compare_runs(first, second).inputs == [Difference("run.keep", first=None, second=3)]
+def test_the_change_of_an_accuracy_has_the_interval_of_both() -> None:
+    comparison = compare_runs(run("a", 0.7, {}), run("b", 0.6, {}))
+    change = next(result.change for result in comparison.results if result.name == "lstm: test accuracy")
+    # MOVER: -0.1 - sqrt(0.03² + 0.04²) and -0.1 + sqrt(0.04² + 0.03²).
+    assert isinstance(change, Estimate)
+    assert (change.value, change.low, change.high) == pytest.approx((-0.1, -0.15, -0.05))
 
 
-def test_former_names_of_settings_are_no_differences(tmp_path: Path) -> None:
-    former = write_run(tmp_path, "a", {"data": {"words": 99, "steps": 30}}, 0.7)
-    today = write_run(tmp_path, "b", {"data": {"vocabulary_size": 99, "max_length": 40}}, 0.7)
-    assert compare_runs(former, today).inputs == [Difference("data.max_length", first=30, second=40)]
+def test_the_range_of_two_seeds_is_no_interval() -> None:
+    first = run("a", 0.7, {})
+    first = replace(first, models=(replace(first.models[0], basis="range"),))
+    (result, *_) = compare_runs(first, run("b", 0.6, {})).results
+    assert (result.first, result.change) == (0.7, pytest.approx(-0.1))
 
 
-def test_a_run_is_given_by_the_start_of_its_name(tmp_path: Path) -> None:
-    first = write_run(tmp_path, "20260101-a", training(1), 0.5)
-    write_run(tmp_path, "20260102-b", training(1), 0.5)
-    assert find_run(tmp_path, "20260101") == first
-    for name in ("2026", "x"):
-        with pytest.raises(DataError, match="the newest are: 20260101-a, 20260102-b"):
-            find_run(tmp_path, name)
-
-
-def test_latest_is_the_run_that_the_link_points_to(tmp_path: Path) -> None:
-    first = write_run(tmp_path, "20260101-a", training(1), 0.5)
-    write_run(tmp_path, "20260102-b", training(1), 0.5)
-    (tmp_path / "latest").symlink_to(first)
-    assert find_run(tmp_path, "latest") == first.resolve()
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", "{}", '{"settings": 1}', '{"settings": {}, "dataset": []}'])
-def test_damaged_metrics_are_named(content: str, tmp_path: Path) -> None:
-    (tmp_path / "metrics.json").write_text(content)
-    with pytest.raises(DataError, match="metrics.json: no readable description of a run"):
-        compare_runs(tmp_path, tmp_path)
+def test_what_one_run_lacks_is_none() -> None:
+    first, second = run("a", 0.7, {"run": {}}), run("b", 0.7, {"run": {"keep": 3}})
+    second = replace(second, durations={})
+    comparison = compare_runs(first, second)
+    assert comparison.inputs == [RunDifference("run.keep", first=None, second=3)]
+    assert comparison.results[-1] == RunDifference("seconds: train", first=1.0, second=None)

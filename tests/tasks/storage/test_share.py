@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.results.errors import DataError, PipelineError
+from tasks.errors import DataError, PipelineError
 from tasks.storage.files import sha256_of_file
 from tasks.storage.reuse import Record
 from tasks.storage.share import Share

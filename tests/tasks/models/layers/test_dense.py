@@ -1,6 +1,6 @@
 import numpy as np
 
-from tasks.models.layers.dense import Dense, DenseWeights, d_logits_of
+from tasks.models.layers.feedforward import Dense, DenseWeights, d_logits_of
 
 INPUTS = np.array([[1, 2], [0, -1]], np.float32)
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from tasks.models.layers.embedding import Embedding, EmbeddingGradient
+from tasks.models.layers.feedforward import Embedding, EmbeddingGradient
 
 
 def test_the_full_gradient_has_a_row_for_every_token() -> None:

@@ -2,9 +2,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from tasks.models.loops.activations import sigmoid, tanh
-from tasks.models.loops.arithmetic import Floats
-from tasks.models.loops.lanes import LANES, load, store
+from tasks.models.loops.lanes import LANES, Floats, load, sigmoid, store, tanh
 
 
 def _computed(x: Floats, is_tanh: bool, result: Floats) -> None:

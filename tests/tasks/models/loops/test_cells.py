@@ -6,14 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.models.loops.cells import (
-    GRU,
-    LSTM,
-    SIMPLE_RNN,
-    simple_rnn_padding_backward,
-    step_backward,
-    step_forward,
-)
+from tasks.models.loops.cells import GRU, LSTM, SIMPLE_RNN, simple_rnn_padding_backward, step_backward, step_forward
 from tasks.models.loops.lanes import LANES
 from tasks.models.loops.records import States
 

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from tasks.models.loops.arithmetic import Floats
-from tasks.models.loops.lanes import LANES, clipped, flushed, load, store
+from tasks.models.loops.lanes import LANES, Floats, clipped, flushed, load, store
 
 
 def _arithmetic(left: Floats, right: Floats, result: Floats) -> None:

@@ -1,0 +1,88 @@
+"""Pages of HTML: templates, our own scripts and styles, how a content policy knows them, and the reader page."""
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from artifacts.wording import report as wording
+from tasks.results.export import ReaderNetwork, ReaderPage
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def template_environment(autoescape: bool = True) -> Environment:
+    """Jinja with our templates; a name that a template lacks is an error."""
+    return Environment(
+        loader=PackageLoader("artifacts"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=autoescape,  # noqa: S701 -- off for markdown: its filters escape what is data
+    )
+
+
+def own_source(*names: str) -> Markup:
+    """Our own scripts or styles, one below the other, as they stand in a page."""
+    texts = [(TEMPLATES / name).read_text(encoding="utf-8").strip() for name in names]
+    return Markup("\n".join(texts))  # noqa: S704 -- our own files
+
+
+def policy_hash(source: str) -> str:
+    """What a content policy knows an inline script or style by."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}"
+
+
+_SCRIPTS = ("reader_tokens.js", "reader_network.js", "reader.js")
+
+
+def reader_html(reader: ReaderPage) -> str:
+    """The page. Its content policy lets the browser run our script and load nothing, whatever the data hold."""
+    script, style = own_source(*_SCRIPTS), own_source("reader.css")
+    return (
+        template_environment()
+        .get_template("reader.html.j2")
+        .render(
+            r=reader,
+            limit=wording.MAX_MEGABYTES,
+            described=wording.network_summary,
+            data=Markup(_script_json(_reader_data(reader))),  # noqa: S704 -- holds no <, so it cannot end its element
+            script=script,
+            script_hash=policy_hash(script),
+            style=style,
+            style_hash=policy_hash(style),
+        )
+    )
+
+
+def _script_json(value: Any) -> str:
+    """JSON that may stand inside a script element: nothing in it is markup."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _reader_data(reader: ReaderPage) -> dict[str, Any]:
+    return {
+        "vocabulary_size": reader.vocabulary_size,
+        "max_length": reader.max_length,
+        "ranks": reader.ranks,
+        "networks": [_network_data(network) for network in reader.networks],
+    }
+
+
+def _network_data(network: ReaderNetwork) -> dict[str, Any]:
+    # Little-endian, as a browser's Float32Array on every machine that people have.
+    weights = {
+        name: base64.b64encode(np.asarray(array, "<f4").tobytes()).decode() for name, array in network.weights.items()
+    }
+    return {
+        "cell": network.cell,
+        "units": network.units,
+        "bidirectional": network.bidirectional,
+        "weights": weights,
+    }

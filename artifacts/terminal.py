@@ -1,0 +1,208 @@
+"""What the commands print: summaries, tables, scores, the champion, drift."""
+
+import io
+import textwrap
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+from rich.text import Text
+
+from artifacts import tables
+from artifacts.formats import plural, setting
+from artifacts.markup import one_line
+from artifacts.wording import drift as drift_wording
+from artifacts.wording import scoring as scoring_wording
+from artifacts.wording import verdict
+from artifacts.wording.promotion import gate_rows, sentence
+from artifacts.wording.report import title, warnings
+from tasks.results.comparison import Comparison
+from tasks.results.drift import Drift
+from tasks.results.promotion import Entry
+from tasks.results.run_summary import RunComparison, RunSummary, column_title, differing, flat
+from tasks.results.scoring import ReadText, ReadWord, Scoring, Written
+from tasks.results.training import THRESHOLD, Estimate
+
+BAR_WIDTH, HISTORY_RUNS, SUMMARY_WIDTH = 24, 30, 100
+
+
+def folding_table(*headers: str, title: str | None = None) -> Table:
+    """A table that folds words that are too long for it, because a path or an address that is cut is useless."""
+    return Table(*(Column(header, overflow="fold") for header in headers), title=title)
+
+
+def print_line(text: str = "") -> None:
+    """Print text as it is: no markup, no colours, no folding."""
+    Console(highlight=False, soft_wrap=True, markup=False, emoji=False).print(text)
+
+
+def show_promotions(outputs: Path, entries: Sequence[Entry], champion: Path | None) -> None:
+    """Print the present champion, then all entries of the ledger, the newest last.
+
+    Args:
+        outputs: the folder above the registry, as the user gave it.
+        entries: the ledger.
+        champion: the folder of the champion's files.
+    """
+    if not entries:
+        print_line(f"{outputs}: no promotions yet; promote the newest run by `uv run flows/main.py promote latest`")
+        return
+    made_by = [entry for entry in entries if entry.moves]
+    if made_by and champion:
+        print_line(f"Champion: {made_by[-1].label}, by entry {made_by[-1].number}, in {champion}")
+    else:
+        print_line("No champion.")
+    for entry in entries:
+        time = f"{datetime.fromtimestamp(entry.time):%Y-%m-%d %H:%M:%S}"
+        print_line(f"{entry.number:>4}  {time}  {entry.who}  {sentence(entry)}")
+
+
+def show_entry(entry: Entry) -> None:
+    """Print an entry's sentence and its numbers."""
+    print_line(sentence(entry))
+    if entry.gate is not None:
+        table = folding_table("figure", "value")
+        for name, value in gate_rows(entry.gate):
+            table.add_row(escape(name), escape(value))
+        Console().print(table)
+
+
+def show_drift(drift: Drift) -> None:
+    """Print how far new texts are from the training reviews."""
+    print_line(drift_wording.sentence(drift))
+    for rows in (drift_wording.rows(drift), drift_wording.distinguishing_rows(drift)):
+        if rows:
+            table = folding_table(*rows[0])
+            for row in rows:
+                table.add_row(*("" if value is None else escape(str(value)) for value in row.values()))
+            Console().print(table)
+    for name, value in drift_wording.summary(drift):
+        print_line(f"{name}: {value}")
+
+
+def show_checks(checks: Iterable[tuple[str, str, str, str]]) -> None:
+    """Print what `doctor` found: a row for each check, with its state ("ok", "note" or "fix"), result and advice."""
+    colours = {"ok": "green", "note": "yellow", "fix": "red"}
+    table = folding_table("", "check", "result", "fix", title="What a run needs")
+    for state, *cells in checks:
+        table.add_row(f"[{colours[state]}]{state}", *map(escape, cells))
+    Console().print(table)
+
+
+def show_scores(scoring: Scoring, written: Written) -> None:
+    """Print how a file was scored, and where the scores are."""
+    print_line(f"\n{scoring_wording.sentence(scoring)}\n{scoring_wording.caution(scoring)}")
+    rows = scoring_wording.distribution_rows(scoring)
+    table = Table(*rows[0], "", box=None, pad_edge=False)
+    largest = max(*scoring.histogram, 1)
+    for row, count in zip(rows, scoring.histogram, strict=True):
+        bar = "█" * round(BAR_WIDTH * count / largest)
+        table.add_row(row["probability of positive"], f"{count:,}", row["share"], bar)
+    Console(highlight=False).print(table)
+    if written.renamed:
+        print_line(scoring_wording.renamed(written.renamed))
+    print_line(f"Scores: {written.output}")
+    if written.rejects:
+        print_line(f"Rows without scores: {written.rejects}")
+
+
+def show_text(read: ReadText) -> None:
+    """Print a sentence word by word, with the probability after each; coloured on a terminal, else plain."""
+    console = Console(highlight=False, soft_wrap=True)
+    for word in read.words:
+        console.print(_word_line(word))
+    console.print(Text(scoring_wording.answer(read), style="bold"))
+
+
+def _word_line(word: ReadWord) -> Text:
+    number = "     " if word.probability is None else f"{word.probability:.3f}"
+    mark = "" if word.is_known else "  (unknown)"
+    style = "dim" if word.probability is None or not word.is_known else _probability_colour(word.probability)
+    return Text.assemble((f"{number}  {one_line(word.word)}", style), (mark, "dim italic"))
+
+
+def _probability_colour(probability: float) -> str:
+    """Orange for negative, blue for positive, stronger with distance from the threshold."""
+    strength = abs(2 * probability - 1)
+    colour = "color(33)" if probability > THRESHOLD else "color(208)"
+    return f"bold {colour}" if strength > 0.5 else colour if strength > 0.1 else "default"
+
+
+def show_history(outputs: Path, runs: Sequence[RunSummary]) -> None:
+    """Print the newest runs, the newest first, with the settings that differ between them.
+
+    Args:
+        outputs: the folder of the runs, as the user gave it.
+        runs: all runs, oldest first.
+    """
+    shown = runs[-HISTORY_RUNS:][::-1]
+    if not shown:
+        print_line(f"{outputs}: no runs yet; start one with `uv run flows/main.py --smoke`")
+        return
+    table = Table(title="Test accuracy after the last epoch, mean over seeds")
+    table.add_column("run", no_wrap=True, overflow="fold")  # `diff` takes this name: it must be easy to copy.
+    table.add_column("data, seeds, settings that differ", min_width=12, overflow="fold")
+    table.add_column("test accuracy", overflow="fold")
+    table.add_column("s", justify="right", no_wrap=True)
+    settings = differing(shown)
+    for run in shown:
+        inputs = ", ".join([run.data, plural(run.seeds, "seed"), *_given_settings(run, settings)])
+        table.add_row(run.run, escape(inputs), _accuracy_lines(run), f"{run.seconds:.0f}")
+    Console().print(table)
+
+
+def show_differences(comparison: RunComparison) -> None:
+    """Print the settings, data and versions in which two runs differ, and their results side by side."""
+    inputs = folding_table("", *comparison.runs, title="What differs")
+    for name, first, second, _ in comparison.inputs:
+        inputs.add_row(escape(name), _value_text(first), _value_text(second))
+    results = folding_table("", *comparison.runs, "second minus first", title="Results, accuracies with 95% intervals")
+    for name, first, second, change in comparison.results:
+        results.add_row(escape(name), _value_text(first), _value_text(second), _change_text(change))
+    Console().print(inputs if comparison.inputs else "Settings, data and versions are the same.", results)
+
+
+def _change_text(change: float | Estimate | None) -> str:
+    if isinstance(change, Estimate):
+        return f"{change.value:+.4f} ({change.low:+.4f} to {change.high:+.4f})"
+    return "" if change is None else f"{change:+.4f}"
+
+
+def _value_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Estimate):
+        return f"{value.value:.4f} ({value.low:.4f} to {value.high:.4f})"
+    return f"{value:.4f}" if isinstance(value, float) else escape(str(value))
+
+
+def _accuracy_lines(run: RunSummary) -> str:
+    """A line for each network, however many there are."""
+    return "\n".join(f"{value:.4f} {name}" for name, value in run.accuracies.items())
+
+
+def _given_settings(run: RunSummary, settings: Sequence[str]) -> list[str]:
+    """The given settings of a run, each with its name; those without a value are left out."""
+    values = flat(run.settings)
+    given = [name for name in settings if values.get(name) not in (None, [], "")]
+    return [f"{column_title(name)} {setting(values[name])}" for name in given]
+
+
+def summary(c: Comparison) -> str:
+    """The answer as plain text of at most 100 columns."""
+    content = tables.answer(c)
+    table = Table(title=Text(title(c)), title_justify="left", box=None, pad_edge=False)
+    for column in content.columns:
+        table.add_column(Text(column.head), justify="right" if column.format.is_number else "left")
+    for row in content.cells():
+        table.add_row(*(Text(cell.text) for cell in row))
+    written = io.StringIO()
+    console = Console(file=written, width=SUMMARY_WIDTH, color_system=None, force_terminal=False)
+    console.print(table)
+    paragraphs = [*warnings(c), *verdict.verdicts(c)]
+    text = "\n".join(textwrap.fill(paragraph, SUMMARY_WIDTH) for paragraph in paragraphs)
+    return f"{written.getvalue().rstrip()}\n\n{text}\n"

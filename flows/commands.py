@@ -1,0 +1,303 @@
+"""The commands: `score`, `promote`, `champion`, `rollback`, `export`, `drift`, `doctor`, `history`, `diff`.
+
+The training run itself is the default command, in `flows.main`. Slow imports are in the functions that need them.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter, Token
+from cyclopts.validators import Number
+from pydantic import ValidationError
+
+from flows.environment import ignore_closed_output, load_prefect, prepare_environment, say
+from flows.settings import DataSettings, GateSettings
+from tasks.errors import SettingError
+from tasks.results.export import ExportFormat
+from tasks.results.scoring import MAX_REJECTS, RowData
+from tasks.storage.layout import SCORES
+
+Outputs = Annotated[Path, Parameter(help="Folder for data, models and reports.")]
+WEBHOOK = (
+    "Address that gets one line of JSON when the run ends. It is never recorded, but others on this machine can read "
+    "command lines: RNN_WEBHOOK is safer (URL)."
+)
+Webhook = Annotated[str | None, Parameter(help=WEBHOOK)]
+TextColumn = Annotated[str, Parameter(help="Name of the column of texts.")]
+NamedNetwork = Annotated[
+    str, Parameter(help='"champion", "latest" or a run, RUN:NETWORK, a hash in the registry, or a folder.')
+]
+
+
+def run_flow(flow: str, *inputs: Any, webhook: str | None, preload: Callable[[], None] | None = None) -> Any:
+    """Run a flow with a Prefect server around it.
+
+    Args:
+        flow: module and name, such as "flows.train:train_flow"; it is imported while the server starts.
+        inputs: the flow's parameters.
+        webhook: address that is told how the run ended.
+        preload: called before the flow is imported, to start slow work early.
+
+    Returns:
+        the final state of the flow run.
+
+    Raises:
+        Exception: what made the flow fail.
+    """
+    # Prefect's notice about usage data would break the progress bars; the run's own server sends none either.
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    prepare_environment()
+    if sys.stderr.isatty():
+        say("Starting: the first imports take a few seconds", error=True)
+    from flows.temporary_server import prestart_server
+
+    server = prestart_server()
+    load_prefect()
+    from flows.pool import report_user_errors_once, stopped_by_signals
+    from flows.server import api_server
+
+    if webhook:
+        os.environ["RNN_WEBHOOK"] = webhook
+    with api_server(server) as wait_for_server, stopped_by_signals():
+        if preload:
+            preload()
+        module, name = flow.split(":")
+        function = getattr(importlib.import_module(module), name)
+        ignore_closed_output()
+        report_user_errors_once()
+        wait_for_server()
+        state = function(*inputs, return_state=True)
+        state.result()
+    return state
+
+
+def say_page(state: Any) -> None:
+    """Print where the UI shows a run."""
+    from flows.server import run_page
+
+    say(f"In the UI: {run_page(state.state_details.flow_run_id)}")
+
+
+INPUT = (
+    ".csv, .parquet, .jsonl or .txt (a review a line), a pattern of them, a folder of .txt files, or - for lines from "
+    "standard input."
+)
+MODEL = (
+    '"latest" or the name of a run: its best network by validation; RUN:NETWORK: another; "champion"; a hash in the '
+    "registry; or a copy of a network's folder."
+)
+OUTPUT = ".parquet, .csv or .jsonl (default: a file below outputs/scores)."
+REJECTS = "Exit with status 3 if more than this share of the rows cannot be scored (0 to 1)."
+
+
+def score(
+    texts: Annotated[str | None, Parameter(name="INPUT", allow_leading_hyphen=True, help=INPUT)] = None,
+    /,
+    *,
+    text: Annotated[str | None, Parameter(help="Read this sentence word by word instead; nothing is kept.")] = None,
+    model: Annotated[str, Parameter(help=MODEL)] = "latest",
+    output: Annotated[Path | None, Parameter(help=OUTPUT)] = None,
+    text_column: TextColumn = "text",
+    max_rejects: Annotated[float, Parameter(help=REJECTS, validator=Number(gte=0, lte=1))] = MAX_REJECTS,
+    check_drift: Annotated[bool, Parameter(help="Also compare the texts with the training reviews.")] = False,
+    outputs: Outputs = Path("outputs"),
+    webhook: Webhook = None,
+) -> int:
+    """Score texts with a trained network: all columns of a file, and the probability of each row."""
+    if texts and texts.startswith("-") and texts != "-":
+        raise SettingError(f"found {texts!r}, which belongs to no option; --help lists options")
+    if (texts is None) == (text is None):
+        found = "neither" if text is None else "both"
+        raise SettingError(f"score: found {found}; give an INPUT, or --text with a sentence")
+    if text is not None:
+        return _read_sentence(text, model, outputs)
+    path = _standard_input(outputs) if texts == "-" else str(texts)
+    from tasks.score import find_scorer
+
+    # The flow makes the same checks, but only once the server is up.
+    find_scorer(outputs.resolve(), RowData(Path(path), text_column), output, model, check_drift)
+    inputs = (path, output, model, text_column, max_rejects, check_drift, outputs)
+    state = run_flow("flows.score:score_flow", *inputs, webhook=webhook)
+    from artifacts import terminal
+
+    result = state.result()
+    terminal.show_scores(result.scoring, result.written)
+    if result.drift:
+        terminal.show_drift(result.drift)
+    say_page(state)
+    return 0
+
+
+def _read_sentence(text: str, model: str, outputs: Path) -> int:
+    """Read one sentence at once: no run, no server, no artifact."""
+    prepare_environment()
+    from artifacts import terminal
+    from tasks.models.scorer import read_text
+    from tasks.storage.networks import find_scoring_network
+
+    terminal.show_text(read_text(text, find_scoring_network(outputs.resolve(), model)))
+    return 0
+
+
+def _standard_input(outputs: Path) -> str:
+    """Keep standard input in a file; returns its path."""
+    from tasks.storage.files import spool
+
+    if sys.stdin.isatty():
+        say("Type a review a line; Ctrl-D ends.", error=True)
+    return str(spool(sys.stdin.buffer, outputs.resolve() / SCORES, ".txt"))
+
+
+def promote(
+    run: Annotated[str, Parameter(help='Name of a run, the start of it, or "latest".')] = "latest",
+    /,
+    *,
+    model: Annotated[
+        str | None, Parameter(help="Name of a network of the run (default: the best by validation).")
+    ] = None,
+    gate: Annotated[GateSettings, Parameter(name="*")] = GateSettings(),
+    outputs: Outputs = Path("outputs"),
+    webhook: Webhook = None,
+) -> int:
+    """Make a run's best network the champion if it is better on the same test reviews; HOLD and REJECT exit with 0."""
+    return _show_entry(run_flow("flows.promote:promote_flow", outputs, run, model, gate, webhook=webhook))
+
+
+def whole_number(_: object, tokens: Sequence[Token]) -> int:
+    """The number of a ledger entry; cyclopts itself would round 1.5."""
+    return int(tokens[0].value)
+
+
+def rollback(
+    *,
+    to: Annotated[
+        int | None,
+        Parameter(converter=whole_number, help="Number of the entry to return to (default: the champion before)."),
+    ] = None,
+    outputs: Outputs = Path("outputs"),
+    webhook: Webhook = None,
+) -> int:
+    """Make an earlier champion the champion again, after a check of its files and predictions."""
+    return _show_entry(run_flow("flows.promote:rollback_flow", outputs, to, webhook=webhook))
+
+
+def _show_entry(state: Any) -> int:
+    from artifacts import terminal
+
+    terminal.show_entry(state.result())
+    say_page(state)
+    return 0
+
+
+def champion(*, outputs: Outputs = Path("outputs")) -> int:
+    """Print the present champion and the ledger of all promotions."""
+    from artifacts import terminal
+    from tasks.storage.registry import Registry
+
+    registry = Registry(outputs.resolve())
+    present = registry.champion()
+    folder = registry.folder(present.network) if present else None
+    terminal.show_promotions(outputs, registry.entries(), folder)
+    if present:
+        registry.verify(present.network)
+    return 0
+
+
+def export(
+    *,
+    to: Annotated[Path, Parameter(help="Folder to write; it must not exist, or be empty.")],
+    model: NamedNetwork = "champion",
+    format: Annotated[
+        ExportFormat, Parameter(help="savedmodel: TensorFlow, takes texts; onnx: takes tokens.")
+    ] = "savedmodel",
+    outputs: Outputs = Path("outputs"),
+) -> int:
+    """Write a network as a SavedModel or an ONNX file, checked in a process without this project."""
+    prepare_environment()
+    from artifacts.wording.export_readme import export_readme
+    from tasks.export import export as write
+    from tasks.storage.networks import find_network
+
+    network = find_network(outputs.resolve(), model)
+    result = write(network, to, format, export_readme)
+    difference = max(result.differences.values())
+    say(f"{result.folder}: {result.label}, at most {difference:.1g} from Keras on {result.reviews:,} test reviews")
+    return 0
+
+
+def drift(
+    texts: Annotated[str, Parameter(help='Texts as for --data, without labels; an imdb.npz; or "sample".')],
+    /,
+    *,
+    model: NamedNetwork = "champion",
+    text_column: TextColumn = "text",
+    fail_on_drift: Annotated[bool, Parameter(help="Exit with status 1 where the texts differ.")] = False,
+    outputs: Outputs = Path("outputs"),
+    webhook: Webhook = None,
+) -> int:
+    """Compare new texts with the training reviews of a network: do they still look alike?"""
+    inputs = (texts, outputs, model, text_column, fail_on_drift)
+    state = run_flow("flows.drift:drift_flow", *inputs, webhook=webhook)
+    from artifacts import terminal
+
+    terminal.show_drift(state.result())
+    say_page(state)
+    return 0
+
+
+def doctor(
+    *,
+    data: Annotated[list[Path] | None, Parameter(help="Check these data, as --data of a run.")] = None,
+    text_column: TextColumn = "text",
+    label_column: Annotated[str, Parameter(help="Name of the column of labels.")] = "label",
+    source: Annotated[
+        Literal["auto", "imdb", "sample"], Parameter(help="imdb: a run must have the IMDB reviews.")
+    ] = "auto",
+    outputs: Outputs = Path("outputs"),
+    secure: Annotated[
+        bool, Parameter(help="Instead of checking, write a password for this machine's Prefect server into `.env`.")
+    ] = False,
+) -> int:
+    """Check versions, server, output folder, data and cache; mark dead runs; list what to fix (then exit status 1)."""
+    prepare_environment()
+    if secure:
+        from flows.ops.server_password import write_password
+
+        path = write_password()
+        say(f"{path}: a password for the Prefect server on this machine; server, worker and runs read it here")
+        return 0
+    try:
+        wanted = DataSettings(data=data or [], text_column=text_column, label_column=label_column, source=source)
+    except ValidationError as error:
+        raise SettingError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+    load_prefect()
+    from flows.ops.doctor import examine
+
+    return examine(wanted, outputs.resolve())
+
+
+def history(*, outputs: Outputs = Path("outputs")) -> int:
+    """Print all runs: data, seeds, test accuracies, seconds."""
+    from artifacts import terminal
+    from tasks.storage.run_log import read_run_log
+
+    terminal.show_history(outputs, read_run_log(outputs.resolve()))
+    return 0
+
+
+def diff(first: str, second: str, /, *, outputs: Outputs = Path("outputs")) -> int:
+    """Print the differences between two runs, each given by its name, the start of it, or "latest"."""
+    from artifacts import terminal
+    from tasks.storage.run_log import compare_runs
+    from tasks.storage.runs import find_run, read_run
+
+    runs = [read_run(find_run(outputs.resolve(), name)) for name in (first, second)]
+    terminal.show_differences(compare_runs(*runs))
+    return 0
+
+
+COMMANDS = (score, promote, champion, rollback, export, drift, doctor, history, diff)

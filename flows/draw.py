@@ -1,0 +1,61 @@
+"""The figures of a report: drawn once for the same numbers."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic_core import to_jsonable_python
+
+from artifacts.figures.render import Picture, picture
+from artifacts.sections import all_figures
+from tasks.results.comparison import Comparison
+from tasks.storage.code_version import code_version
+from tasks.storage.files import fingerprint, sha256_of_file, write_bytes
+from tasks.storage.layout import RECORD
+from tasks.storage.reuse import LOGGER, Logger, Record, step
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Figures in a folder; `digests` holds the SHA-256 of `<stem>.png` and `<stem>.svg` of each."""
+
+    folder: Path
+    digests: dict[str, str]
+
+    @property
+    def title(self) -> str:
+        """A few words for people."""
+        return f"{len(self.pictures())} figures"
+
+    def files(self) -> dict[Path, str]:
+        """Each file with its SHA-256."""
+        return {self.folder / name: digest for name, digest in self.digests.items()}
+
+    def pictures(self) -> dict[str, Picture]:
+        """The figures by the stem of their files."""
+        stems = dict.fromkeys(Path(name).stem for name in self.digests)
+        return {stem: self._picture(self.folder / stem) for stem in stems}
+
+    def _picture(self, path: Path) -> Picture:
+        return Picture(path.with_suffix(".png").read_bytes(), path.with_suffix(".svg").read_text(encoding="utf-8"))
+
+
+def figures_record(comparison: Comparison, root: Path) -> Record[Figures]:
+    """Where the figures are kept: until the numbers, the code that draws or matplotlib change."""
+    shown = replace(comparison, run="", settings={}, command="", durations={})  # No figure shows these.
+    key = fingerprint(to_jsonable_python(shown), code_version(__name__))
+    return Record(root / key / RECORD, key, Figures)
+
+
+@step(title="draw figures", record=figures_record)
+def draw(comparison: Comparison, root: Path, *, logger: Logger = LOGGER) -> Figures:
+    """Draw every figure of the report as PNG and SVG, into a folder below `root`."""
+    folder = figures_record(comparison, root).path.parent
+    digests = {}
+    for stem, figure in all_figures(comparison).items():
+        drawn = picture(figure)
+        for name, content in ((f"{stem}.png", drawn.png), (f"{stem}.svg", drawn.svg.encode())):
+            write_bytes(folder / name, content)
+            digests[name] = sha256_of_file(folder / name)
+    figures = Figures(folder, digests)
+    logger.info("Drawn: %s", figures.title)
+    return figures

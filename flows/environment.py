@@ -1,0 +1,101 @@
+"""Environment variables of other projects that would break a run: set aside, or named in one line."""
+
+import atexit
+import contextlib
+import gc
+import importlib
+import io
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from tasks.errors import PipelineError, shortened
+
+
+def quick_exit() -> None:
+    """Skip the garbage collection at exit, which takes up to a second once TensorFlow is loaded."""
+    atexit.register(gc.freeze)
+
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# A run has one backend, and draws without a window.
+OURS = {"KERAS_BACKEND": "tensorflow", "MPLBACKEND": "agg"}
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+def prepare_environment() -> None:
+    """Make the environment fit for a run and its processes; to be called before Prefect is imported.
+
+    Raises:
+        PipelineError: a variable has a value that no run can work with.
+    """
+    os.environ |= OURS
+    # A proxy cannot reach this machine's own addresses; what goes out still passes it.
+    for name in ("NO_PROXY", "no_proxy"):
+        listed = [host for host in os.environ.get(name, "").split(",") if host]
+        os.environ[name] = ",".join(dict.fromkeys([*listed, *LOOPBACK]))
+    for name in CERTIFICATES:
+        path = os.environ.get(name)
+        if path and not Path(path).exists():
+            raise PipelineError(f"{name} {path}: no such file; correct or unset it")
+    level = os.environ.get("PREFECT_LOGGING_LEVEL")
+    if level and not isinstance(logging.getLevelName(level.upper()), int):
+        raise PipelineError(f"PREFECT_LOGGING_LEVEL {level}: expected DEBUG, INFO, WARNING, ERROR or CRITICAL")
+
+
+def load_prefect() -> None:
+    """Import Prefect, which reads its settings at once.
+
+    Raises:
+        PipelineError: one of them has a value that Prefect refuses.
+    """
+    printed = io.StringIO()  # Prefect prints the settings that it refuses, passwords included.
+    try:
+        with contextlib.redirect_stderr(printed):
+            importlib.import_module("prefect.context")
+    except ValidationError as error:
+        faults = "; ".join(": ".join([*map(str, fault["loc"]), fault["msg"]]) for fault in error.errors())
+        raise PipelineError(f"Prefect's settings: {faults}; correct PREFECT_ variables, .env or profile") from None
+    except ValueError as error:
+        fault = shortened(error)
+        raise PipelineError(f"Prefect's settings: {fault}; correct PREFECT_ variables, .env or profile") from None
+    sys.stderr.write(printed.getvalue())
+
+
+def ignore_closed_output() -> None:
+    """Let this process finish its work where nobody reads its output any more.
+
+    Without this, the first line to a terminal, a pipe or a worker that is gone ends the process: rich raises SystemExit
+    for it, in whichever thread wants to write.
+    """
+    from rich.console import Console
+
+    Console.on_broken_pipe = _discard_output  # type: ignore[assignment,method-assign]
+
+
+def _discard_output(console: "Console") -> None:
+    """Send what the console would still write to nowhere."""
+    write_to_nowhere(console.file.fileno())
+
+
+def write_to_nowhere(descriptor: int) -> None:
+    """Let a file descriptor of this process lead to nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+def say(text: str, *, error: bool = False) -> None:
+    """Print a line; if nobody reads it, nothing happens."""
+    stream = sys.stderr if error else sys.stdout
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        write_to_nowhere(stream.fileno())

@@ -1,0 +1,120 @@
+"""Marks runs whose process was killed as Crashed; otherwise the UI would show them as running for ever.
+
+A killed process cannot report its end. So each run records its host and process in its labels, and the next run looks
+for processes that are gone. Runs of other hosts are judged by the heartbeats that Prefect emits from each flow run.
+"""
+
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import psutil
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    TaskRunFilter,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
+from prefect.states import Crashed
+
+from tasks.machine import process_is_alive
+
+HOST, PROCESS, PROCESS_STARTED = "rnn.host", "rnn.process", "rnn.process-began"
+UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.SCHEDULED]
+ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
+HEARTBEAT = "prefect.flow-run.heartbeat"
+SILENCE = timedelta(minutes=10)  # Three missed heartbeats of the default 180 s.
+
+
+def label_with_process(run: str) -> None:
+    """Record in the run's labels that this process executes it."""
+    process = psutil.Process()
+    labels: dict[str, bool | int | float | str] = {
+        HOST: socket.gethostname(),
+        PROCESS: process.pid,
+        PROCESS_STARTED: process.create_time(),
+    }
+    with get_client(sync_client=True) as client:
+        client.update_flow_run_labels(UUID(run), labels)
+
+
+def mark_dead_runs(flow: str) -> list[str]:
+    """Mark the flow's running runs whose process is gone, and their tasks, as Crashed; returns the runs' names."""
+    with get_client(sync_client=True) as client:
+        dead = list(_dead_runs(client, flow))
+        for run in dead:
+            _mark(client, run)
+    return [run.name for run in dead]
+
+
+def _dead_runs(client: SyncPrefectClient, flow: str) -> Iterator[FlowRun]:
+    running = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))
+    flows = FlowFilter(name=FlowFilterName(any_=[flow]))
+    for run in client.read_flow_runs(flow_filter=flows, flow_run_filter=FlowRunFilter(state=running)):
+        # A run without our labels is another project's, also if its flow has the same name.
+        if HOST in run.labels and _is_dead(client, run):
+            yield run
+
+
+def _is_dead(client: SyncPrefectClient, run: FlowRun) -> bool:
+    if run.labels[HOST] == socket.gethostname():
+        return not process_is_alive(int(str(run.labels[PROCESS])), float(str(run.labels[PROCESS_STARTED])))
+    return _started_before(run, SILENCE) and not _has_heartbeat(client, run)
+
+
+def _started_before(run: FlowRun, age: timedelta) -> bool:
+    return run.start_time is not None and run.start_time < datetime.now(UTC) - age
+
+
+def _has_heartbeat(client: SyncPrefectClient, run: FlowRun) -> bool:
+    events = EventFilter(
+        occurred=EventOccurredFilter(since=datetime.now(UTC) - SILENCE),
+        event=EventNameFilter(name=[HEARTBEAT]),
+        resource=EventResourceFilter(id=[f"prefect.flow-run.{run.id}"]),
+    )
+    return bool(client.read_events(events, limit=1).events)
+
+
+def mark_dead_tasks(run: str) -> None:
+    """Mark a run's running tasks as Crashed; their processes must be gone."""
+    with get_client(sync_client=True) as client:
+        _mark_tasks(client, UUID(run))
+
+
+def mark_left_tasks(flow: str) -> int:
+    """Mark tasks that still run although their run of the flow has ended as Crashed; returns how many there were."""
+    ended = FlowRunFilterState(type=FlowRunFilterStateType(any_=ENDED))
+    with get_client(sync_client=True) as client:
+        tasks = client.read_task_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
+            flow_run_filter=FlowRunFilter(state=ended),
+            task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=UNFINISHED))),
+        )
+        runs = {task.flow_run_id for task in tasks if task.flow_run_id}
+        ours = [run for run in runs if HOST in client.read_flow_run(run).labels]
+        return sum(_mark_tasks(client, run) for run in ours)
+
+
+def _mark_tasks(client: SyncPrefectClient, run: UUID) -> int:
+    tasks = client.read_task_runs(
+        flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run])),
+        task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=UNFINISHED))),
+    )
+    for task in tasks:
+        client.set_task_run_state(task.id, Crashed(message="Its process is gone"), force=True)
+    return len(tasks)
+
+
+def _mark(client: SyncPrefectClient, run: FlowRun) -> None:
+    _mark_tasks(client, run.id)
+    message = "Its process is gone. What is completed is kept: the same command resumes"
+    client.set_flow_run_state(run.id, Crashed(message=message), force=True)

@@ -1,0 +1,42 @@
+"""Which commit of this project a checkout holds. A worker may hold another one than its deployment was made from.
+
+`prefect deploy` asks `python -m flows.ops.deployed_commit`, and keeps the answer as the deployment's version.
+"""
+
+import subprocess
+from pathlib import Path
+
+from prefect import runtime
+from prefect.logging import get_run_logger
+
+ROOT = Path(__file__).parents[2]
+UNKNOWN = "unknown"
+
+
+def commit(folder: Path = ROOT) -> str:
+    """The commit that a folder holds, with "+changes" if files differ from it; "unknown" without git."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=10)  # noqa: S603 -- constants
+        return done.stdout.strip()
+
+    try:
+        changes = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "--short=12", "HEAD") + ("+changes" if changes else "")
+    except (OSError, subprocess.SubprocessError):
+        return UNKNOWN
+
+
+def warn_of_another_commit() -> None:
+    """Log a warning if this run's deployment was made from another commit than the one that runs here."""
+    deployed = runtime.deployment.version
+    if deployed is None or UNKNOWN in (deployed, here := commit()):
+        return
+    if deployed != here:
+        advice = "check out the same commit on both sides, or deploy again"
+        get_run_logger().warning("Deployed from commit %s, but this worker runs %s; %s", deployed, here, advice)
+
+
+if __name__ == "__main__":
+    print(commit())

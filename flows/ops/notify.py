@@ -1,0 +1,88 @@
+"""Reports outcomes: in the log, in the UI, and to a webhook (`--webhook URL`, or the variable RNN_WEBHOOK).
+
+The address of a webhook is often a secret, so it is not part of the settings: the run form does not show it, and no
+file records it.
+"""
+
+import os
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+import httpx
+from prefect import runtime
+from prefect.client.orchestration import get_client
+from prefect.logging import get_logger, get_run_logger
+from prefect.utilities.urls import url_for
+
+from artifacts.publish import Artifact, publish
+from flows.settings import masked
+
+VARIABLE = "RNN_WEBHOOK"
+FAILURES = ("on_failure", "on_crashed", "on_cancellation")
+READ_SECONDS, DEADLINE_SECONDS = 10.0, 20.0
+
+
+def announce(sentence: str, *artifacts: Artifact) -> None:
+    """Report an outcome in the log, to the webhook and in the UI. It is on disk already: nothing here fails a run."""
+    get_run_logger().info(sentence)
+    post_line(sentence)
+    publish_or_warn(artifacts)
+
+
+def publish_or_warn(artifacts: Iterable[Artifact]) -> None:
+    """Publish artifacts in the UI; a server that does not answer is only logged."""
+    try:
+        publish(artifacts)
+    except httpx.TransportError as error:
+        get_run_logger().warning("The results are kept, but could not be published (%s)", error)
+
+
+def add_tags(*tags: str) -> None:
+    """Add tags to the present flow run in the UI."""
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(runtime.flow_run.id, tags=sorted({*tags, *runtime.flow_run.tags}))
+
+
+def webhook_is_set() -> bool:
+    """Whether there is an address to post to."""
+    return bool(os.environ.get(VARIABLE))
+
+
+def post_end(flow: Any, flow_run: Any, state: Any) -> None:
+    """Post how a run ended, as a state hook of Prefect. A webhook that does not answer never fails the run.
+
+    The body is JSON, `{"text": "train simple_rnn + lstm: Completed …"}`, as Slack and Mattermost expect it.
+    """
+    post_line(f"{flow.name} {flow_run.name}: {state.name}. {state.message or ''} {_page(flow_run)}".strip())
+
+
+def on_failure_hooks(*ends: str) -> dict[str, Any]:
+    """State hooks for a flow: its end is posted; none without an address, because Prefect logs each, even idle."""
+    return {end: [post_end] for end in ends} if webhook_is_set() else {}
+
+
+def post_line(text: str) -> None:
+    """Post `text` to the webhook, if an address is set."""
+    address = os.environ.get(VARIABLE)
+    if not address:
+        return
+    # A thread, because a server that answers byte by byte keeps within every timeout of a single read.
+    posting = threading.Thread(target=_post, args=(address, text), daemon=True, name="webhook")
+    posting.start()
+    posting.join(DEADLINE_SECONDS)
+    if posting.is_alive():
+        get_logger("webhook").warning("The webhook did not answer within %d s", DEADLINE_SECONDS)
+
+
+def _post(address: str, text: str) -> None:
+    """Post the text; the answer's status counts, its body is not read."""
+    try:
+        with httpx.stream("POST", address, json={"text": text}, timeout=READ_SECONDS) as response:
+            response.raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        get_logger("webhook").warning("The webhook could not be reached (%s)", type(error).__name__)
+
+
+def _page(flow_run: Any) -> str:
+    return masked(url_for("flow-run", obj_id=flow_run.id) or "")

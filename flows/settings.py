@@ -1,0 +1,344 @@
+"""The settings: one tree for the command line, the environment, the run form in the UI and the record of a run."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from cyclopts import Group, Parameter
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from tasks.models.spec import ModelSpec, PresetName, TrainingPlan, preset
+from tasks.results.data import TEST_SHARE, TextData, VocabularyKind
+from tasks.results.promotion import GateLimits
+
+
+class GateSettings(BaseModel):
+    """What a candidate must show to become champion."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    margin: float = Field(
+        0.5, ge=0, le=100, description="Smallest gain in test accuracy that is worth a promotion (points)."
+    )
+    non_inferior: float | None = Field(
+        None,
+        gt=0,
+        le=100,
+        description="Promote a candidate, too, that loses less than this for sure, because it is cheaper or newer "
+        "(points; default: never).",
+    )
+    floor: float = Field(0.6, ge=0, lt=1, description="Test accuracy that the first champion must exceed (0 to 1).")
+    slice_margin: float = Field(
+        2.0, ge=0, le=100, description="Reject a candidate that loses more than this on a slice for sure (points)."
+    )
+    slice_columns: list[str] = Field(
+        [], description="Columns of your own texts whose values are slices, besides the lengths (names)."
+    )
+
+    def limits(self) -> GateLimits:
+        """The limits as shares of reviews."""
+        non_inferior = None if self.non_inferior is None else self.non_inferior / 100
+        return GateLimits(
+            margin=self.margin / 100,
+            non_inferior=non_inferior,
+            floor=self.floor,
+            slice_margin=self.slice_margin / 100,
+        )
+
+
+class PromotionSettings(GateSettings):
+    """Whether and when the best network of a run becomes champion."""
+
+    promote: bool = Field(
+        False, description="After the run, promote its network with the best validation accuracy if it passes the gate."
+    )
+
+
+PATH = {"type": "string", "format": "path"}
+
+
+class SettingsGroup(BaseModel):
+    """A part of the settings. Unknown names are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _as_list(value: Any) -> Any:
+    """A single path is a list of one: the run form in the UI gives it so."""
+    if value is None:
+        return []
+    return [value] if isinstance(value, str | Path) else value
+
+
+Paths = Annotated[
+    list[Path],
+    BeforeValidator(_as_list),
+    WithJsonSchema({"anyOf": [{"type": "array", "items": PATH}, PATH, {"type": "null"}]}),
+]
+
+
+class DataSettings(SettingsGroup):
+    """Which reviews to use, and how to cut them."""
+
+    data: Paths = Field(
+        [],
+        description="Your own data; no other source is tried. An imdb.npz; or texts with labels: .csv, .parquet and "
+        ".jsonl files, patterns of them, or a folder like aclImdb (train/pos, train/neg, test/pos, test/neg).",
+    )
+    test_data: Paths = Field([], description="The test part of your own texts, in the same forms as --data.")
+    test_share: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Fraction of your own texts to test on, chosen by a hash of the text, where no test part is given "
+        f"(default: {TEST_SHARE}).",
+    )
+    text_column: str = Field("text", min_length=1, description="Name of the column of texts.")
+    label_column: str = Field(
+        "label",
+        min_length=1,
+        description="Name of the column of labels: 0/1, false/true, neg/pos, negative/positive, or see --positive.",
+    )
+    positive: str | None = Field(
+        None, min_length=1, description="The label that means positive; the other one then means negative."
+    )
+    vocabulary: VocabularyKind = Field(
+        "training",
+        description="Which words your own texts are read with. training: those of the training part, by frequency; "
+        "imdb: those of Keras's IMDB word index.",
+    )
+    source: Literal["auto", "imdb", "sample"] = Field(
+        "auto",
+        description="auto: IMDB from the cache, Kaggle's folders or a download, or the bundled sample if there is no "
+        "network; imdb: fail rather than use the sample; sample: the bundled sample.",
+    )
+    vocabulary_size: int = Field(
+        10_000,
+        ge=4,
+        le=1_000_000,
+        description="Size of the vocabulary, including three special tokens (words).",
+    )
+    max_length: int = Field(
+        500,
+        ge=2,
+        le=5_000,
+        description="Length of every review: longer ones lose their start, shorter ones are padded in front (words).",
+    )
+    reviews: int | None = Field(
+        None, ge=10, description="Use only the first N training and the first N test reviews (default: all)."
+    )
+
+    @model_validator(mode="after")
+    def _settings_fit_the_data(self) -> Self:
+        if self.test_data and self.test_share is not None:
+            raise ValueError("--test-data and --test-share: found both, expected one; the test part is already given")
+        if self._npz() is not None and len(self.data) > 1:
+            raise ValueError(f"--data: found {len(self.data)} files with an .npz among them, expected it alone")
+        of_texts = [name for name in ("test_data", "test_share", "positive") if getattr(self, name) not in (None, [])]
+        if of_texts and (not self.data or self._npz() is not None):
+            option = f"--{of_texts[0].replace('_', '-')}"
+            raise ValueError(f"{option}: found without texts of your own, expected --data with texts beside it")
+        return self
+
+    def given(self) -> Path | TextData | None:
+        """The user's own data: an `imdb.npz`, texts, or nothing."""
+        if not self.data:
+            return None
+        return self._npz() or TextData(
+            data=tuple(self.data),
+            test_data=tuple(self.test_data),
+            text_column=self.text_column,
+            label_column=self.label_column,
+            positive=self.positive,
+            test_share=TEST_SHARE if self.test_share is None else self.test_share,
+            vocabulary=self.vocabulary,
+        )
+
+    @property
+    def title(self) -> str:
+        """The user's own data for the title of a run; empty if there are none."""
+        given = self.given()
+        return given.title if isinstance(given, TextData) else given.name if given else ""
+
+    def _npz(self) -> Path | None:
+        return next((path for path in self.data if path.suffix == ".npz"), None)
+
+
+RunnerName = Literal["process", "thread", "dask", "ray"]
+RUNNERS = "Where branches run: in processes or threads on this machine, or on a Dask or Ray cluster."
+# A thread cannot be interrupted, so no time limit holds in it.
+WITHOUT_TIME_LIMIT = ("thread",)
+SMOKE_REVIEWS, SMOKE_LENGTH = 256, 100
+MAX_MINUTES = 366 * 24 * 60
+
+
+class ModelSettings(SettingsGroup):
+    """Which networks to train."""
+
+    models: list[PresetName] = Field(["simple_rnn", "lstm"], description="Named networks to train side by side.")
+    spec: Annotated[list[ModelSpec], Parameter(n_tokens=1)] = Field(
+        [], description='Your own networks, each as JSON: \'{"name": "deep", "cell": "gru", "units": [64, 32]}\'.'
+    )
+    units: int = Field(32, ge=1, le=1024, description="Hidden units of each recurrent layer of the named networks.")
+    embedding: int = Field(32, ge=1, le=1024, description="Dimensions of the word embedding of the named networks.")
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="Fraction of the inputs that the named networks drop in training (0 to 1)."
+    )
+
+
+class TrainingSettings(TrainingPlan):
+    """How to train. The optimizer is RMSprop, the loss binary cross-entropy."""
+
+    seed: int = Field(1, ge=0, le=2**31 - 1001, description="Seed for initial weights, batch order and dropout.")
+    replicates: int = Field(
+        1, ge=1, le=1_000, description="Train every network with this many seeds, starting at --seed (seeds)."
+    )
+
+
+def masked(address: str) -> str:
+    """An address without what may be secret in it: user, password and query."""
+    without_user = re.sub(r"://[^/@]*@", "://***@", address)
+    return re.sub(r"(://[^?]*)\?.+", r"\1?***", without_user, flags=re.DOTALL)
+
+
+def _without_password(address: str | None) -> str | None:
+    """Settings stand in reports, the history and the UI: a password must not be among them."""
+    if address and masked(address) != address:
+        raise ValueError(
+            "expected an address without a password or a query; keep credentials in fsspec's or the cloud's own file"
+        )
+    return address
+
+
+# Lets Prefect's server refuse such a parameter, instead of keeping it with a run that fails.
+WITHOUT_PASSWORD = {"type": "string", "pattern": r"^(?!.*://[^/@]*@)(?!.*://.*\?.)"}
+SafeAddress = Annotated[
+    str | None,
+    AfterValidator(_without_password),
+    WithJsonSchema({"anyOf": [WITHOUT_PASSWORD, {"type": "null"}]}),
+]
+
+
+class RunSettings(SettingsGroup):
+    """Where and how to run."""
+
+    outputs: Path = Field(Path("outputs"), description="Folder for data, models and reports.")
+    runner: RunnerName = Field("process", description=RUNNERS)
+    address: SafeAddress = Field(
+        None, description="Address of a running Dask or Ray cluster (default: the run starts its own)."
+    )
+    share: SafeAddress = Field(
+        None,
+        description="Folder or fsspec URL, such as s3://bucket/rnn, through which machines without a common --outputs "
+        "folder exchange data and trained networks.",
+    )
+    timeout: float = Field(
+        1_440, gt=0, le=MAX_MINUTES, description="Time limit for training a branch; threads have none (minutes)."
+    )
+    keep: int | None = Field(
+        None,
+        ge=1,
+        description="After the run, remove all but the newest N runs and their networks; the latest and the promoted "
+        "run always stay (default: keep all).",
+    )
+    fresh: bool = Field(
+        False,
+        description="Ignore stored results and redo every step; a download with the right SHA-256 is kept.",
+    )
+    smoke: bool = Field(
+        False,
+        description=f"A first look in seconds: {SMOKE_REVIEWS} reviews of {SMOKE_LENGTH} words, one epoch, the bundled "
+        "sample unless --data or --source says otherwise.",
+    )
+
+
+def _section(title: str, sort_key: int) -> Parameter:
+    return Parameter(name="*", group=Group(title, sort_key=sort_key))
+
+
+class Settings(SettingsGroup):
+    """All settings of a run."""
+
+    data: Annotated[DataSettings, _section("Data", 0)] = DataSettings()
+    models: Annotated[ModelSettings, _section("Models", 1)] = ModelSettings()
+    training: Annotated[TrainingSettings, _section("Training", 2)] = TrainingSettings()
+    run: Annotated[RunSettings, _section("Run", 3)] = RunSettings()
+    promotion: Annotated[PromotionSettings, _section("Promotion", 4)] = PromotionSettings()
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [spec.name for spec in self.specs()]
+        if not names:
+            raise ValueError("models: found no network, expected at least one name or spec")
+        if len(set(names)) < len(names):
+            raise ValueError(f"models: found {names}, expected different names")
+        return self
+
+    @property
+    def title(self) -> str:
+        """The run's name in the UI: its data, networks, epochs and seeds, and the numbers that are not the defaults."""
+        effective = self.with_smoke_applied()
+        data = self.data.title or effective.data.source
+        epochs, seeds = effective.training.epochs, self.seeds()
+        parts = [
+            "smoke" if self.run.smoke else data,
+            " + ".join(spec.name for spec in self.specs()),
+            f"{epochs} epoch{'' if epochs == 1 else 's'}",
+            f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}",
+            *self._other_numbers(),
+        ]
+        return ", ".join(parts)
+
+    def _other_numbers(self) -> Iterator[str]:
+        """The numbers of data, networks and training that the title does not hold yet, where they are not the defaults.
+
+        Words, such as the name of a column, stay out: they come from the data.
+        """
+        for section in (self.data, self.models, self.training):
+            for name, value in section:
+                default = type(section).model_fields[name].default
+                if isinstance(value, int | float) and value != default and name not in ("epochs", "seed", "replicates"):
+                    yield f"{name.replace('_', ' ')} {value}"
+
+    def specs(self) -> list[ModelSpec]:
+        """The networks to train: the named ones, then those given by --spec."""
+        m = self.models
+        return [*(preset(name, m.units, m.embedding, m.dropout) for name in m.models), *m.spec]
+
+    def seeds(self) -> list[int]:
+        """The seeds with which every network is trained."""
+        return [self.training.seed + replicate for replicate in range(self.training.replicates)]
+
+    def with_smoke_applied(self) -> "Settings":
+        """The settings with the effects of `--smoke` applied."""
+        if not self.run.smoke:
+            return self
+        source = "sample" if self.data.source == "auto" and not self.data.data else self.data.source
+        small = {"source": source, "reviews": SMOKE_REVIEWS, "max_length": SMOKE_LENGTH}
+        data = self.data.model_copy(update=small)
+        return self.model_copy(update={"data": data, "training": self.training.model_copy(update={"epochs": 1})})
+
+    def plan(self) -> TrainingPlan:
+        """How each network is trained."""
+        return TrainingPlan(**self.training.model_dump(include=set(TrainingPlan.model_fields)))
+
+    def command(self) -> str:
+        """The command line that repeats this run: every setting that differs from its default."""
+        words = ["uv run flows/main.py"]
+        for section in (self.data, self.models, self.training, self.run, self.promotion):
+            for name in type(section).model_fields:
+                words += _argument(name, getattr(section, name), type(section).model_fields[name].default)
+        return " ".join(words)
+
+
+def _argument(name: str, value: Any, default: Any) -> list[str]:
+    if value == default:
+        return []
+    option = f"--{name.replace('_', '-')}"
+    if value is True:
+        return [option]
+    values = value if isinstance(value, list) else [value]
+    texts = [item.model_dump_json() if isinstance(item, BaseModel) else str(item) for item in values]
+    return [option, *(shlex.quote(text) for text in texts)]

@@ -1,0 +1,157 @@
+"""A temporary Prefect server: a process on a free port that ends with its parent and is restarted if it dies.
+
+This module imports no Prefect: the server starts while Prefect is imported.
+"""
+
+import logging
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Self
+
+from tasks.errors import PipelineError
+
+START_SECONDS, STOP_SECONDS = 90.0, 2.0
+MAX_STARTS, RESTART_SECONDS = 4, 2.0
+# Services that look after deployments, which a server for one run does not execute; each takes time at the start.
+UNUSED_SERVICES = ("SCHEDULER", "LATE_RUNS", "FOREMAN", "PAUSE_EXPIRATIONS", "CANCELLATION_CLEANUP", "REPOSSESSOR")
+# The server ends when its standard input closes, which happens however the parent ends.
+_SERVER = """
+import os, sys, threading
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+import uvicorn
+from prefect.server.api.server import create_app
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+app = TrustedHostMiddleware(create_app(), allowed_hosts=["127.0.0.1"])
+uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error")
+"""
+
+
+def prestart_server() -> "Server | None":
+    """Start a server before Prefect is imported, which takes as long; None where another one may be configured."""
+    return None if _may_be_configured() else Server()
+
+
+def _may_be_configured() -> bool:
+    """Whether Prefect may read the address of a server from its settings; cheap, and on the safe side."""
+    home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
+    variables = ("PREFECT_API_URL", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH")
+    mentions = {
+        Path(".env"): "PREFECT_",
+        Path("prefect.toml"): "",
+        Path("pyproject.toml"): "[tool.prefect",
+        home / "profiles.toml": "PREFECT_API_URL",
+    }
+    return any(name in os.environ for name in variables) or any(
+        path.is_file() and text in path.read_text(encoding="utf-8", errors="replace") for path, text in mentions.items()
+    )
+
+
+class Server:
+    """A Prefect server at the address `url`, from now to the end of the block of a `with` statement."""
+
+    def __init__(self) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._port}/api"
+        # Whoever reaches the API can run code here, and pages in a browser reach this machine's addresses.
+        self.password = f"run:{secrets.token_urlsafe(24)}"
+        self._starts = 1
+        self._done = threading.Event()
+        self._watcher = threading.Thread(target=self._restart_when_dead, daemon=True, name="server-watch")
+        self.process = self._start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the server."""
+        self._done.set()
+        if self._watcher.is_alive():
+            self._watcher.join()
+        with self.process:
+            self.process.terminate()
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+
+    def wait_until_up(self) -> None:
+        """Return once the server answers; from then on it is restarted if it dies.
+
+        Raises:
+            PipelineError: the server exited, or did not answer in time.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if self.process.poll() is not None:
+                self._start_again()
+            if time.monotonic() > deadline:
+                raise PipelineError(
+                    f"The Prefect server did not answer within {START_SECONDS:.0f} s; "
+                    "run `uv run prefect server start` to see why"
+                )
+            time.sleep(0.05)
+        self._watcher.start()
+
+    def _start_again(self) -> None:
+        """Start a server that exited at once; another run's may have been migrating the same database.
+
+        Raises:
+            PipelineError: it has exited several times.
+        """
+        self._starts += 1
+        if self._starts > MAX_STARTS:
+            raise PipelineError(
+                "The Prefect server exited while starting; run `uv run prefect server start` to see why"
+            )
+        time.sleep(RESTART_SECONDS)
+        if self.process.stdin:
+            self.process.stdin.close()
+        self.process = self._start()
+
+    def _answers(self) -> bool:
+        import httpx
+
+        try:
+            return httpx.get(f"{self.url}/health", timeout=5).is_success
+        except httpx.TransportError:
+            return False
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        environment = os.environ | {
+            f"PREFECT_SERVER_SERVICES_{service}_ENABLED": "false" for service in UNUSED_SERVICES
+        }
+        environment |= {
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_SERVER_API_PORT": str(self._port),
+            "PREFECT_UI_API_URL": self.url,
+            "PREFECT_SERVER_API_AUTH_STRING": self.password,
+            "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+            "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{self._port}",
+        }
+        return subprocess.Popen(  # noqa: S603 -- a constant and a number
+            [sys.executable, "-c", _SERVER, str(self._port)],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C must reach the run alone, which then ends the server last.
+        )
+
+    def _restart_when_dead(self) -> None:
+        """A restart loses nothing: the records are on disk, and Prefect's clients retry for half a minute."""
+        while not self._done.wait(0.5):
+            if self.process.poll() is not None:
+                logging.getLogger("prefect").warning("The Prefect server died; restarting it")
+                self.process.communicate()  # Closes its standard input.
+                self.process = self._start()

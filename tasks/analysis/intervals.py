@@ -1,0 +1,151 @@
+"""How sure a number is: intervals, paired tests, calibration. scipy and scikit-learn do the work where they can.
+
+Functions import scipy.stats and scikit-learn themselves: it takes a second, which a run that reuses its results saves.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.results.comparison import Basis
+from tasks.results.training import Estimate
+
+SMALLEST_P = float(np.finfo(np.float64).tiny)  # A p-value is never 0.
+Flags = NDArray[np.bool_]
+
+
+class TestedDifference(NamedTuple):
+    """A mean difference with its interval, and the p-value of no difference."""
+
+    estimate: Estimate
+    p: float
+
+
+def proportion(hits: float, total: int) -> Estimate:
+    """hits / total with its 95 % interval (Wilson 1927)."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(round(hits), total).proportion_ci(0.95, method="wilson")
+    return Estimate(hits / total, float(interval.low), float(interval.high))
+
+
+# With fewer seeds nothing is known of how much they matter.
+MIN_SEEDS = 3
+
+
+class CrossedMean(NamedTuple):
+    """A mean over seeds and reviews, its standard error and the degrees of freedom of its t-distribution."""
+
+    value: float
+    error: float
+    freedom: float
+
+
+def crossed_mean(values: NDArray[np.floating]) -> CrossedMean:
+    """The mean of values of shape (seeds, reviews), two or more of each."""
+    seeds, reviews = values.shape
+    mean = float(values.mean())
+    by_seed, by_review = values.mean(axis=1), values.mean(axis=0)
+    residuals = values - by_seed[:, None] - by_review[None, :] + mean
+    of_seeds = reviews * float(np.sum((by_seed - mean) ** 2)) / (seeds - 1)
+    of_reviews = seeds * float(np.sum((by_review - mean) ** 2)) / (reviews - 1)
+    of_residuals = float(np.sum(residuals**2)) / ((seeds - 1) * (reviews - 1))
+    square = of_seeds + max(of_reviews - of_residuals, 0.0)
+    freedom = (seeds - 1) * (square / of_seeds) ** 2 if of_seeds > 0 else math.inf
+    return CrossedMean(mean, math.sqrt(square / (seeds * reviews)), freedom)
+
+
+def crossed_accuracy(right: NDArray[np.bool_]) -> Estimate:
+    """Mean accuracy with its 95 % interval, inside 0 to 1: a t-interval of its logit.
+
+    Args:
+        right: whether each seed's network is right on each review, shape (seeds, reviews).
+    """
+    from scipy.special import expit, logit
+
+    mean = crossed_mean(right.astype(np.float64))
+    if mean.value in (0.0, 1.0):
+        return proportion(mean.value * right.shape[1], right.shape[1])
+    half = _quantile(mean.freedom) * mean.error / (mean.value * (1 - mean.value))
+    return Estimate(mean.value, float(expit(logit(mean.value) - half)), float(expit(logit(mean.value) + half)))
+
+
+def crossed_difference(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> TestedDifference:
+    """Mean of first - second with its 95 % interval, and the p-value of no difference.
+
+    Args:
+        first, second: whether each seed's network is right on each review, shape (seeds, reviews); a pair of networks
+            shares seed and reviews.
+    """
+    from scipy.stats import t
+
+    mean = crossed_mean(first.astype(np.float64) - second.astype(np.float64))
+    half = _quantile(mean.freedom) * mean.error
+    p = 2 * float(t.sf(abs(mean.value) / mean.error, mean.freedom)) if mean.error > 0 else float(mean.value == 0)
+    interval = Estimate(mean.value, max(mean.value - half, -1.0), min(mean.value + half, 1.0))
+    return TestedDifference(interval, max(p, SMALLEST_P))
+
+
+def _quantile(freedom: float) -> float:
+    """The 97.5 % quantile of Student's t."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, freedom))
+
+
+NORMAL = 1.959964
+
+
+class Mean(NamedTuple):
+    """A mean, and what its interval covers."""
+
+    estimate: Estimate
+    basis: Basis
+
+
+def mean_with_interval(values: NDArray[np.floating]) -> Mean:
+    """The mean of values of shape (seeds, reviews), with its 95 % interval.
+
+    One seed: normal, over reviews. Two: from the lower to the higher seed's mean. Three or more: over seeds and
+    reviews together (`tasks.analysis.intervals`).
+    """
+    from scipy.stats import t
+
+    seeds, reviews = values.shape
+    mean, basis = float(values.mean()), basis_of(seeds)
+    if basis == "range":
+        means = values.mean(axis=1)
+        return Mean(Estimate(mean, float(means.min()), float(means.max())), basis)
+    if basis == "reviews":
+        half = NORMAL * float(values.std()) / np.sqrt(reviews)
+    else:
+        crossed = crossed_mean(values)
+        half = float(t.ppf(0.975, crossed.freedom)) * crossed.error
+    return Mean(Estimate(mean, mean - float(half), mean + float(half)), basis)
+
+
+def slope_with_interval(x: NDArray[np.floating], values: NDArray[np.floating]) -> Mean | None:
+    """The least-squares slope of values of shape (seeds, reviews) on x of shape (reviews,); None if x is constant.
+
+    The slope is the mean over reviews of slope + reviews · w · residual, where w are the weights of least squares
+    and the residuals' part is 0 in sum. The standard error of that mean over the reviews of one seed is White's (1980,
+    "A heteroskedasticity-consistent covariance matrix estimator", Econometrica 48), HC0; over several seeds it extends
+    to seeds as any mean does.
+    """
+    centred = x - x.mean() if len(x) else x
+    square = float(np.sum(centred**2))
+    if square == 0:
+        return None
+    weights = centred / square
+    slope = float(np.mean(values @ weights))
+    residuals = values - values.mean() - slope * centred
+    return mean_with_interval(slope + len(x) * weights * residuals)
+
+
+def basis_of(seeds: int) -> Basis:
+    """What an interval covers, with that many seeds: with two, nothing but what was seen."""
+    if seeds == 1:
+        return "reviews"
+    return "seeds_and_reviews" if seeds >= MIN_SEEDS else "range"

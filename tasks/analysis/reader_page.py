@@ -1,0 +1,76 @@
+"""What the reader computes with: the best weights of a run's networks, and the word index."""
+
+from collections.abc import Iterable
+
+from tasks.data.vocabulary import read_vocabulary
+from tasks.errors import DataError
+from tasks.models.saved import read_saved_weights
+from tasks.models.spec import ModelSpec
+from tasks.results.comparison import Comparison
+from tasks.results.data import Dataset
+from tasks.results.export import MAX_WEIGHT_BYTES, ReaderNetwork, ReaderPage
+from tasks.results.training import Branch
+from tasks.storage.layout import BEST
+
+
+def open_reader(comparison: Comparison) -> ReaderPage:
+    """The run's networks at their best epochs, as many as 20 MB of weights allow, the first seed's first.
+
+    Raises:
+        ValueError: a network's `best.keras` cannot be read.
+    """
+    dataset = comparison.dataset
+    branches = sorted(comparison.branches, key=lambda branch: branch.seed != comparison.branches[0].seed)
+    networks, left_out = choose(_network(branch, comparison.has_several_seeds()) for branch in branches)
+    return ReaderPage(
+        run=comparison.run,
+        title=dataset.title,
+        vocabulary_size=dataset.vocabulary_size,
+        max_length=dataset.max_length,
+        ranks=_ranks(dataset),
+        networks=networks,
+        left_out=left_out,
+    )
+
+
+def choose(
+    networks: Iterable[ReaderNetwork], max_bytes: int = MAX_WEIGHT_BYTES
+) -> tuple[tuple[ReaderNetwork, ...], tuple[str, ...]]:
+    """The networks whose weights fit into `max_bytes` together, in order, and the labels of the others."""
+    chosen: list[ReaderNetwork] = []
+    left_out: list[str] = []
+    room = max_bytes
+    for network in networks:
+        size = sum(array.nbytes for array in network.weights.values())
+        if size > room:
+            left_out.append(network.label)
+        else:
+            chosen.append(network)
+            room -= size
+    return tuple(chosen), tuple(left_out)
+
+
+def _network(branch: Branch, several_seeds: bool) -> ReaderNetwork:
+    spec = ModelSpec.model_validate(branch.spec)
+    return ReaderNetwork(
+        label=branch.label if several_seeds else branch.name,
+        cell=spec.cell,
+        units=spec.units,
+        bidirectional=spec.bidirectional,
+        epoch=branch.best_epoch,
+        validation_accuracy=branch.history[branch.best_epoch - 1].val_accuracy,
+        weights=read_saved_weights(spec, branch.folder / BEST),
+    )
+
+
+def _ranks(dataset: Dataset) -> dict[str, int]:
+    """The whole word index, which tells a word outside the vocabulary from one that is skipped.
+
+    Where it cannot be read any more, the vocabulary alone: a run that has trained its networks still gets its report.
+    """
+    if dataset.source.word_index:
+        try:
+            return read_vocabulary(dataset.source.word_index)
+        except DataError:
+            pass
+    return read_vocabulary(dataset.vocabulary)

@@ -1,0 +1,68 @@
+"""What scored rows have in common, counted batch by batch: a distribution, and the surest and the least sure rows."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tasks.data.scoring.scored_file import Part
+from tasks.results.scoring import BINS, ScoredText
+from tasks.results.training import THRESHOLD
+
+EXTREME_ROWS, EXCERPT_CHARACTERS = 5, 160
+RowKey = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+class ScoreSummary:
+    """Counts of all batches so far."""
+
+    def __init__(self) -> None:
+        self.rows = self.positive = self.truncated = self._words = self._unknown = 0
+        self._histogram = np.zeros(BINS, np.int64)
+        self.negative_most = _SmallestRows(lambda probability: probability)
+        self.positive_most = _SmallestRows(lambda probability: -probability)
+        self.least_sure = _SmallestRows(lambda probability: np.abs(probability - np.float32(THRESHOLD)))
+
+    def add(self, part: Part, texts: pa.LargeStringArray) -> None:
+        """Add a batch and its texts."""
+        for best in (self.negative_most, self.positive_most, self.least_sure):
+            best.add(part.probability, texts, self.rows)
+        self.rows += len(part)
+        self.positive += int(np.count_nonzero(part.probability > THRESHOLD))
+        self.truncated += int(np.count_nonzero(part.truncated))
+        self._words += int(part.words.sum())
+        self._unknown += int(part.unknown.sum())
+        bins = np.minimum((part.probability * BINS).astype(int), BINS - 1)
+        self._histogram += np.bincount(bins, minlength=BINS)
+
+    @property
+    def histogram(self) -> tuple[int, ...]:
+        """Rows by probability, in equal bins from 0 to 1."""
+        return tuple(self._histogram.tolist())
+
+    @property
+    def unknown_share(self) -> float:
+        """Of all words, those that the vocabulary lacks."""
+        return self._unknown / self._words if self._words else 0.0
+
+
+class _SmallestRows:
+    """The rows with the smallest badness, the best first; of equals, the first ones."""
+
+    def __init__(self, badness: RowKey) -> None:
+        self._badness = badness
+        self._kept: list[tuple[float, ScoredText]] = []
+
+    def add(self, probability: NDArray[np.float32], texts: pa.LargeStringArray, before: int) -> None:
+        badness = self._badness(probability)
+        for row in np.argsort(badness, kind="stable")[:EXTREME_ROWS].tolist():
+            text = ScoredText(
+                before + row + 1, round(float(probability[row]), 6), texts[row].as_py()[:EXCERPT_CHARACTERS]
+            )
+            self._kept.append((float(badness[row]), text))
+        self._kept = sorted(self._kept, key=lambda kept: (kept[0], kept[1].row))[:EXTREME_ROWS]
+
+    def texts(self) -> tuple[ScoredText, ...]:
+        """The rows."""
+        return tuple(text for _, text in self._kept)

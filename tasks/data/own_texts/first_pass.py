@@ -1,0 +1,243 @@
+"""The first pass over own texts: the part and the order of each review, and how often each word occurs.
+
+Reviews are ordered by a hash of their text. So the same reviews give the same tokens, whatever files they are in; a
+folder sorted by label is mixed; and a text that occurs twice is never in both parts of a divided data set.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from tasks.data.own_texts.inputs import Input, Part, read_batches, signature
+from tasks.data.own_texts.labels import LabelReader
+from tasks.data.own_texts.text_batch import TextBatch
+from tasks.data.own_texts.workers import in_order
+from tasks.data.tokenizer import split_words
+from tasks.data.vocabulary import MAX_BYTES, MAX_WORD
+from tasks.errors import DataError
+from tasks.results.data import Survey, TextData
+from tasks.storage.files import atomic_path, sha256_of_file, sha256_of_json
+from tasks.storage.layout import SURVEYED_REVIEWS, SURVEYED_WORDS
+
+# The largest vocabulary that can be asked for. Rarer words are skipped, as are longer ones: they are no words.
+MAX_WORDS = 1_000_000
+_MERGED_PIECES = 16
+_BYTES_PER_ENTRY = 16  # Of the word index as JSON, the word left out.
+
+
+def count_words(texts: pa.LargeStringArray) -> pa.Table:
+    """Columns word and count: each word of the texts once."""
+    counts = pc.value_counts(split_words(texts).words)
+    table = pa.table({"word": counts.field("values"), "count": counts.field("counts")})
+    return table.filter(pc.less_equal(pc.utf8_length(table["word"]), MAX_WORD))
+
+
+class WordCounts:
+    """Counts of pieces, merged from time to time."""
+
+    def __init__(self) -> None:
+        self._pieces: list[pa.Table] = []
+
+    def add(self, counts: pa.Table) -> None:
+        """Add the counts of a piece."""
+        self._pieces.append(counts)
+        if len(self._pieces) >= _MERGED_PIECES:
+            self._pieces = [self._merged()]
+
+    def ranked(self) -> pa.Table:
+        """The words by frequency, the most frequent first; equally frequent ones by their UTF-8 bytes."""
+        order = [("count", "descending"), ("word", "ascending")]
+        ranked = self._merged().sort_by(order).slice(0, MAX_WORDS)
+        bytes_so_far = pc.cumulative_sum(pc.add(pc.binary_length(ranked["word"]), _BYTES_PER_ENTRY))
+        return ranked.filter(pc.less_equal(bytes_so_far, MAX_BYTES // 2))
+
+    def _merged(self) -> pa.Table:
+        if not self._pieces:
+            return count_words(pa.array([], pa.large_string()))
+        sums = pa.concat_tables(self._pieces).group_by("word").aggregate([("count", "sum")])
+        return sums.rename_columns({"count_sum": "count"}).select(["word", "count"])
+
+
+def write_ranked(path: Path, ranked: pa.Table) -> None:
+    """Keep ranked words, atomically."""
+    with atomic_path(path) as temporary:
+        pq.write_table(ranked, temporary, compression="zstd")
+
+
+def read_index(path: Path) -> dict[str, int]:
+    """Word -> rank, of the words that `write_ranked` kept.
+
+    Raises:
+        DataError: there are none.
+    """
+    words = pq.read_table(path, columns=["word"])["word"].to_pylist()
+    if not words:
+        raise DataError("the training texts hold no word; expected reviews")
+    return {word: rank for rank, word in enumerate(words, start=1)}
+
+
+TRAIN, TEST = 0, 1
+_DIGEST_BYTES = 16
+
+
+class SurveyedReviews(NamedTuple):
+    """All reviews, in the order in which they are read.
+
+    Attributes:
+        digests: uint64, shape (reviews, 2); the hashes of the texts.
+        parts: uint8, shape (reviews,); TRAIN or TEST.
+        labels: uint8, shape (reviews,); 0 or 1.
+    """
+
+    digests: NDArray[np.uint64]
+    parts: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+
+
+class _TextsToCount(NamedTuple):
+    """A batch on its way to a worker."""
+
+    texts: pa.LargeStringArray
+    labels: NDArray[np.uint8]
+    part: Part
+
+
+class _Counted(NamedTuple):
+    """What a worker found in a batch."""
+
+    reviews: SurveyedReviews
+    words: pa.Table
+
+
+class Surveyed(NamedTuple):
+    """A survey, and the digest of all texts and labels, which does not depend on the files they stand in."""
+
+    survey: Survey
+    digest: str
+
+
+def survey_texts(inputs: Sequence[Input], data: TextData, folder: Path, advance: Callable[[int], None]) -> Surveyed:
+    """Read all texts once and keep in `folder` what the second pass needs.
+
+    Args:
+        inputs: what to read.
+        data: how to read it.
+        folder: gets `reviews.parquet` and `words.parquet`.
+        advance: is told the bytes of every batch.
+
+    Raises:
+        DataError: one line on the first file or row that is not as expected.
+    """
+    read_labels = LabelReader(data.positive)
+
+    def piece(part: Part, batch: TextBatch) -> _TextsToCount:
+        advance(batch.texts.nbytes)
+        return _TextsToCount(batch.texts, read_labels(batch), part)
+
+    pieces = (piece(part, batch) for part, batch in read_batches(inputs, data))
+    counts = WordCounts()
+    counted_reviews: list[SurveyedReviews] = []
+    for counted in in_order(partial(_count, test_share=data.test_share), pieces):
+        counts.add(counted.words)
+        counted_reviews.append(counted.reviews)
+    reviews = _joined(counted_reviews)
+    _check_parts(reviews, data)
+    write_ranked(folder / SURVEYED_WORDS, counts.ranked())
+    return _write_survey(reviews, inputs, folder)
+
+
+def files_digest(inputs: Sequence[Input]) -> str:
+    """Digest of the paths, sizes and times of change of all files: another one says that the survey is out of date."""
+    return sha256_of_json(signature(inputs))
+
+
+def text_digests(texts: pa.LargeStringArray) -> NDArray[np.uint64]:
+    """The hashes of texts, uint64, shape (texts, 2)."""
+    digest = partial(hashlib.blake2b, digest_size=_DIGEST_BYTES)
+    content = b"".join(digest(text.as_buffer()).digest() for text in texts)
+    return np.frombuffer(content, ">u8").astype(np.uint64).reshape(-1, 2)
+
+
+def _count(piece: _TextsToCount, test_share: float) -> _Counted:
+    digests = text_digests(piece.texts)
+    if piece.part == "either":
+        parts = (digests[:, 0] < np.uint64(test_share * 2.0**64)).astype(np.uint8)
+    else:
+        parts = np.full(len(digests), TEST if piece.part == "test" else TRAIN, np.uint8)
+    return _Counted(
+        SurveyedReviews(digests, parts, piece.labels), count_words(piece.texts.filter(pa.array(parts == TRAIN)))
+    )
+
+
+def _joined(parts: list[SurveyedReviews]) -> SurveyedReviews:
+    if not parts:
+        return SurveyedReviews(np.zeros((0, 2), np.uint64), np.zeros(0, np.uint8), np.zeros(0, np.uint8))
+    return SurveyedReviews(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _check_parts(reviews: SurveyedReviews, data: TextData) -> None:
+    for part, name, advice in (
+        (TRAIN, "training", "give more reviews, or a smaller --test-share"),
+        (TEST, "test", "give more reviews, a larger --test-share, or --test-data"),
+    ):
+        labels = reviews.labels[reviews.parts == part]
+        if len(labels) == 0:
+            raise DataError(f"{data.title}: the {name} part holds no reviews; {advice}")
+        if labels.min() == labels.max():
+            kind = "positive" if labels[0] else "negative"
+            raise DataError(
+                f"{data.title}: all {len(labels)} reviews of the {name} part are {kind}, expected both classes; "
+                f"{advice}, or check --label-column and --positive"
+            )
+
+
+def _write_survey(reviews: SurveyedReviews, inputs: Sequence[Input], folder: Path) -> Surveyed:
+    order = np.lexsort((reviews.labels, reviews.digests[:, 1], reviews.digests[:, 0], reviews.parts))
+    train = int(np.count_nonzero(reviews.parts == TRAIN))
+    places = np.empty(len(order), np.int32)
+    places[order] = np.concatenate([np.arange(train), np.arange(len(order) - train)])
+    table = pa.table({"part": reviews.parts, "place": places, "label": reviews.labels})
+    path, words = folder / SURVEYED_REVIEWS, folder / SURVEYED_WORDS
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+    of_train, of_test = reviews.digests[order[:train]], reviews.digests[order[train:]]
+    return Surveyed(
+        Survey(
+            reviews=path,
+            reviews_sha256=sha256_of_file(path),
+            words=words,
+            words_sha256=sha256_of_file(words),
+            files_sha256=files_digest(inputs),
+            train=train,
+            test=len(order) - train,
+            repeated=_repeated(of_train) + _repeated(of_test),
+            shared=_shared(of_train, of_test),
+        ),
+        _content_digest(reviews, order, train),
+    )
+
+
+def _repeated(digests: NDArray[np.uint64]) -> int:
+    """How many of sorted digests equal the one before."""
+    return int(np.count_nonzero((digests[1:] == digests[:-1]).all(axis=1)))
+
+
+def _shared(of_train: NDArray[np.uint64], of_test: NDArray[np.uint64]) -> int:
+    """How many test reviews have the digest of a training review. Half of it is enough for a count."""
+    return int(np.count_nonzero(np.isin(of_test[:, 0], of_train[:, 0])))
+
+
+def _content_digest(reviews: SurveyedReviews, order: NDArray[np.int64], train: int) -> str:
+    """SHA-256 of all texts, by their hashes, and labels of both parts."""
+    digest = hashlib.sha256(str(train).encode())
+    digest.update(reviews.digests[order].astype(">u8").tobytes())
+    digest.update(reviews.labels[order].tobytes())
+    return digest.hexdigest()

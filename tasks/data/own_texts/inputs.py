@@ -1,0 +1,147 @@
+"""Which files `--data` and `--test-data` mean, and to which part of the data each belongs."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from tasks.data.own_texts.readers import (
+    files_of,
+    has_classes,
+    read_csv,
+    read_folder,
+    read_jsonl,
+    read_parquet,
+    text_bytes,
+)
+from tasks.data.own_texts.text_batch import TextBatch, check_texts
+from tasks.errors import DataError, is_text
+from tasks.results.data import TextData
+
+Part = Literal["train", "test", "either"]
+READERS: dict[str, Callable[[Path, str, str], Iterator[TextBatch]]] = {
+    ".csv": read_csv,
+    ".parquet": read_parquet,
+    ".jsonl": read_jsonl,
+}
+KINDS = f"{', '.join(READERS)}, an imdb.npz, or a folder with train/pos and train/neg"
+
+
+class Input(NamedTuple):
+    """A file, or a folder of `pos` and `neg`; "either": its texts are divided between both parts."""
+
+    path: Path
+    part: Part
+
+    def files(self) -> list[Path]:
+        """The files that are read."""
+        return files_of(self.path) if self.path.is_dir() else [self.path]
+
+    def bytes(self) -> int:
+        """About as many bytes as the texts have."""
+        if self.path.suffix == ".parquet":
+            return text_bytes(self.path)
+        return sum(path.stat().st_size for path in self.files())
+
+
+def inputs_of(data: TextData) -> list[Input]:
+    """The inputs in the order in which they are read.
+
+    Raises:
+        DataError: a path or pattern fits nothing, or is of no known kind.
+    """
+    train = [found for path in data.data for found in _inputs(path, "--data")]
+    test = [found for path in data.test_data for found in _test_inputs(path)]
+    if test:
+        train = [found for found in train if found.part != "test"]
+        return _distinct([*_all("train", train), *_all("test", test)])
+    if any(found.part == "test" for found in train):
+        return _distinct([found._replace(part="train" if found.part == "either" else found.part) for found in train])
+    return _distinct(_all("either", train))
+
+
+def read_batches(inputs: Sequence[Input], data: TextData) -> Iterator[tuple[Part, TextBatch]]:
+    """All texts, each batch with its part.
+
+    Raises:
+        DataError: one line on the first file or row that is not as expected.
+    """
+    for found in inputs:
+        if found.path.is_dir():
+            batches = read_folder(found.path)
+        else:
+            batches = READERS[found.path.suffix](found.path, data.text_column, data.label_column)
+        for batch in batches:
+            check_texts(batch)
+            yield found.part, batch
+
+
+def signature(inputs: Sequence[Input]) -> list[tuple[str, str, int, int]]:
+    """Part, path, size and time of change of every file: what a kept survey of them depends on."""
+    files = [(found.part, path) for found in inputs for path in found.files()]
+    return [(part, str(path), path.stat().st_size, path.stat().st_mtime_ns) for part, path in files]
+
+
+def _all(part: Part, inputs: list[Input]) -> list[Input]:
+    return [found._replace(part=part) for found in inputs]
+
+
+def _distinct(inputs: list[Input]) -> list[Input]:
+    return list(dict.fromkeys(inputs))
+
+
+def _inputs(given: Path, option: str) -> Iterator[Input]:
+    """What one path or pattern means."""
+    paths = [given] if given.exists() else matches(given)
+    if not paths:
+        raise DataError(f"{option} {given}: no such file; give a path or a pattern of {KINDS}")
+    for path in map(Path.resolve, paths):
+        check_name(path)
+        if path.is_dir():
+            yield from _folder(path, option)
+        elif path.suffix in READERS:
+            yield Input(path, "either")
+        else:
+            kind = f"is of kind {path.suffix!r}" if path.suffix else "has no suffix"
+            raise DataError(f"{option} {path}: the file {kind}; expected {KINDS}")
+
+
+def check_name(path: Path) -> None:
+    """Check the name of a file against what records can hold.
+
+    Raises:
+        DataError: the name is not UTF-8.
+    """
+    if not is_text(str(path)):
+        raise DataError(f"{str(path)!a}: the name is not UTF-8; rename the file")
+
+
+def matches(pattern: Path) -> list[Path]:
+    """What a pattern such as `part-*.csv` means."""
+    root = Path(pattern.anchor or ".")
+    try:
+        return sorted(root.glob(str(pattern.relative_to(pattern.anchor))))
+    except (ValueError, NotImplementedError):
+        return []
+
+
+def _test_inputs(given: Path) -> list[Input]:
+    """What one path or pattern of `--test-data` means: of a whole folder like `aclImdb`, its test part."""
+    inputs = list(_inputs(given, "--test-data"))
+    return [found for found in inputs if found.part == "test"] or inputs
+
+
+def _folder(path: Path, option: str) -> Iterator[Input]:
+    """The parts of a folder like `aclImdb`, or one of them."""
+    if has_classes(path):
+        yield Input(path, "either")
+    elif has_classes(path / "train"):
+        yield Input(path / "train", "either")
+        if has_classes(path / "test"):
+            yield Input(path / "test", "test")
+    elif has_classes(path / "test") and option == "--test-data":
+        yield Input(path / "test", "test")
+    else:
+        raise DataError(
+            f"{option} {path}: neither train/pos and train/neg nor pos and neg in this folder; for the files in it "
+            "give a pattern, such as '*.csv' in quotes"
+        )

@@ -1,0 +1,70 @@
+"""Labels as people write them: 0/1, false/true, neg/pos, negative/positive, or one value that means positive."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from tasks.data.own_texts.text_batch import TextBatch
+from tasks.errors import DataError
+
+KNOWN = {
+    "0": 0, "0.0": 0, "false": 0, "neg": 0, "negative": 0,
+    "1": 1, "1.0": 1, "true": 1, "pos": 1, "positive": 1,
+}  # fmt: skip
+_NAMES = pa.array(list(KNOWN), pa.large_string())
+_VALUES = np.array(list(KNOWN.values()), np.uint8)
+
+
+class LabelReader:
+    """Turns the labels of one batch after the other into 0 and 1.
+
+    Attributes:
+        positive: the value that means positive; the other one, whatever it is, means negative. Without it, the known
+            pairs of names count, in upper or lower case.
+    """
+
+    def __init__(self, positive: str | None = None) -> None:
+        self.positive = positive
+        self._negative: str | None = None
+
+    def __call__(self, batch: TextBatch) -> NDArray[np.uint8]:
+        """The labels of a batch, 0 or 1, shape (texts,).
+
+        Raises:
+            DataError: a label is missing, or belongs to a third class; the line names file and row.
+        """
+        values = pc.utf8_trim_whitespace(batch.labels)
+        missing = pc.index(pc.equal(values, "").fill_null(True), True).as_py()
+        if missing >= 0:
+            raise DataError(f"{batch.place(missing)}: the label is missing; remove the row, or give it a label")
+        return self._known(batch, values) if self.positive is None else self._chosen(batch, values)
+
+    def _known(self, batch: TextBatch, values: pa.LargeStringArray) -> NDArray[np.uint8]:
+        places = pc.index_in(pc.ascii_lower(values), value_set=_NAMES)
+        wrong = pc.index(places.is_null(), True).as_py()
+        if wrong >= 0:
+            raise DataError(
+                f"{batch.place(wrong)}: the label is {_short(values, wrong)}; expected 0 or 1, false or true, neg or "
+                "pos, negative or positive; for two classes of other names, say which is positive (--positive VALUE)"
+            )
+        labels: NDArray[np.uint8] = _VALUES[places.to_numpy()]
+        return labels
+
+    def _chosen(self, batch: TextBatch, values: pa.LargeStringArray) -> NDArray[np.uint8]:
+        is_positive = pc.equal(values, self.positive)
+        others = values.filter(pc.invert(is_positive))
+        if self._negative is None and len(others):
+            self._negative = others[0].as_py()
+        third = pc.index(pc.invert(pc.is_in(values, pa.array([self.positive, self._negative]))), True).as_py()
+        if third >= 0:
+            raise DataError(
+                f"{batch.place(third)}: the label is {_short(values, third)}, a third class besides "
+                f"{self.positive!r} and {self._negative!r}; expected two classes"
+            )
+        labels: NDArray[np.uint8] = is_positive.to_numpy(zero_copy_only=False).astype(np.uint8)
+        return labels
+
+
+def _short(values: pa.LargeStringArray, row: int) -> str:
+    return repr(values[row].as_py()[:40])

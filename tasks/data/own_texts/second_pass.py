@@ -1,0 +1,249 @@
+"""The second pass over own texts: tokens in Parquet, in the order that the first pass decided.
+
+The encoded reviews wait in files of neighbouring reviews until they are written: one file at a time is in memory.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from tasks.data.own_texts.first_pass import TEST, TRAIN, files_digest
+from tasks.data.own_texts.inputs import Input, read_batches
+from tasks.data.own_texts.workers import in_order
+from tasks.data.parquet import ROW_GROUP, RowGroup, split_record, split_writer
+from tasks.data.tokenizer import Tokenizer
+from tasks.data.tokens import OFFSET, Reviews, padded, token_dtype
+from tasks.errors import DataError
+from tasks.results.data import Split, Survey, TextData
+
+_BUCKET = 10 * ROW_GROUP
+_MAX_BUCKETS = 200  # Each is an open file.
+
+
+class Bucket(NamedTuple):
+    """Neighbouring reviews of the written order: the ends of their ranks, and their lengths before that cut."""
+
+    reviews: Reviews
+    lengths: NDArray[np.int32]
+
+
+class Spill:
+    """Reviews that come in any order and are given back in the order of their places, a bucket at a time.
+
+    A bucket is a range of places, and a file that reviews are appended to; only one bucket at a time is in memory.
+    """
+
+    def __init__(self, folder: Path, reviews: int) -> None:
+        buckets = max(1, min(_MAX_BUCKETS, -(-reviews // _BUCKET)))
+        per_bucket = -(-reviews // buckets)
+        self._size = -(-per_bucket // ROW_GROUP) * ROW_GROUP  # Whole row groups.
+        self._paths = [folder / f"{bucket}.arrows" for bucket in range(-(-reviews // self._size))]
+        self._writers: list[pa.RecordBatchStreamWriter | None] = [None] * len(self._paths)
+        self._open_files = ExitStack()
+        folder.mkdir(parents=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open_files.close()
+
+    def add(self, places: NDArray[np.int32], encoded: pa.RecordBatch) -> None:
+        """Add reviews; `encoded` holds the columns label, length and ranks."""
+        order = np.argsort(places)
+        table = pa.RecordBatch.from_arrays([pa.array(places), *encoded.columns], ["place", *encoded.schema.names])
+        table = table.take(pa.array(order))
+        bounds = np.searchsorted(places[order], np.arange(len(self._paths) + 1) * self._size)
+        for bucket in np.flatnonzero(np.diff(bounds)).tolist():
+            self._writer(bucket, table.schema).write_batch(
+                table.slice(bounds[bucket], bounds[bucket + 1] - bounds[bucket])
+            )
+
+    def buckets(self) -> Iterator[Bucket]:
+        """All reviews, in the order of their places. Nothing can be added any more."""
+        self._open_files.close()
+        for path in self._paths:
+            with pa.ipc.open_stream(path.read_bytes()) as reader:
+                table = reader.read_all().sort_by("place").combine_chunks()
+            path.unlink()
+            ranks = table["ranks"].combine_chunks()
+            offsets = ranks.offsets.to_numpy().astype(np.int64)
+            flat = ranks.values.to_numpy().astype(np.int32)
+            yield Bucket(Reviews(flat, offsets, table["label"].to_numpy()), table["length"].to_numpy())
+
+    def _writer(self, bucket: int, layout: pa.Schema) -> pa.RecordBatchStreamWriter:
+        writer = self._writers[bucket]
+        if writer is None:
+            writer = self._open_files.enter_context(pa.ipc.new_stream(self._paths[bucket], layout))
+            self._writers[bucket] = writer
+        return writer
+
+
+PARTS = {TRAIN: "train", TEST: "test"}
+
+
+@dataclass(frozen=True)
+class DatasetShape:
+    """How reviews are cut: size of the vocabulary, tokens of each review, reviews of each split (None: all)."""
+
+    vocabulary_size: int
+    max_length: int
+    reviews: int | None
+
+
+class _TextsToEncode(NamedTuple):
+    """A batch on its way to a worker, with what the survey says of its reviews."""
+
+    texts: pa.LargeStringArray
+    parts: NDArray[np.uint8]
+    places: NDArray[np.int32]
+    labels: NDArray[np.uint8]
+
+
+class _Encoded(NamedTuple):
+    """Encoded reviews of one part: columns label, length and ranks, the ranks cut in front; counts of words."""
+
+    part: int
+    places: NDArray[np.int32]
+    columns: pa.RecordBatch
+    words: int
+    unknown: int
+
+
+@dataclass
+class _Totals:
+    """What was counted in a part."""
+
+    words: int = 0
+    unknown: int = 0
+    labels: list[NDArray[np.uint8]] = field(default_factory=list)
+    lengths: list[NDArray[np.int32]] = field(default_factory=list)
+
+    def add(self, encoded: _Encoded) -> None:
+        """Add a batch of this part."""
+        self.words += encoded.words
+        self.unknown += encoded.unknown
+
+
+class SurveyedTexts(NamedTuple):
+    """Own texts after the first pass: the files, how to read them, and what was found."""
+
+    inputs: Sequence[Input]
+    data: TextData
+    survey: Survey
+
+
+def write_dataset(
+    folder: Path,
+    texts: SurveyedTexts,
+    tokenizer: Tokenizer,
+    cut: DatasetShape,
+    metadata: Mapping[str, str],
+    advance: Callable[[int], None],
+) -> dict[str, Split]:
+    """Read all texts again and write `train.parquet` and `test.parquet` into `folder`.
+
+    Args:
+        folder: gets the two files, and for a while the encoded reviews.
+        texts: what to read.
+        tokenizer: turns words into ranks.
+        cut: how reviews are cut.
+        metadata: of the Parquet files.
+        advance: is told the bytes of every batch.
+
+    Raises:
+        DataError: the files have changed since the survey.
+    """
+    if files_digest(texts.inputs) != texts.survey.files_sha256:
+        raise DataError(
+            f"{texts.data.title}: the files have changed since they were surveyed; run the same command again"
+        )
+    totals = {part: _Totals() for part in PARTS}
+    counts = {TRAIN: texts.survey.train, TEST: texts.survey.test}
+    with ExitStack() as stack:
+        spills = {
+            part: stack.enter_context(Spill(folder / f"{name}-spill", min(counts[part], cut.reviews or counts[part])))
+            for part, name in PARTS.items()
+        }
+        for both in in_order(partial(_encode, tokenizer=tokenizer, cut=cut), _pieces(texts, advance)):
+            for encoded in both:
+                spills[encoded.part].add(encoded.places, encoded.columns)
+                totals[encoded.part].add(encoded)
+        return {
+            name: _write_split(folder / f"{name}.parquet", spills[part], totals[part], cut, metadata)
+            for part, name in PARTS.items()
+        }
+
+
+def _pieces(texts: SurveyedTexts, advance: Callable[[int], None]) -> Iterator[_TextsToEncode]:
+    """The batches with what the survey says of them.
+
+    Raises:
+        DataError: the files hold another number of reviews than the survey.
+    """
+    table = pq.read_table(texts.survey.reviews)
+    parts, places, labels = (table[name].to_numpy() for name in ("part", "place", "label"))
+    start = 0
+    for _, batch in read_batches(texts.inputs, texts.data):
+        advance(batch.texts.nbytes)
+        rows = slice(start, start + len(batch))
+        start += len(batch)
+        yield _TextsToEncode(batch.texts[: len(parts[rows])], parts[rows], places[rows], labels[rows])
+    if start != len(parts):
+        counts = f"{start} reviews found, {len(parts)} in the first pass"
+        raise DataError(f"{texts.data.title}: {counts}; the files have changed")
+
+
+def _encode(piece: _TextsToEncode, tokenizer: Tokenizer, cut: DatasetShape) -> list[_Encoded]:
+    """The reviews of a batch, by part; those beyond `cut.reviews` are left out."""
+    wanted = piece.places < (cut.reviews or np.iinfo(np.int32).max)
+    parts = [(part, np.flatnonzero(wanted & (piece.parts == part))) for part in PARTS]
+    return [_encode_rows(piece, part, rows, tokenizer, cut) for part, rows in parts if len(rows)]
+
+
+def _encode_rows(
+    piece: _TextsToEncode, part: int, rows: NDArray[np.int64], tokenizer: Tokenizer, cut: DatasetShape
+) -> _Encoded:
+    encoded = tokenizer.encode(piece.texts.take(pa.array(rows)))
+    starts, ends = encoded.offsets[:-1], encoded.offsets[1:]
+    kept = np.minimum(ends - starts, cut.max_length)
+    offsets = np.concatenate([[0], np.cumsum(kept)])
+    # The last ranks of each review: those that a network reads.
+    chosen = np.arange(offsets[-1]) + np.repeat(ends - kept - offsets[:-1], kept)
+    beyond = cut.vocabulary_size - OFFSET
+    ranks = np.minimum(encoded.ranks[chosen], beyond).astype(token_dtype(cut.vocabulary_size))
+    columns = {
+        "label": pa.array(piece.labels[rows]),
+        "length": pa.array((ends - starts + 1).astype(np.int32)),
+        "ranks": pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(ranks)),
+    }
+    return _Encoded(
+        part=part,
+        places=piece.places[rows],
+        columns=pa.RecordBatch.from_pydict(columns),
+        words=len(encoded.ranks),
+        unknown=int(np.count_nonzero(encoded.ranks >= beyond)),
+    )
+
+
+def _write_split(path: Path, spill: Spill, totals: _Totals, cut: DatasetShape, metadata: Mapping[str, str]) -> Split:
+    start = 0
+    with split_writer(path, cut.vocabulary_size, cut.max_length, metadata) as write:
+        for reviews, lengths in spill.buckets():
+            totals.labels.append(reviews.labels)
+            totals.lengths.append(lengths)
+            for first in range(0, len(reviews), ROW_GROUP):
+                rows = np.arange(first, min(first + ROW_GROUP, len(reviews)))
+                tokens = padded(reviews, rows, cut.vocabulary_size, cut.max_length)
+                write(RowGroup(start + rows, reviews.labels[rows], lengths[rows], tokens))
+            start += len(reviews)
+    unknown = totals.unknown / totals.words if totals.words else 0.0
+    return split_record(path, np.concatenate(totals.labels), np.concatenate(totals.lengths), unknown)

@@ -1,0 +1,80 @@
+"""What every reader of own texts yields, and what it checks."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.errors import DataError
+
+# Readers hand on about as many bytes of text at a time: enough for fast loops, little enough for many at once.
+BATCH_BYTES = 8 << 20
+BATCH_ROWS = 8_192
+
+
+@dataclass(frozen=True)
+class TextBatch:
+    """Some texts with their labels, in the order of their file.
+
+    Attributes:
+        texts: the texts; null where the file has none.
+        labels: as the file writes them; null where the file has none.
+        place: from a row of the batch, its file and row for people, such as "reviews.csv, row 17".
+    """
+
+    texts: pa.LargeStringArray
+    labels: pa.LargeStringArray
+    place: Callable[[int], str]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+def check_texts(batch: TextBatch) -> None:
+    """Check the texts against what every kind of file must give.
+
+    Raises:
+        DataError: a text is missing, empty or not UTF-8; the line names file and row.
+    """
+    try:
+        batch.texts.validate(full=True)
+    except pa.ArrowInvalid:
+        raise DataError(
+            f"{batch.place(_first_not_utf8(batch.texts))}: the text is not UTF-8; save it as such"
+        ) from None
+    is_empty = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(batch.texts)), 0).fill_null(True)
+    first = pc.index(is_empty, True).as_py()
+    if first >= 0:
+        raise DataError(f"{batch.place(first)}: the text is empty; remove the row, or give it a text")
+
+
+def _first_not_utf8(texts: pa.LargeStringArray) -> int:
+    binary = texts.cast(pa.large_binary())
+    for row, text in enumerate(binary):
+        try:
+            (text.as_py() or b"").decode()
+        except UnicodeDecodeError:
+            return row
+    return 0
+
+
+def check_columns(path: Path, names: Sequence[str], text_column: str, label_column: str) -> None:
+    """Check the columns of a file against the two that are wanted.
+
+    Raises:
+        DataError: the file has no columns, lacks one of the two, or has two of that name.
+    """
+    if not names:
+        raise DataError(f"{path}: the file is empty; expected the columns {text_column!r} and {label_column!r}")
+    for option, name in (("--text-column", text_column), ("--label-column", label_column)):
+        if name not in names:
+            raise DataError(f"{path}: no column {name!r}, found {_listed(names)}; name the right one with {option}")
+        if names.count(name) > 1:
+            raise DataError(f"{path}: {names.count(name)} columns are called {name!r}; expected one")
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name[:40]) for name in names[:8])
+    return shown + (f" and {len(names) - 8} more" if len(names) > 8 else "")

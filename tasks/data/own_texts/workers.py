@@ -1,0 +1,60 @@
+"""A function over many pieces, side by side, with the results in the order of the pieces."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeVar
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+# What computes the pieces instead of threads: the executor of a cluster, say, to which pieces are sent pickled.
+_EXECUTOR: ContextVar[tuple[Executor, int] | None] = ContextVar("executor", default=None)
+
+
+@contextmanager
+def using_executor(executor: Executor, workers: int) -> Iterator[None]:
+    """Within the block, `in_order` lets `executor` compute; `workers` pieces keep it busy."""
+    token = _EXECUTOR.set((executor, workers))
+    try:
+        yield
+    finally:
+        _EXECUTOR.reset(token)
+
+
+def in_order(function: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
+    """The function's result for each piece, in order; never more than two pieces a worker are in memory.
+
+    Pieces are computed by threads, one a core, which suits functions that leave the interpreter's lock; or by what
+    `computed_by` says.
+    """
+    chosen = _EXECUTOR.get()
+    if chosen:
+        yield from _windowed(*chosen, function, pieces)
+        return
+    workers = _cores()
+    with ThreadPoolExecutor(workers) as pool:
+        yield from _windowed(pool, workers, function, pieces)
+
+
+def _cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _windowed(
+    executor: Executor, workers: int, function: Callable[[Piece], Result], pieces: Iterable[Piece]
+) -> Iterator[Result]:
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for piece in pieces:
+            waiting.append(executor.submit(function, piece))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()

@@ -1,0 +1,136 @@
+"""Which reviews are the same, however they were prepared: digests of their words and labels."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from tasks.data.imdb_npz import read_imdb_npz
+from tasks.data.own_texts.first_pass import TEST, files_digest
+from tasks.data.own_texts.inputs import inputs_of, read_batches
+from tasks.data.own_texts.text_batch import TextBatch
+from tasks.data.parquet import read_column
+from tasks.data.tokens import Reviews
+from tasks.errors import DataError
+from tasks.results.data import Dataset, Survey, TextData
+from tasks.storage.files import atomic_path, fingerprint
+
+DIGEST_BYTES = 16
+Digests = NDArray[np.bytes_]
+
+
+def digests(reviews: Reviews, rows: NDArray[np.integer]) -> Digests:
+    """A digest of each chosen review's words and label, as 32 hexadecimal digits, shape (rows,)."""
+    texts = []
+    for row in rows:
+        words = reviews.ranks[reviews.offsets[row] : reviews.offsets[row + 1]].astype("<i4")
+        label = bytes([int(reviews.labels[row])])
+        texts.append(hashlib.blake2b(label + words.tobytes(), digest_size=DIGEST_BYTES).hexdigest())
+    return np.array(texts, f"S{2 * DIGEST_BYTES}")
+
+
+def digests_of_test(dataset: Dataset) -> Digests:
+    """The digests of a dataset's test reviews, in the order of its test split.
+
+    Raises:
+        DataError: the source is gone, was changed, or cannot be read.
+    """
+    rows, source = read_column(dataset.test.path, "review_id"), dataset.source
+    if source.texts is not None and source.survey is not None:
+        of_texts: Digests = _digests_of_texts(source.texts, source.survey)[rows]
+        return of_texts
+    _, test = read_imdb_npz(source.path)
+    return digests(test, rows)
+
+
+def column_of_test(dataset: Dataset, column: str) -> list[str]:
+    """A column of own texts for a dataset's test reviews, in the order of its test split; "" where a row has no value.
+
+    Raises:
+        DataError: the data have no such column, were changed, or cannot be read.
+    """
+    source = dataset.source
+    if source.texts is None or source.survey is None:
+        raise DataError(f"--slice-columns {column}: found {source.title}, expected own texts with columns")
+    if any(given.path.is_dir() for given in inputs_of(source.texts)):
+        raise DataError(f"--slice-columns {column}: found a folder of texts, expected .csv, .parquet or .jsonl files")
+    data = replace(source.texts, label_column=column)  # The column stands in for the labels.
+    values = [""] * source.survey.test
+    try:
+        for batch, rows, places in _test_batches(data, source.survey):
+            for place, value in zip(places, batch.labels.take(pa.array(rows)).to_pylist(), strict=True):
+                values[place] = value or ""
+    except DataError as error:
+        raise DataError(str(error).replace("--label-column", "--slice-columns")) from error
+    return [values[row] for row in read_column(dataset.test.path, "review_id")]
+
+
+def _digests_of_texts(data: TextData, survey: Survey) -> Digests:
+    """The digests of all test reviews of own texts, by their place in the test part."""
+    labels = pq.read_table(survey.reviews)["label"].to_numpy()
+    result = np.empty(survey.test, f"S{2 * DIGEST_BYTES}")
+    start = 0
+    for batch, rows, places in _test_batches(data, survey):
+        for row, place in zip(rows, places, strict=True):
+            content = bytes([int(labels[start + row])]) + batch.texts[int(row)].as_buffer().to_pybytes()
+            result[place] = hashlib.blake2b(content, digest_size=DIGEST_BYTES).hexdigest()
+        start += len(batch)
+    return result
+
+
+def _test_batches(data: TextData, survey: Survey) -> Iterator[tuple[TextBatch, NDArray[np.intp], NDArray[np.int32]]]:
+    """All batches of own texts, each with its rows that are test reviews, and their places in the test part.
+
+    Raises:
+        DataError: the files have changed since the survey, or cannot be read.
+    """
+    inputs = inputs_of(data)
+    if files_digest(inputs) != survey.files_sha256:
+        raise DataError(f"{data.title}: the files have changed since the network was trained; repeat its run")
+    table = pq.read_table(survey.reviews)
+    parts, places = table["part"].to_numpy(), table["place"].to_numpy()
+    start = 0
+    for _, batch in read_batches(inputs, data):
+        rows = np.flatnonzero(parts[start : start + len(batch)] == TEST)
+        yield batch, rows, places[start + rows]
+        start += len(batch)
+
+
+def write_digests(path: Path, values: Digests) -> None:
+    """Write digests as a Parquet file of one column, atomically."""
+    with atomic_path(path) as temporary:
+        pq.write_table(pa.table({"digest": pa.array(values.astype(str))}), temporary)
+
+
+def read_digests(path: Path) -> Digests:
+    """The digests that `write_digests` wrote."""
+    values = pq.read_table(path).column("digest").to_pylist()
+    return np.array(values, f"S{2 * DIGEST_BYTES}")
+
+
+def set_name(values: Digests) -> str:
+    """The fingerprint of a set of reviews, whatever their order."""
+    return fingerprint(np.sort(values).astype(str).tolist())
+
+
+def match(first: Digests, second: Digests) -> NDArray[np.intp]:
+    """For each review of the first set its row in the second.
+
+    Raises:
+        DataError: the sets differ.
+    """
+    orders = np.argsort(first, kind="stable"), np.argsort(second, kind="stable")
+    if not np.array_equal(first[orders[0]], second[orders[1]]):
+        common = len(np.intersect1d(first, second))
+        raise DataError(
+            f"test reviews: the candidate has {len(first)}, the champion {len(second)}, and {common} are the same; "
+            "expected the same set. Train the candidate on the champion's data (--data, --source, --reviews)"
+        )
+    rows = np.empty(len(first), np.intp)
+    rows[orders[0]] = orders[1]
+    return rows

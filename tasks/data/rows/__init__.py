@@ -1,1 +1,0 @@
-"""Texts to score, with all columns of their files: readers that set faulty rows aside, and writers."""

@@ -1,0 +1,123 @@
+"""Columns of several batches as columns of one file: a schema that holds them all, and the way into it.
+
+Values that no column type fits, such as lists in JSON Lines or numbers beside words, become JSON in a column of text
+that is marked as such: JSON Lines writes them as they were.
+"""
+
+import json
+import math
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from tasks.errors import DataError
+
+_JSON = {b"holds": b"json"}
+TEXT = pa.large_string()
+
+
+class JsonColumn(NamedTuple):
+    """A column, and whether its text is JSON, as metadata of its field."""
+
+    array: pa.Array
+    metadata: dict[bytes, bytes] | None = None
+
+
+def json_column(values: list[Any]) -> JsonColumn:
+    """Values from JSON as a column of strings, booleans, integers or floats; of anything else, as JSON."""
+    kinds = {type(value) for value in values if value is not None}
+    if not kinds:
+        return JsonColumn(pa.nulls(len(values)))  # The next batch may say what these are.
+    if kinds == {str}:
+        return JsonColumn(pa.array(values, TEXT))
+    if kinds == {bool}:
+        return JsonColumn(pa.array(values, pa.bool_()))
+    try:
+        if kinds == {int}:
+            return JsonColumn(pa.array(values, pa.int64()))
+        if kinds == {float}:
+            return JsonColumn(pa.array(values, pa.float64()))
+    except (OverflowError, pa.ArrowInvalid):
+        pass
+    return JsonColumn(_as_json(values), _JSON)
+
+
+def is_json(field: pa.Field) -> bool:
+    """Whether the text of a column is JSON."""
+    return (field.metadata or {}).get(b"holds") == b"json"
+
+
+def joined(first: pa.Schema | None, second: pa.Schema) -> pa.Schema:
+    """A schema that holds the columns of both: those of the first in front, types widened where that changes no value.
+
+    Other types become JSON: a large integer would not survive as a float, nor a date far away in nanoseconds.
+    """
+    if first is None or first.equals(second, check_metadata=True):
+        return second
+    fields = [_wider(field, second.field(field.name)) if field.name in second.names else field for field in first]
+    return pa.schema([*fields, *(field for field in second if field.name not in first.names)])
+
+
+def _wider(first: pa.Field, second: pa.Field) -> pa.Field:
+    if is_json(first) or is_json(second):
+        return first if is_json(first) else second
+    for wider, other in ((first, second), (second, first)):
+        if _holds(wider.type, other.type):
+            return pa.field(wider.name, wider.type)
+    return pa.field(first.name, TEXT, metadata=_JSON)
+
+
+def _holds(wider: pa.DataType, other: pa.DataType) -> bool:
+    """Whether a type has all values of another one."""
+    if wider.equals(other) or pa.types.is_null(other):
+        return True
+    if pa.types.is_large_string(wider):
+        return bool(pa.types.is_string(other))
+    are_numbers = any(
+        is_wider(wider) and is_other(other)
+        for is_wider, is_other in (
+            (pa.types.is_signed_integer, pa.types.is_integer),
+            (pa.types.is_unsigned_integer, pa.types.is_unsigned_integer),
+            (pa.types.is_floating, pa.types.is_floating),
+        )
+    )
+    return are_numbers and bool(wider.bit_width > other.bit_width)
+
+
+def fitted(columns: pa.RecordBatch, schema: pa.Schema) -> list[pa.Array]:
+    """The columns of a batch in the types and the order of a joined schema; null where the batch lacks one."""
+    present = set(columns.schema.names)
+    return [
+        _fit(columns.column(field.name), columns.schema.field(field.name), field)
+        if field.name in present
+        else pa.nulls(len(columns), field.type)
+        for field in schema
+    ]
+
+
+def _fit(column: pa.Array, before: pa.Field, after: pa.Field) -> pa.Array:
+    if is_json(after) and not is_json(before):
+        return _as_json(column.to_pylist())
+    return column.cast(after.type)
+
+
+def _as_json(values: list[Any]) -> pa.LargeStringArray:
+    texts = [None if value is None else json.dumps(plain(value), ensure_ascii=False) for value in values]
+    return pa.array(texts, TEXT)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON knows it: dates and decimals as text, no NaN.
+
+    Raises:
+        DataError: the value is, or holds, bytes.
+    """
+    if isinstance(value, bytes):
+        raise DataError("a column holds bytes beside other values, and JSON, which holds both, has no bytes")
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value if value is None or isinstance(value, str | int | bool) else str(value)

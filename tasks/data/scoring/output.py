@@ -1,0 +1,147 @@
+"""Writers of scored rows, as Parquet, CSV or JSON Lines by the suffix, and of the rows that could not be scored."""
+
+import csv
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import csv as arrow_csv
+
+from tasks.data.scoring.columns import TEXT, is_json, plain
+from tasks.data.scoring.row_batch import Reject
+from tasks.errors import DataError, PipelineError
+from tasks.storage.files import atomic_path
+
+
+def rejects_path(output: Path) -> Path:
+    """Where the rejects of an output are written: `scored.rejects.csv` beside `scored.parquet`."""
+    return output.with_name(f"{output.stem}.rejects.csv")
+
+
+@contextmanager
+def reject_writer(path: Path) -> Iterator[Callable[[Iterable[Reject]], None]]:
+    """A function that appends rejects to a CSV of file, row and reason, which appears whole at the end of the block."""
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(Reject._fields)
+        yield writer.writerows
+
+
+SUFFIXES = (".parquet", ".csv", ".jsonl")
+# The suffix of a new column whose name the input has already.
+TAKEN = "_scored"
+BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_binary_view)
+Write = Callable[[pa.RecordBatch], None]
+
+
+def check_output(path: Path, inputs: Sequence[Path]) -> None:
+    """Check the path of an output against what can be written.
+
+    Raises:
+        PipelineError: the suffix is another one, the folder cannot be written, or the file is an input.
+    """
+    if path.suffix not in SUFFIXES:
+        found = f"is of kind {path.suffix!r}" if path.suffix else "has no suffix"
+        raise PipelineError(f"--output {path}: the file {found}; expected one of {', '.join(SUFFIXES)}")
+    try:
+        if path.is_dir():
+            raise PipelineError(f"--output {path}: found a folder; give the path of a file")
+        if path.resolve() in [given.resolve() for given in inputs]:
+            raise PipelineError(f"--output {path}: the file is an input too; give another one")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise PipelineError(f"--output {path}: {error.strerror}; choose a path that can be written") from None
+    except ValueError as error:
+        raise PipelineError(f"--output {str(path)!r}: {error}; choose another name") from None
+
+
+def new_names(columns: pa.Schema, names: Sequence[str]) -> list[str]:
+    """The names of new columns beside those of the input: a name that is taken gets the suffix `_scored`.
+
+    It gets it again where that name is taken, too: a scored file may be scored by another network.
+    """
+    return [_free_name(name, columns.names) for name in names]
+
+
+def _free_name(name: str, taken: Sequence[str]) -> str:
+    return _free_name(f"{name}{TAKEN}", taken) if name in taken else name
+
+
+@contextmanager
+def row_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
+    """A function that appends rows; the file appears, whole, at the end of the block.
+
+    CSV holds lists and the like as JSON.
+
+    Raises:
+        DataError: a column cannot be written in this kind of file.
+    """
+    try:
+        with atomic_path(path) as temporary, WRITERS[path.suffix](temporary, schema) as write:
+            yield write
+    except OverflowError:  # Python's dates end there, those of Parquet do not.
+        raise DataError(f"{path}: a date lies outside the years 1 to 9999; give --output a .parquet file") from None
+
+
+@contextmanager
+def _parquet(path: Path, schema: pa.Schema) -> Iterator[Write]:
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        yield writer.write_batch
+
+
+@contextmanager
+def _csv(path: Path, schema: pa.Schema) -> Iterator[Write]:
+    _check_no_bytes(schema)
+    flat = pa.schema([field.with_type(TEXT) if pa.types.is_nested(field.type) else field for field in schema])
+
+    def write(rows: pa.RecordBatch) -> None:
+        columns = [_as_text(column) if pa.types.is_nested(column.type) else column for column in rows.columns]
+        writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=flat))
+
+    with arrow_csv.CSVWriter(path, flat) as writer:
+        yield write
+
+
+def _as_text(column: pa.Array) -> pa.Array:
+    texts = [None if value is None else json.dumps(plain(value), ensure_ascii=False) for value in column.to_pylist()]
+    return pa.array(texts, TEXT)
+
+
+@contextmanager
+def _jsonl(path: Path, schema: pa.Schema) -> Iterator[Write]:
+    _check_no_bytes(schema)
+    as_they_were = [field.name for field in schema if is_json(field)]
+
+    def write(rows: pa.RecordBatch) -> None:
+        for row in pa.table([*map(_shortest, rows.columns)], rows.schema.names).to_pylist():
+            for name in as_they_were:
+                row[name] = json.loads(row[name] or "null")
+            file.write(json.dumps(plain(row), ensure_ascii=False) + "\n")
+
+    with path.open("w", encoding="utf-8") as file:
+        yield write
+
+
+def _shortest(column: pa.Array) -> pa.Array:
+    """Float32 as the shortest decimals that name it, as CSV has them: 0.1, not 0.10000000149011612."""
+    return column.cast(pa.string()).cast(pa.float64()) if pa.types.is_float32(column.type) else column
+
+
+def _check_no_bytes(schema: pa.Schema) -> None:
+    for field in schema:
+        if _holds_bytes(field.type):
+            raise DataError(f"column {field.name!r} holds bytes, which are no text; give --output a .parquet file")
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    """Whether values of a type are bytes, or have bytes somewhere in them."""
+    within = [kind.field(number).type for number in range(kind.num_fields)]
+    return any(is_bytes(kind) for is_bytes in BYTES) or any(map(_holds_bytes, within))
+
+
+WRITERS = {".parquet": _parquet, ".csv": _csv, ".jsonl": _jsonl}

@@ -1,0 +1,171 @@
+"""Scores of rows: kept batch by batch, so that a killed scoring resumes, and joined with their rows in a file."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from tasks.data.scoring.columns import fitted
+from tasks.data.scoring.inputs import RowInput, read_rows
+from tasks.data.scoring.output import new_names, reject_writer, row_writer
+from tasks.data.scoring.row_batch import RowBatch
+from tasks.errors import DataError
+from tasks.results.training import THRESHOLD
+from tasks.storage.files import atomic_path, write_bytes
+
+# What scoring adds to the columns of its input.
+NEW_COLUMNS = {
+    "probability": pa.float32(),
+    "label": pa.string(),
+    "tokens": pa.int32(),
+    "unknown_share": pa.float32(),
+    "truncated": pa.bool_(),
+    "model": pa.string(),
+}
+CHECKSUM = b"sha256"
+LABELS = np.array(["negative", "positive"])
+
+
+@dataclass(frozen=True)
+class Part:
+    """Scores of a batch, each of shape (rows,).
+
+    Attributes:
+        probability: float32, of "positive".
+        tokens: int32, of the text before truncation, the start token included.
+        words: int64, of the text.
+        unknown: int64, those of them that the vocabulary lacks.
+        truncated: bool, whether the text is longer than the network reads.
+    """
+
+    probability: NDArray[np.float32]
+    tokens: NDArray[np.int32]
+    words: NDArray[np.int64]
+    unknown: NDArray[np.int64]
+    truncated: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.probability)
+
+    def columns(self, model: str) -> list[pa.Array]:
+        """The new columns of an output, in the order of `NEW_COLUMNS`."""
+        return [
+            pa.array(self.probability),
+            pa.array(LABELS[(self.probability > THRESHOLD).astype(int)], pa.string()),
+            pa.array(self.tokens),
+            pa.array((self.unknown / self.words).astype(np.float32)),
+            pa.array(self.truncated),
+            pa.array([model] * len(self), pa.string()),
+        ]
+
+
+def write_part(path: Path, part: Part) -> None:
+    """Keep the scores of a batch, atomically."""
+    table = pa.table(vars(part)).replace_schema_metadata({CHECKSUM: _checksum(part)})
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read_part(path: Path) -> Part | None:
+    """The scores that `write_part` kept; None if there are none, or they are damaged."""
+    try:
+        table = pq.read_table(path)
+        part = Part(**{name: table[name].to_numpy() for name in Part.__dataclass_fields__})
+    except (OSError, pa.ArrowException, KeyError):
+        return None
+    return part if (table.schema.metadata or {}).get(CHECKSUM) == _checksum(part) else None
+
+
+def _checksum(part: Part) -> bytes:
+    """SHA-256 of the columns: Parquet reads damaged numbers as others without a word."""
+    digest = hashlib.sha256()
+    for column in vars(part).values():
+        digest.update(column.dtype.str.encode() + column.tobytes())
+    return digest.hexdigest().encode()
+
+
+CHANGED = "the files have changed since they were scored; run the same command again"
+
+
+class ScoredRows(NamedTuple):
+    """Rows to read again, and their scores.
+
+    Attributes:
+        inputs, text_column: what to read.
+        columns: all columns of the inputs.
+        parts: the scores, batch by batch.
+        model: the network's hash.
+    """
+
+    inputs: Sequence[RowInput]
+    text_column: str
+    columns: pa.Schema
+    parts: Sequence[Path]
+    model: str
+
+
+def write_columns(path: Path, columns: pa.Schema) -> None:
+    """Keep the columns of the inputs, atomically."""
+    write_bytes(path, pa.schema(list(columns)).serialize().to_pybytes())
+
+
+def read_columns(path: Path) -> pa.Schema:
+    """The columns that `write_columns` kept."""
+    return pa.ipc.read_schema(pa.py_buffer(path.read_bytes()))
+
+
+def write_rejected_rows(rows: ScoredRows, rejects: Path) -> None:
+    """Write the rows without scores alone."""
+    with reject_writer(rejects) as write_rejects:
+        for batch in read_rows(rows.inputs, rows.text_column):
+            write_rejects(batch.rejects)
+
+
+def write_scored_rows(rows: ScoredRows, output: Path, rejects: Path, advance: Callable[[int], None]) -> tuple[str, ...]:
+    """Write the rows with scores into one file, and those without, with reasons, into another.
+
+    Args:
+        rows: to read again.
+        output: gets all columns and the new ones.
+        rejects: gets file, row and reason.
+        advance: is told the bytes of every batch.
+
+    Returns:
+        the names of the new columns, in the order of `NEW_COLUMNS`.
+
+    Raises:
+        DataError: the files have changed, or a column cannot be written in this kind of file.
+    """
+    names = new_names(rows.columns, tuple(NEW_COLUMNS))
+    new_fields = [pa.field(name, kind) for name, kind in zip(names, NEW_COLUMNS.values(), strict=True)]
+    schema = pa.schema([*rows.columns, *new_fields])
+    with row_writer(output, schema) as write_rows, reject_writer(rejects) as write_rejects:
+        for batch, part in _joined(rows):
+            arrays = [*fitted(batch.columns, rows.columns), *part.columns(rows.model)]
+            write_rows(pa.RecordBatch.from_arrays(arrays, schema=schema))
+            write_rejects(batch.rejects)
+            advance(batch.size)
+    return tuple(names)
+
+
+def _joined(rows: ScoredRows) -> Iterator[tuple[RowBatch, Part]]:
+    """All batches with their scores.
+
+    Raises:
+        DataError: the files hold other rows than those that were scored.
+    """
+    paths = iter(rows.parts)
+    for batch in read_rows(rows.inputs, rows.text_column):
+        path = next(paths, None)
+        part = read_part(path) if path else None
+        if part is None or len(part) != len(batch):
+            raise DataError(f"{batch.file}: {CHANGED}")
+        yield batch, part
+    if next(paths, None) is not None:
+        raise DataError(f"{rows.inputs[-1].path}: {CHANGED}")

@@ -1,0 +1,108 @@
+"""Reviews as ranks of words, and as the tokens that a network reads: Keras's index scheme, shuffle and padding."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.storage.compiled import compiled
+
+
+@dataclass(frozen=True)
+class Reviews:
+    """Reviews of different lengths, laid end to end.
+
+    Attributes:
+        ranks: int32, the ranks of all reviews' words one after the other (1 = the most frequent word).
+        offsets: int64, shape (reviews + 1,); review i is `ranks[offsets[i]:offsets[i + 1]]`.
+        labels: uint8, shape (reviews,), 0 = negative, 1 = positive.
+    """
+
+    ranks: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    labels: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+PAD, START, UNKNOWN, OFFSET = 0, 1, 2, 3
+SHUFFLE_SEED = 113
+
+
+def keras_shuffles(train: int, test: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The orders in which `keras.datasets.imdb.load_data` returns `train` and `test` reviews (its seed 113)."""
+    random = np.random.RandomState(SHUFFLE_SEED)
+    orders = np.arange(train), np.arange(test)
+    for order in orders:
+        random.shuffle(order)
+    return orders
+
+
+def token_dtype(vocabulary_size: int) -> np.dtype[np.unsignedinteger]:
+    """The smallest unsigned type that holds every token of a vocabulary: 0 to `vocabulary_size` - 1."""
+    return np.min_scalar_type(max(vocabulary_size - 1, UNKNOWN))
+
+
+def padded(
+    reviews: Reviews, rows: NDArray[np.int64], vocabulary_size: int, max_length: int
+) -> NDArray[np.unsignedinteger]:
+    """Tokens of the chosen reviews, padded in front and truncated in front to `max_length`.
+
+    Computes what `pad_sequences(load_data(num_words=vocabulary_size), maxlen=max_length)` of Keras computes: a 1 in
+    front of each review, word ranks moved up by 3, everything from `vocabulary_size` on replaced by 2, then pre-padding
+    with 0 and pre-truncation.
+
+    Args:
+        reviews: word ranks as the file has them.
+        rows: which reviews, in which order.
+        vocabulary_size: number of different tokens, the three special ones included.
+        max_length: length of every row of the result.
+
+    Returns:
+        shape (len(rows), max_length), of the type `token_dtype(vocabulary_size)`.
+    """
+    tokens = np.zeros((len(rows), max_length), token_dtype(vocabulary_size))
+    _fill_from_ranks(reviews.ranks, reviews.offsets, rows, vocabulary_size, tokens)
+    return tokens
+
+
+@compiled
+def _fill_from_ranks(
+    ranks: NDArray[np.int32],
+    offsets: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    vocabulary_size: int,
+    tokens: NDArray[np.unsignedinteger],
+) -> None:
+    max_length = tokens.shape[1]
+    for row in range(len(rows)):
+        start, end = offsets[rows[row]], offsets[rows[row] + 1]
+        first = max(start, end - max_length)
+        for position in range(first, end):
+            token = ranks[position] + OFFSET
+            tokens[row, position - end + max_length] = token if token < vocabulary_size else UNKNOWN
+        if end - start < max_length:
+            tokens[row, start - 1 - end + max_length] = START
+
+
+def prefixes(tokens: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
+    """A review as it is after its first, second, … token, shape (tokens of the review, timesteps)."""
+    review = tokens[tokens != PAD]
+    result = np.zeros((len(review), len(tokens)), tokens.dtype)
+    for end in range(1, len(review) + 1):
+        result[end - 1, len(tokens) - end :] = review[:end]
+    return result
+
+
+def lengths(reviews: Reviews) -> NDArray[np.int32]:
+    """int32, shape (reviews,): the length of each review before truncation, the start token included."""
+    return (np.diff(reviews.offsets) + 1).astype(np.int32)
+
+
+def unknown_rate(reviews: Reviews, rows: NDArray[np.int64], vocabulary_size: int) -> float:
+    """The share of the chosen reviews' words, start tokens left out, that the vocabulary does not hold."""
+    is_unknown = np.concatenate([[0], np.cumsum(reviews.ranks >= vocabulary_size - OFFSET)])
+    starts, ends = reviews.offsets[rows], reviews.offsets[rows + 1]
+    words = int((ends - starts).sum())
+    return float((is_unknown[ends] - is_unknown[starts]).sum() / words) if words else 0.0

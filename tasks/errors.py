@@ -1,0 +1,80 @@
+"""Errors that a user can fix: one line that says what was found, what was expected and what to do."""
+
+import errno
+
+import httpx
+
+
+class PipelineError(Exception):
+    """An error in the run's inputs or environment. The command line prints its text and exits with `status`."""
+
+    status = 1
+
+
+class DataError(PipelineError):
+    """A file has the wrong content. A retry does not help."""
+
+
+class SettingError(PipelineError):
+    """Settings that do not fit together."""
+
+    status = 2
+
+
+class RejectsError(DataError):
+    """More rows of a file cannot be scored than may be."""
+
+    status = 3
+
+
+class NetworkError(PipelineError):
+    """A download failed. A later retry may help."""
+
+
+DISK = {
+    errno.ENOSPC: "free some space, or choose another --outputs folder",
+    errno.EDQUOT: "free some space, or choose another --outputs folder",
+    errno.EROFS: "choose an --outputs folder that can be written",
+    errno.EACCES: "choose an --outputs folder that can be written",
+    errno.EPERM: "choose an --outputs folder that can be written",
+    errno.ENOENT: "choose a path in a folder that exists",
+    errno.ENOTDIR: "choose a path in a folder that exists",
+    errno.EEXIST: "expected a folder or nothing there; move it away",
+    errno.ENAMETOOLONG: "choose a shorter path",
+    errno.ELOOP: "choose a path without a loop of links",
+    errno.EISDIR: "expected a file or nothing there; move it away",
+}
+
+LONGEST_VALUE, LONGEST_PATH = 200, 500
+
+
+def shortened(value: object, length: int = LONGEST_VALUE) -> str:
+    """What a message says of a value: its first line, cut where it gets long."""
+    text = next(iter(str(value).splitlines()), "")
+    return text if len(text) <= length else f"{text[:length]}…"
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be written into reports and records: those of files may be any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def one_line(error: BaseException | None) -> str | None:
+    """The message for an error that the user can fix, or None for any other error."""
+    if isinstance(error, PipelineError):
+        return str(error)
+    # Failed downloads raise NetworkError, so these come from Prefect's client.
+    unreachable = isinstance(error, RuntimeError) and str(error).startswith("Failed to reach API")
+    if unreachable or isinstance(error, httpx.TransportError):
+        return (
+            f"The Prefect server no longer answers ({error}). Completed work is kept: once a server is up, the same "
+            "command resumes and reports it"
+        )
+    if isinstance(error, OSError) and error.errno in DISK:
+        fault = f"{shortened(error.filename, LONGEST_PATH)}: {error.strerror}" if error.filename else str(error)
+        return f"{fault}; {DISK[error.errno]}. Completed work is kept: the same command resumes"
+    return None

@@ -1,0 +1,100 @@
+"""A trained network as a SavedModel that takes texts, with TensorFlow's own operators alone.
+
+Signatures: "serving_default" takes strings, "tokens" takes padded tokens. The text operators follow the rules of
+`tasks.data.tokenizer`: ASCII letters become lower-case, separators become spaces, words end at U+0020 only, words that
+the index lacks are skipped, those beyond the vocabulary become 2; a 1 stands in front, cut and padded in front.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.data.tokenizer import SEPARATORS
+from tasks.data.tokens import OFFSET, START, UNKNOWN
+
+SKIPPED = 0  # What the table gives for words that the index lacks; no word has this token.
+
+
+def write_savedmodel(model: Any, index: Mapping[str, int], vocabulary_size: int, max_length: int, path: Path) -> None:
+    """Write a Keras model of `tasks.models.keras_learner.build` as a SavedModel.
+
+    Args:
+        model: the network.
+        index: word -> rank, 1 the most frequent.
+        vocabulary_size: tokens are below it.
+        max_length: tokens of a text that the network reads: the last ones.
+        path: folder of the SavedModel.
+    """
+    import keras
+    import tensorflow as tf
+
+    _without_cudnn(model)
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    words = list(index)
+    initializer = tf.lookup.KeyValueTensorInitializer(
+        tf.constant(words, tf.string), tf.constant(token_of_word(index, vocabulary_size))
+    )
+    table = tf.lookup.StaticHashTable(initializer, SKIPPED)
+    archive.track(table)
+
+    def of_tokens(tokens: Any) -> dict[str, Any]:
+        return {"probability": tf.reshape(model(tokens, training=False), [-1])}
+
+    def of_texts(texts: Any) -> dict[str, Any]:
+        return of_tokens(tokens_of(texts, table, max_length))
+
+    archive.add_endpoint("texts", of_texts, input_signature=[tf.TensorSpec([None], tf.string, "texts")])
+    archive.add_endpoint("tokens", of_tokens, input_signature=[tf.TensorSpec([None, None], tf.int32, "tokens")])
+    archive.write_out(str(path), verbose=False)
+
+
+def token_of_word(index: Mapping[str, int], vocabulary_size: int) -> NDArray[np.int32]:
+    """The token of each word of an index, in its order."""
+    tokens = np.fromiter(index.values(), np.int64, len(index)) + OFFSET
+    return np.where(tokens < vocabulary_size, tokens, UNKNOWN).astype(np.int32)
+
+
+def tokens_of(texts: Any, table: Any, max_length: int) -> Any:
+    """The tokens of texts as TensorFlow operators.
+
+    Args:
+        texts: strings of UTF-8, shape (texts,).
+        table: word -> token.
+        max_length: tokens of each text.
+
+    Returns:
+        int32, shape (texts, max_length).
+    """
+    import tensorflow as tf
+
+    lower = tf.strings.lower(texts, encoding="")  # Without an encoding it knows ASCII alone.
+    spaced = tf.strings.regex_replace(lower, f"[{_escaped(SEPARATORS)}]", " ")
+    words = tf.strings.split(spaced, sep=" ")
+    tokens = tf.ragged.map_flat_values(table.lookup, words)  # The empty string between two spaces is no word.
+    known = tf.ragged.boolean_mask(tokens, tokens != SKIPPED)
+    start = tf.fill([tf.shape(texts)[0], 1], tf.constant(START, tf.int32))
+    cut = tf.concat([start, known], axis=1)[:, -max_length:]
+    lengths = tf.cast(cut.row_lengths(), tf.int32)
+    rows = tf.cast(cut.value_rowids(), tf.int32)
+    starts = tf.gather(tf.cast(cut.row_starts(), tf.int32), rows)
+    columns = tf.range(tf.size(rows)) - starts + max_length - tf.gather(lengths, rows)
+    return tf.scatter_nd(tf.stack([rows, columns], axis=1), cut.flat_values, [tf.shape(texts)[0], max_length])
+
+
+def _escaped(separators: str) -> str:
+    """Separators inside the brackets of an RE2 expression."""
+    names = {"\t": r"\t", "\n": r"\n"}
+    return "".join(names.get(character, f"\\{character}") for character in separators)
+
+
+def _without_cudnn(model: Any) -> None:
+    """Trace portable operators: cuDNN's, which a graphics card would give, run on no other machine."""
+    for layer in model.layers:
+        both = [layer.forward_layer, layer.backward_layer] if hasattr(layer, "forward_layer") else [layer]
+        for directed in both:
+            if hasattr(directed, "use_cudnn"):
+                directed.use_cudnn = False

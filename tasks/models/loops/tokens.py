@@ -1,0 +1,76 @@
+"""Loops over tokens: packing of reviews (see `tasks.models.packing`), and the gradient of the embedding."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.models.loops.lanes import LANES, Floats, Ints, fast, fast_inlined, load, store
+from tasks.models.loops.records import Layout, SequenceGradient
+
+
+@fast
+def pack_tokens(
+    tokens: NDArray[np.unsignedinteger], sorted_indices: NDArray[np.int64], layout: Layout, packed: Ints
+) -> None:
+    """The token of each entry.
+
+    Args:
+        tokens: shape (reviews, timesteps).
+        sorted_indices: the row of each review of the group, longest review first.
+        layout: where the group's entries stand.
+        packed: result, shape (entries,).
+    """
+    offsets, batch_sizes = layout
+    last = len(batch_sizes) - 1
+    for i in range(len(sorted_indices)):
+        review = tokens[sorted_indices[i]]
+        for t in range(last, -1, -1):
+            if batch_sizes[t] <= i:
+                break
+            packed[offsets[t] + i] = review[t]
+
+
+@fast
+def add_to_tokens(layout: Layout, rows: Ints, d_inputs: SequenceGradient, sums: Floats) -> None:
+    """Add the gradient of every occurrence of a token, and its square, to the token's sums.
+
+    Args:
+        layout: of the entries.
+        rows: each entry's token, as a row of `sums`; padding is row 0.
+        d_inputs: gradients of the embedded tokens, those of padding included.
+        sums: result: gradients and squares, shape (tokens, 2, features).
+    """
+    timesteps = len(layout.batch_sizes)
+    reviews = len(d_inputs.values) // timesteps
+    sums[0, : len(d_inputs.padding)] += d_inputs.padding
+    for t in range(timesteps):
+        n, offset = layout.batch_sizes[t], layout.offsets[t]
+        for i in range(d_inputs.ends[t]):
+            total = sums[rows[offset + i] if i < n else 0]
+            dx = d_inputs.values[t * reviews + i]
+            features = len(dx)
+            for j in range(0, features - LANES + 1, LANES):
+                _add_gradient(LANES, j, features, dx, total)
+            for j in range(features - features % LANES, features):
+                _add_gradient(1, j, features, dx, total)
+
+
+@fast_inlined
+def _add_gradient(lanes: int, j: int, features: int, dx: Floats, total: Floats) -> None:
+    gradient = load(dx, j, lanes)
+    store(total, j, load(total, j, lanes) + gradient)
+    store(total, features + j, load(total, features + j, lanes) + gradient * gradient)
+
+
+@fast
+def entry_norms(layout: Layout, d_inputs: SequenceGradient, norms: Floats) -> None:
+    """Norm of each token's gradient: `norms` has shape (timesteps, reviews) and receives 0 at padding."""
+    reviews = norms.shape[1]
+    for t in range(len(norms)):
+        for i in range(reviews):
+            norms[t, i] = np.float32(0.0)
+        for i in range(min(layout.batch_sizes[t], d_inputs.ends[t])):
+            dx = d_inputs.values[t * reviews + i]
+            total = np.float32(0.0)
+            for j in range(len(dx)):
+                total += dx[j] * dx[j]
+            norms[t, i] = np.sqrt(total)

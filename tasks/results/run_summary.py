@@ -1,0 +1,95 @@
+"""Records of runs in the log of all runs, and of the differences between two runs."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from tasks.results.training import Estimate
+
+# The fingerprint names the data, the accuracies name the networks, and the seeds are counted. Which seed came first,
+# and how the run was made, is no condition of the experiment.
+NOT_COMPARED = {"data.data", "data.source", "models.models", "training.seed"}
+SHOWN_ELSEWHERE = {"run.outputs", "training.replicates", "models.models"}
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run in short.
+
+    Attributes:
+        ended: seconds since 1970.
+        accuracies: mean test accuracy over seeds, by network.
+        durations: wall time of each step, in seconds.
+    """
+
+    run: str
+    ended: float
+    data: str
+    fingerprint: str
+    seeds: int
+    accuracies: dict[str, float]
+    seconds: float
+    durations: dict[str, float]
+    settings: dict[str, object]
+    versions: dict[str, str]
+    command: str
+
+    @property
+    def conditions(self) -> str:
+        """What must be equal for two runs to be comparable: the data, and the settings that change what is measured."""
+        settings = {
+            name: value
+            for name, value in flat(self.settings).items()
+            if name not in NOT_COMPARED and (not name.startswith("run.") or name == "run.smoke")
+        }
+        return json.dumps([self.fingerprint, settings], sort_keys=True, default=str)
+
+
+class RunDifference(NamedTuple):
+    """A setting, a version or a result in two runs.
+
+    Attributes:
+        first, second: the values; None where a run lacks it.
+        change: how much larger the second run's result is; None for what is no number.
+    """
+
+    name: str
+    first: Any
+    second: Any
+    change: "float | Estimate | None" = None
+
+
+class RunComparison(NamedTuple):
+    """The names of two runs, the inputs in which they differ (settings, data, versions), and all their results."""
+
+    runs: tuple[str, str]
+    inputs: list[RunDifference]
+    results: list[RunDifference]
+
+
+def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings, each under its dotted path."""
+    return dict(_leaves(settings, ""))
+
+
+def _leaves(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def differing(runs: Sequence[RunSummary]) -> list[str]:
+    """The dotted names of the settings that differ between runs, without those that other columns show."""
+    settings = [flat(run.settings) for run in runs]
+    names = dict.fromkeys(name for values in settings for name in values)
+    shown = [name for name in names if name not in SHOWN_ELSEWHERE]
+    return [name for name in shown if any(values.get(name) != settings[0].get(name) for values in settings)]
+
+
+def column_title(setting: str) -> str:
+    """The title of a setting's column: the end of its dotted name, or all of it where the end says no more."""
+    section, _, name = setting.rpartition(".")
+    return setting if section == name else name

@@ -1,0 +1,220 @@
+"""Runs on disk: the record that the program reads again, and the removal of old runs and their networks."""
+
+import shutil
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+from filelock import FileLock, Timeout
+from pydantic import TypeAdapter
+from pydantic_core import to_jsonable_python
+
+from tasks.errors import DataError
+from tasks.machine import process_is_alive
+from tasks.results.comparison import Comparison, ModelSummary
+from tasks.results.data import Dataset
+from tasks.results.training import Branch
+from tasks.storage.files import is_whole, locked, read_json, remove, write_json
+from tasks.storage.layout import FIGURES, IN_USE, LATEST, MODELS, PROMOTED, RECORD, RUN, RUNS
+
+SCHEMA = 1  # Of `run.json`; another form of it needs another number.
+RETENTION_LOCK = Path(RUNS) / "retention.lock"
+# A run of another host cannot be asked whether it lives.
+LONGEST_RUN_SECONDS = 7 * 24 * 3600.0
+# Another run may be about to copy figures that were drawn this recently.
+DRAWN_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A finished run, as `run.json` keeps it.
+
+    Attributes:
+        name: the name of its folder.
+        dataset: what its networks learned from.
+        branches: its networks.
+        models: the test accuracies of its networks, over their seeds.
+        settings: nested, as JSON values.
+        command: the command line that repeats it.
+        durations: wall time of each step, in seconds.
+    """
+
+    name: str
+    dataset: Dataset
+    branches: tuple[Branch, ...]
+    models: tuple[ModelSummary, ...]
+    settings: dict[str, Any]
+    command: str
+    durations: dict[str, float]
+
+    def candidate(self, model: str | None) -> Branch:
+        """The branch with the best validation accuracy at any epoch, the first of equals; test reviews play no part.
+
+        Args:
+            model: only branches of the network with this name; None: all.
+
+        Raises:
+            DataError: there is no such branch, or its files were changed.
+        """
+        branches = [branch for branch in self.branches if model in (None, branch.name)]
+        if not branches:
+            names = ", ".join(dict.fromkeys(branch.name for branch in self.branches))
+            raise DataError(f"run {self.name}: found the networks {names}, no {model}; choose one of them")
+        best = max(branches, key=best_validation)
+        if not is_whole(best):
+            raise DataError(f"{best.folder}: files are missing or were changed; train {best.label} again")
+        return best
+
+
+def best_validation(branch: Branch) -> float:
+    """The validation accuracy of `best.keras`."""
+    return max(epoch.val_accuracy for epoch in branch.history)
+
+
+def write_run(folder: Path, comparison: Comparison) -> None:
+    """Write `run.json` into a run's folder. A folder with this file is a finished run."""
+    run = FinishedRun(
+        name=comparison.run,
+        dataset=comparison.dataset,
+        branches=comparison.branches,
+        models=comparison.evidence.models,
+        settings=comparison.settings,
+        command=comparison.command,
+        durations=comparison.durations,
+    )
+    write_json(folder / RUN, {"schema": SCHEMA, "version": version("rnn-pipeline"), "run": to_jsonable_python(run)})
+
+
+def read_run(folder: Path) -> FinishedRun:
+    """The run in a folder below `outputs/runs`.
+
+    Raises:
+        DataError: the folder holds no readable `run.json`.
+    """
+    path = folder / RUN
+    try:
+        content = read_json(path)
+        if content["schema"] != SCHEMA:
+            raise DataError(f"{path}: found schema {content['schema']}, expected {SCHEMA}; repeat the run")
+        run = TypeAdapter(FinishedRun).validate_python(content["run"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: no readable description of a run; give the name of a finished run") from error
+    if not run.branches or not all(branch.history for branch in run.branches):
+        raise DataError(f"{path}: names no trained network; repeat the run")
+    return run
+
+
+def finished_runs(outputs: Path) -> list[Path]:
+    """The folders of all finished runs, oldest first."""
+    return sorted(path.parent for path in (outputs / RUNS).glob(f"*/{RUN}"))
+
+
+def find_run(outputs: Path, name: str) -> Path:
+    """The folder of a finished run, given by its name, the start of it, or "latest".
+
+    Raises:
+        DataError: no run or more than one has that name.
+    """
+    runs = finished_runs(outputs)
+    if name == LATEST and runs:
+        return (outputs / LATEST).resolve()
+    matches = [run for run in runs if run.name.startswith(name)]
+    if len(matches) != 1:
+        newest = ", ".join(run.name for run in runs[-5:]) or "none"
+        raise DataError(
+            f"run {name}: {len(matches)} runs in {outputs / RUNS} match, expected one; the newest are: {newest}"
+        )
+    return matches[0]
+
+
+def last_command(outputs: Path) -> str | None:
+    """The command line of the newest finished run; None if there is none."""
+    try:
+        return read_run(outputs / LATEST).command
+    except DataError:
+        return None
+
+
+@contextmanager
+def in_use(run: Path, networks: Sequence[Path]) -> Iterator[None]:
+    """Record within the block which networks a run uses, so that `keep_last` of another run leaves them alone.
+
+    A run folder that holds nothing else at the end is removed.
+    """
+    process = psutil.Process()
+    with locked(run.parents[1] / RETENTION_LOCK):
+        write_json(
+            run / IN_USE,
+            {
+                "host": socket.gethostname(),
+                "process": process.pid,
+                "process_started": process.create_time(),
+                "marked": time.time(),
+                "networks": [str(network.resolve()) for network in networks],
+            },
+        )
+    try:
+        yield
+    finally:
+        remove(run / IN_USE)
+        if not any(run.iterdir()):
+            run.rmdir()
+
+
+def keep_last(outputs: Path, count: int) -> list[str]:
+    """Remove all but the newest `count` runs; returns the names of the removed ones.
+
+    Never removed: the targets of `outputs/latest` and `outputs/promoted`, a run without `run.json` (it may still be
+    in progress), and a network that is in training, that a run under way uses or that a remaining run used.
+    """
+    outputs = outputs.resolve()
+    with locked(outputs / RETENTION_LOCK):
+        runs = finished_runs(outputs)[::-1]
+        protected = {(outputs / link).resolve() for link in (LATEST, PROMOTED) if (outputs / link).exists()}
+        old = [run for run in runs[count:] if run.resolve() not in protected]
+        candidates = {network for run in old for network in _networks(run) if network.parent == outputs / MODELS}
+        for run in old:
+            shutil.rmtree(run)
+        used = {network for run in runs if run not in old for network in _networks(run)}
+        for network in candidates - used - protected - _networks_in_use(outputs):
+            _remove_network(network)
+        _remove_figures(outputs / FIGURES, count)
+    return sorted(run.name for run in old)
+
+
+def _remove_figures(figures: Path, count: int) -> None:
+    """Remove all but the newest `count` kept sets of figures; every report holds copies of its own."""
+    newest_first = sorted(figures.glob(f"*/{RECORD}"), key=lambda record: record.stat().st_mtime, reverse=True)
+    for record in newest_first[count:]:
+        if time.time() - record.stat().st_mtime > DRAWN_SECONDS:
+            shutil.rmtree(record.parent)
+
+
+def _networks(run: Path) -> list[Path]:
+    return [branch.folder.resolve() for branch in read_run(run).branches]
+
+
+def _networks_in_use(outputs: Path) -> set[Path]:
+    """The networks of all runs that are under way."""
+    marks = [read_json(path) for path in (outputs / RUNS).glob(f"*/{IN_USE}")]
+    return {Path(network) for mark in marks if _is_under_way(mark) for network in mark["networks"]}
+
+
+def _is_under_way(mark: dict[str, object]) -> bool:
+    if mark["host"] != socket.gethostname():
+        return time.time() - float(str(mark["marked"])) < LONGEST_RUN_SECONDS
+    return process_is_alive(int(str(mark["process"])), float(str(mark["process_started"])))
+
+
+def _remove_network(network: Path) -> None:
+    try:
+        with FileLock(network.with_suffix(".lock"), timeout=0):
+            shutil.rmtree(network, ignore_errors=True)
+    except Timeout:
+        return  # Another run is training it.

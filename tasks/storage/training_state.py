@@ -1,0 +1,89 @@
+"""What a training leaves while it runs: checkpoints to resume from, and a journal that others can follow."""
+
+import json
+import time
+import zipfile
+import zlib
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.results.training import Epoch
+from tasks.storage.files import atomic_path
+
+HISTORY = "history"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What training needs to resume after an epoch.
+
+    Attributes:
+        state: the learner's state as named arrays.
+        history: the epochs completed so far.
+    """
+
+    state: dict[str, NDArray[Any]]
+    history: tuple[Epoch, ...]
+
+    def write(self, path: Path) -> None:
+        """Write the checkpoint, atomically."""
+        epochs = np.array([astuple(epoch) for epoch in self.history])
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, allow_pickle=False, **{HISTORY: epochs}, **self.state)
+
+    @classmethod
+    def read(cls, path: Path) -> "Checkpoint | None":
+        """The checkpoint that `write` wrote; None if there is none that can be read."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                state = dict(file)
+            rows = state.pop(HISTORY)
+            return cls(state, tuple(Epoch(int(row[0]), *map(float, row[1:])) for row in rows))
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+            return None
+
+
+class Journal:
+    """Appends events to `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._last = 0.0
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def write(self, **event: Any) -> None:
+        """Append an event with the current time."""
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"time": time.time(), **event}) + "\n")
+
+    def write_seldom(self, **event: Any) -> None:
+        """Append an event, unless this method wrote one in the last quarter of a second."""
+        if time.monotonic() - self._last > 0.25:
+            self._last = time.monotonic()
+            self.write(**event)
+
+
+class JournalReader:
+    """Reads the events that are appended from now on. A line that is still being written waits for the next call."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = path.stat().st_size if path.exists() else 0
+
+    def new_events(self) -> list[dict[str, Any]]:
+        """The events since the last call, oldest first; none while the file does not exist."""
+        try:
+            with self._path.open("rb") as file:
+                if file.seek(0, 2) < self._offset:
+                    self._offset = 0
+                file.seek(self._offset)
+                content = file.read()
+        except FileNotFoundError:
+            return []
+        complete = content[: content.rfind(b"\n") + 1]
+        self._offset += len(complete)
+        return [json.loads(line) for line in complete.splitlines()]

@@ -1,0 +1,35 @@
+"""The figures of a report, and when they are drawn again."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from flows.draw import draw, figures_record
+from tasks.storage.reuse import LOGGER
+from tests.artifacts.examples import comparison
+
+
+def test_figures_are_kept_whole_and_read_again(tmp_path: Path) -> None:
+    c = comparison()
+    drawn = draw.keep(c, tmp_path / "figures", logger=LOGGER)
+    kept = figures_record(c, tmp_path / "figures").read()
+    assert kept == drawn
+    pictures = drawn.pictures()
+    assert {"curves", "roc"} <= set(pictures)
+    assert all(picture.png.startswith(b"\x89PNG") and picture.svg.startswith("<svg") for picture in pictures.values())
+
+
+def test_a_damaged_figure_is_drawn_again(tmp_path: Path) -> None:
+    c = comparison()
+    drawn = draw.keep(c, tmp_path / "figures", logger=LOGGER)
+    (drawn.folder / "roc.svg").write_text("<svg/>")
+    assert figures_record(c, tmp_path / "figures").read() is None
+
+
+def test_the_name_of_the_run_draws_nothing_anew_but_other_numbers_do(tmp_path: Path) -> None:
+    c = comparison()
+    key = figures_record(c, tmp_path).key
+    assert figures_record(replace(c, run="another", durations={"fetch": 9.0}), tmp_path).key == key
+    evaluation = c.evaluations[0]
+    scores = replace(evaluation.last, accuracy=evaluation.last.accuracy + 1e-6)
+    changed = replace(c, evaluations=(replace(evaluation, last=scores), *c.evaluations[1:]))
+    assert figures_record(changed, tmp_path).key != key

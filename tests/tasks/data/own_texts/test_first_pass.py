@@ -1,0 +1,115 @@
+import logging
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tasks.errors import DataError
+from tasks.fetch import fetch
+from tasks.results.data import Source, TextData
+from tests.tasks.data.own_texts.forms import Row, reviews, write
+
+ROWS = reviews(120)
+
+
+def surveyed(data: TextData, folder: Path) -> Source:
+    """Own texts, surveyed."""
+    return fetch(data, "auto", folder / "cache")
+
+
+def test_a_text_that_occurs_twice_never_stands_in_both_parts(tmp_path: Path) -> None:
+    path = write(tmp_path, ".csv", [*ROWS, *ROWS, *ROWS])
+    survey = surveyed(TextData((path,), test_share=0.3), tmp_path).survey
+    assert survey
+    assert (survey.shared, survey.repeated) == (0, 240)
+    parts = pq.read_table(survey.reviews)["part"].to_numpy().reshape(3, 120)
+    assert (parts == parts[0]).all()
+    assert survey.train + survey.test == 360
+    assert 60 < survey.test < 160
+
+
+def test_a_larger_share_moves_reviews_in_one_direction_only(tmp_path: Path) -> None:
+    path = write(tmp_path, ".csv", ROWS)
+    parts = []
+    for share in (0.2, 0.5):
+        survey = surveyed(TextData((path,), test_share=share), tmp_path / str(share)).survey
+        assert survey
+        parts.append(pq.read_table(survey.reviews)["part"].to_numpy())
+    assert (parts[1] >= parts[0]).all()
+
+
+def test_texts_in_both_given_parts_are_counted_and_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data = TextData((write(tmp_path, ".csv", ROWS[:80]),), (write(tmp_path, ".csv", ROWS[70:], "test"),))
+    with caplog.at_level(logging.WARNING):
+        survey = surveyed(data, tmp_path).survey
+    assert survey
+    assert survey.shared == 10
+    assert "10 of 50 test reviews are training reviews too" in caplog.text
+
+
+def test_several_files_and_patterns_are_one_data_set(tmp_path: Path) -> None:
+    whole = surveyed(TextData((write(tmp_path, ".csv", ROWS),)), tmp_path / "whole")
+    for place in range(4):
+        write(tmp_path / "pieces", (".csv", ".jsonl")[place % 2], ROWS[place::4], f"part-{place}")
+    patterns = TextData(
+        (tmp_path / "pieces" / "*.csv", tmp_path / "pieces" / "part-[13].jsonl", tmp_path / "pieces" / "*.csv")
+    )
+    assert surveyed(patterns, tmp_path / "pieces").sha256 == whole.sha256
+
+
+def test_a_whole_folder_as_test_data_gives_its_test_part(tmp_path: Path) -> None:
+    write(tmp_path / "acl", "folder", ROWS[:20], "train")
+    write(tmp_path / "acl", "folder", ROWS[20:60], "test")
+    data = TextData((write(tmp_path, ".csv", ROWS[60:]),), (tmp_path / "acl",))
+    survey = surveyed(data, tmp_path).survey
+    assert survey
+    assert (survey.train, survey.test) == (60, 40)
+
+
+FAULTY = {
+    "nothing": (TextData((Path("none*.csv"),)), "no such file; give a path or a pattern"),
+    "kind": (TextData((Path("reviews.xlsx"),)), "of kind '.xlsx'; expected .csv, .parquet, .jsonl"),
+    "folder": (TextData((Path("empty"),)), "neither train/pos and train/neg nor pos and neg"),
+    "no test part": (TextData((Path("reviews.csv"),), test_share=1e-9), "the test part holds no reviews"),
+    "one class": (
+        TextData((Path("reviews.csv"),), (Path("positive.csv"),)),
+        "all 3 reviews of the test part are positive",
+    ),
+    "positive": (TextData((Path("reviews.csv"),), positive="spam"), "a third class besides 'spam' and '0'"),
+    "empty class": (TextData((Path("half"),)), "neg: no .txt files"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTY)
+def test_wrong_inputs_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, ".csv", ROWS)
+    write(tmp_path, ".csv", [row for row in ROWS if row.label][:3], "positive")
+    Path("reviews.xlsx").touch()
+    Path("empty").mkdir()
+    write(tmp_path, "folder", [Row("good", 1)], "half")
+    Path("half/neg").mkdir()
+    data, message = FAULTY[fault]
+    with pytest.raises(DataError, match=message) as caught:
+        surveyed(data, tmp_path)
+    assert "\n" not in str(caught.value)
+    assert not list((tmp_path / "cache").rglob("*.parquet"))
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.text(st.characters(codec="utf-8"), min_size=1).filter(lambda text: text.strip()), min_size=1, max_size=6
+    )
+)
+def test_any_text_is_the_same_in_every_form(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
+    rows = [Row(text, place % 2) for place, text in enumerate(texts)]
+    digests = set()
+    for form in (".csv", ".parquet", ".jsonl", "folder"):
+        folder = tmp_path_factory.mktemp("forms")
+        train = write(folder, form, [*rows, *ROWS[:4]])
+        test = write(folder, form, ROWS[4:8], "test")
+        digests.add(surveyed(TextData((train,), (test,)), folder).sha256)
+    assert len(digests) == 1

@@ -1,0 +1,51 @@
+import pyarrow as pa
+import pytest
+
+from tasks.data.own_texts.labels import LabelReader
+from tasks.data.own_texts.text_batch import TextBatch
+from tasks.errors import DataError
+
+
+def batch(*labels: str | None) -> TextBatch:
+    """Reviews with these labels."""
+    texts = pa.array(["text"] * len(labels), pa.large_string())
+    return TextBatch(texts, pa.array(labels, pa.large_string()), lambda row: f"r.csv, row {row + 2}")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [("0", "1"), ("false", "true"), ("neg", "pos"), ("negative", "positive"), ("False", "TRUE"), ("0.0", " 1 ")],
+)
+def test_known_names(labels: tuple[str, str]) -> None:
+    assert LabelReader()(batch(*labels, labels[1])).tolist() == [0, 1, 1]
+
+
+def test_a_chosen_positive_makes_the_other_one_negative() -> None:
+    read = LabelReader("spam")
+    assert read(batch("ham", "spam", "ham")).tolist() == [0, 1, 0]
+    assert read(batch("spam", "ham")).tolist() == [1, 0]
+
+
+def test_the_chosen_positive_may_be_a_known_name() -> None:
+    assert LabelReader("0")(batch("0", "1")).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (("0", "1", "2"), "row 4: the label is '2'; expected 0 or 1, .*--positive VALUE"),
+        (("0", None), "row 3: the label is missing"),
+        (("0", " "), "row 3: the label is missing"),
+        (("0", "x" * 500), "row 3: the label is 'x{40}';"),
+    ],
+)
+def test_another_label_is_named_with_its_row(labels: tuple[str | None, ...], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        LabelReader()(batch(*labels))
+
+
+def test_a_third_class_in_a_later_batch_is_named() -> None:
+    read = LabelReader("5")
+    read(batch("5", "1"))
+    with pytest.raises(DataError, match="row 3: the label is '3', a third class besides '5' and '1'"):
+        read(batch("1", "3"))

@@ -1,0 +1,191 @@
+"""Outputs by suffix, and the rows that have no scores."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.data.scoring.inputs import row_inputs
+from tasks.data.scoring.output import SUFFIXES, check_output, new_names, rejects_path, row_writer
+from tasks.data.scoring.scored_file import (
+    NEW_COLUMNS,
+    Part,
+    ScoredRows,
+    read_columns,
+    read_part,
+    write_columns,
+    write_part,
+    write_scored_rows,
+)
+from tasks.errors import DataError, PipelineError
+
+ROWS = pa.RecordBatch.from_pydict({
+    "text": pa.array(['a "b"\nc,', "d"]),
+    "n": pa.array([1, None]),
+    "list": pa.array([[1, 2], None]),
+    "p": pa.array([0.1, 0.5], pa.float32()),
+})  # fmt: skip
+
+
+def part(count: int) -> Part:
+    """Scores of some rows: the first ones negative."""
+    numbers = np.arange(count)
+    return Part(
+        probability=np.linspace(0.1, 0.9, count, dtype=np.float32),
+        tokens=(numbers + 2).astype(np.int32),
+        words=numbers + 4,
+        unknown=numbers * 0 + 1,
+        truncated=numbers % 2 == 1,
+    )
+
+
+def write(path: Path, rows: pa.RecordBatch = ROWS) -> Path:
+    with row_writer(path, rows.schema) as append:
+        append(rows)
+        append(rows.slice(0, 1))
+    return path
+
+
+def test_parquet_keeps_types(tmp_path: Path) -> None:
+    table = pq.read_table(write(tmp_path / "o.parquet"))
+    assert table.schema.equals(ROWS.schema)
+    assert table.to_pylist() == [*ROWS.to_pylist(), ROWS.to_pylist()[0]]
+
+
+def test_csv_holds_lists_as_json(tmp_path: Path) -> None:
+    with write(tmp_path / "o.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0] == {"text": 'a "b"\nc,', "n": "1", "list": "[1, 2]", "p": "0.1"}
+    assert (rows[1]["n"], rows[1]["list"], len(rows)) == ("", "", 3)
+
+
+def test_jsonl_holds_an_object_a_line_with_short_numbers(tmp_path: Path) -> None:
+    lines = write(tmp_path / "o.jsonl").read_text().splitlines()
+    assert lines[0] == '{"text": "a \\"b\\"\\nc,", "n": 1, "list": [1, 2], "p": 0.1}'
+    assert json.loads(lines[1]) == {"text": "d", "n": None, "list": None, "p": 0.5}
+
+
+def test_jsonl_in_is_jsonl_out(tmp_path: Path) -> None:
+    source = tmp_path / "i.jsonl"
+    objects = [{"text": "a", "tags": ["x", {"y": 1}], "id": 7}, {"text": "b", "tags": None, "id": None}]
+    source.write_text("\n".join(map(json.dumps, objects)))
+    (batch,) = row_inputs(source)[0].batches("text")
+    path = write(tmp_path / "o.jsonl", batch.columns)
+    assert [json.loads(line) for line in path.read_text().splitlines()][:2] == objects
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+@pytest.mark.parametrize("column", [[b"x"], [[b"x"]], [{"a": b"x"}], pa.array([b"x"], pa.binary(1))])
+def test_bytes_are_refused_where_only_text_can_be(tmp_path: Path, suffix: str, column: Any) -> None:
+    with pytest.raises(DataError, match="column 'b' holds bytes"):
+        write(tmp_path / f"o{suffix}", pa.RecordBatch.from_pydict({"b": pa.array(column)}))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_date_beyond_those_of_python_is_one_line(tmp_path: Path) -> None:
+    rows = pa.RecordBatch.from_pydict({"when": pa.array([2**60], pa.timestamp("us"))})
+    with pytest.raises(DataError, match="outside the years 1 to 9999; give --output a .parquet file"):
+        write(tmp_path / "o.jsonl", rows)
+    assert pq.read_table(write(tmp_path / "o.parquet", rows)).schema.equals(rows.schema)
+    assert [path.name for path in tmp_path.iterdir()] == ["o.parquet"]
+
+
+def fail_after_a_batch(path: Path) -> None:
+    """Write some rows, then fail."""
+    with row_writer(path, ROWS.schema) as append:
+        append(ROWS)
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_writer_that_is_interrupted_leaves_the_old_file(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"o{suffix}"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError):
+        fail_after_a_batch(path)
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [(path.name, "old")]
+
+
+def test_new_columns_make_way_for_those_of_the_input() -> None:
+    columns = pa.schema([("text", pa.string()), ("label", pa.int64())])
+    assert new_names(columns, ["probability", "label"]) == ["probability", "label_scored"]
+    scored_before = columns.append(pa.field("label_scored", pa.string()))
+    assert new_names(scored_before, ["label"]) == ["label_scored_scored"]
+
+
+def test_an_output_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").mkdir()
+    (tmp_path / "file").touch()
+    for name, message in {
+        "o.xlsx": "of kind '.xlsx'; expected one of .parquet, .csv, .jsonl",
+        "o": "has no suffix",
+        "d.csv": "found a folder",
+        "i.csv": "is an input too",
+        "file/o.csv": "choose a path that can be written",
+        f"{'n' * 300}.csv": "name too long; choose a path",
+        "a\0b.csv": "null byte; choose another name",
+    }.items():
+        with pytest.raises(PipelineError, match=message):
+            check_output(tmp_path / name, [tmp_path / "i.csv"])
+    check_output(tmp_path / "new" / "o.csv", [tmp_path / "i.csv"])
+    assert not list((tmp_path / "new").iterdir())
+
+
+def test_parts_are_read_as_they_were_written(tmp_path: Path) -> None:
+    write_part(tmp_path / "0.parquet", part(3))
+    kept = read_part(tmp_path / "0.parquet")
+    assert kept is not None
+    for name, array in vars(part(3)).items():
+        np.testing.assert_array_equal(getattr(kept, name), array)
+        assert getattr(kept, name).dtype == array.dtype
+    (tmp_path / "0.parquet").write_bytes(b"PAR1")
+    assert read_part(tmp_path / "0.parquet") is None
+    assert read_part(tmp_path / "1.parquet") is None
+
+
+def test_a_bit_that_falls_over_in_a_part_never_becomes_a_score(tmp_path: Path) -> None:
+    path = tmp_path / "0.parquet"
+    write_part(path, part(3))
+    whole = path.read_bytes()
+    for position in range(len(whole)):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 4]) + whole[position + 1 :])
+        kept = read_part(path)
+        assert kept is None or all(np.array_equal(vars(kept)[name], array) for name, array in vars(part(3)).items())
+
+
+def scored_rows(tmp_path: Path, scored: int) -> ScoredRows:
+    """A CSV of three rows and a faulty one, with as many scores."""
+    (tmp_path / "i.csv").write_text("text,id\na,1\nb,2\nx\nc,3\n")
+    write_part(tmp_path / "0.parquet", part(scored))
+    columns = pa.schema([("text", pa.large_string()), ("id", pa.large_string())])
+    write_columns(tmp_path / "columns.arrow", columns)
+    parts = [tmp_path / "0.parquet"]
+    return ScoredRows(row_inputs(tmp_path / "i.csv"), "text", read_columns(tmp_path / "columns.arrow"), parts, "abc")
+
+
+def test_rows_are_joined_with_their_scores(tmp_path: Path) -> None:
+    output = tmp_path / "o.parquet"
+    sizes: list[int] = []
+    names = write_scored_rows(scored_rows(tmp_path, 3), output, rejects_path(output), sizes.append)
+    assert names == tuple(NEW_COLUMNS)
+    assert pq.read_table(output).to_pylist()[2] == {
+        "text": "c", "id": "3", "probability": pytest.approx(0.9), "label": "positive", "tokens": 4,
+        "unknown_share": pytest.approx(1 / 6), "truncated": False, "model": "abc",
+    }  # fmt: skip
+    assert (tmp_path / "o.rejects.csv").read_text().splitlines() == [
+        "file,row,reason",
+        f'{tmp_path}/i.csv,4,"found 1 columns, expected 2; put texts with commas in quotes"',
+    ]
+    assert sum(sizes) > 0
+
+
+def test_rows_that_have_changed_are_refused(tmp_path: Path) -> None:
+    output = tmp_path / "o.parquet"
+    with pytest.raises(DataError, match="the files have changed since they were scored"):
+        write_scored_rows(scored_rows(tmp_path, 2), output, rejects_path(output), lambda _: None)
+    assert not output.exists()

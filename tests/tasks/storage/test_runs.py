@@ -1,0 +1,67 @@
+"""The record of a run: what the program reads again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.errors import DataError
+from tasks.storage.runs import find_run, last_command, read_run, write_run
+from tests.artifacts import examples
+from tests.fixtures import runs
+
+
+def test_a_run_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    comparison = examples.comparison()
+    write_run(tmp_path, comparison)
+    run = read_run(tmp_path)
+    assert (run.name, run.dataset, run.branches) == (comparison.run, comparison.dataset, comparison.branches)
+    assert (run.models, run.settings) == (comparison.evidence.models, comparison.settings)
+    assert (run.command, run.durations) == (comparison.command, comparison.durations)
+    written = json.loads((tmp_path / "run.json").read_text())
+    assert (written["schema"], written["version"]) == (1, "0.1.0")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "null", "{}", '{"schema": 1}', '{"schema": 1, "run": {"settings": 1}}']
+)
+def test_a_damaged_record_is_named(content: str, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(DataError, match=r"run\.json: no readable description of a run"):
+        read_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"schema": 2}, "found schema 2, expected 1"), ({"branches": []}, "names no trained network")],
+)
+def test_a_record_that_does_not_serve_is_named(change: dict[str, Any], message: str, tmp_path: Path) -> None:
+    write_run(tmp_path, examples.comparison())
+    content = json.loads((tmp_path / "run.json").read_text())
+    target = content if "schema" in change else content["run"]
+    target |= change
+    (tmp_path / "run.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match=message):
+        read_run(tmp_path)
+
+
+def test_a_run_is_given_by_the_start_of_its_name(tmp_path: Path) -> None:
+    for name in ("20260101-a", "20260102-b"):
+        runs.write_run(tmp_path, name, lstm=0.5)
+    assert find_run(tmp_path, "20260101") == tmp_path / "runs" / "20260101-a"
+    for name in ("2026", "x"):
+        with pytest.raises(DataError, match="the newest are: 20260101-a, 20260102-b"):
+            find_run(tmp_path, name)
+
+
+def test_latest_is_the_run_that_the_link_points_to(tmp_path: Path) -> None:
+    for name in ("20260102-b", "20260101-a"):
+        runs.write_run(tmp_path, name, lstm=0.5)
+    assert find_run(tmp_path, "latest") == (tmp_path / "runs" / "20260101-a").resolve()
+
+
+def test_the_last_command_is_that_of_the_latest_run(tmp_path: Path) -> None:
+    assert last_command(tmp_path) is None
+    runs.write_run(tmp_path, "20260101-a", lstm=0.5)
+    assert last_command(tmp_path) == "python flows/main.py"

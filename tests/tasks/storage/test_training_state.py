@@ -1,0 +1,38 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tasks.results.training import Epoch
+from tasks.storage.training_state import Checkpoint
+
+
+def test_a_checkpoint_comes_back_to_the_last_bit(tmp_path: Path) -> None:
+    state = {"weight_0": np.array([0.1, 1e-40], np.float32), "steps_0": np.array([7])}
+    history = (Epoch(1, 0.1 + 0.2, 0.5, 0.7, 0.25, 1.5, 2.5), Epoch(2, 1 / 3, 0.5, 0.7, 0.25, 1.5, 2.5))
+    Checkpoint(state, history).write(tmp_path / "checkpoint.npz")
+    checkpoint = Checkpoint.read(tmp_path / "checkpoint.npz")
+    assert checkpoint
+    assert checkpoint.history == history
+    assert isinstance(checkpoint.history[0].epoch, int)
+    assert checkpoint.state.keys() == state.keys()
+    for name, array in state.items():
+        assert checkpoint.state[name].dtype == array.dtype
+        assert np.array_equal(checkpoint.state[name], array)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"not a checkpoint"])
+def test_what_cannot_be_read_is_no_checkpoint(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "checkpoint.npz").write_bytes(content)
+    assert Checkpoint.read(tmp_path / "checkpoint.npz") is None
+    assert Checkpoint.read(tmp_path / "none.npz") is None
+    assert Checkpoint.read(tmp_path) is None
+
+
+def test_a_damaged_byte_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.npz"
+    Checkpoint({"weight_0": np.arange(1_000.0)}, ()).write(path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert Checkpoint.read(path) is None
