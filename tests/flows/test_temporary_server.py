@@ -104,7 +104,7 @@ def orphan(tmp_path: Path) -> Iterator[psutil.Process]:
     """A real Prefect server whose parent was killed."""
     script = """
 import time
-from flows.server import Server, start_ahead
+from flows.temporary_server import Server
 with Server() as server:
     print(server.process.pid, flush=True)
     time.sleep(60)

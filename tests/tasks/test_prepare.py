@@ -107,7 +107,7 @@ def test_a_failure_leaves_nothing_half_written(source: Source, tmp_path: Path, m
     def fail(*_: object) -> None:
         raise DataError("made to fail")
 
-    monkeypatch.setattr("tasks.prepare.check", fail)
+    monkeypatch.setattr("tasks.prepare.check_splits", fail)
     with pytest.raises(DataError):
         prepare.keep(source, 50, 30, None, tmp_path / "data")
     assert [path.suffix for path in (tmp_path / "data").iterdir()] == [".lock"]
