@@ -2,7 +2,7 @@
 
 The file is a zip of four `.npy` members. `x_train` and `x_test` are pickled object arrays of Python lists, so
 `numpy.load(allow_pickle=True)` would run whatever code somebody put there. `tasks.data.pickled_lists` reads them
-without unpickling, and `tasks.data.pickle_machine` reads the tuples, arrays and shared lists that other tools save.
+without unpickling, and `tasks.data.other_pickles` reads the tuples, arrays and shared lists that other tools save.
 """
 
 import zipfile
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from tasks.data.pickle_machine import read_pickled_reviews
+from tasks.data.other_pickles import read_pickled_reviews
 from tasks.data.pickled_lists import NotPlainListsError, read_pickled_lists
 from tasks.data.tokens import Reviews
 from tasks.errors import DataError, shortened

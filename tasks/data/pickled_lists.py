@@ -73,7 +73,7 @@ OPCODE_BYTES = np.array([_SKIPPED.get(opcode, 1) for opcode in range(256)], np.u
 
 
 class NotPlainListsError(DataError):
-    """The pickle is no array of plain lists; `tasks.data.pickle_machine` may know what it holds."""
+    """The pickle is no array of plain lists; `tasks.data.other_pickles` may know what it holds."""
 
 
 class Lists(NamedTuple):

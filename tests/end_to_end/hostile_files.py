@@ -85,6 +85,17 @@ PICKLES = {
     "huge long": b"\x80\x02\x8b\xff\xff\xff\x7f",
     "stack underflow": b"\x80\x02aaaa.",
     "build": b"\x80\x02]}b.",
+    "memo index of 2**31": b"\x80\x02]r\xff\xff\xff\x7f.",
+    "frame that ends in an operand": b"\x80\x04\x95\2\0\0\0\0\0\0\0M\5\0U)"
+    + b"r\xff\xff\xff\x7f".ljust(41, b"N")
+    + b".",
+    "extension": b"\x80\x02\x82\x01.",
+    "new object": b"\x80\x02cos\nsystem\n)\x81.",
+    "instance": b"(S'true'\nios\nsystem\n.",
+    "long text encoded often": pickle.dumps("x" * 1_000_000, 2)[:-1]
+    + b"("
+    + b"c_codecs\nencode\nh\0X\6\0\0\0latin1\x86R" * 20_000
+    + b"t.",
     "dictionary": pickle.dumps({1: 2}),
     "strings": pickle.dumps(["a", "b", "c"]),
     "sets": pickle.dumps([{1}, {2}, {3}]),
