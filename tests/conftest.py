@@ -1,9 +1,13 @@
-"""What tests share: made-up data, the real data where they are, one Prefect server for the session."""
+"""What tests share: the order they run in, made-up data, the real data where they are, a Prefect server, a browser."""
 
+import contextlib
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
@@ -11,17 +15,37 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, Page, sync_playwright
 
 from tasks.data.imdb_npz import write_imdb_npz
 from tasks.data.tokens import Reviews
 from tasks.results.data import Dataset, Source
+from tests.session import once
 
-CHROMIUM = shutil.which("chromium")
-QUIET = (
-    "--no-sandbox --disable-gpu --disable-quic --disable-background-networking --disable-component-update "
-    "--disable-sync --no-first-run"
-)
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+
+@pytest.hookimpl(tryfirst=True)  # Before pytest-xdist reads the groups.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole runs come first, the longest before the others, so that no worker is left with one at the end.
+
+    Tests that a worker should keep together are a group: those of a file, and all that need the session's Prefect
+    server. A whole run is on its own, unless it names a group.
+    """
+    items.sort(key=lambda item: (not _is_slow(item), not _is_whole_run(item)))
+    for item in items:
+        if "prefect_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("prefect_server"))
+        elif not _is_whole_run(item):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    return item.get_closest_marker("slow") is not None
+
+
+def _is_whole_run(item: pytest.Item) -> bool:
+    return "end_to_end" in item.path.parts
 
 
 def make_reviews(lists: list[list[int]], labels: list[int]) -> Reviews:
@@ -71,11 +95,29 @@ def imdb() -> Path:
 
 
 @pytest.fixture(scope="session")
-def prefect_server() -> Iterator[None]:
+def migrated_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with Prefect's database as its server leaves it after its first start; copy it, do not use it."""
+    from flows.temporary_server import Server
+
+    def start_server(home: Path) -> None:
+        with patch.dict(os.environ, PREFECT_HOME=str(home)), Server() as server:
+            server.wait_until_up()
+        with contextlib.closing(sqlite3.connect(home / "prefect.db")) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    return once(tmp_path_factory, "migrated", start_server)
+
+
+@pytest.fixture(scope="session")
+def prefect_server(migrated_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A Prefect server with a home of its own, for the whole session."""
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=90):
+    folder = tmp_path_factory.mktemp("harness")
+    shutil.copy(migrated_home / "prefect.db", folder / "prefect-test.db")
+    with contextlib.ExitStack() as stack:
+        with patch("prefect.testing.utilities.mkdtemp", return_value=str(folder)):
+            stack.enter_context(prefect_test_harness(server_startup_timeout=90))
         yield
 
 
@@ -98,18 +140,16 @@ def ragged_tokens(lengths: list[int], steps: int, words: int, seed: int = 0) -> 
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser() -> "Iterator[Browser]":
     """Headless Chromium."""
-    if not CHROMIUM:
-        pytest.skip("Chromium is not installed: `apt-get install chromium`")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET.split())
+    from tests.browser import chromium
+
+    with chromium() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(browser: "Browser") -> "Iterator[Page]":
     """A new page as wide as a laptop's."""
     opened = browser.new_page(viewport={"width": 1300, "height": 900})
     yield opened

@@ -1,8 +1,9 @@
-"""A real Prefect server with a work pool, the project's deployments and a worker: one for all tests that need it."""
+"""What whole runs share: Prefect homes, the outputs of an undisturbed run, a server with the project's deployments."""
 
 import contextlib
+import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from tests.end_to_end.harness import PREFECT, ROOT, Process, environment, serving
+from tests.end_to_end.harness import PREFECT, ROOT, SMALL, Process, environment, serving
+from tests.session import once
 
 
 @dataclass
@@ -45,21 +47,57 @@ class Served:
     def start_worker(self) -> Process:
         """A worker for the deployments' pool, when it has said that it is up."""
         command = [PREFECT, "worker", "start", "--pool", "rnn", "--name", "tests"]
-        self.worker = Process(self.home, command, **self.settings)
+        often = {"PREFECT_WORKER_QUERY_SECONDS": "1"}  # Instead of every ten seconds.
+        self.worker = Process(self.home, command, **self.settings, **often)
         self.worker.wait_for("Worker 'tests' started!")
         return self.worker
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Prefect home of the session's own."""
-    return tmp_path_factory.mktemp("prefect")
+def new_home(migrated_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Makes a Prefect home in which nothing was recorded yet, without the seconds that an empty database takes."""
+
+    def copy() -> Path:
+        return shutil.copytree(migrated_home, tmp_path_factory.mktemp("home") / "prefect")
+
+    return copy
+
+
+@pytest.fixture
+def home(new_home: Callable[[], Path]) -> Path:
+    """A Prefect home of the test's own."""
+    return new_home()
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def undisturbed(new_home: Callable[[], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The outputs of a run that nothing happened to, for all of the session; copy what is to be changed."""
+
+    def train(outputs: Path) -> None:
+        run = Process.main(new_home(), *SMALL, "--outputs", outputs)
+        assert run.wait() == 0, run.output
+
+    return once(tmp_path_factory, "undisturbed", train)
+
+
+@pytest.fixture
+def prepared(undisturbed: Path, tmp_path: Path) -> Path:
+    """Outputs in which the data of the undisturbed run are prepared, and nothing is trained."""
+    for name in ("cache", "data"):
+        shutil.copytree(undisturbed / name, tmp_path / "outputs" / name)
+    return tmp_path / "outputs"
+
+
+@pytest.fixture
+def repeated(undisturbed: Path, tmp_path: Path) -> Path:
+    """A copy of all outputs of the undisturbed run."""
+    return shutil.copytree(undisturbed, tmp_path / "outputs", symlinks=True)
+
+
+@pytest.fixture(scope="session")
+def server(new_home: Callable[[], Path]) -> Iterator[Served]:
     """A Prefect server on a fresh home."""
-    home = tmp_path_factory.mktemp("prefect")
+    home = new_home()
     with serving(home) as (_, settings):
         yield Served(home, settings)
 

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -19,7 +20,10 @@ import tenacity
 
 PREFECT = Path(sys.executable).parent / "prefect"
 ROOT = Path(__file__).parent.parent.parent
-SMALL = ("--source", "sample", "--reviews", "600", "--max-length", "120", "--epochs", "6")
+# An epoch of the LSTM takes a sixth of a second, so that ten of them leave time to be killed in.
+EPOCHS = 10
+SMALL = ("--source", "sample", "--reviews", "600", "--max-length", "120", "--epochs", str(EPOCHS))
+LONG = (*SMALL[:-1], "500")
 
 # The command line of the process that branches are forked from, and of its copies.
 FORK_SERVER = "multiprocessing.forkserver"
@@ -27,9 +31,11 @@ FORK_SERVER = "multiprocessing.forkserver"
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     """The surroundings of a user who set nothing, with a Prefect home of the test's own."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "RNN_"))}
-    quiet = {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PYTHONUNBUFFERED": "1"}
-    return kept | quiet | more
+    # Without byte code, each of the many processes would compile what it imports.
+    foreign = ("PREFECT_", "RNN_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    quiet = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1"}
+    return kept | quiet | {"PREFECT_HOME": str(home)} | more
 
 
 def run(home: Path, *arguments: "str | Path", timeout: float = 240) -> "subprocess.CompletedProcess[str]":
@@ -151,7 +157,7 @@ class Process:
 
 
 def wait_until_gone(processes: list[psutil.Process], seconds: float = 10) -> list[psutil.Process]:
-    """Those that still run after `seconds`. An ended one may wait for ever to be reaped, in a container say."""
+    """Those that still run after `seconds`. An ended one may wait forever to be reaped, in a container say."""
 
     def runs(process: psutil.Process) -> bool:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -162,6 +168,13 @@ def wait_until_gone(processes: list[psutil.Process], seconds: float = 10) -> lis
     while (alive := [process for process in processes if runs(process)]) and time.monotonic() < deadline:
         psutil.wait_procs(alive, 0.1)
     return alive
+
+
+@tenacity.retry(stop=tenacity.stop_after_delay(120), wait=tenacity.wait_fixed(0.01))
+def wait_for_epoch(outputs: Path, name: str, epoch: int) -> None:
+    """Return as soon as a network has ended an epoch; the run's output says so up to some seconds later."""
+    (journal,) = outputs.glob(f"models/{name}-*/progress.jsonl")
+    assert f'"event": "epoch", "epoch": {epoch},' in journal.read_text()
 
 
 def metrics(outputs: Path) -> dict[str, Any]:
@@ -184,19 +197,11 @@ def outcome(outputs: Path) -> dict[str, Any]:
     return {"curves": curves, "scores": scores}
 
 
-def ask(home: Path, script: str, **more: str) -> Any:
-    """What a script prints as JSON in its last line, run with a synchronous Prefect client called `client`."""
-    text = f"""
-import json
-from prefect.client.orchestration import get_client
-with get_client(sync_client=True) as client:
-{chr(10).join("    " + line for line in script.strip().splitlines())}
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", text], env=environment(home, PREFECT_LOGGING_LEVEL="ERROR", **more), check=True,
-        stdout=subprocess.PIPE, text=True, timeout=120,
-    )  # fmt: skip
-    return json.loads(done.stdout.splitlines()[-1])
+def recorded(home: Path, query: str) -> list[Any]:
+    """The rows of a query to the database of a Prefect home; of a single column, its values."""
+    with contextlib.closing(sqlite3.connect(f"file:{home / 'prefect.db'}?mode=ro", uri=True)) as database:
+        rows = database.execute(query).fetchall()
+    return [row[0] if len(row) == 1 else row for row in rows]
 
 
 def free_port() -> int:

@@ -2,7 +2,7 @@
 
 import contextlib
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,10 @@ import pytest
 from tasks.fetch import fetch
 from tasks.prepare import prepare
 from tasks.results.data import TextData
-from tests.end_to_end.harness import PREFECT, SMALL, Process, metrics
+from tests.end_to_end.harness import EPOCHS, PREFECT, SMALL, Process, metrics
 from tests.tasks.data.own_texts.forms import reviews, write
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
 
 BIN = PREFECT.parent
 
@@ -25,12 +27,12 @@ class Cluster:
     workers: list[Process]
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """A Dask cluster of two workers."""
+@pytest.fixture(scope="module")
+def cluster(new_home: Callable[[], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A Dask cluster of two workers; the last test kills one."""
     if importlib.util.find_spec("prefect_dask") is None:
         pytest.skip("prefect-dask is not installed: `uv sync --extra dask`")
-    home, local = tmp_path / "prefect", {"DASK_DISTRIBUTED__WORKER__MEMORY__TERMINATE": "False"}
+    home, local = new_home(), {"DASK_DISTRIBUTED__WORKER__MEMORY__TERMINATE": "False"}
     with contextlib.ExitStack() as stack:
 
         def start(*command: str) -> Process:
@@ -41,35 +43,21 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         scheduler = start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
         scheduler.wait_for("Scheduler at:")
         address = next(line for line in scheduler.lines if "Scheduler at:" in line).split()[-1]
-        quiet = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path / "dask"))
+        place = str(tmp_path_factory.mktemp("dask"))
+        quiet = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", place)
         workers = [start("worker", address, *quiet) for _ in range(2)]
         for worker in workers:
             worker.wait_for("Registered to:")
         yield Cluster(address, workers)
 
 
-def test_all_branches_finish_though_a_worker_is_killed(cluster: Cluster, tmp_path: Path) -> None:
-    on_dask = ("--runner", "dask", "--address", cluster.address, "--replicates", "4")
-    run = Process.main(tmp_path / "prefect", *SMALL, *on_dask, "--outputs", tmp_path / "outputs")
-    for worker in cluster.workers:
-        worker.wait_for("trained by compiled loops")
-    cluster.workers[1].kill()
-    assert run.wait() == 0, run.output
-    branches = metrics(tmp_path / "outputs")["branches"]
-    assert sorted((branch["name"], branch["seed"]) for branch in branches) == [
-        (name, seed) for name in ("lstm", "simple_rnn") for seed in (1, 2, 3, 4)
-    ]
-    assert all(len(branch["history"]) == 6 for branch in branches)
-    assert "Traceback" not in run.output
-
-
-def test_the_workers_count_and_encode_own_texts(cluster: Cluster, tmp_path: Path) -> None:
+def test_the_workers_count_and_encode_own_texts(cluster: Cluster, home: Path, tmp_path: Path) -> None:
     from distributed import Client
 
     path = write(tmp_path, ".csv", reviews(300))
     small = ("--models", "simple_rnn", "--epochs", "1", "--max-length", "12", "--vocabulary-size", "30")
     run = Process.main(
-        tmp_path / "prefect", *small, "--data", path, "--runner", "dask", "--address", cluster.address, "--outputs",
+        home, *small, "--data", path, "--runner", "dask", "--address", cluster.address, "--outputs",
         tmp_path / "outputs",
     )  # fmt: skip
     assert run.wait() == 0, run.output
@@ -80,3 +68,19 @@ def test_the_workers_count_and_encode_own_texts(cluster: Cluster, tmp_path: Path
     expected = prepare(fetch(TextData((path,)), "auto", tmp_path / "cache"), 30, 12, None, tmp_path / "data")
     found = tmp_path / "outputs" / "data" / expected.fingerprint / "train.parquet"
     assert found.read_bytes() == expected.train.path.read_bytes()
+
+
+def test_all_branches_finish_though_a_worker_is_killed(cluster: Cluster, home: Path, prepared: Path) -> None:
+    on_dask = ("--runner", "dask", "--address", cluster.address, "--replicates", "2")
+    already = [len(worker.lines) for worker in cluster.workers]
+    run = Process.main(home, *SMALL, *on_dask, "--outputs", prepared)
+    for worker, lines in zip(cluster.workers, already, strict=True):
+        worker.wait_for("trained by compiled loops", after=lines)
+    cluster.workers[1].kill()
+    assert run.wait() == 0, run.output
+    branches = metrics(prepared)["branches"]
+    assert sorted((branch["name"], branch["seed"]) for branch in branches) == [
+        (name, seed) for name in ("lstm", "simple_rnn") for seed in (1, 2)
+    ]
+    assert all(len(branch["history"]) == EPOCHS for branch in branches)
+    assert "Traceback" not in run.output

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.end_to_end.harness import ROOT
 
 # Sizes that leave lanes and tiles with remainders.
@@ -27,6 +29,7 @@ for name in ("simple_rnn", "lstm", "gru", "bidirectional_lstm"):
 """
 
 
+@pytest.mark.slow
 def test_compiling_and_loading_the_loops_give_the_same_bits(tmp_path: Path) -> None:
     def run() -> list[str]:
         environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "TF_CPP_MIN_LOG_LEVEL": "3"}

@@ -9,43 +9,65 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.conftest import Served
-from tests.end_to_end.harness import ROOT, SMALL, Process, ask, environment, wait_until_gone
+from tests.end_to_end.harness import (
+    EPOCHS,
+    LONG,
+    ROOT,
+    SMALL,
+    Process,
+    environment,
+    recorded,
+    wait_for_epoch,
+    wait_until_gone,
+)
 
-LONG = (*SMALL[:-1], "500")
-STAGES = ["Beginning flow run", "Dataset", "lstm seed 1: epoch 1/500"]
 UNFINISHED = """
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
-runs = client.read_flow_runs()
-tasks = client.read_task_runs(limit=200)
-running = [task.name for task in tasks if not task.state or not task.state.is_final()]
-print(json.dumps([[run.state.name for run in runs], running]))
+    SELECT name FROM task_run
+    WHERE state_type IS NULL OR state_type NOT IN ('COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED')
 """
 
 
-@pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
-def test_a_signal_ends_the_run_with_its_processes_and_tasks(
-    number: signal.Signals, stage: str, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
-) -> None:
-    home = tmp_path_factory.getbasetemp() / "signal-home"
-    run = Process.main(home, *LONG, "--outputs", tmp_path)
-    run.wait_for(stage)
+def check_ending(run: Process, number: signal.Signals, home: Path, seconds: float) -> None:
+    """A run that was just told to stop does so in time, says how to resume, and leaves nothing that runs."""
     below = run.children()
-    os.kill(run.pid, number)
-    assert run.wait(15) == 128 + number
-    assert "Stopped. What is completed is kept" in run.output
+    assert run.wait(seconds) == 128 + number
+    assert "Stopped. What is completed is kept: the same command resumes." in run.output
     assert "Traceback" not in run.output
     assert wait_until_gone(below, 5) == []
-    states, running = ask(home, UNFINISHED)
-    assert set(states) == {"Crashed"}
-    assert running == []
+    assert recorded(home, "SELECT state_name FROM flow_run") == ["Crashed"]
+    assert recorded(home, UNFINISHED) == []
 
 
-@pytest.mark.parametrize("stage", [*STAGES[:2], "lstm seed 1: epoch 1/6"])
-def test_a_run_whose_output_nobody_reads_finishes(stage: str, tmp_path: Path) -> None:
-    command = [sys.executable, ROOT / "flows" / "main.py", *SMALL, "--outputs", tmp_path / "outputs"]
+def test_ctrl_c_in_an_epoch_ends_the_run_within_five_seconds(home: Path, prepared: Path) -> None:
+    run = Process.main(home, *LONG, "--outputs", prepared)
+    wait_for_epoch(prepared, "lstm", 1)
+    run.interrupt()
+    check_ending(run, signal.SIGINT, home, seconds=5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "stage"),
+    [(signal.SIGTERM, "Beginning flow run"), (signal.SIGHUP, "Dataset")],
+    ids=["SIGTERM", "SIGHUP"],
+)
+def test_a_signal_before_the_first_epoch_ends_the_run(
+    number: signal.Signals, stage: str, home: Path, tmp_path: Path
+) -> None:
+    run = Process.main(home, *LONG, "--outputs", tmp_path)
+    run.wait_for(stage)
+    os.kill(run.pid, number)
+    check_ending(run, number, home, seconds=15)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "stage", ["Beginning flow run", f"lstm seed 1: epoch 1/{EPOCHS}"], ids=["before branches", "in an epoch"]
+)
+def test_a_run_whose_output_nobody_reads_finishes(stage: str, home: Path, prepared: Path) -> None:
+    command = [sys.executable, ROOT / "flows" / "main.py", *SMALL, "--outputs", prepared]
     with subprocess.Popen(
-        command, env=environment(tmp_path / "home"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as run:
         assert run.stdout
         for line in run.stdout:
@@ -53,12 +75,13 @@ def test_a_run_whose_output_nobody_reads_finishes(stage: str, tmp_path: Path) ->
                 break
         run.stdout.close()
         assert run.wait(180) == 0
-    assert (tmp_path / "outputs" / "latest" / "report.html").exists()
+    assert (prepared / "latest" / "report.html").exists()
 
 
-def test_a_branch_that_is_killed_again_and_again_ends_the_run(tmp_path: Path) -> None:
-    run = Process.main(tmp_path / "home", *LONG, "--outputs", tmp_path / "outputs")
-    run.wait_for("lstm seed 1: epoch 1/500")
+@pytest.mark.slow
+def test_a_branch_that_is_killed_again_and_again_ends_the_run(home: Path, prepared: Path) -> None:
+    run = Process.main(home, *LONG, "--outputs", prepared)
+    wait_for_epoch(prepared, "lstm", 1)
     seen = len(run.lines)
     for branch in run.branches():
         branch.kill()
@@ -70,19 +93,20 @@ def test_a_branch_that_is_killed_again_and_again_ends_the_run(tmp_path: Path) ->
     assert "Traceback" not in run.output
 
 
-def test_a_run_whose_worker_is_killed_finishes_and_frees_its_slot(deployed: Served, tmp_path: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.xdist_group("deployed")
+def test_a_run_whose_worker_is_killed_finishes_and_frees_its_slot(deployed: Served, prepared: Path) -> None:
     data = {"source": "sample", "reviews": 600, "max_length": 120}
-    settings = {"data": data, "training": {"epochs": 40}, "run": {"outputs": str(tmp_path)}}
+    settings = {"data": data, "training": {"epochs": 20}, "run": {"outputs": str(prepared)}}
     assert deployed.worker
-    already = len(deployed.worker.lines)
     with deployed.client() as client:
         deployment = client.read_deployment_by_name("train/train")
         run = client.create_flow_run_from_deployment(deployment.id, parameters={"settings": settings})
-    deployed.worker.wait_for("lstm seed 1: epoch 2/40", after=already)
+    wait_for_epoch(prepared, "lstm", 2)
     below = deployed.worker.children()
     deployed.worker.kill()
     assert wait_until_gone(below, 120) == []
-    assert (tmp_path / "latest" / "report.html").exists()
+    assert (prepared / "latest" / "report.html").exists()
     with deployed.client() as client:
         assert client.read_flow_run(run.id).state_name == "Completed"
     deployed.start_worker()

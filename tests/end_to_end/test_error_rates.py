@@ -12,6 +12,8 @@ from tasks.analysis.gate import ScoredNetwork, slices_by_length
 from tasks.results.promotion import Cost, GateLimits
 from tests.tasks.analysis.texts import held_out_texts, make_texts
 
+pytestmark = pytest.mark.slow
+
 COST = Cost(1_000, 50_000.0)
 LIMITS = GateLimits()
 # Disagreement of the tutorial's two networks on the 25,000 IMDB test reviews, and the better one's accuracy.

@@ -7,7 +7,7 @@ import contextlib
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,14 +16,16 @@ from uuid import uuid4
 import httpx
 import pytest
 import tenacity
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from prefect.client.orchestration import get_client
 from prefect.events import Event, Resource
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from flows.temporary_server import Server
-from tests.conftest import CHROMIUM, QUIET
+from tests.browser import chromium
 from tests.end_to_end.harness import PREFECT, ROOT, Process, environment, free_port, wait_until_up
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("foreign pages")]
 
 SCRIPT = (Path(__file__).parent / "foreign_page.js").read_text(encoding="utf-8")
 EVIL = "evil.example"  # Leads to this machine, as after a rebinding of its DNS entry.
@@ -35,13 +37,8 @@ WRITES = {f"evil-{name}" for name in ("json", "untyped", "opaque", "beacon", "ev
 @pytest.fixture(scope="module")
 def rebound() -> Iterator[Browser]:
     """Chromium in which a foreign name leads to this machine."""
-    if not CHROMIUM:
-        pytest.skip("Chromium is not installed: `apt-get install chromium`")
-    rules = f"--host-resolver-rules=MAP {EVIL} 127.0.0.1"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET.split(), rules])
+    with chromium(f"--host-resolver-rules=MAP {EVIL} 127.0.0.1") as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -105,17 +102,17 @@ def prefect_server(home: Path, port: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def unprotected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+def unprotected(new_home: Callable[[], Path]) -> Iterator[Target]:
     """A server with Prefect's defaults."""
-    home, port = tmp_path_factory.mktemp("unprotected"), str(free_port())
+    home, port = new_home(), str(free_port())
     with prefect_server(home, port) as api:
         yield Target(api, None)
 
 
 @pytest.fixture(scope="module")
-def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+def secured(new_home: Callable[[], Path]) -> Iterator[Target]:
     """A server that was protected as the README says, on another port."""
-    home, port = tmp_path_factory.mktemp("secured"), str(free_port())
+    home, port = new_home(), str(free_port())
     command = [sys.executable, ROOT / "flows" / "main.py", "doctor", "--secure"]
     subprocess.run(command, env=environment(home), cwd=home, check=True)
     file = home / ".env"
@@ -127,10 +124,10 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 
 
 @pytest.fixture(scope="module")
-def temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+def temporary(new_home: Callable[[], Path]) -> Iterator[Target]:
     """The server that a run starts for itself."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("temporary")))
+        patch.setenv("PREFECT_HOME", str(new_home()))
         with Server() as server:
             server.wait_until_up()
             yield Target(server.url, server.password)

@@ -1,10 +1,10 @@
 """`python flows/main.py` as a user runs it, with a Prefect server of its own."""
 
 import json
-import os
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -13,51 +13,61 @@ import pytest
 from scipy import stats
 from sklearn import metrics
 
+from flows.main import run_command_line
 from tasks.data.imdb_npz import write_imdb_npz
 from tests.conftest import random_reviews
-from tests.end_to_end.harness import run
+from tests.end_to_end.harness import recorded, run
+
+pytestmark = pytest.mark.xdist_group("smoke")
 
 
-@pytest.fixture(scope="session")
-def smoke(home: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, "subprocess.CompletedProcess[str]"]:
-    """The outputs of a smoke run, and the run."""
-    outputs = tmp_path_factory.mktemp("outputs")
-    return outputs, run(home, "--smoke", "--models", "simple_rnn", "lstm", "gru", "--outputs", outputs)
+class Smoke(NamedTuple):
+    """A smoke run: its Prefect home, its outputs, and what it printed."""
+
+    home: Path
+    outputs: Path
+    done: "subprocess.CompletedProcess[str]"
 
 
-def test_a_smoke_run_leaves_the_report(smoke: tuple) -> None:
-    outputs, done = smoke
-    assert done.returncode == 0, done.stderr
-    latest = outputs / "latest"
-    assert latest.resolve().parent == outputs / "runs"
-    assert str(latest.resolve() / "report.html") in done.stdout
+@pytest.fixture(scope="module")
+def smoke(new_home: Callable[[], Path], tmp_path_factory: pytest.TempPathFactory) -> Smoke:
+    """A smoke run of three networks."""
+    home, outputs = new_home(), tmp_path_factory.mktemp("outputs")
+    return Smoke(home, outputs, run(home, "--smoke", "--models", "simple_rnn", "lstm", "gru", "--outputs", outputs))
+
+
+def test_a_smoke_run_leaves_the_report(smoke: Smoke) -> None:
+    assert smoke.done.returncode == 0, smoke.done.stderr
+    latest = smoke.outputs / "latest"
+    assert latest.resolve().parent == smoke.outputs / "runs"
+    assert str(latest.resolve() / "report.html") in smoke.done.stdout
     names = {path.name for path in latest.iterdir()}
     assert {"report.md", "report.html", "reader.html", "metrics.json", "curves.png", "gru-seed1-loss.svg"} <= names
 
 
-def test_the_first_log_line_of_the_data_names_the_sample(smoke: tuple) -> None:
-    lines = [line for line in smoke[1].stderr.splitlines() if "Task run" in line]
+def test_the_first_log_line_of_the_data_names_the_sample(smoke: Smoke) -> None:
+    lines = [line for line in smoke.done.stderr.splitlines() if "Task run" in line]
     assert "BUNDLED SAMPLE" in lines[0]
 
 
-def test_output_that_is_no_terminal_gets_one_plain_line_an_epoch(smoke: tuple) -> None:
-    lines = [line for line in smoke[1].stderr.splitlines() if "epoch 1/1" in line]
+def test_output_that_is_no_terminal_gets_one_plain_line_an_epoch(smoke: Smoke) -> None:
+    lines = [line for line in smoke.done.stderr.splitlines() if "epoch 1/1" in line]
     assert sorted(line.split(" - ")[1].split(" seed")[0] for line in lines) == ["gru", "lstm", "simple_rnn"]
-    assert "\x1b" not in smoke[1].stderr
+    assert "\x1b" not in smoke.done.stderr
 
 
-def test_the_models_open_without_our_code(smoke: tuple) -> None:
-    for path in sorted(smoke[0].glob("models/*/*.keras")):
+def test_the_models_open_without_our_code(smoke: Smoke) -> None:
+    for path in sorted(smoke.outputs.glob("models/*/*.keras")):
         assert keras.models.load_model(path).predict(np.zeros((1, 9)), verbose=0).shape == (1, 1)
 
 
-def test_predictions_are_there_for_every_test_review(smoke: tuple) -> None:
-    for path in smoke[0].glob("models/*/predictions.parquet"):
+def test_predictions_are_there_for_every_test_review(smoke: Smoke) -> None:
+    for path in smoke.outputs.glob("models/*/predictions.parquet"):
         assert len(pd.read_parquet(path)) == 256
 
 
-def test_the_reports_numbers_are_those_of_the_predictions_files(smoke: tuple) -> None:
-    found = json.loads((smoke[0] / "latest" / "metrics.json").read_text())
+def test_the_reports_numbers_are_those_of_the_predictions_files(smoke: Smoke) -> None:
+    found = json.loads((smoke.outputs / "latest" / "metrics.json").read_text())
     right = {}
     for evaluation in found["evaluations"]:
         frame, said = pd.read_parquet(evaluation["predictions"]), evaluation["last"]
@@ -80,36 +90,23 @@ def test_the_reports_numbers_are_those_of_the_predictions_files(smoke: tuple) ->
         assert pair["difference"]["value"] == pytest.approx(first.mean() - second.mean())
 
 
-def test_the_artifacts_are_in_the_database_with_their_figures(home: Path, smoke: tuple) -> None:
-    script = """
-import asyncio, json
-from prefect.client.orchestration import get_client
-async def main():
-    async with get_client() as client:
-        artifacts = await client.read_artifacts()
-        runs = await client.read_flow_runs()
-    print(json.dumps({"artifacts": {a.key: [a.type, str(a.data)] for a in artifacts}, "tags": runs[0].tags}))
-asyncio.run(main())
-"""
-    environment = os.environ | {"PREFECT_HOME": str(home), "PREFECT_LOGGING_LEVEL": "ERROR"}
-    text = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120
-    ).stdout
-    found = json.loads(text.splitlines()[-1])
-    artifacts = found["artifacts"]
+def test_the_artifacts_are_in_the_database_with_their_figures(smoke: Smoke) -> None:
+    rows = recorded(smoke.home, "SELECT key, type, data FROM artifact ORDER BY created")
+    artifacts = {key: (kind, str(json.loads(str(data)))) for key, kind, data in rows}
     assert artifacts["report"][0] == "markdown"
-    assert artifacts["report"][1].count("data:image/png;base64,") == len(list((smoke[0] / "latest").glob("*.png")))
+    assert artifacts["report"][1].count("data:image/png;base64,") == len(list((smoke.outputs / "latest").glob("*.png")))
     pages = {key.removeprefix("report-") for key in artifacts if key.startswith("report-")}
     assert {"which", "sure", "why", "failed", "learned", "made", "reading"} <= pages
     assert all(len(data) <= 2_000_000 for _, data in artifacts.values())
     rows = json.loads(artifacts["comparison"][1])
     assert sorted(row["model"] for row in rows) == ["gru", "lstm", "simple_rnn"]
-    assert [row["run"] for row in json.loads(artifacts["history"][1])] == [(smoke[0] / "latest").resolve().name]
+    assert [row["run"] for row in json.loads(artifacts["history"][1])] == [(smoke.outputs / "latest").resolve().name]
     assert "data:image/png" in artifacts["trend"][1]
     for name in ("gru", "lstm", "simple-rnn"):
         assert float(artifacts[f"progress-{name}-seed1"][1]) == 100.0
         assert "data:image/png" in artifacts[f"learning-curve-{name}-seed1"][1]
-    assert "data:bundled sample" in found["tags"]
+    (tags,) = recorded(smoke.home, "SELECT tags FROM flow_run")
+    assert "data:bundled sample" in json.loads(tags)
 
 
 def test_a_wrong_setting_is_named_and_gives_status_2(home: Path, tmp_path: Path) -> None:
@@ -134,8 +131,9 @@ def test_bad_data_give_one_line_and_status_1(home: Path, tmp_path: Path) -> None
     assert {path.parent.name for path in left} <= {"sources"}  # The record of the file that was found.
 
 
-def test_help_shows_every_setting(home: Path) -> None:
-    shown = run(home, "--help").stdout
+def test_help_shows_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line(["--help"]) == 0
+    shown = capsys.readouterr().out
     for option in (
         "--data",
         "--vocabulary-size",

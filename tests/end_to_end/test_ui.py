@@ -20,12 +20,14 @@ from prefect.client.schemas.filters import (
 from tests.end_to_end.conftest import Served
 from tests.end_to_end.harness import Process
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("deployed")]
+
 
 @pytest.fixture(scope="module")
 def run(deployed: Served, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The id of a finished run."""
     outputs = tmp_path_factory.mktemp("outputs")
-    small = ("--source", "sample", "--reviews", "800", "--max-length", "200", "--epochs", "5", "--outputs", outputs)
+    small = ("--source", "sample", "--reviews", "200", "--max-length", "40", "--epochs", "3", "--outputs", outputs)
     process = Process.main(deployed.home, *small, **deployed.settings)
     assert process.wait() == 0, process.output
     found = re.search(r"In the UI: (\S+)", process.output)

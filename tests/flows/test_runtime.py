@@ -83,9 +83,7 @@ def test_an_address_that_no_server_can_have_is_a_user_error(host: str) -> None:
         ),
     ],
 )
-def test_a_password_in_the_servers_address_moves_to_the_setting_that_nobody_prints(
-    url: str, settings: dict[str, str]
-) -> None:
+def test_a_password_in_an_address_moves_to_the_setting_nobody_prints(url: str, settings: dict[str, str]) -> None:
     assert server._password_apart(url) == settings
 
 
@@ -249,7 +247,7 @@ def die_with_the_lock_of_the_log() -> None:
 
 
 @pytest.mark.usefixtures("prefect_server")
-def test_a_branch_process_killed_while_it_logs_does_not_keep_the_run_from_ending() -> None:
+def test_a_branch_killed_while_it_logs_does_not_keep_the_run_from_ending() -> None:
     environment = os.environ | {"PREFECT_API_URL": PREFECT_API_URL.value()}
     command = [sys.executable, "-c", KILLED_WHILE_IT_LOGS]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
