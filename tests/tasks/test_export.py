@@ -15,13 +15,11 @@ from tasks.data.parquet import read_tokens
 from tasks.data.tokenizer import Tokenizer
 from tasks.errors import DataError, PipelineError
 from tasks.export import Examples, _texts, check, export
-from tasks.job import Job
-from tasks.models.spec import TrainingPlan, preset
 from tasks.results.data import Dataset
 from tasks.results.export import Export, ExportFormat
 from tasks.storage.files import write_json
 from tasks.storage.networks import Trained
-from tasks.train import train
+from tests.fixtures.trained import small_job, trained
 
 INDEX = {f"word{rank}" if rank % 5 else f"wörd{rank}\x85": rank for rank in range(1, 61)}
 
@@ -32,29 +30,21 @@ def readme(result: Export) -> str:
     return export_readme(result)
 
 
-def trained(network: Path, dataset: Dataset) -> Trained:
+def described(network: Path, dataset: Dataset) -> Trained:
     return Trained(network, dataset.train.path, dataset.test.path)
 
 
 @pytest.fixture
 def network(dataset: Dataset, tmp_path: Path) -> Path:
     """The folder of a small LSTM with a vocabulary."""
-    folder = train(
-        Job(
-            preset("lstm", 6, 5, 0.0),
-            TrainingPlan(epochs=1, batch_size=16, learning_rate=0.01, validation=0.25),
-            dataset,
-            1,
-            tmp_path,
-        )
-    ).folder
+    folder = trained(small_job(dataset, tmp_path)).folder
     write_json(folder / "vocabulary.json", {word: rank for word, rank in INDEX.items() if rank < 47})
     return folder
 
 
 @pytest.mark.parametrize("kind", ["savedmodel", "onnx"])
 def test_an_export_says_what_keras_says(network: Path, dataset: Dataset, tmp_path: Path, kind: ExportFormat) -> None:
-    result = export(trained(network, dataset), tmp_path / "out", kind, readme)
+    result = export(described(network, dataset), tmp_path / "out", kind, readme)
     assert set(result.differences) == ({"texts", "tokens"} if kind == "savedmodel" else {"tokens"})
     assert max(result.differences.values()) <= 1e-5
     assert result.reviews == 60
@@ -68,11 +58,12 @@ def test_an_export_says_what_keras_says(network: Path, dataset: Dataset, tmp_pat
     assert "on 60 test reviews" in text
 
 
+@pytest.mark.slow
 def test_the_whole_word_index_tells_unknown_words_from_those_without_a_rank(
     network: Path, dataset: Dataset, tmp_path: Path
 ) -> None:
     write_json(dataset.folder / "word_index.json", INDEX)
-    result = export(trained(network, dataset), tmp_path / "out", "savedmodel", readme)
+    result = export(described(network, dataset), tmp_path / "out", "savedmodel", readme)
     assert max(result.differences.values()) <= 1e-5
     assert json.loads((tmp_path / "out" / "vocabulary.json").read_text()) == INDEX
     import tensorflow as tf
@@ -95,11 +86,11 @@ def test_the_checked_texts_have_the_tokens_of_the_reviews(dataset: Dataset) -> N
     assert encoded.tolist() == tokens.tolist()
 
 
-@pytest.mark.parametrize("kind", ["savedmodel", "onnx"])
+@pytest.mark.parametrize("kind", [pytest.param("savedmodel", marks=pytest.mark.slow), "onnx"])
 def test_the_code_in_the_readme_gives_the_probability_of_the_example(
     network: Path, dataset: Dataset, tmp_path: Path, kind: ExportFormat
 ) -> None:
-    result = export(trained(network, dataset), tmp_path / "out", kind, readme)
+    result = export(described(network, dataset), tmp_path / "out", kind, readme)
     code = (tmp_path / "out" / "README.md").read_text().split("```python\n")[1].split("```")[0]
     done = subprocess.run([sys.executable, "-I", "-c", code], cwd=tmp_path / "out", capture_output=True, text=True)
     number = re.search(r"\d\.\d+", done.stdout)
@@ -111,17 +102,17 @@ def test_a_folder_in_use_is_refused(network: Path, dataset: Dataset, tmp_path: P
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "file").touch()
     with pytest.raises(PipelineError, match="something is there already"):
-        export(trained(network, dataset), tmp_path / "out", "onnx", readme)
+        export(described(network, dataset), tmp_path / "out", "onnx", readme)
 
 
 def test_texts_need_a_vocabulary(network: Path, dataset: Dataset, tmp_path: Path) -> None:
     write_json(network / "vocabulary.json", {})
     with pytest.raises(DataError, match="use --format onnx"):
-        export(trained(network, dataset), tmp_path / "out", "savedmodel", readme)
-    assert export(trained(network, dataset), tmp_path / "out", "onnx", readme).format == "onnx"
+        export(described(network, dataset), tmp_path / "out", "savedmodel", readme)
+    assert export(described(network, dataset), tmp_path / "out", "onnx", readme).format == "onnx"
 
 
-@pytest.mark.parametrize("kind", ["savedmodel", "onnx"])
+@pytest.mark.parametrize("kind", [pytest.param("savedmodel", marks=pytest.mark.slow), "onnx"])
 def test_a_model_that_differs_from_keras_is_not_written(
     network: Path, dataset: Dataset, tmp_path: Path, kind: ExportFormat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,7 +125,7 @@ def test_a_model_that_differs_from_keras_is_not_written(
     made = step._examples
     monkeypatch.setattr(step, "_examples", wrong)
     with pytest.raises(PipelineError, match="differs from Keras by 3"):
-        export(trained(network, dataset), tmp_path / "out", kind, readme)
+        export(described(network, dataset), tmp_path / "out", kind, readme)
     assert not (tmp_path / "out").exists()
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".out")] == []
 

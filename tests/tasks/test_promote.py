@@ -12,9 +12,7 @@ from tasks.data.review_digests import digests_of_test
 from tasks.errors import DataError
 from tasks.evaluate import evaluate
 from tasks.fetch import fetch
-from tasks.job import Job
 from tasks.models.saved import SavedNetwork
-from tasks.models.spec import TrainingPlan, preset
 from tasks.prepare import prepare
 from tasks.promote import TEST, check_data, find_candidate, promote, rollback
 from tasks.results.data import Dataset, Source, TextData
@@ -23,25 +21,16 @@ from tasks.results.training import Branch
 from tasks.storage.files import read_json
 from tasks.storage.registry import Registry
 from tasks.storage.runs import FinishedRun
-from tasks.train import train
 from tests.fixtures.runs import finished_run
+from tests.fixtures.trained import small_job, trained
 
 EASY = GateLimits(floor=0.0, margin=0.0)
 
 
-def train_run(dataset: Dataset, outputs: Path, name: str, *seeds: int, epochs: int = 2, units: int = 6) -> FinishedRun:
+def train_run(dataset: Dataset, outputs: Path, name: str, *seeds: int) -> FinishedRun:
     """A run of small LSTMs."""
-    jobs = [
-        Job(
-            preset("lstm", units, 5, 0.0),
-            TrainingPlan(epochs=epochs, batch_size=16, learning_rate=0.01, validation=0.25),
-            dataset,
-            seed,
-            outputs / "models",
-        )
-        for seed in seeds
-    ]
-    branches = [train.keep(job) for job in jobs]
+    jobs = [small_job(dataset, outputs / "models", seed) for seed in seeds]
+    branches = [trained(job) for job in jobs]
     for job, branch in zip(jobs, branches, strict=True):
         evaluate.keep(job, branch)
     (outputs / "runs" / name).mkdir(parents=True, exist_ok=True)
@@ -220,7 +209,9 @@ def test_rollback_needs_an_earlier_champion(dataset: Dataset, tmp_path: Path) ->
         rollback(tmp_path, 1)
 
 
-@pytest.mark.parametrize("file", ["best.keras", "predictions.parquet", TEST])
+@pytest.mark.parametrize(
+    "file", ["best.keras", *(pytest.param(name, marks=pytest.mark.slow) for name in ("predictions.parquet", TEST))]
+)
 def test_rollback_to_a_changed_network_leaves_the_champion(unbalanced: Dataset, tmp_path: Path, file: str) -> None:
     runs = [train_run(unbalanced, tmp_path, f"run{seed}", seed) for seed in (1, 2)]
     for run, answer in zip(runs, (-1.0, 1.0), strict=True):

@@ -98,8 +98,13 @@ class Killed(BaseException):
     """Stands for the end of the process: nothing catches it."""
 
 
-@pytest.mark.parametrize("spec", [preset("lstm", 6, 5, 0.0), preset("gru", 4, 5, 0.3)], ids=lambda spec: spec.name)
 @pytest.mark.parametrize("moment", ["in the epoch", "before the checkpoint", "after the last epoch"])
+@pytest.mark.parametrize(
+    "spec",
+    # Dropout takes Keras, whose epochs are slow.
+    [preset("lstm", 6, 5, 0.0), pytest.param(preset("gru", 4, 5, 0.3), marks=pytest.mark.slow)],
+    ids=lambda spec: spec.name,
+)
 def test_a_killed_branch_ends_with_the_same_bits(
     dataset: Dataset,
     tmp_path: Path,

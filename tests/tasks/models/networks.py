@@ -2,6 +2,8 @@
 
 from typing import get_args
 
+import pytest
+
 from tasks.models.spec import ModelSpec, PresetName, preset
 
 PRESETS: tuple[PresetName, ...] = get_args(PresetName)
@@ -21,3 +23,10 @@ SMALL = [
     ModelSpec(name="stacked_bidirectional_gru", cell="gru", units=(3, 5, 2), embedding=4, bidirectional=True),
     ModelSpec(name="stacked_bidirectional_lstm", cell="lstm", units=(4, 3), embedding=4, bidirectional=True),
 ]
+
+# Each cell and each position once in the short tier; the others follow in the long one.
+SHORT_TIER = {"simple_rnn", "bidirectional_lstm", "stacked_bidirectional_gru"}
+MARKS = [() if spec.name in SHORT_TIER else pytest.mark.slow for spec in SMALL]
+by_spec = pytest.mark.parametrize(
+    "spec", [pytest.param(spec, id=spec.name, marks=marks) for spec, marks in zip(SMALL, MARKS, strict=True)]
+)

@@ -6,10 +6,9 @@ from tasks.models.keras_learner import KerasLearner, build
 from tasks.models.spec import ModelSpec, PresetName, preset
 from tests.conftest import ragged_tokens
 from tests.tasks.models.batches import random_batches
-from tests.tasks.models.networks import PRESETS, SMALL
+from tests.tasks.models.networks import PRESETS, by_spec
 
 by_name = pytest.mark.parametrize("name", PRESETS)
-by_spec = pytest.mark.parametrize("spec", SMALL, ids=lambda spec: spec.name)
 
 
 @by_name

@@ -17,10 +17,9 @@ from tasks.models.keras_learner import KerasLearner, build
 from tasks.models.recurrence import forward
 from tasks.models.spec import Cell, ModelSpec, PresetName, preset
 from tests.conftest import ragged_tokens
-from tests.tasks.models.networks import PRESETS, SMALL, small
+from tests.tasks.models.networks import PRESETS, SMALL, by_spec, small
 
 by_name = pytest.mark.parametrize("name", PRESETS)
-by_spec = pytest.mark.parametrize("spec", SMALL, ids=lambda spec: spec.name)
 
 
 def network(spec: ModelSpec, model: keras.Model, threads: int = 1) -> CompiledNetwork:
@@ -71,6 +70,7 @@ def test_outputs_and_gradients_equal_keras_on_ragged_reviews(name: PresetName) -
     assert_gradients_equal(preset(name, 32, 32, 0.0), tokens, labels, 1_000, seed=1)
 
 
+@pytest.mark.slow  # Builds a Keras model for each example.
 @settings(deadline=None, max_examples=40)
 @given(
     cell=st.sampled_from(get_args(Cell)),

@@ -11,10 +11,15 @@ from tasks.storage.download import download
 from tests.tasks.file_server import CONTENT, SHA256, FileServer, answering, serving
 
 
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
-    """The file server, without waiting between attempts."""
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No waiting between attempts."""
     monkeypatch.setattr(module, "BACK_OFF", lambda _: 0.0)
+
+
+@pytest.fixture
+def server() -> Iterator[FileServer]:
+    """The file server."""
     with serving() as server:
         yield server
 
