@@ -1,4 +1,4 @@
-"""Takes for ever to import, for `test_fork_server`."""
+"""Never finishes importing; for `test_pool_fork_server`."""
 
 import threading
 

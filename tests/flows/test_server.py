@@ -223,7 +223,7 @@ KILLED_WHILE_IT_LOGS = """
 from concurrent.futures.process import BrokenProcessPool
 from prefect import flow
 from flows.pool import branches_on
-from tests.flows.test_runtime import die_with_the_lock_of_the_log
+from tests.flows.test_server import die_with_the_lock_of_the_log
 
 @flow
 def run():
