@@ -95,8 +95,8 @@ def test_a_file_of_arrays_and_shared_lists_is_read_as_one_of_lists(tmp_path: Pat
         path, allow_pickle=True, x_train=x_train, y_train=np.array([0, 1, 0]), x_test=x_test, y_test=np.array([1, 0])
     )
     train, test = read_imdb_npz(path)
-    assert (train.tokens.tolist(), train.offsets.tolist()) == ([1, 2, 3, 4, 5, 6], [0, 2, 3, 6])
-    assert (test.tokens.tolist(), test.offsets.tolist()) == ([*SHARED, *SHARED], [0, 3, 6])
+    assert (train.ranks.tolist(), train.offsets.tolist()) == ([1, 2, 3, 4, 5, 6], [0, 2, 3, 6])
+    assert (test.ranks.tolist(), test.offsets.tolist()) == ([*SHARED, *SHARED], [0, 3, 6])
 
 
 class Calls:
