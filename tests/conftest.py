@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Tests that a worker should keep together are a group: those of a file, and all that need the session's Prefect
     server. A whole run is on its own, unless it names a group.
     """
-    items.sort(key=lambda item: (not _is_slow(item), not _is_whole_run(item)))
+    items.sort(key=lambda item: (not _is_slow(item), not _is_whole_run(item), not _has_group(item)))
     for item in items:
         if "prefect_server" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("prefect_server"))
@@ -42,6 +42,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _is_slow(item: pytest.Item) -> bool:
     return item.get_closest_marker("slow") is not None
+
+
+def _has_group(item: pytest.Item) -> bool:
+    return item.get_closest_marker("xdist_group") is not None
 
 
 def _is_whole_run(item: pytest.Item) -> bool:

@@ -95,6 +95,14 @@ class Process:
             self._news.wait_for(lambda: written() or not self._reader.is_alive(), seconds)
         assert written(), f"{text!r} expected in:\n{self.output}"
 
+    def wait_for_epoch(self, outputs: Path, name: str, epoch: int, seconds: float = 120) -> None:
+        """Return as soon as a network has ended an epoch, which the run writes to its output some time later."""
+        event, deadline = f'"event": "epoch", "epoch": {epoch},', time.monotonic() + seconds
+        while not any(event in path.read_text() for path in outputs.glob(f"models/{name}-*/progress.jsonl")):
+            assert self._reader.is_alive(), f"{name}'s epoch {epoch} expected of:\n{self.output}"
+            assert time.monotonic() < deadline, f"{name}'s epoch {epoch} expected of:\n{self.output}"
+            time.sleep(0.01)
+
     def wait(self, seconds: float = 240) -> int:
         """Its exit status."""
         status = self._popen.wait(seconds)
@@ -168,13 +176,6 @@ def wait_until_gone(processes: list[psutil.Process], seconds: float = 10) -> lis
     while (alive := [process for process in processes if runs(process)]) and time.monotonic() < deadline:
         psutil.wait_procs(alive, 0.1)
     return alive
-
-
-@tenacity.retry(stop=tenacity.stop_after_delay(120), wait=tenacity.wait_fixed(0.01))
-def wait_for_epoch(outputs: Path, name: str, epoch: int) -> None:
-    """Return as soon as a network has ended an epoch; the run's output says so up to some seconds later."""
-    (journal,) = outputs.glob(f"models/{name}-*/progress.jsonl")
-    assert f'"event": "epoch", "epoch": {epoch},' in journal.read_text()
 
 
 def metrics(outputs: Path) -> dict[str, Any]:

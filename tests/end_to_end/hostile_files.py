@@ -208,10 +208,10 @@ def _damage_folder(folder: Path, name: str, damage: str) -> None:
 
 OUTPUT_FILES = {
     "history.parquet": ["history"],
-    "runs/20260101-a/metrics.json": ["diff", "20260101", "20260101"],
+    "runs/20260101-a/run.json": ["diff", "20260101", "20260101"],
     "registry/champion.json": ["champion"],
     "registry/promotions.jsonl": ["champion"],
-    "runs/20260102-b/metrics.json": ["score", "--text", "good film", "--model", "20260102"],
+    "runs/20260102-b/run.json": ["score", "--text", "good film", "--model", "20260102"],
 }
 
 

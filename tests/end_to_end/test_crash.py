@@ -15,7 +15,6 @@ from tests.end_to_end.harness import (
     outcome,
     recorded,
     serving,
-    wait_for_epoch,
     wait_until_gone,
 )
 
@@ -30,7 +29,7 @@ def test_branches_overlap_in_time(undisturbed: Path) -> None:
 
 def test_a_killed_run_repeats_one_epoch_and_is_marked_as_crashed(home: Path, undisturbed: Path, prepared: Path) -> None:
     run = Process.main(home, *SMALL, "--outputs", prepared)
-    wait_for_epoch(prepared, "lstm", 3)
+    run.wait_for_epoch(prepared, "lstm", 3)
     below = run.children()
     run.kill()
     assert wait_until_gone(below) == []
@@ -69,7 +68,7 @@ def test_a_branch_whose_process_is_killed_resumes_in_the_same_run(
     home: Path, undisturbed: Path, prepared: Path
 ) -> None:
     run = Process.main(home, *SMALL, "--outputs", prepared)
-    wait_for_epoch(prepared, "lstm", 1)
+    run.wait_for_epoch(prepared, "lstm", 1)
     run.branches()[0].kill()
     assert run.wait() == 0, run.output
     assert "process ended before its task did" in run.output
@@ -79,7 +78,7 @@ def test_a_branch_whose_process_is_killed_resumes_in_the_same_run(
 @pytest.mark.slow
 def test_a_killed_server_is_started_again(home: Path, undisturbed: Path, prepared: Path) -> None:
     run = Process.main(home, *SMALL, "--outputs", prepared)
-    wait_for_epoch(prepared, "lstm", 1)
+    run.wait_for_epoch(prepared, "lstm", 1)
     run.servers()[0].kill()
     assert run.wait() == 0, run.output
     assert outcome(prepared) == outcome(undisturbed)
@@ -90,7 +89,7 @@ def test_a_killed_server_is_started_again(home: Path, undisturbed: Path, prepare
 def test_a_configured_server_that_goes_away_stops_no_training(home: Path, undisturbed: Path, prepared: Path) -> None:
     with serving(home) as (server, settings):
         run = Process.main(home, *SMALL, "--outputs", prepared, **settings, **IMPATIENT)
-        wait_for_epoch(prepared, "lstm", 1)
+        run.wait_for_epoch(prepared, "lstm", 1)
         server.kill()
         assert run.wait() == 1
     assert "The report is written, but could not be published" in run.output

@@ -19,7 +19,7 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import PrefectHTTPStatusError
 
 from tests.end_to_end.conftest import Served
-from tests.end_to_end.harness import EPOCHS, SMALL, Process, metrics, outcome, wait_for_epoch
+from tests.end_to_end.harness import EPOCHS, SMALL, Process, metrics, outcome
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("deployed")]
 
@@ -135,7 +135,7 @@ def test_a_worker_that_is_killed_loses_nothing(deployed: Served, undisturbed: Pa
     text = json.dumps(settings | {"run": {"outputs": str(prepared)}})
     assert deployed.worker
     assert deployed.prefect("deployment", "run", "train/train", "--param", f"settings={text}").returncode == 0
-    wait_for_epoch(prepared, "lstm", 2)
+    deployed.worker.wait_for_epoch(prepared, "lstm", 2)
     below = deployed.worker.children()
     deployed.worker.kill()
     for process in below:

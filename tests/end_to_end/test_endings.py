@@ -17,7 +17,6 @@ from tests.end_to_end.harness import (
     Process,
     environment,
     recorded,
-    wait_for_epoch,
     wait_until_gone,
 )
 
@@ -40,7 +39,7 @@ def check_ending(run: Process, number: signal.Signals, home: Path, seconds: floa
 
 def test_ctrl_c_in_an_epoch_ends_the_run_within_five_seconds(home: Path, prepared: Path) -> None:
     run = Process.main(home, *LONG, "--outputs", prepared)
-    wait_for_epoch(prepared, "lstm", 1)
+    run.wait_for_epoch(prepared, "lstm", 1)
     run.interrupt()
     check_ending(run, signal.SIGINT, home, seconds=5)
 
@@ -81,7 +80,7 @@ def test_a_run_whose_output_nobody_reads_finishes(stage: str, home: Path, prepar
 @pytest.mark.slow
 def test_a_branch_that_is_killed_again_and_again_ends_the_run(home: Path, prepared: Path) -> None:
     run = Process.main(home, *LONG, "--outputs", prepared)
-    wait_for_epoch(prepared, "lstm", 1)
+    run.wait_for_epoch(prepared, "lstm", 1)
     seen = len(run.lines)
     for branch in run.branches():
         branch.kill()
@@ -102,7 +101,7 @@ def test_a_run_whose_worker_is_killed_finishes_and_frees_its_slot(deployed: Serv
     with deployed.client() as client:
         deployment = client.read_deployment_by_name("train/train")
         run = client.create_flow_run_from_deployment(deployment.id, parameters={"settings": settings})
-    wait_for_epoch(prepared, "lstm", 2)
+    deployed.worker.wait_for_epoch(prepared, "lstm", 2)
     below = deployed.worker.children()
     deployed.worker.kill()
     assert wait_until_gone(below, 120) == []

@@ -16,7 +16,7 @@ from uuid import uuid4
 import httpx
 import pytest
 import tenacity
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 from prefect.client.orchestration import get_client
 from prefect.events import Event, Resource
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
@@ -62,15 +62,24 @@ def site() -> Iterator[str]:
 
 
 class Target:
-    """A Prefect server: its API's address, and the password, which no page knows."""
+    """A Prefect server that pages of other origins have attacked.
 
-    def __init__(self, api: str, password: str | None) -> None:
+    Attributes:
+        api: its API's address.
+        password: of the server; no page knows it.
+        reads: what each attempt of each page let it read; those that read nothing are left out.
+    """
+
+    def __init__(self, api: str, password: str | None, browser: Browser, site: str) -> None:
         self.api, self.password = api, password
-
-    @property
-    def rebinding(self) -> str:
-        """An address of the server under the foreign name, whose pages are of that origin."""
-        return f"http://{EVIL}:{urlsplit(self.api).port}"
+        # The server's own address under the foreign name, whose pages are of that origin.
+        rebinding = f"http://{EVIL}:{urlsplit(api).port}"
+        attempts = {
+            "foreign": attack(browser, site, api),
+            "local": attack(browser, site.replace(EVIL, "127.0.0.1"), api),
+            "rebinding": attack(browser, f"{rebinding}/api/health", f"{rebinding}/api"),
+        }
+        self.reads = {origin: outcome(page) for origin, page in attempts.items()}
 
     def created(self) -> set[str]:
         """What pages wrote. The server stores events in the order of arrival: those before an own one are all there."""
@@ -102,15 +111,15 @@ def prefect_server(home: Path, port: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def unprotected(new_home: Callable[[], Path]) -> Iterator[Target]:
+def unprotected(new_home: Callable[[], Path], rebound: Browser, site: str) -> Iterator[Target]:
     """A server with Prefect's defaults."""
     home, port = new_home(), str(free_port())
     with prefect_server(home, port) as api:
-        yield Target(api, None)
+        yield Target(api, None, rebound, site)
 
 
 @pytest.fixture(scope="module")
-def secured(new_home: Callable[[], Path]) -> Iterator[Target]:
+def secured(new_home: Callable[[], Path], rebound: Browser, site: str) -> Iterator[Target]:
     """A server that was protected as the README says, on another port."""
     home, port = new_home(), str(free_port())
     command = [sys.executable, ROOT / "flows" / "main.py", "doctor", "--secure"]
@@ -120,17 +129,17 @@ def secured(new_home: Callable[[], Path]) -> Iterator[Target]:
     values = dict(line.split("=", 1) for line in file.read_text().splitlines())
     with prefect_server(home, port) as api:
         assert api == values["PREFECT_API_URL"]
-        yield Target(api, values["PREFECT_API_AUTH_STRING"])
+        yield Target(api, values["PREFECT_API_AUTH_STRING"], rebound, site)
 
 
 @pytest.fixture(scope="module")
-def temporary(new_home: Callable[[], Path]) -> Iterator[Target]:
+def temporary(new_home: Callable[[], Path], rebound: Browser, site: str) -> Iterator[Target]:
     """The server that a run starts for itself."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(new_home()))
         with Server() as server:
             server.wait_until_up()
-            yield Target(server.url, server.password)
+            yield Target(server.url, server.password, rebound, site)
 
 
 @pytest.fixture
@@ -140,35 +149,32 @@ def target(request: pytest.FixtureRequest) -> Target:
     return found
 
 
-def attack(browser: Browser, page_address: str, api: str) -> dict[str, str]:
-    """What each attempt of a page let it read; those that read nothing are left out."""
+def attack(browser: Browser, page_address: str, api: str) -> Page:
+    """A page that is at its attempts. They wait some seconds for answers: pages of several origins do so at once."""
     page = browser.new_page()
     page.goto(page_address)
-    read = page.evaluate(f"api => {{ {SCRIPT}\nreturn attack(api) }}", api)
+    page.evaluate(f"api => {{ {SCRIPT}\nwindow.reads = attack(api) }}", api)
+    return page
+
+
+def outcome(page: Page) -> dict[str, str]:
+    """What each attempt let the page read."""
+    read = page.evaluate("window.reads")
     page.close()
     assert "untyped" in read
     return {name: content for name, content in read.items() if content is not None}
 
 
-def attack_from(origin: str, browser: Browser, target: Target, site: str) -> dict[str, str]:
-    """The same for a page of another origin, or of the server's own address under a foreign name."""
-    if origin == "rebinding":
-        return attack(browser, f"{target.rebinding}/api/health", f"{target.rebinding}/api")
-    return attack(browser, site.replace(EVIL, "127.0.0.1") if origin == "local" else site, target.api)
-
-
 @pytest.mark.parametrize(("origin", "reads"), [("foreign", READS), ("rebinding", READS | REBOUND_READS)])
-def test_the_attempts_work_where_nothing_stops_them(
-    origin: str, reads: set[str], rebound: Browser, unprotected: Target, site: str
-) -> None:
-    assert set(attack_from(origin, rebound, unprotected, site)) >= reads
+def test_the_attempts_work_where_nothing_stops_them(origin: str, reads: set[str], unprotected: Target) -> None:
+    assert set(unprotected.reads[origin]) >= reads
     assert unprotected.created() >= WRITES
 
 
 @pytest.mark.parametrize("origin", ["foreign", "local", "rebinding"])
 @pytest.mark.parametrize("target", ["secured", "temporary"], indirect=True)
-def test_no_page_reads_or_writes(origin: str, target: Target, rebound: Browser, site: str) -> None:
-    assert attack_from(origin, rebound, target, site) == {}
+def test_no_page_reads_or_writes(origin: str, target: Target) -> None:
+    assert target.reads[origin] == {}
     assert target.created() == set()
 
 
