@@ -1,7 +1,7 @@
-"""The compiled learner: Keras's recurrent networks trained by compiled loops that skip shared padding.
+"""The compiled learner: trains Keras's recurrent networks with compiled loops that skip shared padding.
 
-It starts from a Keras model, with the same network, initial weights, loss and optimizer. Results differ from Keras's by
-the rounding of float32.
+It starts from a Keras model, with the same network, initial weights, loss and optimizer. Results differ from Keras's
+only by float32 rounding.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,11 +22,11 @@ RHO, EPSILON = np.float32(0.9), np.float32(1e-7)  # Keras's defaults.
 
 
 class RMSprop:
-    """Changes weights along their gradients as Keras's RMSprop does.
+    """Updates weights as Keras's RMSprop does.
 
     Args:
         learning_rate: Keras's learning rate.
-        weights: the weights, the embedding's first; changed in place.
+        weights: the weights, the embedding's first; updated in place.
     """
 
     def __init__(self, learning_rate: float, weights: list[Floats]) -> None:
@@ -36,7 +36,7 @@ class RMSprop:
         self._steps = np.zeros(1, np.int64)
 
     def step(self, gradients: Gradients, run: Map) -> None:
-        """Take one step: the embedding by the tokens that occur, every other weight as a whole.
+        """Take one step: the embedding row by row for the tokens that occur, every other weight as a whole.
 
         Args:
             gradients: the gradients of a batch.
@@ -56,19 +56,19 @@ class RMSprop:
         self._steps += 1
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Copies of the velocities and of the number of steps."""
+        """Return copies of the velocities and of the step count."""
         return {f"velocity_{i}": velocity.copy() for i, velocity in enumerate(self._velocities)} | {
             "steps_0": self._steps.copy()
         }
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
-        """Return to what `state` gave."""
+        """Restore what `state` returned."""
         for i, velocity in enumerate(self._velocities):
             velocity[...] = state[f"velocity_{i}"]
         self._steps[...] = state["steps_0"]
 
     def write_to(self, optimizer: Any) -> None:
-        """Give a built Keras RMSprop the present state."""
+        """Copy the current state to a built Keras RMSprop."""
         iterations, _, *variables = optimizer.variables
         iterations.assign(int(self._steps[0]))
         for variable, velocity in zip(variables, self._velocities, strict=True):
@@ -76,11 +76,11 @@ class RMSprop:
 
 
 class CompiledLearner:
-    """Trains and predicts by compiled loops.
+    """Trains and predicts with compiled loops.
 
     Args:
-        spec: a network for which `tasks.models.compiled_network.unsupported_reason` gives None.
-        model: the compiled Keras model of that network: initial weights and optimizer are taken from it.
+        spec: a network for which `tasks.models.compiled_network.unsupported_reason` returns None.
+        model: the compiled Keras model of that network, which provides the initial weights and the learning rate.
         threads: how many threads to use; changes speed, never results.
     """
 
@@ -97,7 +97,7 @@ class CompiledLearner:
         self._network.set_threads(threads)
 
     def fit_epoch(self, batches: Iterable[Batch]) -> Metrics:
-        """One step of the optimizer for each batch; gives the means of loss and accuracy over the reviews."""
+        """Take one optimizer step per batch; return the mean loss and accuracy over the reviews."""
         metrics = Metrics()
         for tokens, labels in batches:
             gradients = self._network.gradients(tokens, labels)
@@ -114,18 +114,18 @@ class CompiledLearner:
         return self._network.gradient_norms(tokens, labels)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Everything that training resumes from: the weights and the optimizer's state."""
+        """Return everything training resumes from: the weights and the optimizer's state."""
         weights = {f"weight_{i}": weight.copy() for i, weight in enumerate(self._weights)}
         return {**weights, **self._optimizer.state()}
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
-        """Return to what `state` gave."""
+        """Restore what `state` returned."""
         for i, weight in enumerate(self._weights):
             weight[...] = state[f"weight_{i}"]
         self._optimizer.restore(state)
 
     def model(self) -> Any:
-        """The Keras model, with the present weights and state of the optimizer."""
+        """Return the Keras model, with the current weights and optimizer state."""
         self._model.set_weights(self._weights)
         self._model.optimizer.build(self._model.trainable_variables)
         self._optimizer.write_to(self._model.optimizer)
@@ -133,7 +133,7 @@ class CompiledLearner:
 
 
 def load_loops() -> None:
-    """Compile the loops, or load their machine code, by a training step of the smallest network."""
+    """Compile the loops, or load their machine code, by training the smallest network for one step."""
     spec = ModelSpec(name="smallest", cell="simple_rnn", units=(1,), embedding=1, bidirectional=True)
     shapes: list[tuple[int, ...]] = [(2, 1), *[(1, 1), (1, 1), (1,)] * 2, (2, 1), (1,)]
     weights = [np.zeros(shape, np.float32) for shape in shapes]

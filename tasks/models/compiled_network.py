@@ -1,4 +1,4 @@
-"""A whole network, forward and backward, by compiled loops that skip the padding that reviews share."""
+"""A whole network, forward and backward, in compiled loops that skip the padding that reviews share."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,9 +24,9 @@ NORM_REVIEWS = 125  # Reviews whose gradients are computed at once.
 
 
 def unsupported_reason(spec: ModelSpec) -> str | None:
-    """Why the compiled loops do not cover a network, or None where they do.
+    """Why the compiled loops do not support a network, or None if they do.
 
-    Dropout draws a mask for each input of each review: the padding would no longer be one for all reviews.
+    Dropout draws a mask for each input of each review, so reviews would no longer share their padding.
     """
     return "dropout" if spec.dropout else None
 
@@ -35,7 +35,7 @@ def unsupported_reason(spec: ModelSpec) -> str | None:
 class Gradients:
     """A batch's probabilities of "positive", shape (reviews,), and the gradients of its mean loss.
 
-    `others` are those of all weights but the embedding's, in Keras's order and shapes.
+    `others` are the gradients of all weights but the embedding's, in Keras's order and shapes.
     """
 
     probabilities: Floats
@@ -43,13 +43,13 @@ class Gradients:
     others: list[Floats]
 
     def full(self, vocabulary_size: int) -> list[Floats]:
-        """The gradients of all weights, the embedding's with a row for every token."""
+        """Return the gradients of all weights, the embedding's with a row for every token."""
         return [self.embedding.full(vocabulary_size), *self.others]
 
 
 @dataclass(frozen=True)
 class _PreparedBatch:
-    """What all groups of a batch share: its tokens, and the states of each layer along the padding."""
+    """What all groups of a batch share: its tokens, and each layer's states over the padding."""
 
     batch: PackedBatch
     values: Floats
@@ -57,7 +57,7 @@ class _PreparedBatch:
     padding: list[States]
 
     def sequence(self, group: PackedReviews) -> LayerInputs:
-        """The embedded tokens of a group."""
+        """Return the embedded tokens of a group."""
         of_padding = Inputs(self.values, np.zeros(self.batch.padding, np.int32))
         entries = Inputs(self.values, group.rows)
         return LayerInputs(len(group.sorted_indices), group.layout, entries, of_padding, self.projections)
@@ -72,11 +72,11 @@ class _GroupGradients:
 
 
 class CompiledNetwork:
-    """Predictions and gradients of the network with the given weights.
+    """Computes a network's predictions and gradients.
 
     Args:
-        spec: a network for which `why_not_covered` gives None.
-        weights: float32, in the order of Keras's `model.get_weights()`; the arrays are used as they are, not copied.
+        spec: a network for which `unsupported_reason` returns None.
+        weights: float32, in the order of Keras's `model.get_weights()`; the arrays are not copied.
         threads: how many threads to use; changes speed, never results.
     """
 
@@ -108,7 +108,7 @@ class CompiledNetwork:
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def map(self, function: Callable[..., Any], *arguments: Iterable[Any]) -> list[Any]:
-        """As the built-in `map`, on all threads."""
+        """Like the built-in `map`, on all threads."""
         return list((self._pool.map if self._pool else map)(function, *arguments))
 
     def predict(self, tokens: NDArray[np.unsignedinteger]) -> Floats:
@@ -124,7 +124,7 @@ class CompiledNetwork:
         return probabilities
 
     def gradients(self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> Gradients:
-        """Probabilities and gradients of a batch; `tokens` (reviews, timesteps), `labels` 0 or 1, (reviews,)."""
+        """Compute a batch's gradients; `tokens` has shape (reviews, timesteps), `labels`, 0 or 1, (reviews,)."""
         batch = pack(tokens)
         distinct = batch.distinct_tokens()
         prepared = self._prepare(batch.reindexed(distinct), *self._project(distinct))
@@ -142,7 +142,7 @@ class CompiledNetwork:
         )
 
     def gradient_norms(self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> Floats:
-        """What `Learner.gradient_norms` asks for, by the loops that train."""
+        """Implement `Learner.gradient_norms` with the training loops."""
         values, projections = self._project(np.arange(len(self._embedding.table)))
         norms = np.empty(tokens.shape, np.float32)
         for first in range(0, len(tokens), NORM_REVIEWS):
@@ -153,7 +153,7 @@ class CompiledNetwork:
         return norms
 
     def _project(self, tokens: NDArray[np.int64]) -> tuple[Floats, list[Floats]]:
-        """The embedding's rows, and each row through the kernels of the first layer, in buffers used again."""
+        """The tokens' embeddings, and their projections through the first layer's kernels, in reused buffers."""
         for layer in self._recurrent:
             layer.refresh()
         values = self._embedding.forward(tokens)
@@ -168,7 +168,7 @@ class CompiledNetwork:
         return values, projections
 
     def _prepare(self, batch: PackedBatch, values: Floats, projections: list[Floats]) -> _PreparedBatch:
-        """Follow the padding through the layers."""
+        """Compute the padding's states in every layer."""
         padding = []
         of_padding = Inputs(values, np.zeros(batch.padding, np.int32))
         sequence: LayerInputs | None = None
@@ -181,7 +181,7 @@ class CompiledNetwork:
         return _PreparedBatch(batch, values, projections, padding)
 
     def _by_group(self, prepared: _PreparedBatch, *arrays: NDArray[Any]) -> Iterator[tuple[Any, ...]]:
-        """The arguments of the methods on groups: for each of them its values, group by group."""
+        """The arguments of a per-group method, for `map`: one iterable per argument, with a value per group."""
         groups = enumerate(prepared.batch.groups)
         return zip(*((prepared, group, self._workspaces[i], *arrays) for i, group in groups), strict=True)
 
@@ -200,7 +200,7 @@ class CompiledNetwork:
     def _backward(
         self, passes: list[LayerPass], d_final: Floats, workspace: Workspace, vanished: float
     ) -> tuple[SequenceGradient, list[list[CellWeights]]]:
-        """Gradients of the embedded tokens and of the weights of each recurrent layer."""
+        """Compute the gradients of the embedded tokens and of each recurrent layer's weights."""
         gradients: list[list[CellWeights]] = []
         d_outputs = no_gradient(len(passes[-1].sequences[0].layout.batch_sizes), self._recurrent[-1].outputs)
         for layer, layer_pass in zip(reversed(self._recurrent), reversed(passes), strict=True):
@@ -254,6 +254,6 @@ class CompiledNetwork:
 
 
 def chunks(count: int) -> list[slice]:
-    """`count` rows in as many parts of about equal size as a batch has groups."""
+    """Split `count` rows into `GROUPS` parts of about equal size."""
     edges = [count * part // GROUPS for part in range(GROUPS + 1)]
     return [slice(*pair) for pair in pairwise(edges)]

@@ -1,7 +1,7 @@
-"""How much of an earlier state is left in the last one: the Jacobian of the last state with respect to earlier ones.
+"""How much of an earlier state survives in the last one: the Jacobian of the last state with respect to earlier ones.
 
-The gradient of a loss is this Jacobian times how wrong the network is; the Jacobian alone does not depend on how sure
-the network is. It is a product of one Jacobian for each timestep (Bengio, Simard & Frasconi 1994, "Learning long-term
+A loss's gradient is this Jacobian times the error of the network's output; the Jacobian alone does not depend on that
+error. It is a product of one Jacobian per timestep (Bengio, Simard & Frasconi 1994, "Learning long-term
 dependencies with gradient descent is difficult"; Pascanu, Mikolov & Bengio 2013). The formulas are those of
 `tasks.models.recurrence`, differentiated by hand, in float64.
 """
@@ -16,20 +16,20 @@ from tasks.models.recurrence import sigmoid
 from tasks.models.spec import Cell, ModelSpec
 
 Array = NDArray[np.floating]
-Jacobian = Callable[[], Array]  # Of one timestep; it is computed when it is needed, because all of them fill 500 MB.
+Jacobian = Callable[[], Array]  # One timestep's Jacobian, computed when needed: all of them would take 500 MB.
 
 
 def has_state_jacobian(spec: ModelSpec) -> bool:
-    """Whether `state_jacobian_norms` covers the network: one recurrent layer that reads in one direction."""
+    """Whether `state_jacobian_norms` supports the network: one recurrent layer that reads in one direction."""
     return len(spec.units) == 1 and not spec.bidirectional
 
 
 def state_jacobian_norms(
     spec: ModelSpec, weights: Sequence[NDArray[np.floating]], tokens: NDArray[np.integer]
 ) -> Array:
-    """Frobenius norm of d h_T / d state_{T-k} for k = 1, 2, … timesteps, relative to that of k = 1.
+    """Frobenius norm of d h_T / d state_{T-k} for k = 1, 2, … timesteps, relative to that for k = 1.
 
-    h_T is the hidden state that the sigmoid unit reads; a state is h, of an LSTM h and c together.
+    h_T is the hidden state that the sigmoid unit reads; a state is h, or h and c together for an LSTM.
 
     Args:
         spec: a network that `has_state_jacobian` accepts.
@@ -119,7 +119,7 @@ def _through_gates(recurrent_kernel: Array, of_gates: Array) -> Array:
     """Sum over gates of diag(d state / d gate)·Uᵀ, shape (reviews, units, units).
 
     Args:
-        recurrent_kernel: of these gates, shape (units, gates · units).
+        recurrent_kernel: U of these gates, shape (units, gates · units).
         of_gates: the derivative of each unit with respect to its gates' sums, shape (reviews, gates · units).
     """
     units = len(recurrent_kernel)

@@ -1,4 +1,4 @@
-"""Keras's own layers and training step: the model of a specification, and its learner for GPUs and dropout."""
+"""Builds a specification's Keras model, and trains it with Keras itself: on GPUs and with dropout."""
 
 import threading
 from collections.abc import Iterable
@@ -16,14 +16,14 @@ _GENERATOR = threading.Lock()
 
 
 def build(spec: ModelSpec, vocabulary_size: int, learning_rate: float, seed: int) -> Any:
-    """A compiled `keras.Sequential`; `seed` alone decides how its initial weights are drawn.
+    """Build a compiled `keras.Sequential`; `seed` alone decides how its initial weights are drawn.
 
     Input: integer tokens below `vocabulary_size`, shape (batch, timesteps). Output: float32 probability of "positive",
     shape (batch, 1). Loss: binary cross-entropy; optimizer: RMSprop.
     """
     import keras
 
-    # Keras draws initial weights and the seeds of dropout from one generator of the whole process.
+    # Keras draws initial weights and dropout seeds from one generator for the whole process.
     with _GENERATOR:
         keras.utils.set_random_seed(seed)
         layers = [
@@ -65,10 +65,10 @@ class KerasLearner:
         model.optimizer.build(model.trainable_variables)
 
     def set_threads(self, threads: int) -> None:
-        """Nothing: TensorFlow fixes its threads when it starts."""
+        """Do nothing: TensorFlow fixes its threads when it starts."""
 
     def fit_epoch(self, batches: Iterable[Batch]) -> Metrics:
-        """One Keras training step for each batch; gives the means of loss and accuracy over the reviews."""
+        """Take one Keras training step per batch; return the mean loss and accuracy over the reviews."""
         metrics = Metrics()
         for tokens, labels in batches:
             self._model.reset_metrics()
@@ -106,11 +106,11 @@ class KerasLearner:
         return norms
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Everything that training resumes from: all variables, also of the optimizer and the random generators."""
+        """Return everything training resumes from: all variables, including the optimizer's and random generators'."""
         return {f"variable_{i}": variable.numpy() for i, variable in enumerate(self._variables())}
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
-        """Return to what `state` gave."""
+        """Restore what `state` returned."""
         for i, variable in enumerate(self._variables()):
             variable.assign(state[f"variable_{i}"])
 
@@ -118,5 +118,5 @@ class KerasLearner:
         return [*self._model.variables, *self._model.optimizer.variables]
 
     def model(self) -> Any:
-        """The model itself."""
+        """Return the model itself."""
         return self._model

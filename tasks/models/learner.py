@@ -1,4 +1,4 @@
-"""What a training loop needs of a network, whatever computes it."""
+"""What a training loop needs from a network, whatever computes it."""
 
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -30,14 +30,14 @@ class Metrics:
         self._hits = 0
 
     def add(self, probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> None:
-        """Count a batch: probabilities of "positive" and labels of 0 or 1, shapes (reviews,)."""
+        """Add a batch: probabilities of "positive" and labels 0 or 1, each of shape (reviews,)."""
         p = np.clip(probabilities.astype(np.float64), 1e-7, 1 - 1e-7)
         self._loss -= float(np.sum(np.log(np.where(labels == 1, p, 1 - p))))
         self._hits += int(np.sum(is_right(probabilities, labels)))
         self.reviews += len(labels)
 
     def add_means(self, loss: float, accuracy: float, reviews: int) -> None:
-        """Count a batch whose means are known."""
+        """Add a batch whose means are known."""
         self._loss += loss * reviews
         self._hits += round(accuracy * reviews)
         self.reviews += reviews
@@ -49,7 +49,7 @@ class Metrics:
 
     @property
     def accuracy(self) -> float:
-        """Share of reviews on the right side of 0.5 so far."""
+        """Share of reviews on the correct side of the threshold so far."""
         return self._hits / max(self.reviews, 1)
 
 
@@ -58,13 +58,13 @@ class Learner(Protocol):
 
     @property
     def engine(self) -> str:
-        """What computes the network, for people: "compiled loops", or "Keras" with the reason."""
+        """What computes the network, for display: "compiled loops", or "Keras" with the reason."""
 
     def set_threads(self, threads: int) -> None:
-        """Use that many threads from now on, where the learner can."""
+        """Use `threads` threads from now on, if the learner can."""
 
     def fit_epoch(self, batches: Iterable[Batch]) -> Metrics:
-        """One step of the optimizer for each batch; gives the means of loss and accuracy over the reviews."""
+        """Take one optimizer step per batch; return the mean loss and accuracy over the reviews."""
 
     def predict(self, tokens: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
         """Probabilities of "positive", shape (reviews,)."""
@@ -73,20 +73,20 @@ class Learner(Protocol):
         """How far each review's gradient reaches back: the norm of d loss / d input at each timestep, 0 at padding.
 
         The input is the embedded token at that timestep, the loss the review's binary cross-entropy. In a simple RNN
-        the gradient at timestep t holds the product of all Jacobians between t and the end, which shrinks or grows like
-        a power (Bengio, Simard & Frasconi 1994). Result: shape (reviews, timesteps).
+        the gradient at timestep t contains the product of all Jacobians from t to the end, which shrinks or grows
+        exponentially (Bengio, Simard & Frasconi 1994). Result: shape (reviews, timesteps).
         """
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Everything that training resumes from, as arrays."""
+        """Return everything training resumes from, as arrays."""
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
-        """Return to what `state` gave."""
+        """Restore what `state` returned."""
 
     def model(self) -> Any:
-        """A plain Keras model with the present weights."""
+        """Return a plain Keras model with the current weights."""
 
 
 def predict_parts(learner: Learner, parts: Iterable[NDArray[np.unsignedinteger]]) -> NDArray[np.float32]:
-    """Probabilities of "positive", shape (reviews,), of reviews whose tokens come in parts."""
+    """Probabilities of "positive", shape (reviews,), for reviews whose tokens come in parts."""
     return np.concatenate([learner.predict(tokens) for tokens in parts])

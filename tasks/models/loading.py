@@ -1,4 +1,4 @@
-"""Where learners come from: a new network or a saved one, computed by the fastest engine that covers it."""
+"""Creates learners, from a new network or a saved one, on the fastest engine that supports it."""
 
 import importlib
 import logging
@@ -20,7 +20,7 @@ _TERMINAL = threading.Lock()
 
 
 def new_learner(spec: ModelSpec, vocabulary_size: int, learning_rate: float, seed: int, threads: int) -> Learner:
-    """An untrained learner, whose initial weights depend on the network, the vocabulary size and `seed` alone."""
+    """Create an untrained learner; its initial weights depend only on the network, the vocabulary size and `seed`."""
     start_tensorflow(threads)
     from tasks.models.keras_learner import build
 
@@ -28,7 +28,7 @@ def new_learner(spec: ModelSpec, vocabulary_size: int, learning_rate: float, see
 
 
 def open_learner(spec: ModelSpec, path: Path, threads: int) -> Learner:
-    """The learner of a saved Keras model.
+    """Open the learner of a saved Keras model.
 
     Raises:
         ValueError: Keras cannot read the file.
@@ -61,7 +61,7 @@ def preload() -> None:
 
 
 def start_tensorflow(threads: int) -> None:
-    """Import TensorFlow quietly, limit its threads, and make its sums the same in every run."""
+    """Import TensorFlow quietly, limit its threads, and make its results reproducible."""
     with _without_start_notes():
         import tensorflow
 
@@ -69,21 +69,21 @@ def start_tensorflow(threads: int) -> None:
         tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
         tensorflow.config.threading.set_inter_op_parallelism_threads(1)
     except RuntimeError:
-        pass  # TensorFlow fixes its threads once, and an earlier call in this process has done so.
+        pass  # TensorFlow fixes its threads once, and an earlier call in this process did so.
     tensorflow.config.experimental.enable_op_determinism()
     tensorflow.get_logger().addFilter(_is_no_retracing_warning)
 
 
 def _is_no_retracing_warning(record: logging.LogRecord) -> bool:
-    """A process that works on many networks traces a function for each, as it must."""
+    """Filter out retracing warnings: a process that handles many networks must trace a function for each."""
     return "triggered tf.function retracing" not in record.getMessage()
 
 
 @contextmanager
 def _without_start_notes() -> Iterator[None]:
-    """Drop the notes that TensorFlow's start writes to the terminal and no setting stops; pass on everything else.
+    """Drop TensorFlow's start-up messages that no setting suppresses; pass on all other terminal output.
 
-    The terminal belongs to the whole process, so one thread at a time redirects it.
+    The whole process shares the terminal, so one thread at a time redirects it.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _TERMINAL, tempfile.TemporaryFile() as caught:

@@ -1,10 +1,10 @@
 """Batches without their padding.
 
 Reviews are *packed* as in PyTorch's `PackedSequence`: sorted by length, longest first, and laid out one timestep after
-the other. Padding stands in front, so at timestep t the first `batch_sizes[t]` reviews have begun, and their entries in
-every packed array are `offsets[t]` to `offsets[t + 1]`. A review that begins at timestep t starts from the state that t
-timesteps of padding lead to. Those states are the same for all reviews: one shared *trajectory*, computed once for a
-batch. Nothing is approximated: the numbers are those of the loop over all timesteps, forward and backward.
+the other. Padding comes first, so at timestep t the first `batch_sizes[t]` reviews have begun, and their entries in
+every packed array are `offsets[t]` to `offsets[t + 1]`. A review that begins at timestep t starts from the state after
+t timesteps of padding. These states are the same for all reviews: one shared *trajectory*, computed once per batch.
+Nothing is approximated: the numbers equal those of a loop over all timesteps, forward and backward.
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tasks.models.loops.records import Layout
 from tasks.models.loops.tokens import pack_tokens
 
-# How many parts share a batch's work. Fixed, whatever the number of threads, so that sums always come out the same.
+# The number of parts a batch is split into. Independent of the number of threads, so that sums are always the same.
 GROUPS = 2
 
 
@@ -25,7 +25,7 @@ class PackedReviews:
 
     Attributes:
         sorted_indices: each review's position in the batch, longest review first, int64, shape (reviews,).
-        layout: where the entries stand.
+        layout: where the entries are.
         rows: the row of each entry's token in the table that the batch reads, int32, shape (entries,).
     """
 
@@ -42,7 +42,7 @@ class PackedBatch:
     padding: int
 
     def distinct_tokens(self) -> NDArray[np.int64]:
-        """The tokens that occur, ascending, of a batch whose rows are tokens; padding's 0 is always among them."""
+        """Return the distinct tokens, ascending, of a batch whose rows are tokens; always includes padding's 0."""
         occurs = np.zeros(1 + max(int(group.rows.max()) for group in self.groups), bool)
         occurs[0] = True  # Padding's state is always needed.
         for group in self.groups:
@@ -50,7 +50,7 @@ class PackedBatch:
         return np.flatnonzero(occurs)
 
     def reindexed(self, tokens: NDArray[np.int64]) -> "PackedBatch":
-        """The batch as it reads a table of these tokens alone, from a batch whose rows are tokens."""
+        """Convert a batch whose rows are tokens to rows of a table with only these tokens."""
         row_of = np.zeros(tokens[-1] + 1, np.int32)
         row_of[tokens] = np.arange(len(tokens), dtype=np.int32)
         groups = [replace(group, rows=row_of[group.rows]) for group in self.groups]
@@ -58,15 +58,15 @@ class PackedBatch:
 
 
 def pack(tokens: NDArray[np.unsignedinteger]) -> PackedBatch:
-    """Pack a batch whose entries read the table of the whole vocabulary: the row of a token is the token.
+    """Pack a batch to read a table of the whole vocabulary: a token's row is the token itself.
 
-    `tokens` has the shape (reviews, timesteps), padded in front with 0.
+    `tokens` has shape (reviews, timesteps), padded in front with 0.
     """
     reviews, timesteps = tokens.shape
     starts = (tokens != 0).argmax(axis=1)
-    starts[tokens[np.arange(reviews), starts] == 0] = timesteps - 1  # Nothing but padding: its last is its only token.
+    starts[tokens[np.arange(reviews), starts] == 0] = timesteps - 1  # Only padding: its last 0 counts as its token.
     order = np.argsort(starts, kind="stable")
-    writable = np.require(tokens, requirements=["C", "W"])  # The loops are compiled for one kind of array.
+    writable = np.require(tokens, requirements=["C", "W"])  # The loops are compiled for one array type.
     groups = []
     for first in range(min(GROUPS, reviews)):
         indices = order[first::GROUPS].copy()
@@ -78,12 +78,12 @@ def pack(tokens: NDArray[np.unsignedinteger]) -> PackedBatch:
 
 
 def layout_of(batch_sizes: NDArray[np.int32]) -> Layout:
-    """Where entries stand, from the number of reviews that have begun by each timestep."""
+    """Compute a layout from the number of reviews that have begun by each timestep."""
     offsets = np.zeros(len(batch_sizes) + 1, np.int32)
     np.cumsum(batch_sizes, out=offsets[1:])
     return Layout(offsets, batch_sizes)
 
 
 def unpacked_layout(timesteps: int, reviews: int) -> Layout:
-    """Every review at every timestep."""
+    """A layout with every review at every timestep."""
     return layout_of(np.full(timesteps, reviews, np.int32))

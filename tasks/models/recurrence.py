@@ -1,6 +1,6 @@
-"""The recurrences as the textbook writes them, batched, in NumPy: what Keras's layers compute, readable.
+"""Textbook versions of the recurrences that Keras's layers compute, batched, in NumPy.
 
-These are for understanding and for checking; training uses Keras or the compiled loops of `tasks.models.loops`.
+They serve understanding and testing; training uses Keras or the compiled loops of `tasks.models.loops`.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ def simple_rnn(
         kernel: W, shape (features, units).
         recurrent_kernel: U, shape (units, units).
         bias: b, shape (units,).
-        return_sequences: give the outputs of all timesteps instead of the last one.
+        return_sequences: return the outputs of all timesteps instead of the last one.
 
     Returns:
         shape (batch, units), or (batch, timesteps, units) with `return_sequences`.
@@ -45,9 +45,9 @@ def simple_rnn(
 def lstm(inputs: Array, kernel: Array, recurrent_kernel: Array, bias: Array, return_sequences: bool = False) -> Array:
     """Long short-term memory (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000).
 
-    i, f, o = sigmoid(…), g = tanh(…) of input_t·W + h·U + b; c = f·c + i·g; h = o·tanh(c). The four blocks of the
-    kernels stand in Keras's order i, f, g, o: kernel (features, 4·units), recurrent kernel (units, 4·units), bias
-    (4·units,). Arguments and result otherwise as for `simple_rnn`.
+    i, f, o = sigmoid(…), g = tanh(…) of input_t·W + h·U + b; c = f·c + i·g; h = o·tanh(c). The kernels' four blocks are
+    in Keras's order i, f, g, o: kernel (features, 4·units), recurrent kernel (units, 4·units), bias (4·units,).
+    Arguments and result otherwise as for `simple_rnn`.
     """
     units = recurrent_kernel.shape[0]
     h = c = np.zeros((len(inputs), units), inputs.dtype)
@@ -63,8 +63,8 @@ def lstm(inputs: Array, kernel: Array, recurrent_kernel: Array, bias: Array, ret
 def gru(inputs: Array, kernel: Array, recurrent_kernel: Array, bias: Array, return_sequences: bool = False) -> Array:
     """Gated recurrent unit (Cho et al. 2014) in Keras's and cuDNN's variant, with the reset gate after the product.
 
-    z, r = sigmoid(…), g = tanh(x_g + r·(h·U_g + b_g)); h = z·h + (1 - z)·g. Blocks stand in the order z, r, g: kernel
-    (features, 3·units), recurrent kernel (units, 3·units), bias (2, 3·units), its rows for input and state.
+    z, r = sigmoid(…), g = tanh(x_g + r·(h·U_g + b_g)); h = z·h + (1 - z)·g. Blocks are in the order z, r, g: kernel
+    (features, 3·units), recurrent kernel (units, 3·units), bias (2, 3·units) with rows for input and state.
     """
     units = recurrent_kernel.shape[0]
     h = np.zeros((len(inputs), units), inputs.dtype)
@@ -83,7 +83,7 @@ CELLS: dict[Cell, Callable[..., Array]] = {"simple_rnn": simple_rnn, "lstm": lst
 
 
 def forward(spec: ModelSpec, weights: Sequence[Array], tokens: NDArray[np.integer]) -> Array:
-    """Probabilities of "positive" by the textbook formulas alone.
+    """Compute probabilities of "positive" by the textbook formulas alone.
 
     Args:
         spec: the network that the weights belong to.
@@ -91,7 +91,7 @@ def forward(spec: ModelSpec, weights: Sequence[Array], tokens: NDArray[np.intege
         tokens: shape (batch, timesteps).
 
     Returns:
-        shape (batch,), in the weights' type.
+        shape (batch,), with the weights' dtype.
     """
     embedding, *rest = weights
     x = embedding[tokens]

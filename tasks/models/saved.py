@@ -1,4 +1,4 @@
-"""Saved networks: what `network.json` says, the weights in their files, and their predictions, all without Keras."""
+"""Saved networks: their `network.json`, weights and predictions, all without Keras."""
 
 import time
 import zipfile
@@ -24,7 +24,7 @@ _CELL_WEIGHTS = ("kernel", "recurrent_kernel", "bias")
 
 
 def read_saved_weights(spec: ModelSpec, path: Path) -> dict[str, NDArray[np.float32]]:
-    """Every weight of the network in a `.keras` file, by name, in the order of Keras's `model.get_weights()`.
+    """Read all weights from a `.keras` file, by name, in the order of Keras's `model.get_weights()`.
 
     Args:
         spec: the network that was saved.
@@ -32,8 +32,8 @@ def read_saved_weights(spec: ModelSpec, path: Path) -> dict[str, NDArray[np.floa
 
     Returns:
         `embedding` (vocabulary size, features); for each recurrent layer, counted from 0, and each direction
-        `layer0.forward.kernel`, `layer0.forward.recurrent_kernel` and `layer0.forward.bias` with Keras's blocks of
-        gates, `layer0.backward.…` where the network is bidirectional; `dense.kernel` (units, 1) and `dense.bias` (1,).
+        `layer0.forward.kernel`, `layer0.forward.recurrent_kernel` and `layer0.forward.bias` with gates in Keras's
+        order, `layer0.backward.…` if the network is bidirectional; `dense.kernel` (units, 1) and `dense.bias` (1,).
 
     Raises:
         ValueError: the file is not a saved model of this network.
@@ -51,9 +51,9 @@ def read_saved_weights(spec: ModelSpec, path: Path) -> dict[str, NDArray[np.floa
 
 
 def _recurrent_datasets(spec: ModelSpec, layer: int) -> dict[str, str]:
-    """The name of each weight of a recurrent layer, with its place in the file.
+    """Map the name of each of a recurrent layer's weights to its dataset in the file.
 
-    Keras names the layers of a file after their class and counts them per class.
+    Keras names layers in a file after their class and numbers them per class.
     """
     number = f"_{layer}" if layer else ""
     if spec.bidirectional:
@@ -72,11 +72,11 @@ class SavedNetwork:
     """A trained network's folder.
 
     Attributes:
-        folder: holds `best.keras`, `network.json`, `vocabulary.json`.
+        folder: contains `best.keras`, `network.json`, `vocabulary.json`.
         spec: the network.
-        seed: with which it was trained.
-        vocabulary_size, max_length: of the tokens that it reads.
-        description: all that `network.json` says.
+        seed: the seed it was trained with.
+        vocabulary_size, max_length: the size and length of its token sequences.
+        description: the contents of `network.json`.
     """
 
     folder: Path
@@ -88,10 +88,10 @@ class SavedNetwork:
 
     @classmethod
     def read(cls, folder: Path) -> "SavedNetwork":
-        """The network in a folder.
+        """Read the network in a folder.
 
         Raises:
-            DataError: the folder holds no readable `network.json`.
+            DataError: the folder has no readable `network.json`.
         """
         path = folder / NETWORK
         try:
@@ -105,15 +105,15 @@ class SavedNetwork:
 
     @property
     def label(self) -> str:
-        """The network's name for people."""
+        """The network's display name."""
         return f"{self.spec.name} seed {self.seed}"
 
     def word_index(self, of_data: Path) -> dict[str, int]:
-        """All words with a rank, where its data have them, else those of the vocabulary; empty without words.
+        """Return all words with a rank if the data have them, otherwise the vocabulary; empty without words.
 
         Args:
-            of_data: `word_index.json` of the data that it learned from. It tells unknown words, which become 2, from
-                words without a rank, which are skipped; the vocabulary alone does not.
+            of_data: `word_index.json` of the training data. Unlike the vocabulary, it distinguishes unknown words,
+                which become 2, from words without a rank, which are skipped.
 
         Raises:
             DataError: the file cannot be read.
@@ -121,10 +121,10 @@ class SavedNetwork:
         return read_vocabulary(of_data if of_data.is_file() else self.folder / VOCABULARY)
 
     def weights(self) -> list[NDArray[np.float32]]:
-        """The weights of `best.keras`, in Keras's order, read without TensorFlow.
+        """Read the weights of `best.keras`, in Keras's order, without TensorFlow.
 
         Raises:
-            DataError: the file cannot be read, or holds another network than `network.json` describes.
+            DataError: the file cannot be read, or contains a different network from the one in `network.json`.
         """
         path = self.folder / BEST
         try:
@@ -139,9 +139,9 @@ class SavedNetwork:
         return list(weights.values())
 
     def predict(self, tokens: NDArray[np.unsignedinteger]) -> "NetworkPredictions":
-        """What `best.keras` says of reviews.
+        """Predict reviews with `best.keras`.
 
-        The compiled loops cover every network here: what they lack is dropout, which predictions do without.
+        The compiled loops support every network here: they lack only dropout, which predictions do not use.
 
         Raises:
             DataError: the file cannot be read.
@@ -157,7 +157,7 @@ class SavedNetwork:
 
 
 class NetworkPredictions(NamedTuple):
-    """Probabilities of "positive", float32, shape (reviews,); words read per second; parameters of the network."""
+    """Probabilities of "positive", float32, shape (reviews,); words read per second; number of parameters."""
 
     probabilities: NDArray[np.float32]
     words_per_second: float

@@ -1,4 +1,4 @@
-"""From texts to probabilities by a saved network."""
+"""Scores texts with a saved network."""
 
 import threading
 from pathlib import Path
@@ -24,9 +24,9 @@ class EncodedTexts(NamedTuple):
 
     Attributes:
         tokens: shape (texts, max_length).
-        lengths: int32, shape (texts,); tokens before truncation, the start token included.
-        words: int64, shape (texts,); words of each text.
-        unknown: int64, shape (texts,); those that the vocabulary lacks.
+        lengths: int32, shape (texts,); tokens before truncation, including the start token.
+        words: int64, shape (texts,); words in each text.
+        unknown: int64, shape (texts,); words missing from the vocabulary.
     """
 
     tokens: NDArray[np.unsignedinteger]
@@ -39,14 +39,14 @@ class Scorer:
     """A saved network that reads texts."""
 
     def __init__(self, folder: Path, words: Path) -> None:
-        """Take the network in a folder, and the words that it reads.
+        """Load the network in a folder, and the words it reads.
 
         Args:
-            folder: holds `best.keras` and `network.json`.
-            words: JSON, words with their ranks: all of them, or the network's vocabulary alone.
+            folder: contains `best.keras` and `network.json`.
+            words: JSON, words with their ranks: all of them, or only the network's vocabulary.
 
         Raises:
-            DataError: a file cannot be read, the network has no words, or it reads texts in another way.
+            DataError: a file cannot be read, the network has no words, or its tokenizer version differs.
         """
         self.saved = SavedNetwork.read(folder)
         version = self.saved.description.get("tokenizer_version", TOKENIZER_VERSION)
@@ -57,11 +57,11 @@ class Scorer:
             raise DataError(f"{words}: holds no words, so texts cannot be read; train on data with a word index")
         self._tokenizer = Tokenizer(index)
         self._known = pa.array([word for word, rank in index.items() if rank < self._beyond], pa.large_string())
-        # A full vocabulary alone says nothing of rarer words: most of them had a rank, beyond the vocabulary.
+        # A full vocabulary leaves out rarer words; most of them had a rank beyond it.
         is_cut = words.name == VOCABULARY and len(index) >= self._beyond - 1
         self._missing = self._beyond if is_cut else None
         self._weights = self.saved.weights()
-        self._networks = threading.local()  # A network computes in its own memory: each thread needs one.
+        self._networks = threading.local()  # A network has its own buffers, so each thread needs one.
 
     @property
     def _beyond(self) -> int:
@@ -69,7 +69,7 @@ class Scorer:
         return self.saved.vocabulary_size - OFFSET
 
     def encode(self, texts: pa.LargeStringArray) -> EncodedTexts:
-        """The tokens of texts. Threads may call it side by side."""
+        """Tokenize texts. Thread-safe."""
         encoded = self._tokenizer.encode(texts, self._missing)
         lengths = np.diff(encoded.offsets)
         unknown_before = np.concatenate([[0], np.cumsum(encoded.ranks >= self._beyond)])
@@ -78,16 +78,16 @@ class Scorer:
         return EncodedTexts(tokens, (lengths + 1).astype(np.int32), lengths + encoded.skipped, unknown)
 
     def predict(self, tokens: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
-        """Probabilities of "positive", float32, shape (texts,). Threads may call it side by side."""
+        """Probabilities of "positive", float32, shape (texts,). Thread-safe."""
         if not hasattr(self._networks, "own"):
             self._networks.own = CompiledNetwork(self.saved.spec, self._weights, threads=1)
         probabilities: NDArray[np.float32] = self._networks.own.predict(tokens)
         return probabilities
 
     def read(self, text: str) -> tuple[ReadWord, ...]:
-        """A text word by word, with the probability after each word that the network reads.
+        """Read a text word by word, with the probability after each word that the network reads.
 
-        A word that is skipped changes nothing: after it stands the probability after the word before.
+        A skipped word changes nothing: its probability is that of the word before.
         """
         words, _ = split_words([text])
         known = pc.is_in(words, value_set=self._known).to_pylist()
@@ -103,10 +103,10 @@ class Scorer:
 
 
 def read_text(text: str, network: ScoringNetwork) -> ReadText:
-    """A text read word by word.
+    """Read a text word by word.
 
     Raises:
-        DataError: the text holds no word, or the network cannot read texts.
+        DataError: the text contains no words, or the network cannot read texts.
     """
     scorer = Scorer(network.folder, network.words)
     words = scorer.read(text)

@@ -1,4 +1,4 @@
-"""What a network is, in plain words: the specification and the named presets. Builds nothing, imports no framework."""
+"""Network specifications and named presets. Builds nothing, imports no framework."""
 
 from typing import Annotated, Literal
 
@@ -35,7 +35,7 @@ class ModelSpec(BaseModel):
 class TrainingPlan(BaseModel):
     """How to train a network, apart from data, network and seed. The optimizer is RMSprop.
 
-    These settings decide the result. A new one is added here, and the settings of a run show it.
+    These settings decide the result. Add a new one here, and it appears in a run's settings.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

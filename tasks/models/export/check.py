@@ -1,10 +1,10 @@
-"""Runs in a process of its own, without this project: an exported model against what Keras said of the same reviews.
+"""Compares an exported model with Keras's predictions, in a separate process without this project.
 
 python -I export_check.py savedmodel|onnx MODEL EXAMPLES
 
-MODEL is the folder of the SavedModel or the ONNX file; EXAMPLES an `.npz` with `tokens`, `probability`, and for a
-SavedModel `texts` (UTF-8, laid end to end), `offsets` and `text_probability`. Prints a JSON object with the largest
-difference of each input. Only NumPy and the model's own runtime are imported.
+MODEL is the SavedModel's folder or the ONNX file; EXAMPLES is an `.npz` with `tokens`, `probability`, and for a
+SavedModel `texts` (concatenated UTF-8), `offsets` and `text_probability`. Prints a JSON object with the largest
+difference for each input. Only NumPy and the model's own runtime are imported.
 """
 
 import itertools
@@ -19,7 +19,7 @@ Floats = NDArray[np.float32]
 
 
 def of_savedmodel(path: str, examples: dict[str, NDArray[np.generic]]) -> dict[str, float]:
-    """Largest differences of both signatures."""
+    """Return the largest difference for each signature."""
     import tensorflow as tf
 
     signatures = tf.saved_model.load(path).signatures
@@ -38,7 +38,7 @@ def of_savedmodel(path: str, examples: dict[str, NDArray[np.generic]]) -> dict[s
 
 
 def of_onnx(path: str, examples: dict[str, NDArray[np.generic]]) -> dict[str, float]:
-    """Largest difference of the model."""
+    """Return the model's largest difference."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -48,7 +48,7 @@ def of_onnx(path: str, examples: dict[str, NDArray[np.generic]]) -> dict[str, fl
 
 
 def largest(computed: NDArray[np.generic], expected: NDArray[np.generic]) -> float:
-    """The largest absolute difference; infinite for other shapes or values that are no numbers."""
+    """Return the largest absolute difference; infinite if shapes differ or a computed value is not finite."""
     if computed.shape != expected.shape or not np.isfinite(computed).all():
         return float("inf")
     return float(np.abs(np.subtract(computed, expected)).max())

@@ -1,8 +1,8 @@
-"""A trained network as an ONNX model that takes tokens, emitted operator by operator.
+"""Writes a trained network as an ONNX model that takes tokens, operator by operator.
 
-Input "tokens": int32, shape (reviews, timesteps), both free. Output "probability": float32, shape (reviews,). The
-operators are Gather, RNN, LSTM, GRU, Gemm, Sigmoid and what brings their inputs into shape; ONNX's recurrent operators
-want time first, and their gates stand in another order than Keras's.
+Input "tokens": int32, shape (reviews, timesteps), both dynamic. Output "probability": float32, shape (reviews,). The
+operators are Gather, RNN, LSTM, GRU, Gemm, Sigmoid, and Transpose and Reshape between them. ONNX's recurrent operators
+expect time first, and order their gates differently from Keras.
 """
 
 from pathlib import Path
@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from tasks.errors import PipelineError
 
-OPSET, IR_VERSION = 17, 9  # Of ONNX 1.12 (2022): what every onnxruntime since 1.14 runs.
+OPSET, IR_VERSION = 17, 9  # Every onnxruntime since 1.14 runs these; opset 17 is that of ONNX 1.12 (2022).
 OPERATORS = {"SimpleRNN": "RNN", "LSTM": "LSTM", "GRU": "GRU"}
-# Where ONNX's gates stand among Keras's: i, o, f, c out of i, f, c, o; z, r, h in both.
+# The position of each ONNX gate in Keras's order: i, o, f, c in i, f, c, o; z, r, h in both.
 GATES = {"RNN": [0], "LSTM": [0, 3, 1, 2], "GRU": [0, 1, 2]}
 Array = NDArray[np.float32]
 
 
 def write_onnx(model: Any, path: Path) -> None:
-    """Write a Keras model of `tasks.models.keras_learner.build` as ONNX.
+    """Write a Keras model from `tasks.models.keras_learner.build` as ONNX.
 
     Raises:
         PipelineError: the package `onnx` is not installed.
@@ -48,14 +48,14 @@ def write_onnx(model: Any, path: Path) -> None:
 
 
 class _Graph:
-    """Nodes and constants of an ONNX graph while it grows."""
+    """The nodes and constants of an ONNX graph under construction."""
 
     def __init__(self) -> None:
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
 
     def constant(self, name: str, value: NDArray[Any]) -> str:
-        """Add a constant; gives its name."""
+        """Add a constant and return its name."""
         from onnx import numpy_helper
 
         self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
@@ -68,10 +68,10 @@ class _Graph:
         self._nodes.append(helper.make_node(operator, inputs, list(outputs), name=outputs[-1], **attributes))
 
     def recurrent(self, name: str, layer: Any, features: str, only_last: bool) -> str:
-        """Add a recurrent layer; gives the name of its output.
+        """Add a recurrent layer and return the name of its output.
 
-        That is (reviews, units) with `only_last`, else (timesteps, reviews, units); units of both directions side by
-        side.
+        Its shape is (reviews, units) with `only_last`, otherwise (timesteps, reviews, units); the units of both
+        directions are concatenated.
         """
         directions = _directions(layer)
         operator = OPERATORS[type(directions[0]).__name__]
@@ -92,7 +92,7 @@ class _Graph:
         return f"{name}_output"
 
     def model(self, name: str) -> Any:
-        """The graph as a checked model."""
+        """Return the graph as a checked model."""
         from onnx import TensorProto, checker, helper
 
         tokens = helper.make_tensor_value_info("tokens", TensorProto.INT32, ["reviews", "timesteps"])
@@ -104,7 +104,7 @@ class _Graph:
 
 
 def _directions(layer: Any) -> list[Any]:
-    """The layers that read in each direction."""
+    """The layer of each direction."""
     both = hasattr(layer, "forward_layer")
     return [layer.forward_layer, layer.backward_layer] if both else [layer]
 
@@ -113,7 +113,7 @@ def _onnx_weights(layer: Any, operator: str) -> tuple[Array, Array, Array]:
     """W, R (gates x units, inputs) and B (2 x gates x units,) of one direction, in ONNX's order of gates."""
     kernel, recurrent_kernel, bias = layer.get_weights()
     units, order = layer.units, GATES[operator]
-    # Keras's bias is one row, or with GRU one for the inputs and one for the states.
+    # Keras's bias is one row or, for a GRU, one row for the inputs and one for the states.
     biases = bias.reshape(-1, len(order) * units)
     both = biases if len(biases) == 2 else np.concatenate([biases, np.zeros_like(biases)])
 

@@ -1,8 +1,8 @@
-"""A trained network as a SavedModel that takes texts, with TensorFlow's own operators alone.
+"""Writes a trained network as a SavedModel that takes texts, with TensorFlow's own operators only.
 
 Signatures: "serving_default" takes strings, "tokens" takes padded tokens. The text operators follow the rules of
-`tasks.data.tokenizer`: ASCII letters become lower-case, separators become spaces, words end at U+0020 only, words that
-the index lacks are skipped, those beyond the vocabulary become 2; a 1 stands in front, cut and padded in front.
+`tasks.data.tokenizer`: ASCII letters become lower-case, separators become spaces, words end at U+0020 only, words
+missing from the index are skipped, words beyond the vocabulary become 2; a 1 is prepended; cut and padded in front.
 """
 
 from collections.abc import Mapping
@@ -15,18 +15,18 @@ from numpy.typing import NDArray
 from tasks.data.tokenizer import SEPARATORS
 from tasks.data.tokens import OFFSET, START, UNKNOWN
 
-SKIPPED = 0  # What the table gives for words that the index lacks; no word has this token.
+SKIPPED = 0  # The table's value for words missing from the index; no word has this token.
 
 
 def write_savedmodel(model: Any, index: Mapping[str, int], vocabulary_size: int, max_length: int, path: Path) -> None:
-    """Write a Keras model of `tasks.models.keras_learner.build` as a SavedModel.
+    """Write a Keras model from `tasks.models.keras_learner.build` as a SavedModel.
 
     Args:
         model: the network.
         index: word -> rank, 1 the most frequent.
-        vocabulary_size: tokens are below it.
-        max_length: tokens of a text that the network reads: the last ones.
-        path: folder of the SavedModel.
+        vocabulary_size: the exclusive upper bound of tokens.
+        max_length: the number of tokens the network reads: the last ones of each text.
+        path: the SavedModel's folder.
     """
     import keras
     import tensorflow as tf
@@ -53,25 +53,25 @@ def write_savedmodel(model: Any, index: Mapping[str, int], vocabulary_size: int,
 
 
 def token_of_word(index: Mapping[str, int], vocabulary_size: int) -> NDArray[np.int32]:
-    """The token of each word of an index, in its order."""
+    """Return the token of each word of an index, in the index's order."""
     tokens = np.fromiter(index.values(), np.int64, len(index)) + OFFSET
     return np.where(tokens < vocabulary_size, tokens, UNKNOWN).astype(np.int32)
 
 
 def tokens_of(texts: Any, table: Any, max_length: int) -> Any:
-    """The tokens of texts as TensorFlow operators.
+    """Tokenize texts with TensorFlow operators.
 
     Args:
-        texts: strings of UTF-8, shape (texts,).
+        texts: UTF-8 strings, shape (texts,).
         table: word -> token.
-        max_length: tokens of each text.
+        max_length: the number of tokens per text.
 
     Returns:
         int32, shape (texts, max_length).
     """
     import tensorflow as tf
 
-    lower = tf.strings.lower(texts, encoding="")  # Without an encoding it knows ASCII alone.
+    lower = tf.strings.lower(texts, encoding="")  # Without an encoding it lower-cases only ASCII.
     spaced = tf.strings.regex_replace(lower, f"[{_escaped(SEPARATORS)}]", " ")
     words = tf.strings.split(spaced, sep=" ")
     tokens = tf.ragged.map_flat_values(table.lookup, words)  # The empty string between two spaces is no word.
@@ -86,13 +86,13 @@ def tokens_of(texts: Any, table: Any, max_length: int) -> Any:
 
 
 def _escaped(separators: str) -> str:
-    """Separators inside the brackets of an RE2 expression."""
+    """Escape separators for the brackets of an RE2 expression."""
     names = {"\t": r"\t", "\n": r"\n"}
     return "".join(names.get(character, f"\\{character}") for character in separators)
 
 
 def _without_cudnn(model: Any) -> None:
-    """Trace portable operators: cuDNN's, which a graphics card would give, run on no other machine."""
+    """Trace portable operators: cuDNN's, which Keras picks on a GPU, run on no other machine."""
     for layer in model.layers:
         both = [layer.forward_layer, layer.backward_layer] if hasattr(layer, "forward_layer") else [layer]
         for directed in both:

@@ -1,1 +1,1 @@
-"""The layers of the compiled networks: each has named weights, a forward and a backward pass."""
+"""The layers of the compiled networks: each has named weights, a forward pass and a backward pass."""

@@ -1,4 +1,4 @@
-"""The cells that the compiled loops know, and how Keras's weights stand in their blocks."""
+"""The cells that the compiled loops support, and how Keras's weights map to their blocks."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,9 +11,9 @@ from tasks.models.loops.records import KernelGradients, Kernels
 
 
 class CellWeights(NamedTuple):
-    """A cell's weights, or their gradients, as Keras has them.
+    """A cell's weights, or their gradients, in Keras's order.
 
-    Shapes: (features, gates · units), (units, gates · units), and (gates · units,) or, of a GRU, (2, gates · units)
+    Shapes: (features, gates · units), (units, gates · units), and (gates · units,) or, for a GRU, (2, gates · units)
     for input and state.
     """
 
@@ -27,10 +27,10 @@ class CompiledCell:
     """A cell of `tasks.models.loops.cells`.
 
     Attributes:
-        number: by which the loops know it.
-        blocks: how many values before the activation each unit has.
-        input_blocks: the block of each gate of Keras's kernel.
-        recurrent_blocks: the block of each gate of Keras's recurrent kernel.
+        number: the loops' number for the cell.
+        blocks: the number of pre-activation values per unit.
+        input_blocks: the block for each gate in Keras's kernel.
+        recurrent_blocks: the block for each gate in Keras's recurrent kernel.
     """
 
     number: int
@@ -40,19 +40,19 @@ class CompiledCell:
 
     @property
     def derivatives(self) -> int:
-        """How many derivatives of each timestep the backward pass needs for each unit."""
+        """The number of derivatives the backward pass needs per timestep and unit."""
         return cells.DERIVATIVES[self.number]
 
     @property
     def has_cell_state(self) -> bool:
-        """Whether a second state goes with the hidden state."""
+        """Whether the cell has a second state besides the hidden one."""
         return self.number == cells.LSTM
 
     def to_blocks(self, weights: CellWeights) -> Kernels:
-        """Keras's weights in the order of the loops."""
+        """Convert Keras's weights to the loops' order."""
         recurrent = weights.recurrent_kernel
         units, gates = len(recurrent), len(self.input_blocks)
-        # The gate of each block of the kernel.
+        # The gate in each block of the kernel.
         order = [self.input_blocks.index(block) for block in range(gates)]
         kernel = np.ascontiguousarray(weights.kernel.reshape(-1, gates, units)[:, order].reshape(weights.kernel.shape))
         bias = np.zeros((self.blocks, units), np.float32)
@@ -62,7 +62,7 @@ class CompiledCell:
         return Kernels(kernel, recurrent, *transposed, bias.reshape(-1))
 
     def from_blocks(self, gradients: KernelGradients, bias_shape: tuple[int, ...]) -> CellWeights:
-        """Gradients in Keras's order."""
+        """Convert the loops' gradients to Keras's order."""
         shape = gradients.kernel.shape
         kernel = gradients.kernel.reshape(shape[0], len(self.input_blocks), -1)[:, list(self.input_blocks)]
         bias_blocks = gradients.bias.reshape(self.blocks, -1)
@@ -71,7 +71,7 @@ class CompiledCell:
         return CellWeights(kernel.reshape(shape), gradients.recurrent_kernel, bias)
 
     def _of_bias(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The blocks of Keras's bias: of its first or only row, and of its second."""
+        """The blocks of Keras's bias: for its first or only row, and for its second."""
         return self.input_blocks, self.recurrent_blocks
 
 

@@ -1,4 +1,4 @@
-"""The first and the last layer: the embedding of tokens, and one sigmoid unit with the loss."""
+"""The first and last layers: the embedding, and one sigmoid unit with the loss."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,58 +15,57 @@ from tasks.models.loops.tokens import add_to_tokens
 
 @dataclass(frozen=True)
 class EmbeddingGradient:
-    """The rows of the embedding's gradient that are not zero.
+    """The nonzero rows of the embedding's gradient.
 
     Attributes:
         tokens: the tokens that occur in the batch, ascending, int64, shape (distinct,).
-        sums: for each token the sum over its occurrences of the gradient and of its squares, shape
-            (distinct, 2, features). Keras's optimizers add up the squares of an embedding's gradient in this way, not
-            the square of the sum.
+        sums: the gradient and its squares, each summed over a token's occurrences, shape (distinct, 2, features).
+            Keras's optimizers also sum the squares of an embedding's gradient, rather than square the sum.
     """
 
     tokens: NDArray[np.int64]
     sums: Floats
 
     def full(self, vocabulary_size: int) -> Floats:
-        """The gradient with a row for every token."""
+        """Return the gradient with a row for every token."""
         gradient = np.zeros((vocabulary_size, self.sums.shape[2]), np.float32)
         gradient[self.tokens] = self.sums[:, 0]
         return gradient
 
 
 class Embedding:
-    """The embedding with the given table, shape (vocabulary size, features), used as it is."""
+    """The embedding with the given table, shape (vocabulary size, features), not copied."""
 
     def __init__(self, table: Floats) -> None:
         self.table = table
 
     def forward(self, tokens: NDArray[np.int64]) -> Floats:
-        """The rows of `tokens`, shape (tokens, features)."""
+        """Return the tokens' rows, shape (tokens, features)."""
         return self.table[tokens]
 
     def backward(self, sequence: LayerInputs, d_outputs: SequenceGradient, sums: Floats) -> None:
-        """Add a group's gradients to `sums`, see `EmbeddingGradient`."""
+        """Add a group's gradients to `sums` (see `EmbeddingGradient`)."""
         add_to_tokens(sequence.layout, sequence.entries.rows, d_outputs, sums)
 
 
-CLIP = np.float32(1e-7)  # Keras keeps probabilities this far from 0 and 1 before it takes the logarithm.
+CLIP = np.float32(1e-7)  # Keras keeps probabilities this far from 0 and 1 before taking the logarithm.
 
 
 class DenseWeights(NamedTuple):
-    """Weights, or their gradients, as Keras has them; shapes (units, 1) and (1,)."""
+    """Weights, or their gradients, in Keras's shapes (units, 1) and (1,)."""
 
     kernel: Floats
     bias: Floats
 
 
 class Dense:
-    """A sigmoid unit with the given weights, used as they are."""
+    """A sigmoid unit with the given weights, not copied."""
 
     def __init__(self, weights: DenseWeights) -> None:
         self.weights = weights
 
     def forward(self, inputs: Floats) -> Floats:
-        """Probabilities, shape (reviews,), from shape (reviews, units)."""
+        """Compute probabilities, shape (reviews,), from inputs, shape (reviews, units)."""
         logits = np.empty((len(inputs), 1), np.float32)
         multiply(inputs, self.weights.kernel, logits, False)
         probabilities: Floats = np.float32(0.5) + np.float32(0.5) * np.tanh(
@@ -75,7 +74,7 @@ class Dense:
         return probabilities
 
     def backward(self, inputs: Floats, d_logits: Floats) -> tuple[Floats, DenseWeights]:
-        """Gradients of the inputs, shape (reviews, units), and of the weights."""
+        """Compute the gradients of the inputs, shape (reviews, units), and of the weights."""
         d_inputs: Floats = d_logits[:, None] * self.weights.kernel[:, 0]
         d_kernel = np.zeros_like(self.weights.kernel)
         add_outer_products(inputs, d_logits[:, None], d_kernel)

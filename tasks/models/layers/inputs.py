@@ -1,4 +1,4 @@
-"""What one layer hands to the next, and the memory that layers use again from batch to batch."""
+"""What one layer passes to the next, and the memory that layers reuse from batch to batch."""
 
 from dataclasses import dataclass, field
 
@@ -11,20 +11,20 @@ from tasks.models.packing import unpacked_layout
 
 
 class Workspace:
-    """Named buffers, kept because fresh pages of memory cost more than the arithmetic on them."""
+    """Named buffers, reused because fresh pages of memory cost more than the arithmetic on them."""
 
     def __init__(self) -> None:
         self._buffers: dict[str, NDArray[np.float32]] = {}
 
     def buffer(self, name: str, rows: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """A buffer of shape (rows, *shape), float32, that still holds what an earlier batch left in it."""
+        """Return a float32 buffer of shape (rows, *shape), with whatever an earlier batch left in it."""
         buffer = self._buffers.get(name)
         if buffer is None or len(buffer) < rows:
             buffer = self._buffers[name] = np.empty((rows + rows // 4, *shape), np.float32)
         return buffer[:rows]
 
     def zeros(self, name: str, rows: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """As `buffer`, filled with zeros."""
+        """Like `buffer`, filled with zeros."""
         buffer = self.buffer(name, rows, shape)
         buffer.fill(0.0)
         return buffer
@@ -32,17 +32,17 @@ class Workspace:
 
 @dataclass(frozen=True)
 class LayerInputs:
-    """The inputs of a layer for a group of reviews.
+    """A layer's inputs for a group of reviews.
 
     Attributes:
-        reviews: how many reviews the group has.
-        layout: of the entries: packed, or every review at every timestep where the padding differs from review to
-            review, as it does above a bidirectional layer.
+        reviews: the number of reviews in the group.
+        layout: where the entries are: packed, or every review at every timestep if reviews do not share their padding,
+            as above a bidirectional layer.
         entries: the input of each entry.
-        padding: the input at each timestep of the padding that all reviews share; none if the layout is not packed.
-        projections: `entries.values` through the kernel of each direction of the layer, shape (n, blocks, units),
-            where they are known.
-        constant_from: from which timestep on each review reads the same input until its end, int32, shape (reviews,);
+        padding: the input at each timestep of the padding that all reviews share; empty if the layout is not packed.
+        projections: `entries.values` projected by the kernel of each direction of the layer, shape (n, blocks, units),
+            if already computed.
+        constant_from: the timestep from which each review reads the same input to its end, int32, shape (reviews,);
             empty if unknown.
     """
 
@@ -54,9 +54,9 @@ class LayerInputs:
     constant_from: Ints = field(default_factory=lambda: np.zeros(0, np.int32))
 
     def backwards(self) -> "LayerInputs":
-        """Every review at every timestep, from its end to its start; padding is read from row 0.
+        """Return every review at every timestep, from its end to its start; padding is read from row 0.
 
-        A review's padding comes last here, after states of the review's own: it cannot be shared.
+        A review's padding comes last here, after the review's own states, so it cannot be shared.
         """
         timesteps = len(self.layout.batch_sizes)
         begun = np.arange(self.reviews) < self.layout.batch_sizes[:, None]  # (timesteps, reviews)
@@ -69,11 +69,11 @@ class LayerInputs:
 
 
 def no_padding(values: Floats) -> Inputs:
-    """Inputs of no timestep."""
+    """Inputs for no timesteps."""
     return Inputs(values, np.zeros(0, np.int32))
 
 
 def outputs_in(layout: Layout) -> NDArray[np.int32]:
-    """The row of `States.hidden` that holds each entry's output: the state before the review's next entry."""
+    """The row of `States.hidden` with each entry's output: the state before the review's next entry."""
     entries = np.arange(layout.offsets[-1], dtype=np.int32)
     return entries + np.repeat(layout.batch_sizes, layout.batch_sizes)

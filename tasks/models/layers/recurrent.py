@@ -13,12 +13,12 @@ from tasks.models.loops.records import Inputs, KernelGradients, Kernels, Sequenc
 from tasks.models.loops.recurrent import project, recurrent_backward, recurrent_forward, unpack_outputs
 from tasks.models.packing import unpacked_layout
 
-# Gradients this small are lost in the rounding of the sums that they would be added to.
+# Gradients this small are lost to rounding in the sums they would be added to.
 NEGLIGIBLE_GRADIENT = 1e-15
 
 
 class Direction:
-    """A cell that reads reviews from start to end, or backwards, with the given weights, used as they are."""
+    """A cell that reads reviews from start to end, or backwards, with the given weights, not copied."""
 
     def __init__(self, cell: CompiledCell, weights: CellWeights, name: str, backwards: bool) -> None:
         self.cell, self.weights, self.backwards = cell, weights, backwards
@@ -27,26 +27,26 @@ class Direction:
         self.refresh()
 
     def refresh(self) -> None:
-        """Take over changed weights; call it before a batch."""
+        """Pick up changed weights; call before each batch."""
         self.kernels: Kernels = self.cell.to_blocks(self.weights)
 
     def project(self, values: Floats, projections: Floats) -> None:
-        """Inputs of shape (n, features) through the kernel, into shape (n, blocks, units)."""
+        """Project inputs of shape (n, features) by the kernel, into shape (n, blocks, units)."""
         project(values, self.kernels, projections)
 
     def take_projections(self, count: int, workspace: Workspace) -> Floats:
-        """Room for the projections of `count` inputs."""
+        """Return a buffer for the projections of `count` inputs."""
         return workspace.buffer(f"{self._name} projections", count, (self.cell.blocks, self.units))
 
     def no_states(self) -> States:
-        """The states before anything was read."""
+        """Return the states before anything is read."""
         zeros = np.zeros((1, self.units), np.float32)
         return States(zeros, zeros, np.zeros((0, self.cell.derivatives, self.units), np.float32))
 
     def forward(
         self, sequence: LayerInputs, start: States, workspace: Workspace, keep_states: bool, keep_derivatives: bool
     ) -> States:
-        """States of a group; arguments as in `recurrent_forward`."""
+        """Compute a group's states; arguments as in `recurrent_forward`."""
         entries, reviews = len(sequence.entries.rows), sequence.reviews
         rows = (entries if keep_states else reviews) + reviews
         hidden = workspace.buffer(f"{self._name} hidden", rows, (self.units,))
@@ -87,7 +87,7 @@ class Direction:
         d_inputs: SequenceGradient,
         vanished: float,
     ) -> CellWeights:
-        """Gradients of the weights; adds those of the inputs to `d_inputs`. Arguments as in `recurrent_backward`.
+        """Return the weights' gradients; add the inputs' to `d_inputs`. Arguments as in `recurrent_backward`.
 
         `d_final`, shape (reviews, outputs of the layer), is the gradient of the outputs after the last timestep.
         """
@@ -122,9 +122,9 @@ class LayerPass:
     """A layer's forward pass over a group.
 
     Attributes:
-        sequences: what each direction read.
-        states: of each direction.
-        padding: the states of the padding that the reviews share.
+        sequences: each direction's inputs.
+        states: each direction's states.
+        padding: the states over the padding that the reviews share.
         final: the outputs after the last timestep, shape (reviews, outputs).
     """
 
@@ -135,7 +135,7 @@ class LayerPass:
 
 
 class Recurrent:
-    """A recurrent layer with one or two directions; `name` tells its memory from that of other layers."""
+    """A recurrent layer with one or two directions; `name` keeps its buffers apart from other layers'."""
 
     def __init__(self, cell: CompiledCell, weights: list[CellWeights], name: str) -> None:
         self.directions = [
@@ -148,21 +148,21 @@ class Recurrent:
         self._name = name
 
     def refresh(self) -> None:
-        """Take over changed weights; call it before a batch."""
+        """Pick up changed weights; call before each batch."""
         for direction in self.directions:
             direction.refresh()
 
     def forward_padding(self, sequence: LayerInputs | None, workspace: Workspace) -> States:
-        """The states of the padding that all reviews share, for `forward`.
+        """Compute the states over the padding that all reviews share, for `forward`.
 
-        `sequence` is one review of nothing but padding, or None if there is none to share.
+        `sequence` is one review of only padding, or None if no padding is shared.
         """
         ahead = self.directions[0]
         start = ahead.no_states()
         return ahead.forward(sequence, start, workspace, True, True) if sequence else start
 
     def padding_above(self, sequence: LayerInputs | None, states: States) -> LayerInputs | None:
-        """The padding that reviews share as a layer above reads it, or None if there is none."""
+        """Return the shared padding as the layer above reads it, or None if there is none."""
         if sequence is None or self.is_bidirectional:
             return None
         entries = Inputs(states.hidden, np.arange(1, len(states.hidden), dtype=np.int32))
@@ -171,7 +171,7 @@ class Recurrent:
     def forward(
         self, sequence: LayerInputs, padding: States, workspace: Workspace, keep_states: bool, keep_derivatives: bool
     ) -> LayerPass:
-        """Read a group of reviews; the result serves for a layer above with `keep_states`, for `backward` with both."""
+        """Read a group of reviews; a layer above needs `keep_states`, and `backward` needs both."""
         sequences = [sequence.backwards() if direction.backwards else sequence for direction in self.directions]
         states = [
             direction.forward(
@@ -187,7 +187,7 @@ class Recurrent:
         return LayerPass(sequences, states, padding, final)
 
     def sequence_above(self, layer_pass: LayerPass, workspace: Workspace) -> LayerInputs:
-        """The outputs at all timesteps, as inputs of a layer above."""
+        """Return the outputs at all timesteps, as inputs for the layer above."""
         sequence, states, padding = layer_pass.sequences[0], layer_pass.states, layer_pass.padding
         if not self.is_bidirectional:
             entries = Inputs(states[0].hidden, outputs_in(sequence.layout))
@@ -212,16 +212,16 @@ class Recurrent:
         is_lowest: bool,
         vanished: float = NEGLIGIBLE_GRADIENT,
     ) -> tuple[SequenceGradient, list[CellWeights]]:
-        """Gradients of the inputs, and of the weights of each direction.
+        """Compute the gradients of the inputs and of each direction's weights.
 
         Args:
             layer_pass: from `forward`.
             d_final: gradient of the outputs after the last timestep, shape (reviews, outputs).
             d_outputs: gradient of all outputs, or `no_gradient`.
-            workspace: where the result stands until the next batch.
-            is_lowest: no layer below asks for the gradients of each review's padding; a bidirectional layer gives them
-                nonetheless, because both directions add to them.
-            vanished: gradients this small are taken for zero.
+            workspace: holds the result until the next batch.
+            is_lowest: whether no layer below needs the gradients of each review's padding; a bidirectional layer
+                computes them anyway, because both directions add to them.
+            vanished: gradients this small count as zero.
         """
         sequence = layer_pass.sequences[0]
         timesteps, features = len(sequence.layout.batch_sizes), sequence.entries.values.shape[1]
@@ -237,16 +237,16 @@ class Recurrent:
 
 
 def no_gradient(timesteps: int, outputs: int) -> SequenceGradient:
-    """Of outputs that no layer above reads."""
+    """The gradient of outputs that no layer above reads."""
     none = np.zeros((0, outputs), np.float32)
     return SequenceGradient(none, np.zeros(timesteps, np.int32), none)
 
 
 def add_gradients(groups: Iterable[list[CellWeights]]) -> list[CellWeights]:
-    """The sum over groups of what `Recurrent.backward` gives, for each direction."""
+    """Sum the weight gradients that `Recurrent.backward` returns over groups, for each direction."""
     return [CellWeights(*map(add_up, zip(*parts, strict=True))) for parts in zip(*groups, strict=True)]
 
 
 def add_up(arrays: Iterable[Floats]) -> Floats:
-    """The sum of arrays, in their order."""
+    """Sum arrays in order."""
     return reduce(np.add, arrays)

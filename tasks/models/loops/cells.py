@@ -1,18 +1,18 @@
-"""The cells: one timestep forward and one backward, over the reviews of a group.
+"""The cells: one timestep forward and one backward, for a group of reviews.
 
-Each cell's gates stand in *blocks* of one number per unit. A block's value before the activation is the sum of the
+Each cell's gates are arranged in *blocks* of one number per unit. A block's pre-activation value is the sum of the
 input's projection and the product of hidden state and recurrent kernel.
 
-- Simple RNN: its only block.
+- Simple RNN: a single block.
 - LSTM: i, f, g, o as in Keras.
 - GRU: g from the input, z, r, g from the state. The input's kernel has the first three, the recurrent kernel the last
-  three, so that the reset gate can scale the state's share of g alone.
+  three, so that the reset gate can scale only the state's share of g.
 
-The forward pass leaves the *derivatives* of each timestep, by which the backward pass multiplies the gradients of the
-states. So going back needs no activation, and padding, whose states all reviews share, needs its derivatives only once.
+The forward pass keeps the *derivatives* of each timestep, by which the backward pass multiplies the gradients of the
+states. So the backward pass needs no activations, and padding, whose states all reviews share, needs them only once.
 
-- LSTM: of z_i, z_f, z_g by the cell state, of z_o and of the cell state by the hidden state, and f.
-- GRU: of the four blocks by the hidden state, and z.
+- LSTM: the cell state's with respect to blocks i, f, g; the hidden state's to block o and to the cell state; and f.
+- GRU: the hidden state's with respect to the four blocks, and z.
 """
 
 import numpy as np
@@ -21,14 +21,14 @@ from tasks.models.loops.lanes import LANES, Floats, Ints, fast, fast_inlined, fl
 from tasks.models.loops.records import States
 
 SIMPLE_RNN, LSTM, GRU = 0, 1, 2
-# How many derivatives each unit keeps, after the cell's number. A simple RNN's follow from its hidden state.
+# The number of derivatives each unit keeps, indexed by cell. A simple RNN's follow from its hidden state.
 DERIVATIVES = (0, 6, 5)
 _ONE = np.float32(1.0)
 
 
 @fast
 def simple_rnn_forward(rows: Ints, projections: Floats, hidden: Floats) -> None:
-    """`hidden` holds the product with the recurrent kernel, then the new state; arguments as for `step_forward`."""
+    """Replace the product with the recurrent kernel in `hidden` with the new state; arguments as for `step_forward`."""
     units = hidden.shape[1]
     for i in range(len(rows)):
         projection, h = projections[rows[i]], hidden[i]
@@ -47,7 +47,7 @@ def _simple_rnn_forward(lanes: int, j: int, projection: Floats, h: Floats) -> No
 def lstm_forward(
     rows: Ints, projections: Floats, work: Floats, keep: bool, cell: Floats, next_cell: Floats, next_hidden: Floats
 ) -> None:
-    """`work` holds the product in its first four blocks; with `keep`, then the derivatives of `lstm_backward`."""
+    """Read the product from `work`'s first four blocks; with `keep`, leave `lstm_backward`'s derivatives there."""
     units = next_hidden.shape[1]
     for i in range(len(rows)):
         gates, projection, c, new_c, new_h = work[i], projections[rows[i]], cell[i], next_cell[i], next_hidden[i]
@@ -83,7 +83,7 @@ def _lstm_forward(
 
 @fast
 def gru_forward(rows: Ints, projections: Floats, work: Floats, keep: bool, hidden: Floats, next_hidden: Floats) -> None:
-    """`work` holds the product in its second to fourth block; with `keep`, then the derivatives of `gru_backward`."""
+    """Read the product from `work`'s second to fourth blocks; with `keep`, leave `gru_backward`'s derivatives there."""
     units = next_hidden.shape[1]
     for i in range(len(rows)):
         gates, projection, h, new_h = work[i], projections[rows[i]], hidden[i], next_hidden[i]
@@ -115,7 +115,7 @@ def _gru_forward(
 
 @fast
 def simple_rnn_backward(dz: Floats, d_hidden: Floats, states: States, after: int) -> None:
-    """As `step_backward`."""
+    """Like `step_backward`."""
     units = d_hidden.shape[1]
     for i in range(len(dz)):
         row, dh, h = dz[i], d_hidden[i], states.hidden[after + i]
@@ -127,7 +127,7 @@ def simple_rnn_backward(dz: Floats, d_hidden: Floats, states: States, after: int
 
 @fast
 def simple_rnn_padding_backward(dz: Floats, d_hidden: Floats, hidden: Floats) -> None:
-    """As `simple_rnn_backward`, of reviews that share their hidden state after the timestep, shape (units,)."""
+    """Like `simple_rnn_backward`, for reviews that share their hidden state after the timestep, shape (units,)."""
     units = d_hidden.shape[1]
     for i in range(len(dz)):
         row, dh = dz[i], d_hidden[i]
@@ -145,7 +145,7 @@ def _simple_rnn_backward(lanes: int, j: int, row: Floats, dh: Floats, h: Floats)
 
 @fast
 def lstm_backward(dz: Floats, d_hidden: Floats, d_cell: Floats, states: States, before: int) -> None:
-    """As `step_backward`; `d_cell` becomes the gradient of the cell state before the timestep."""
+    """Like `step_backward`; `d_cell` becomes the gradient of the cell state before the timestep."""
     units = d_hidden.shape[1]
     for i in range(len(dz)):
         row, dh, dc, derivatives = dz[i], d_hidden[i], d_cell[i], states.derivatives[before + i]
@@ -169,7 +169,7 @@ def _lstm_backward(lanes: int, j: int, units: int, row: Floats, dh: Floats, dc: 
 
 @fast
 def gru_backward(dz: Floats, d_hidden: Floats, states: States, before: int) -> None:
-    """As `step_backward`; `d_hidden` becomes what reaches the state before the timestep past the gates."""
+    """Like `step_backward`; `d_hidden` becomes the share that bypasses the gates to the state before the timestep."""
     units = d_hidden.shape[1]
     for i in range(len(dz)):
         row, dh, derivatives = dz[i], d_hidden[i], states.derivatives[before + i]
@@ -192,15 +192,15 @@ def _gru_backward(lanes: int, j: int, units: int, row: Floats, dh: Floats, deriv
 def step_forward(
     cell: int, rows: Ints, projections: Floats, states: States, before: int, after: int, work: int, keep: bool
 ) -> None:
-    """One timestep of as many reviews as there are `rows`.
+    """Compute one timestep of `len(rows)` reviews.
 
     Args:
         cell: SIMPLE_RNN, LSTM or GRU.
-        rows: which row of `projections` each review reads.
+        rows: the row of `projections` that each review reads.
         projections: shape (n, blocks, units).
-        states: read from row `before` on, written from row `after` on; derivatives stand from row `work` on, where
-            the product of hidden state and recurrent kernel stood.
-        keep: keep the derivatives, for `step_backward`.
+        states: read from row `before` on, written from row `after` on; from row `work` on, the derivatives replace the
+            product of hidden state and recurrent kernel.
+        keep: whether to keep the derivatives, for `step_backward`.
     """
     n = len(rows)
     hidden, next_hidden = states.hidden[before : before + n], states.hidden[after : after + n]
@@ -217,15 +217,15 @@ def step_forward(
 def step_backward(
     cell: int, dz: Floats, d_hidden: Floats, d_cell: Floats, states: States, before: int, after: int
 ) -> None:
-    """Gradients before the activation, of as many reviews as `dz` has rows.
+    """Compute the pre-activation gradients of `len(dz)` reviews.
 
     Args:
         cell: SIMPLE_RNN, LSTM or GRU.
         dz: result, shape (reviews, at least blocks · units).
-        d_hidden: gradient of the hidden state after the timestep, shape (reviews, units); of a GRU, replaced with what
-            reaches the state before it past the gates.
-        d_cell: gradient of an LSTM's cell state, replaced with that before the timestep.
-        states: stand from row `before` on before the timestep, from row `after` on after it.
+        d_hidden: gradient of the hidden state after the timestep, shape (reviews, units); for a GRU, replaced with the
+            share that bypasses the gates to the state before it.
+        d_cell: gradient of an LSTM's cell state after the timestep, replaced with the one before it.
+        states: those before the timestep start at row `before`, those after it at row `after`.
     """
     if cell == SIMPLE_RNN:
         simple_rnn_backward(dz, d_hidden, states, after)

@@ -1,8 +1,8 @@
-"""Several float32 numbers in one register of the processor, computed at once; and the activations of cells on them.
+"""Arithmetic on several float32 numbers in one vector register, and the cells' activations on them.
 
-The compiler cannot see that the rows of a timestep do not overlap: it computes number by number, or asks at each row.
-`load` takes neighbouring numbers as `Lanes`, which add, subtract, multiply and divide like one number; `store` puts
-them back.
+The compiler cannot see that a timestep's rows do not overlap, so it computes number by number, or checks at each row.
+`load` reads adjacent numbers as `Lanes`, which add, subtract, multiply and divide like one number; `store` writes them
+back.
 """
 
 import operator
@@ -19,8 +19,8 @@ from tasks.storage.compiled import compiled
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
-# All liberties but "afn", approximate functions: NaN and infinities do not occur in the loops. With "reassoc" the
-# compiler may add up a loop's sum in another order wherever it inlines it: what decides results is added up in memory.
+# All flags but "afn" (approximate functions): NaN and infinities do not occur in the loops. With "reassoc" the compiler
+# may sum a loop in another order wherever it inlines it, so sums that decide results are accumulated in memory.
 FAST_MATH = {"contract", "arcp", "nsz", "reassoc", "nnan", "ninf"}
 fast = compiled(fastmath=FAST_MATH, error_model="numpy")
 fast_inlined = compiled(fastmath=FAST_MATH, error_model="numpy", inline="always")
@@ -29,16 +29,16 @@ SMALLEST_NORMAL = np.float32(1e-30)
 
 @fast_inlined
 def flushed_number(x: np.float32) -> np.float32:
-    """`x`, or 0 where it has vanished: denormal numbers cost the processor about a hundred cycles each."""
+    """`x`, or 0 if it has vanished: each denormal number costs the processor about a hundred cycles."""
     return x if abs(x) > SMALLEST_NORMAL else np.float32(0.0)
 
 
-LANES = 16  # 512 bits; narrower processors compute them in parts.
+LANES = 16  # 512 bits; processors with narrower registers compute them in parts.
 _FLAGS = tuple(sorted(FAST_MATH))
 
 
 class Lanes(types.Type):
-    """The type of so many numbers."""
+    """A vector of `count` float32 numbers."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -46,7 +46,7 @@ class Lanes(types.Type):
 
     @property
     def vector(self) -> Any:
-        """Their type in machine code."""
+        """The LLVM type."""
         return ir.VectorType(ir.FloatType(), self.count)
 
 
@@ -65,7 +65,7 @@ def _address(context: Any, builder: Any, array_type: Any, array: Any, first: Any
 
 @intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
 def load(_context: Any, array: Any, _first: Any, count: Any) -> Any:
-    """The numbers `first` to `first + count` of an array without gaps; `count` is written as a number."""
+    """Load `array[first:first + count]`; the array has no gaps, and `count` is a literal."""
     lanes = Lanes(count.literal_value)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -77,7 +77,7 @@ def load(_context: Any, array: Any, _first: Any, count: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def store(_context: Any, array: Any, _first: Any, lanes: Any) -> Any:
-    """Put lanes into an array without gaps, at the numbers from `first` on."""
+    """Store lanes in an array without gaps, from index `first` on."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, first, numbers = arguments
@@ -89,7 +89,7 @@ def store(_context: Any, array: Any, _first: Any, lanes: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def clipped(_context: Any, lanes: Any, _limit: Any) -> Any:
-    """Each number, or -limit or limit where it is beyond."""
+    """Clip each number to [-limit, limit]."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         numbers, limit = arguments
@@ -103,7 +103,7 @@ def clipped(_context: Any, lanes: Any, _limit: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def flushed(_context: Any, lanes: Any) -> Any:
-    """Each number, or 0 where it has vanished, as `tasks.models.loops.lanes.flushed_number`."""
+    """Each number, or 0 if it has vanished, as in `flushed_number`."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         numbers = arguments[0]
@@ -124,7 +124,7 @@ def _broadcast(builder: Any, lanes: Lanes, number: Any) -> Any:
 
 
 def _define(operation: Any, instruction: str) -> None:
-    """Let numba compute an operation on lanes, or on lanes and one number for all of them."""
+    """Define a numba operation on lanes, or on lanes and one number for all of them."""
 
     def find_type(_context: Any) -> Any:
         def result(left: Any, right: Any) -> Any:
@@ -177,6 +177,6 @@ def tanh(x: Any) -> Any:
 
 @fast_inlined
 def sigmoid(x: Any) -> Any:
-    """1 / (1 + exp(-x)), by `tanh`."""
+    """1 / (1 + exp(-x)), computed with `tanh`."""
     half = np.float32(0.5)
     return half * tanh(half * x) + half

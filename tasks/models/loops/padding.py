@@ -1,12 +1,11 @@
-"""A timestep of padding backward: all reviews share its states, so they share its Jacobian.
+"""The backward pass of a padding timestep: all reviews share its states, so they share its Jacobian.
 
-A gradient before the activation is a *source* times one of the derivatives of `tasks.models.loops.cells`, which follow
-from the states alone. The source of a GRU is the gradient of the hidden state. An LSTM has two: for the blocks i, f and
-g the gradient of the cell state, with what reaches it from the hidden state; for o the gradient of the hidden state. So
-one matrix leads from a review's sources to the gradients of the hidden state before the timestep and of the input: one
-product instead of one for each block. It stays as it is once the padding has led to a state that it no longer changes.
-A simple RNN has one block and nothing to gain by it: its sources are the gradients before the activation, and one
-product with the recurrent kernel serves words and padding.
+A pre-activation gradient is a *source* times one of the derivatives of `tasks.models.loops.cells`, which depend only on
+the states. A GRU's source is the gradient of the hidden state. An LSTM has two: for the blocks i, f and g the gradient
+of the cell state, including the hidden state's contribution; for o the gradient of the hidden state. So one matrix maps
+a review's sources to the gradients of the hidden state before the timestep and of the input: one product instead of one
+per block. The matrix stays the same once padding no longer changes the state. A simple RNN has one block and nothing to
+gain: its sources are the pre-activation gradients, and one product with the recurrent kernel handles words and padding.
 """
 
 from typing import NamedTuple
@@ -23,10 +22,10 @@ class PaddingWork(NamedTuple):
     """Memory for a timestep of padding.
 
     Attributes:
-        derivatives: those of the timestep that `jacobian` belongs to, shape (derivatives, units).
+        derivatives: the derivatives that `jacobian` was computed from, shape (derivatives, units).
         jacobian: shape (sources · units, units + features).
-        sources: of each review, shape (reviews, sources · units).
-        d_inputs: of each review, shape (reviews, features).
+        sources: each review's sources, shape (reviews, sources · units).
+        d_inputs: each review's input gradients, shape (reviews, features).
     """
 
     derivatives: Floats
@@ -37,9 +36,9 @@ class PaddingWork(NamedTuple):
 
 @fast
 def padding_work(cell: int, reviews: int, units: int, features: int) -> PaddingWork:
-    """Memory that holds the Jacobian of no timestep yet."""
+    """Allocate memory, with no timestep's Jacobian yet."""
     sources = 2 if cell == LSTM else 1
-    # The last derivative of each cell lies between 0 and 1: those of no timestep are 2.
+    # Each cell's last derivative is between 0 and 1, so 2 matches no timestep.
     derivatives = np.full((DERIVATIVES[cell], units), np.float32(2.0), np.float32)
     jacobian = np.empty((sources * units, units + features), np.float32)
     of_states = np.empty((reviews, sources * units), np.float32)
@@ -51,18 +50,18 @@ def padding_backward(
     cell: int, kernels: Kernels, states: States, step: int, first: int, last: int, d_hidden: Floats, d_cell: Floats,
     d_inputs: SequenceGradient, t: int, work: PaddingWork, dz: Floats,
 ) -> None:  # fmt: skip
-    """One timestep of the reviews `first` to `last`.
+    """Go back one timestep for the reviews `first` to `last`.
 
     Args:
         cell: LSTM or GRU.
         kernels: as in `recurrent_backward`.
-        states: of the padding, as one packed review.
+        states: the padding's states, as one packed review.
         step: the timestep.
-        first, last: the reviews.
+        first, last: the range of reviews, `last` exclusive.
         d_hidden, d_cell: gradients of the states after the timestep, replaced with those before it.
         d_inputs, t: as in `add_to_inputs`.
         work: from `padding_work`; the same for all timesteps.
-        dz: result: the sum over reviews of the gradients before the activation, shape (blocks · units,).
+        dz: result: the pre-activation gradients summed over reviews, shape (blocks · units,).
     """
     units = d_hidden.shape[1]
     if _take_derivatives(states.derivatives[step], work.derivatives):
@@ -86,14 +85,14 @@ def padding_backward(
 def add_to_inputs(
     sources: Floats, matrix: Floats, d_inputs: SequenceGradient, t: int, first: int, products: Floats
 ) -> None:
-    """Gradients of the padding's inputs at one timestep.
+    """Compute the gradients of the padding's inputs at one timestep.
 
     Args:
-        sources: of each review.
-        matrix: leads to the gradients of the inputs.
-        d_inputs: result; where it holds a gradient, it is added.
-        t: the timestep, as `d_inputs` counts them.
-        first: the review that the first of the sources belongs to.
+        sources: each review's sources.
+        matrix: maps sources to the gradients of the inputs.
+        d_inputs: result; added to any gradient already there.
+        t: the timestep, as counted in `d_inputs`.
+        first: the review of the first row of `sources`.
         products: memory for the gradients, shape (reviews, features).
     """
     count = len(sources)
@@ -107,7 +106,7 @@ def add_to_inputs(
 
 @fast
 def add_or_set(left: Floats, right: Floats, out: Floats, known: int) -> None:
-    """`left @ right`, added to the first `known` rows of `out`, which hold numbers, and put into the others."""
+    """Add `left @ right` to the first `known` rows of `out`, and store it in the others, which are uninitialized."""
     known = min(max(known, 0), len(out))
     multiply(left[:known], right, out[:known], True)
     multiply(left[known:], right, out[known:], False)
@@ -117,7 +116,7 @@ def add_or_set(left: Floats, right: Floats, out: Floats, known: int) -> None:
 def _add_sums(rows: Floats, sums: Floats) -> None:
     """Add all rows to `sums[0]`, and their squares to `sums[1]`.
 
-    Row by row: the compiler may add up a column in an order of its own, and then not the same one wherever it inlines.
+    Row by row: the compiler may sum a column in its own order, and in a different one wherever it inlines.
     """
     count, features = rows.shape
     total = sums.reshape(sums.size)
@@ -143,7 +142,7 @@ def _source_of(cell: int, block: int) -> int:
 
 @fast
 def _take_derivatives(kept: Floats, derivatives: Floats) -> bool:
-    """Copy those of a timestep; says whether they differ from what `derivatives` held."""
+    """Copy a timestep's derivatives; return whether they differ from the old ones."""
     changed = False
     source, target = kept.reshape(kept.size), derivatives.reshape(derivatives.size)
     for j in range(len(target)):
@@ -179,7 +178,7 @@ def _fill_jacobian(cell: int, kernels: Kernels, derivatives: Floats, jacobian: F
 
 @fast_inlined
 def _add_scaled(target: Floats, at: int, factor: np.float32, numbers: Floats, first: int, count: int) -> None:
-    """Add so many numbers from `first` on, times the factor, to those of the target from `at` on; both flat."""
+    """`target[at:at + count] += factor * numbers[first:first + count]`; both are flat."""
     for j in range(0, count - LANES + 1, LANES):
         store(target, at + j, load(target, at + j, LANES) + factor * load(numbers, first + j, LANES))
     for j in range(count - count % LANES, count):
@@ -199,7 +198,7 @@ def _take_gru_sources(d_hidden: Floats, sources: Floats) -> None:
 
 @fast
 def _take_lstm_sources(d_hidden: Floats, d_cell: Floats, derivatives: Floats, sources: Floats) -> None:
-    """Those of some reviews; `d_cell` becomes the gradient of the cell state before the timestep."""
+    """Compute the sources of some reviews; `d_cell` becomes the gradient of the cell state before the timestep."""
     units = d_hidden.shape[1]
     for i in range(len(sources)):
         dh, dc, source = d_hidden[i], d_cell[i], sources[i]

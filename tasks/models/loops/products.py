@@ -1,10 +1,10 @@
-"""Products of small matrices, at the speed of the processor's vector units whatever their size.
+"""Products of small matrices, at the full speed of the processor's vector units whatever their size.
 
-A BLAS library prepares each product for longer than a timestep's product of 64 reviews and 32 units takes. Here a
-*tile* of the result stays in the processor's registers while the products are added up, step after step, as in Goto &
-van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008). Each number of a result is one chain of
-additions in the order of the steps, whatever tile it falls into, so results depend neither on how many rows are
-multiplied at once nor on the processor's BLAS.
+A BLAS library takes longer to prepare a product than a timestep's product of 64 reviews and 32 units takes. Here a
+*tile* of the result stays in the processor's registers while its products are summed, step by step, as in Goto &
+van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008). Each number in a result is one chain of
+additions in step order, whatever its tile, so results depend neither on the number of rows multiplied at once nor on
+the machine's BLAS.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 
 from tasks.models.loops.lanes import LANES, Floats, fast
 
-# What fits into the registers, accumulators and operands together: 32 of 512 bits, or 16 of 256 bits.
+# Accumulators and operands together fit into the registers: 32 of 512 bits, or 16 of 256 bits.
 _WIDE = bool(llvmlite.binding.get_host_cpu_features().get("avx512f"))
 TILE_ROWS, TILE_VECTORS = (8, 2) if _WIDE else (6, 1)
 TILE_COLUMNS = TILE_VECTORS * LANES
@@ -28,7 +28,7 @@ _INDEX = ir.IntType(64)
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _at(_context: Any, array: Any) -> Any:
-    """The address of an array's first number."""
+    """The address of an array's first element."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return context.make_array(signature.args[0])(context, builder, arguments[0]).data
@@ -38,7 +38,7 @@ def _at(_context: Any, array: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _ahead(_context: Any, _pointer: Any, _numbers: Any) -> Any:
-    """The address so many numbers further on."""
+    """The pointer advanced by `numbers` elements."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         pointer, numbers = arguments
@@ -49,16 +49,15 @@ def _ahead(_context: Any, _pointer: Any, _numbers: Any) -> Any:
 
 @intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
 def _tile(_context: Any, vectors: Any, lanes: Any, _rows: Any, _steps: Any, operands: Any, _add: Any) -> Any:
-    """`rows` times `vectors · lanes` numbers of a product.
+    """Compute `rows` × `vectors · lanes` numbers of a product.
 
     Args:
-        vectors, lanes: the tile's width, written as numbers.
-        rows: its height, one of HEIGHTS.
-        steps: over how many products each number is summed.
-        operands: where the left factor begins, how far apart its rows and its steps are; where the right factor
-            begins, whose columns stand side by side, and how far apart its steps are; and where the result begins, and
-            how far apart its rows are.
-        add: whether to add to what the result holds.
+        vectors, lanes: the tile's width, as literals.
+        rows: the tile's height, one of HEIGHTS.
+        steps: the number of products summed for each number.
+        operands: the left factor's address, row stride and step stride; the right factor's address and step stride (its
+            columns are adjacent); the result's address and row stride.
+        add: whether to add to the result's present values.
     """
     width, lane_count = vectors.literal_value, lanes.literal_value
 
@@ -80,7 +79,7 @@ def _tile(_context: Any, vectors: Any, lanes: Any, _rows: Any, _steps: Any, oper
 
 
 def _generate_tile(builder: Any, shape: tuple[int, int, int], steps: Any, operands: list[Any], add: Any) -> None:
-    """Write a tile's instructions: load the sums, add a product for each step, store the sums."""
+    """Emit a tile's instructions: load the sums, add a product for each step, store the sums."""
     height, width, lanes = shape
     left, left_row, left_step, right, right_step, out, out_row = operands
     vector = ir.VectorType(ir.FloatType(), lanes)
@@ -124,7 +123,7 @@ def _product(
     rows: int, columns: int, steps: int, left: Any, left_row: int, left_step: int, right: Any, right_step: int,
     out: Any, out_row: int, add: bool,
 ) -> None:  # fmt: skip
-    """Cover a result of `rows` times `columns` with tiles; arguments as for `_tile`."""
+    """Compute a result of `rows` × `columns` tile by tile; arguments as for `_tile`."""
     j = 0
     while j < columns:
         rest = columns - j
@@ -149,9 +148,9 @@ def _product(
 
 @fast
 def multiply(left: Floats, right: Floats, out: Floats, add: bool) -> None:
-    """`left @ right`, shapes (rows, steps) and (steps, columns), into `out`, or added to it.
+    """Store `left @ right`, shapes (rows, steps) and (steps, columns), in `out`, or add it to `out`.
 
-    The numbers of each row stand side by side; rows may stand apart.
+    The numbers in each row must be adjacent; rows may have gaps between them.
     """
     left_row, right_row, out_row = left.strides[0] // 4, right.strides[0] // 4, out.strides[0] // 4
     steps = left.shape[1]

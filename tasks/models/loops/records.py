@@ -1,4 +1,4 @@
-"""What the recurrent loops read and write, by name."""
+"""Records that the recurrent loops read and write."""
 
 from typing import NamedTuple
 
@@ -6,11 +6,11 @@ from tasks.models.loops.lanes import Floats, Ints
 
 
 class Layout(NamedTuple):
-    """Where packed entries stand (see `tasks.models.packing`).
+    """Where packed entries are (see `tasks.models.packing`).
 
     Attributes:
-        offsets: the first entry of each timestep, and the number of entries, int32, shape (timesteps + 1,).
-        batch_sizes: how many reviews have begun by each timestep, int32, shape (timesteps,).
+        offsets: each timestep's first entry, then the number of entries, int32, shape (timesteps + 1,).
+        batch_sizes: the number of reviews that have begun by each timestep, int32, shape (timesteps,).
     """
 
     offsets: Ints
@@ -18,7 +18,7 @@ class Layout(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """A layer's inputs: that of entry e is `values[rows[e]]`; float32 (n, features), int32 (entries,)."""
+    """A layer's inputs: entry e reads `values[rows[e]]`; float32 (n, features), int32 (entries,)."""
 
     values: Floats
     rows: Ints
@@ -28,10 +28,10 @@ class States(NamedTuple):
     """A cell's states.
 
     Attributes:
-        hidden: before each entry, then after each review's last entry, shape (entries + reviews, units).
-        cell: as `hidden`, of an LSTM; else empty.
-        derivatives: of each entry (see `tasks.models.loops.cells`), shape (entries, derivatives, units); empty for a
-            simple RNN.
+        hidden: the states before each entry, then those after each review's last entry, shape
+            (entries + reviews, units).
+        cell: like `hidden`, for an LSTM; otherwise empty.
+        derivatives: see `tasks.models.loops.cells`; shape (entries, derivatives, units), empty for a simple RNN.
     """
 
     hidden: Floats
@@ -40,7 +40,7 @@ class States(NamedTuple):
 
 
 class Kernels(NamedTuple):
-    """A cell's weights, columns in the cell's order of blocks (see `tasks.models.loops.cells`).
+    """A cell's weights, with columns in the cell's block order (see `tasks.models.loops.cells`).
 
     Shapes: (features, input blocks · units), (units, recurrent blocks · units), their transposes, and
     (blocks · units,).
@@ -66,10 +66,10 @@ class SequenceGradient(NamedTuple):
 
     Attributes:
         values: row t · reviews + i belongs to review i at timestep t, shape (timesteps · reviews, features).
-        ends: at timestep t the first `ends[t]` reviews have a gradient, int32, shape (timesteps,); rows of the others
-            hold nothing.
-        padding: where no layer below asks for the padding's gradients: their sum and the sum of their squares, shape
-            (2, features), and `values` is of words alone; else shape (0, features).
+        ends: at timestep t the first `ends[t]` reviews have a gradient, int32, shape (timesteps,); the other rows are
+            uninitialized.
+        padding: if no layer below needs the padding's gradients, their sum and the sum of their squares, shape
+            (2, features), and `values` covers only words; otherwise shape (0, features).
     """
 
     values: Floats

@@ -8,13 +8,13 @@ from tasks.models.loops.padding import add_or_set, add_to_inputs, padding_backwa
 from tasks.models.loops.products import add_outer_products, multiply
 from tasks.models.loops.records import Inputs, KernelGradients, Kernels, Layout, SequenceGradient, States
 
-# Entries whose outer products are summed at once, while they are in the processor's cache.
+# The number of entries whose outer products are summed at once, while they are in the processor's cache.
 BLOCK = 128
 
 
 @fast
 def project(inputs: Floats, kernels: Kernels, projections: Floats) -> None:
-    """Inputs times the kernel, plus the bias: shape (n, features) into (n, blocks, units)."""
+    """Multiply inputs by the kernel and add the bias: shape (n, features) to (n, blocks, units)."""
     flat = projections.reshape(len(projections), len(kernels.bias))
     for i in range(len(flat)):
         row = flat[i]
@@ -36,23 +36,23 @@ def recurrent_forward(
     keep_states: bool,
     keep_derivatives: bool,
 ) -> None:
-    """States of packed reviews.
+    """Compute the states of packed reviews.
 
     Args:
         cell: see `tasks.models.loops.cells`.
-        layout: of the entries.
-        rows: which row of `projections` each entry reads, int32, shape (entries,).
+        layout: where the entries are.
+        rows: the row of `projections` that each entry reads, int32, shape (entries,).
         projections: see `project`.
         recurrent_kernel: shape (units, recurrent blocks · units).
         start: a review that begins at timestep t starts from the states in row t.
         states: result.
-        constant_from: from which timestep on each review reads the same input until its end, int32, shape (reviews,);
-            empty if unknown. Without `keep_states`, a review at the end of the group is left out as soon as such a
-            timestep leaves its states as they were, to the bit: all later ones would, too.
-        keep_states: keep the states of all entries, for `recurrent_backward` or a layer above; else two timesteps take
-            turns in two rows for each review, which stay in the processor's cache. The last states stand at the end.
-        keep_derivatives: keep those of all entries, for `recurrent_backward`; else one row of work for each review is
-            enough.
+        constant_from: the timestep from which each review reads the same input to its end, int32, shape (reviews,);
+            empty if unknown. Without `keep_states`, a review at the end of the group is dropped once such a timestep
+            leaves its states unchanged to the bit, because all later ones would, too.
+        keep_states: keep the states of all entries, for `recurrent_backward` or a layer above; otherwise timesteps
+            alternate between two rows per review, which stay in the processor's cache. The last states are at the end.
+        keep_derivatives: keep the derivatives of all entries, for `recurrent_backward`; otherwise one work row per
+            review is enough.
     """
     offsets, batch_sizes = layout
     derivatives = states.derivatives
@@ -87,7 +87,7 @@ def recurrent_forward(
 def _count_settled(
     cell: int, states: States, before: int, after: int, t: int, constant_from: Ints, settled: int
 ) -> int:
-    """How many reviews at the end of the group have settled after timestep t; `settled` had before."""
+    """Count the reviews at the end of the group settled after timestep t, given that `settled` were before."""
     while settled < len(constant_from):
         review = len(constant_from) - settled - 1
         if constant_from[review] > t or not _equal(states.hidden[before + review], states.hidden[after + review]):
@@ -125,34 +125,33 @@ def recurrent_backward(
     d_inputs: SequenceGradient,
     gradients: KernelGradients,
 ) -> None:
-    """Gradients of packed reviews, and of the padding before them.
+    """Compute the gradients of packed reviews, and of the padding before them.
 
-    Before a review begins, its states are the shared ones of the padding, but its gradients are its own.
+    Before a review begins, it shares the padding's states, but its gradients are its own.
 
     Args:
         cell: see `tasks.models.loops.cells`.
         backwards: whether the layout's timesteps run from the reviews' end to their start.
         layout, kernels: as in the forward pass.
-        inputs, states: of each entry.
-        padding_inputs, padding_states: of each timestep of padding, as one packed review.
+        inputs, states: the inputs and states of the entries.
+        padding_inputs, padding_states: those of the padding, as one packed review.
         d_outputs: gradients of the outputs, if a layer above reads them: `units` columns from `column` on.
         column: see `d_outputs`.
         d_hidden, d_cell: gradients of each review's last states, shape (reviews, units); overwritten.
-        vanished: reviews at the end of the group whose gradients are this small are left out; 0 leaves out none but
-            zeros.
-        d_inputs: result; where it holds a gradient, it is added.
-        gradients: gradients are added.
+        vanished: reviews at the end of the group with gradients this small are dropped; 0 drops only zeros.
+        d_inputs: result; added to any gradient already there.
+        gradients: result; added to the gradients already there.
     """
     offsets, batch_sizes = layout
     timesteps, (reviews, units) = len(batch_sizes), d_hidden.shape
     width, features = len(kernels.bias), inputs.values.shape[1]
     first_column = width - kernels.recurrent_kernel.shape[1]
     input_width = kernels.kernel.shape[1]
-    # Rows a multiple of 512 bytes apart share few lines of the processor's cache: products take half as long again.
+    # Rows a multiple of 512 bytes apart compete for few cache lines: products take half as long again.
     apart = LANES if width % 128 == 0 else 0
     dz = np.empty((BLOCK + reviews, width + apart), np.float32)
-    block = np.empty((len(dz), units + features), np.float32)  # Hidden states and inputs that belong to `dz`.
-    # A sum of its own for each block, because rounding grows with the length of a chain of additions.
+    block = np.empty((len(dz), units + features), np.float32)  # The hidden states and inputs for `dz`.
+    # Each block is summed separately, because rounding grows with the length of a chain of additions.
     ones, block_bias = np.ones((1, len(dz)), np.float32), np.empty((1, width), np.float32)
     work = padding_work(cell, reviews, units, features)
     filled = 0
@@ -179,7 +178,7 @@ def recurrent_backward(
         d_values = d_inputs.values[row : row + begun]
         add_or_set(now[:, :input_width], kernels.kernel_transposed, d_values, d_inputs.ends[t])
         filled += begun
-        if begun < end:  # The same states and input for all of them: their outer products are one, that of the sum.
+        if begun < end:  # All share states and input, so one outer product of the sum is enough.
             if cell == SIMPLE_RNN:
                 add_to_inputs(of_padding[:, :width], kernels.kernel_transposed, d_inputs, t, begun, work.d_inputs)
                 sum_rows(of_padding)
@@ -202,7 +201,7 @@ def recurrent_backward(
 
 @fast
 def _live_reviews(d_hidden: Floats, d_cell: Floats, has_cell: bool, end: int, outputs_end: int, vanished: float) -> int:
-    """How many reviews still have a gradient; those behind the last of them are set to zero."""
+    """Count the reviews that still have a gradient; set the gradients behind the last of them to zero."""
     end = max(end, outputs_end)
     while end > outputs_end:
         largest = np.float32(0.0)
@@ -224,7 +223,7 @@ def _live_reviews(d_hidden: Floats, d_cell: Floats, has_cell: bool, end: int, ou
 
 @fast
 def _collect(block: Floats, hidden: Floats, inputs: Inputs, first: int) -> None:
-    """Copy the hidden states and inputs of the entries from `first` on side by side into `block`."""
+    """Copy the hidden states and inputs of the entries from `first` on into `block`, side by side."""
     units = hidden.shape[1]
     for i in range(len(block)):
         target, target_input = block[i, :units], block[i, units:]
@@ -239,13 +238,13 @@ def _collect(block: Floats, hidden: Floats, inputs: Inputs, first: int) -> None:
 def unpack_outputs(
     backwards: bool, layout: Layout, hidden: Floats, padding_hidden: Floats, reviews: int, column: int, outputs: Floats
 ) -> None:
-    """The outputs of every review at every timestep, those of padding included.
+    """Unpack the outputs of every review at every timestep, including padding.
 
     Args:
         backwards, layout: as in `recurrent_backward`.
-        hidden, padding_hidden: of the entries and of the padding, as in `States`.
-        reviews: how many there are.
-        column: of `outputs`, where this direction's begin.
+        hidden, padding_hidden: the hidden states of the entries and of the padding, as in `States`.
+        reviews: the number of reviews.
+        column: this direction's first column in `outputs`.
         outputs: result; row t · reviews + i belongs to review i at timestep t, shape (timesteps · reviews, outputs).
     """
     timesteps, units = len(layout.batch_sizes), hidden.shape[1]

@@ -16,13 +16,13 @@ def rmsprop(
     rho: np.float32,
     epsilon: np.float32,
 ) -> None:
-    """One step, in place: v = ρ·v + (1 - ρ)·g², w = w - learning_rate·g / √(v + ε).
+    """Take one step, in place: v = ρ·v + (1 - ρ)·g², w = w - learning_rate·g / √(v + ε).
 
     Args:
         weights, velocities: w and v, shape (n,).
         gradients: g, shape (n,).
-        squares: g², shape (n,). An argument of its own because for an embedding Keras adds up the squares of each
-            occurrence of a token, which is not the square of the sum.
+        squares: g², shape (n,). A separate argument because for an embedding Keras sums the squares over a token's
+            occurrences, rather than square the sum.
         learning_rate, rho, epsilon: as Keras names them.
     """
     for i in range(len(weights)):
@@ -41,7 +41,7 @@ def rmsprop_rows(
     rho: np.float32,
     epsilon: np.float32,
 ) -> None:
-    """`rmsprop` of a table: only the given rows have a gradient; the velocities of all others decay.
+    """Apply `rmsprop` to a table: only the given rows have a gradient; the velocities of all others decay.
 
     Args:
         weights, velocities: shape (n, features).

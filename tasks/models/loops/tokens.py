@@ -1,4 +1,4 @@
-"""Loops over tokens: packing of reviews (see `tasks.models.packing`), and the gradient of the embedding."""
+"""Loops over tokens: packing reviews (see `tasks.models.packing`), and the embedding's gradient."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,12 @@ from tasks.models.loops.records import Layout, SequenceGradient
 def pack_tokens(
     tokens: NDArray[np.unsignedinteger], sorted_indices: NDArray[np.int64], layout: Layout, packed: Ints
 ) -> None:
-    """The token of each entry.
+    """Copy each entry's token.
 
     Args:
         tokens: shape (reviews, timesteps).
-        sorted_indices: the row of each review of the group, longest review first.
-        layout: where the group's entries stand.
+        sorted_indices: the row in `tokens` of each of the group's reviews, longest review first.
+        layout: where the group's entries are.
         packed: result, shape (entries,).
     """
     offsets, batch_sizes = layout
@@ -34,10 +34,10 @@ def add_to_tokens(layout: Layout, rows: Ints, d_inputs: SequenceGradient, sums: 
     """Add the gradient of every occurrence of a token, and its square, to the token's sums.
 
     Args:
-        layout: of the entries.
+        layout: where the entries are.
         rows: each entry's token, as a row of `sums`; padding is row 0.
-        d_inputs: gradients of the embedded tokens, those of padding included.
-        sums: result: gradients and squares, shape (tokens, 2, features).
+        d_inputs: gradients of the embedded tokens, including padding.
+        sums: result: sums of gradients and of squares, shape (tokens, 2, features).
     """
     timesteps = len(layout.batch_sizes)
     reviews = len(d_inputs.values) // timesteps
@@ -63,7 +63,7 @@ def _add_gradient(lanes: int, j: int, features: int, dx: Floats, total: Floats) 
 
 @fast
 def entry_norms(layout: Layout, d_inputs: SequenceGradient, norms: Floats) -> None:
-    """Norm of each token's gradient: `norms` has shape (timesteps, reviews) and receives 0 at padding."""
+    """Compute the norm of each token's gradient; `norms` has shape (timesteps, reviews) and is 0 at padding."""
     reviews = norms.shape[1]
     for t in range(len(norms)):
         for i in range(reviews):
