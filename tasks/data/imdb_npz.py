@@ -1,8 +1,8 @@
-"""Reading and writing `imdb.npz`, the file format of `keras.datasets.imdb`, without running anything from it.
+"""Reads and writes `imdb.npz`, the file format of `keras.datasets.imdb`, without running anything from it.
 
 The file is a zip of four `.npy` members. `x_train` and `x_test` are pickled object arrays of Python lists, so
-`numpy.load(allow_pickle=True)` would run whatever code somebody put there. `tasks.data.pickled_lists` reads them
-without unpickling, and `tasks.data.other_pickles` reads the tuples, arrays and shared lists that other tools save.
+`numpy.load(allow_pickle=True)` would run any code hidden in them. `tasks.data.pickled_lists` reads them without
+unpickling, and `tasks.data.other_pickles` reads the tuples, arrays and shared lists that other tools save.
 """
 
 import zipfile
@@ -26,23 +26,23 @@ from tasks.storage.files import atomic_path
 MEMBERS = ("x_train", "y_train", "x_test", "y_test")
 MAX_MEMBER_BYTES = 2 << 30
 MAX_REVIEWS = 10_000_000
-_HEADER_BYTES = 512  # NumPy's have 128. Long ones can nest deeper than Python's parser bears.
-# What NumPy raises for a header that is no literal of Python's.
+_HEADER_BYTES = 512  # NumPy's own headers have 128. Long ones can nest deeper than Python's parser can handle.
+# What NumPy raises for a header that is not a Python literal.
 BAD_HEADER = (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, TokenError)
 
 
 def read_imdb_npz(path: Path) -> tuple[Reviews, Reviews]:
-    """The training and the test reviews of an `imdb.npz`, in the order of the file.
+    """Read the training and test reviews of an `imdb.npz`, in file order.
 
     Raises:
-        DataError: the file is missing, is no such archive, is cut short, or holds anything but lists, tuples or
-            arrays of non-negative integers with one label of 0 or 1 for each. The text names the member and what was
+        DataError: the file is missing, truncated, not such an archive, or contains anything but lists, tuples or
+            arrays of non-negative integers with a label of 0 or 1 for each. The message names the member and what was
             found.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             _check_members(path, archive)
-            # Unpacking and decoding leave the interpreter's lock, so the splits are read side by side.
+            # Unpacking and decoding release the interpreter lock, so the splits are read in parallel.
             with ThreadPoolExecutor(2) as pool:
                 train, test = pool.map(lambda split: _read_split(path, archive, split), ("train", "test"))
             return train, test
@@ -82,10 +82,10 @@ def _read_split(path: Path, archive: zipfile.ZipFile, split: str) -> Reviews:
     tokens, offsets = _read_reviews(f"{path}: x_{split}", archive, f"x_{split}.npy")
     if len(labels) != len(offsets) - 1:
         raise DataError(
-            f"{path}: y_{split} holds {len(labels)} labels for {len(offsets) - 1} reviews; expected one for each"
+            f"{path}: y_{split} has {len(labels)} labels for {len(offsets) - 1} reviews; expected one for each"
         )
     if len(labels) == 0:
-        raise DataError(f"{path}: x_{split} holds no reviews; expected at least one")
+        raise DataError(f"{path}: x_{split} has no reviews; expected at least one")
     return Reviews(tokens, offsets, labels)
 
 
@@ -122,7 +122,7 @@ def _read_labels(where: str, member: IO[bytes]) -> NDArray[np.uint8]:
 
 
 def _read_reviews(where: str, archive: zipfile.ZipFile, name: str) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """The tokens and offsets of one split: fast if each review is a list of its own, else whatever it is."""
+    """Read the ranks and offsets of one split: fast if each review is its own list, slower for other pickles."""
     with archive.open(name) as member:
         count = _read_object_header(where, member)
         try:
@@ -139,7 +139,7 @@ def _read_reviews(where: str, archive: zipfile.ZipFile, name: str) -> tuple[NDAr
 
 
 def _read_object_header(where: str, member: IO[bytes]) -> int:
-    """How many reviews the header promises."""
+    """Return the number of reviews in the header."""
     (count,), dtype = _read_header(where, member)
     if not dtype.hasobject or dtype.names:
         raise DataError(f"{where}: the array is of type {dtype}; expected object (a list of integers for each review)")
@@ -147,7 +147,7 @@ def _read_object_header(where: str, member: IO[bytes]) -> int:
 
 
 def _rest(archive: zipfile.ZipFile, name: str) -> bytes:
-    """What follows the header of a member."""
+    """Read everything after a member's header."""
     with archive.open(name) as member:
         _read_header(name, member)
         return member.read()

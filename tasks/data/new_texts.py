@@ -1,4 +1,4 @@
-"""New texts in the tokens of a trained network: from an `imdb.npz` with other ranks, or from own texts."""
+"""Converts new texts to a trained network's tokens: from an `imdb.npz` with other ranks, or from own texts."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +18,7 @@ from tasks.results.data import TextData
 
 
 class NewTexts(NamedTuple):
-    """Tokens, shape (texts, max_length), and lengths in words, start included, before truncation, shape (texts,)."""
+    """Tokens, shape (texts, max_length), and lengths before truncation, including the start token, shape (texts,)."""
 
     tokens: NDArray[np.unsignedinteger]
     lengths: NDArray[np.int32]
@@ -27,13 +27,13 @@ class NewTexts(NamedTuple):
 def read_npz(
     path: Path, word_index: Path | None, index: Mapping[str, int], vocabulary_size: int, max_length: int
 ) -> NewTexts:
-    """The test reviews of an `imdb.npz`; a word that the network's index lacks counts as unknown.
+    """Read the test reviews of an `imdb.npz`; a word missing from the network's index counts as unknown.
 
     Args:
         path: the file.
-        word_index: of the file's ranks; None: they are the network's.
-        index: the network's, word -> rank.
-        vocabulary_size, max_length: of the network's tokens.
+        word_index: the word index of the file; None if its ranks are the network's.
+        index: the network's word index, word -> rank.
+        vocabulary_size, max_length: the network's vocabulary size and tokens per text.
 
     Raises:
         DataError: a file cannot be read.
@@ -50,15 +50,15 @@ def read_npz(
 def read_texts(
     path: Path, text_column: str, index: Mapping[str, int], vocabulary_size: int, max_length: int
 ) -> NewTexts:
-    """Texts without labels, in the forms that `--data` takes; unknown words as in `read_npz`.
+    """Read texts without labels, in the formats that `--data` accepts; unknown words as in `read_npz`.
 
     Args:
-        path: a .csv, .parquet or .jsonl file, a pattern of them, or a folder of `pos` and `neg`.
-        text_column: name of the column of texts.
+        path: a .csv, .parquet or .jsonl file, a pattern of them, or a folder with `pos` and `neg`.
+        text_column: the name of the text column.
         index, vocabulary_size, max_length: as in `read_npz`.
 
     Raises:
-        DataError: one line on the first file or row that is not as expected.
+        DataError: a file or row is not as expected; the message has one line on the first.
     """
     data = TextData((path,), text_column=text_column, label_column=text_column)  # The texts stand in for labels.
     tokenizer = Tokenizer(index)
@@ -71,7 +71,7 @@ def read_texts(
 
 
 def encode_texts(texts: pa.LargeStringArray, tokenizer: Tokenizer, vocabulary_size: int, max_length: int) -> NewTexts:
-    """Texts in the network's tokens. A word that its index lacks counts as unknown; to score, it would be skipped."""
+    """Tokenize texts. A word missing from the index counts as unknown; scoring would skip it."""
     ranks, offsets, _ = tokenizer.encode(texts, missing=vocabulary_size)
     return _prepared(Reviews(ranks, offsets, np.zeros(len(texts), np.uint8)), vocabulary_size, max_length)
 

@@ -1,12 +1,12 @@
-"""Reviews out of every other pickled object array that people have: tuples, arrays and shared lists of integers.
+"""Reads reviews from other pickled object arrays: tuples, arrays and shared lists of integers.
 
-`tasks.data.pickled_lists` reads the usual array of lists, fast. What it does not know comes here, to Python's own
-`pickle.Unpickler`. `pickletools` reads the whole file first: opcodes that arrays of integers do not need are refused
-before the unpickler follows any. Names in the file are never looked up: a few of NumPy's stand for functions of this
-module that make records, and all others are refused. NumPy gets nothing but bytes and the name of an integer type.
+`tasks.data.pickled_lists` reads the usual array of lists, fast. Anything else comes here, to Python's own
+`pickle.Unpickler`. `pickletools` reads the whole file first and refuses opcodes that arrays of integers do not need,
+before the unpickler executes any. Names in the file are never looked up: a few of NumPy's map to functions of this
+module that create records, and all others are refused. NumPy gets only bytes and the name of an integer type.
 
-All of this is public. `pickle._Unpickler`, which is written in Python, would not need the first reading, because it
-remembers values in a dictionary and its table of opcodes can be cut short. But it is private and several times slower.
+All of these APIs are public. `pickle._Unpickler`, written in Python, would not need the first pass, because its memo is
+a dictionary and its opcode table can be cut down. But it is private and several times slower.
 """
 
 import io
@@ -23,15 +23,15 @@ from numpy.typing import NDArray
 from tasks.errors import DataError, shortened
 
 MAX_BYTES = 1 << 29
-MAX_OPCODES = 1 << 26  # Each may make an object. Integers that follow each other do not count.
-MAX_RANKS = 1 << 29  # Shared lists unpack to more than their file holds.
+MAX_OPCODES = 1 << 26  # Each may create an object. Consecutive integers do not count.
+MAX_RANKS = 1 << 29  # Shared lists unpack to more than is in the file.
 MAX_RANK = 2**31 - 1
 _WAY_OUT = (
     "only lists of integers, tuples or arrays of them are read. Nothing from the file was run. If you wrote this file, "
     "store each review as a list of ints"
 )
 # No dictionaries, sets or floats; no instances, persistent names or extension codes; no numbers written as text, no
-# text of more than 4 GiB and no integer of more than 255 bytes.
+# text longer than 4 GiB and no integer longer than 255 bytes.
 _ADMITTED = frozenset(
     "PROTO FRAME STOP MARK EMPTY_LIST APPEND APPENDS EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 NONE NEWTRUE NEWFALSE "
     "BININT BININT1 BININT2 LONG1 BINSTRING SHORT_BINSTRING BINUNICODE SHORT_BINUNICODE BINBYTES SHORT_BINBYTES "
@@ -41,41 +41,41 @@ _ADMITTED = frozenset(
 _INTEGERS = re.compile(rb"(?:K.|M..|J....)*+", re.DOTALL)
 _FRAME_BYTES = 9
 _TYPES = {f"{order}{kind}{size}" for order in "<>=|" for kind in "iu" for size in "1248"}
-# What an unpickler may raise, by its documentation, and `pickletools` and a call with other arguments.
+# What an unpickler may raise according to its documentation, and `pickletools` or a call with wrong arguments.
 _DAMAGED = (pickle.UnpicklingError, AttributeError, EOFError, IndexError, TypeError, ValueError)
 
 
 def read_pickled_reviews(where: str, content: bytes) -> list[NDArray[np.int32]]:
-    """The integers of each review of a pickled object array.
+    """Read the integers of each review in a pickled object array.
 
     Args:
         where: the file and its member, for errors.
         content: the pickle.
 
     Returns:
-        for each review an array of shape (its integers,).
+        one array per review, shape (its integers,).
 
     Raises:
-        DataError: the pickle holds anything but sequences of integers of at most 31 bits, or is cut short.
+        DataError: the pickle contains anything but sequences of integers of at most 31 bits, or is truncated.
     """
     try:
         return list(_reviews_of(_Unpickler(io.BytesIO(_checked(content)), encoding="latin1").load()))
     except _RefusedError as error:
-        raise DataError(f"{where}: the pickle holds {error}; refused: {_WAY_OUT}") from None
+        raise DataError(f"{where}: the pickle contains {error}; refused: {_WAY_OUT}") from None
     except _DAMAGED:
         raise DataError(f"{where}: the pickle ends too early, or is damaged; fetch the file again") from None
 
 
 class _RefusedError(Exception):
-    """The pickle holds something else; the text says what."""
+    """The pickle contains something else; the message says what."""
 
 
 def _checked(content: bytes) -> bytes:
-    """The pickle without its frames.
+    """Check the pickle and return it without its frames.
 
     Raises:
-        _RefusedError: it does more than arrays of integers need, or takes more memory than it is worth.
-        ValueError: it is cut short, or no pickle.
+        _RefusedError: it does more than arrays of integers need, or exceeds a limit.
+        ValueError: it is truncated, or not a pickle.
     """
     if len(content) > MAX_BYTES:
         raise _RefusedError(f"more than {MAX_BYTES} bytes")
@@ -87,20 +87,20 @@ def _checked(content: bytes) -> bytes:
         if number > MAX_OPCODES:
             raise _RefusedError(f"more than {MAX_OPCODES} opcodes")
         if name == "MARK" and (integers := _INTEGERS.match(content, stream.tell())):
-            stream.seek(integers.end())  # Most of a file of tuples, and slow one by one.
+            stream.seek(integers.end())  # The bulk of a file of tuples, and slow one by one.
         elif name == "LONG_BINPUT" and (operand or 0) > number:
-            raise _RefusedError(f"the memo index {operand}")  # The unpickler would make room for as many values.
-        elif name == "FRAME":  # Where one ends within an operand, the unpickler would see other opcodes than we do.
+            raise _RefusedError(f"the memo index {operand}")  # The unpickler would allocate that many values.
+        elif name == "FRAME":  # If one ended inside an operand, the unpickler would see different opcodes.
             parts.append(content[start : stream.tell() - _FRAME_BYTES])
             start = stream.tell()
     return b"".join([*parts, content[start:]])
 
 
 class _Unpickler(pickle.Unpickler):
-    """An unpickler for which a name in the file is only a word."""
+    """An unpickler that never looks up the names in a file."""
 
     def find_class(self, module_name: str, global_name: str, /) -> Any:
-        """What this module has in the place of what the name says."""
+        """Return this module's stand-in for the name."""
         name = f"{module_name}.{global_name}"
         if name not in _STAND_INS:
             raise _RefusedError(f"the name {_described(name)}")
@@ -109,7 +109,7 @@ class _Unpickler(pickle.Unpickler):
 
 @dataclass
 class _Record:
-    """What describes an array or a type: the text of a type, and the state that BUILD gives to either."""
+    """A description of an array or a type: a type's text, and the state that BUILD sets on either."""
 
     text: Any = None
     state: Any = None
@@ -119,7 +119,7 @@ class _Record:
 
 
 def _encode(text: Any, encoding: Any) -> Any:
-    """The text: it is encoded where bytes are needed, since a short file can ask for a long text very often."""
+    """Return the text unencoded, because a short file can request a long text many times; encode it when needed."""
     if encoding != "latin1":
         raise _RefusedError(f"the encoding {_described(encoding)}")
     return text
@@ -157,10 +157,10 @@ def _ranks_of(review: Any) -> NDArray[np.int32]:
     if isinstance(values, np.ndarray):
         extremes = int(values.min(initial=0)), int(values.max(initial=0))
     elif not isinstance(values, list | tuple):
-        raise _RefusedError(f"{_described(values)} where a review should stand")
+        raise _RefusedError(f"{_described(values)} where a review should be")
     elif others := set(map(type, values)) - {int}:
         other = next(value for value in values if type(value) in others)
-        raise _RefusedError(f"{_described(other)} where an integer should stand")
+        raise _RefusedError(f"{_described(other)} where an integer should be")
     else:
         extremes = min(values, default=0), max(values, default=0)
     for value in extremes:
@@ -170,24 +170,24 @@ def _ranks_of(review: Any) -> NDArray[np.int32]:
 
 
 def _values_of(array: _Record) -> list[Any] | NDArray[Any]:
-    """The objects or the integers of an array, whose state is its version, shape, type, order and content."""
+    """Return an array's objects or integers; its state is (version, shape, type, order, content)."""
     match array.state:
         case (_, (length,), kind, _, content):
             values = content if isinstance(content, list) else _integers_in(kind, content)
         case _:
-            raise _RefusedError("an array that has not one dimension")
+            raise _RefusedError("an array that is not one-dimensional")
     if length != len(values):
-        raise _RefusedError("an array whose content has not its shape")
+        raise _RefusedError("an array whose content does not match its shape")
     return values
 
 
 def _integers_in(kind: Any, content: Any) -> NDArray[Any]:
-    """The integers that bytes hold. Their type's state is its version and the order of its bytes, and more."""
+    """Decode integers from bytes. Their type's state is (version, byte order, …)."""
     match kind:
         case _Record(str(text), (_, str(order), *_)) if order + text in _TYPES:
             values = content.encode("latin1") if isinstance(content, str) else content
             if not isinstance(values, bytes | bytearray) or len(values) % int(text[1]):
-                raise _RefusedError("an array whose bytes are cut")
+                raise _RefusedError("an array whose bytes are truncated")
             return np.frombuffer(values, order + text)
         case _Record(text):
             raise _RefusedError(f"values of type {_described(text)}")
@@ -195,7 +195,7 @@ def _integers_in(kind: Any, content: Any) -> NDArray[Any]:
 
 
 def _described(value: Any) -> str:
-    """A value for errors. Sequences are not written out: they may be nested without end."""
+    """Describe a value for errors. Sequences are not written out: they may be nested endlessly."""
     if value is None or isinstance(value, int | str):
         return shortened(repr(value), 40)
     return f"a {type(value).__name__.strip('_').lower()}"

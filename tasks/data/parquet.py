@@ -1,4 +1,4 @@
-"""Prepared reviews in Parquet: the schema, a writer that never holds the padded whole, readers, checks, a summary.
+"""Prepared reviews in Parquet: the schema, a writer that works row group by row group, readers, checks, a summary.
 
 The writer also writes the same reviews without padding: see `tasks.data.unpadded`.
 """
@@ -29,8 +29,8 @@ ROW_GROUP = 5_000
 def schema(vocabulary_size: int, max_length: int, metadata: Mapping[str, str]) -> pa.Schema:
     """Columns of a prepared split.
 
-    review_id int32 (place in the source file; of own texts, place in the order of their hashes), label uint8
-    (1 = positive), length int32 (tokens before truncation, start token included), tokens fixed-size list of the
+    review_id int32 (place in the source file, or for own texts, in the order of their hashes), label uint8
+    (1 = positive), length int32 (tokens before truncation, including the start token), tokens fixed-size list of the
     smallest unsigned type.
     """
     return pa.schema(
@@ -62,7 +62,7 @@ def write_split(
 
 
 class RowGroup(NamedTuple):
-    """Some prepared reviews: the columns of `schema`; tokens of shape (reviews, max_length)."""
+    """Some prepared reviews: the columns of `schema`; tokens have shape (reviews, max_length)."""
 
     review_ids: NDArray[np.integer]
     labels: NDArray[np.uint8]
@@ -74,7 +74,7 @@ class RowGroup(NamedTuple):
 def split_writer(
     path: Path, vocabulary_size: int, max_length: int, metadata: Mapping[str, str]
 ) -> Iterator[Callable[[RowGroup], None]]:
-    """A function that appends a row group; both files appear, each whole, at the end of the block."""
+    """Yield a function that appends a row group; both files appear, each whole, at the end of the block."""
     layout = schema(vocabulary_size, max_length, metadata)
 
     def write(group: RowGroup) -> None:
@@ -96,7 +96,7 @@ def split_writer(
 
 
 def read_tokens(path: Path) -> NDArray[np.unsignedinteger]:
-    """The tokens of a split, shape (reviews, max_length), in the smallest unsigned type."""
+    """Read the tokens of a split, shape (reviews, max_length), in the smallest unsigned type."""
     file = pq.ParquetFile(path)
     max_length = file.schema_arrow.field("tokens").type.list_size
     value_type = file.schema_arrow.field("tokens").type.value_type.to_pandas_dtype()
@@ -109,7 +109,7 @@ def read_tokens(path: Path) -> NDArray[np.unsignedinteger]:
 
 
 def read_column(path: Path, column: str) -> NDArray[np.integer]:
-    """One column of numbers (`review_id`, `label` or `length`), shape (reviews,)."""
+    """Read a numeric column (`review_id`, `label` or `length`), shape (reviews,)."""
     values: NDArray[np.integer] = pq.read_table(path, columns=[column]).column(0).to_numpy()
     return values
 
@@ -125,7 +125,7 @@ def check_splits(folder: Path, vocabulary_size: int, max_length: int) -> None:
     """Check both written splits against the expected schema and ranges.
 
     Raises:
-        DataError: one line for each fault: a wrong column, no reviews, a value out of its range, one label only.
+        DataError: one line per fault: a wrong column, no reviews, a value out of range, only one label.
     """
     with ThreadPoolExecutor(len(SPLITS)) as pool:
         faults = pool.map(lambda split: _split_faults(folder / f"{split}.parquet", vocabulary_size, max_length), SPLITS)
@@ -146,7 +146,7 @@ def _split_faults(path: Path, vocabulary_size: int, max_length: int) -> list[str
 
 
 def _range_faults(path: Path, vocabulary_size: int, max_length: int) -> list[str]:
-    """The values out of their ranges; of each kind the first, a row group at a time."""
+    """Find values out of range, a row group at a time; only the first of each kind."""
     first: dict[str, str] = {}
     unpadded, start = UnpaddedReviews.read(unpadded_path(path)), 0
     for batch in pq.ParquetFile(path).iter_batches(ROW_GROUP, columns=["label", "length", "tokens"]):
@@ -165,7 +165,7 @@ def _range_faults(path: Path, vocabulary_size: int, max_length: int) -> list[str
 def _faults_of(
     lengths: NDArray[np.int32], tokens: NDArray[np.unsignedinteger], vocabulary_size: int
 ) -> Iterator[tuple[str, str]]:
-    """What is wrong with some reviews: its kind, and what was found."""
+    """Yield each fault in some reviews: its kind, and what was found."""
     if tokens.max() >= vocabulary_size:
         yield "token", f"token {tokens.max()}, expected less than the vocabulary of {vocabulary_size}"
     if lengths.min() < 1:
@@ -176,14 +176,14 @@ def _faults_of(
         yield "padding", "padding that differs from the length"
 
 
-# `content_digest` of the IMDB reviews: the official file and a file rebuilt with the same word ranks share it.
+# The IMDB reviews' `content_digest`: the official file and one rebuilt with the same word ranks share it.
 IMDB_CONTENT = "f9976ff6f40c34a11b02b76978f63393c643363191f41b4decca8711ff9db16a"
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
 EXAMPLE_WORDS = 60
 
 
 def content_digest(train: Reviews, test: Reviews) -> str:
-    """SHA-256 of the decoded reviews, whatever archive they came in."""
+    """SHA-256 of the decoded reviews, whatever archive they came from."""
     digest = hashlib.sha256()
     for reviews in (train, test):
         for array in (reviews.ranks, reviews.offsets, reviews.labels):
@@ -192,13 +192,13 @@ def content_digest(train: Reviews, test: Reviews) -> str:
 
 
 def describe(path: Path, reviews: Reviews, order: NDArray[np.int64], vocabulary_size: int) -> Split:
-    """A written split: its digest, its reviews, labels and lengths."""
+    """Describe a written split; `order` is the order of its reviews."""
     unknown = unknown_rate(reviews, order, vocabulary_size)
     return split_record(path, reviews.labels[order], lengths(reviews)[order], unknown)
 
 
 def split_record(path: Path, labels: NDArray[np.uint8], chosen_lengths: NDArray[np.int32], unknown: float) -> Split:
-    """The record of a written split, from its labels and lengths, and its share of unknown words."""
+    """Build a written split's record from its labels, its lengths and its share of unknown words."""
     return Split(
         path=path,
         sha256=sha256_of_file(path),
@@ -213,12 +213,12 @@ def split_record(path: Path, labels: NDArray[np.uint8], chosen_lengths: NDArray[
 
 
 def example(path: Path, vocabulary: Path) -> str:
-    """The last words of the first test review, as the network sees them."""
+    """Return the last words of the first review in a split, as the network sees them."""
     tokens = pq.ParquetFile(path).read_row_group(0, columns=["tokens"]).column(0)[0].as_py()
     words = words_of(tokens, words_by_token(vocabulary))
     return " ".join(words[-EXAMPLE_WORDS:])
 
 
 def is_imdb(train: Reviews, test: Reviews) -> bool:
-    """Whether these are all reviews of the IMDB data set, in its order."""
+    """Whether these are exactly the reviews of the IMDB data set, in its order."""
     return content_digest(train, test) == IMDB_CONTENT

@@ -1,8 +1,8 @@
-"""Lists of integers out of a pickled object array, without unpickling it.
+"""Reads lists of integers from a pickled object array, without unpickling it.
 
-Unpickling runs whatever code somebody put into a file. Here a compiled loop walks over the opcodes of the pickle and
-admits only those that build a list of lists of integers, in the order in which `pickle.dump` writes them. Nothing in
-the file is ever called.
+Unpickling runs any code hidden in a file. Here a compiled loop walks over the pickle's opcodes and accepts only those
+that build a list of lists of integers, in the order in which `pickle.dump` writes them. Nothing in the file is ever
+called.
 """
 
 import pickletools
@@ -17,30 +17,30 @@ from tasks.storage.compiled import compiled
 
 _CHUNK_BYTES = 8 << 20
 _PROLOGUE_BYTES = 4096
-# Every name and constant in the pickle of an object array, by protocols 0 to 5 and NumPy 1 and 2.
+# Every name and constant in an object array's pickle, for protocols 0 to 5 and NumPy 1 and 2.
 _ARRAY_WORDS = set(
     "numpy.core.multiarray numpy._core.multiarray _reconstruct numpy ndarray dtype _codecs encode b latin1".split()
 ) | {"O8", "O", "|", "|O"}
 _EPILOGUE = ["TUPLE", "BUILD", "STOP"]
 _MEMO_NAMES = {"MEMOIZE", "BINPUT", "LONG_BINPUT"}
-# The opcodes of pickle protocols 2 to 5 that lists of integers consist of, as `pickletools` names them.
+# The opcodes that make up lists of integers in pickle protocols 2 to 5, as `pickletools` names them.
 MARK, TUPLE, FRAME = 40, 116, 149
 EMPTY_LIST, APPEND, APPENDS = 93, 97, 101
 BININT, BININT1, BININT2, LONG1, LONG4 = 74, 75, 77, 138, 139
 MEMOIZE, BINPUT, LONG_BINPUT = 148, 113, 114
 _INTEGERS = (BININT, BININT1, BININT2)
-# Opcodes that change nothing in the lists: their bytes, operand included.
+# Opcodes that change nothing in the lists, with their size in bytes, including the operand.
 _SKIPPED = {MEMOIZE: 1, BINPUT: 2, LONG_BINPUT: 5, FRAME: 9}
-# No opcode is longer, its operand included.
+# The size of the longest opcode in bytes, including its operand.
 LONGEST_OPCODE = 9
 # What is being built. `pickle` fills a list in two ways: a MARK, a batch of items and APPENDS, or one item and APPEND.
-# The outer list gets its reviews, and each review its integers, in either way.
+# Both the outer list and each review may be filled either way.
 OUTER_LIST = 0
 BATCH = 1  # A batch of reviews that is still empty.
 REVIEW = 2  # A review in a batch; it ends where the next one begins or the batch ends.
 REVIEW_BATCH = 3  # A batch of integers in such a review.
 REVIEW_INTEGER = 4  # An integer in such a review that waits for its APPEND.
-SINGLE = 5  # A review without a batch, which waits for its own APPEND.
+SINGLE = 5  # A review without a batch that waits for its own APPEND.
 SINGLE_BATCH = 6
 SINGLE_INTEGER = 7
 # How the walk ends.
@@ -58,7 +58,7 @@ _GRAMMAR = {
 
 
 def _transitions() -> NDArray[np.uint8]:
-    """The grammar as an array that a compiled loop can read: the next state by state and opcode."""
+    """Convert the grammar to an array for the compiled loop: the next state by state and opcode."""
     table = np.full((len(_GRAMMAR), 256), REFUSED, np.uint8)
     for state, next_states in _GRAMMAR.items():
         table[state, [LONG1, LONG4]] = TOO_LARGE
@@ -68,23 +68,23 @@ def _transitions() -> NDArray[np.uint8]:
 
 
 NEXT_STATE = _transitions()
-# Bytes of each opcode but the integers.
+# The size in bytes of each opcode except integers.
 OPCODE_BYTES = np.array([_SKIPPED.get(opcode, 1) for opcode in range(256)], np.uint8)
 
 
 class NotPlainListsError(DataError):
-    """The pickle is no array of plain lists; `tasks.data.other_pickles` may know what it holds."""
+    """The pickle is not an array of plain lists; `tasks.data.other_pickles` may be able to read it."""
 
 
 class Lists(NamedTuple):
-    """Lists of integers laid end to end: list i is `values[starts[i]:starts[i + 1]]`."""
+    """Concatenated lists of integers: list i is `values[starts[i]:starts[i + 1]]`."""
 
     values: NDArray[np.int32]
     starts: NDArray[np.int64]
 
 
 class _Walk(NamedTuple):
-    """How far a walk over a chunk came."""
+    """How far a walk over a chunk got."""
 
     bytes_used: int
     value_count: int
@@ -93,15 +93,15 @@ class _Walk(NamedTuple):
 
 
 def read_pickled_lists(where: str, member: IO[bytes]) -> Iterator[Lists]:
-    """The integers of a pickled object array of lists, a chunk of the file at a time.
+    """Read the integers of a pickled object array of lists, a chunk of the file at a time.
 
     Args:
         where: the file and its member, for errors.
         member: the pickle.
 
     Raises:
-        NotPlainListsError: the pickle holds anything but lists of integers of at most 31 bits, each list once.
-        DataError: the pickle is cut short.
+        NotPlainListsError: the pickle contains anything but lists of integers of at most 31 bits, each list once.
+        DataError: the pickle is truncated, unreadable, or continues after the reviews.
     """
     rest = member.read(_PROLOGUE_BYTES)
     rest = rest[_end_of_prologue(where, rest) :]
@@ -128,13 +128,13 @@ def _check_walk(where: str, walk: _Walk, buffer: NDArray[np.uint8], is_cut: bool
         raise NotPlainListsError(f"{where}: a word index does not fit into 31 bits; expected the ranks of words")
     if walk.state == REFUSED:
         raise NotPlainListsError(
-            f"{where}: the pickle holds opcode {chr(buffer[walk.bytes_used])!r} where only lists of integers are "
-            "admitted. Nothing from the file was run. If you wrote this file, store each review as a list of ints"
+            f"{where}: the pickle contains opcode {chr(buffer[walk.bytes_used])!r} where only lists of integers are "
+            "allowed. Nothing from the file was run. If you wrote this file, store each review as a list of ints"
         )
 
 
 def _end_of_prologue(where: str, start: bytes) -> int:
-    """Where the outer list of the object array begins: the byte after its EMPTY_LIST opcode."""
+    """Return where the object array's outer list begins: the byte after its EMPTY_LIST opcode."""
     try:
         for opcode, argument, position in pickletools.genops(start):
             if opcode.name == "EMPTY_LIST" and position is not None:
@@ -167,11 +167,11 @@ def _walk_opcodes(
 
     Args:
         buffer: opcodes; the last `LONGEST_OPCODE` - 1 bytes are left for the next chunk.
-        state: what the opcodes before are building.
-        values, starts: room for the integers, and for where each list starts.
+        state: what the preceding opcodes are building.
+        values, starts: results: the integers, and where each list starts.
 
     Returns:
-        as `_Walk`; where the walk ended, its last opcode is not among the bytes used.
+        the fields of `_Walk`; an opcode that ends the walk does not count as used.
     """
     position, value_count, list_count = 0, 0, 0
     while position + LONGEST_OPCODE <= len(buffer):
@@ -180,7 +180,7 @@ def _walk_opcodes(
         if state >= DONE:
             break
         if opcode in _INTEGERS:
-            # A size read from a table would make each position wait for the one before.
+            # Reading the size from a table would make each position wait for the one before.
             value, size = np.int32(buffer[position + 1]), 2
             if opcode != BININT1:
                 value |= np.int32(buffer[position + 2]) << 8

@@ -1,4 +1,4 @@
-"""Which reviews are the same, however they were prepared: digests of their words and labels."""
+"""Digests of reviews' words and labels, which identify the same reviews however they were prepared."""
 
 import hashlib
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ Digests = NDArray[np.bytes_]
 
 
 def digests(reviews: Reviews, rows: NDArray[np.integer]) -> Digests:
-    """A digest of each chosen review's words and label, as 32 hexadecimal digits, shape (rows,)."""
+    """Digest each chosen review's words and label, as 32 hexadecimal digits, shape (rows,)."""
     texts = []
     for row in rows:
         words = reviews.ranks[reviews.offsets[row] : reviews.offsets[row + 1]].astype("<i4")
@@ -35,10 +35,10 @@ def digests(reviews: Reviews, rows: NDArray[np.integer]) -> Digests:
 
 
 def digests_of_test(dataset: Dataset) -> Digests:
-    """The digests of a dataset's test reviews, in the order of its test split.
+    """Digest a dataset's test reviews, in the order of its test split.
 
     Raises:
-        DataError: the source is gone, was changed, or cannot be read.
+        DataError: the source is missing, has changed, or cannot be read.
     """
     rows, source = read_column(dataset.test.path, "review_id"), dataset.source
     if source.texts is not None and source.survey is not None:
@@ -49,10 +49,10 @@ def digests_of_test(dataset: Dataset) -> Digests:
 
 
 def column_of_test(dataset: Dataset, column: str) -> list[str]:
-    """A column of own texts for a dataset's test reviews, in the order of its test split; "" where a row has no value.
+    """Read a column of own texts for a dataset's test reviews, in the order of its test split; "" for missing values.
 
     Raises:
-        DataError: the data have no such column, were changed, or cannot be read.
+        DataError: the data have no such column, have changed, or cannot be read.
     """
     source = dataset.source
     if source.texts is None or source.survey is None:
@@ -71,7 +71,7 @@ def column_of_test(dataset: Dataset, column: str) -> list[str]:
 
 
 def _digests_of_texts(data: TextData, survey: Survey) -> Digests:
-    """The digests of all test reviews of own texts, by their place in the test part."""
+    """Digest all test reviews of own texts, by their place in the test part."""
     labels = pq.read_table(survey.reviews)["label"].to_numpy()
     result = np.empty(survey.test, f"S{2 * DIGEST_BYTES}")
     start = 0
@@ -84,7 +84,7 @@ def _digests_of_texts(data: TextData, survey: Survey) -> Digests:
 
 
 def _test_batches(data: TextData, survey: Survey) -> Iterator[tuple[TextBatch, NDArray[np.intp], NDArray[np.int32]]]:
-    """All batches of own texts, each with its rows that are test reviews, and their places in the test part.
+    """Yield all batches of own texts, each with its test reviews' rows and their places in the test part.
 
     Raises:
         DataError: the files have changed since the survey, or cannot be read.
@@ -102,24 +102,24 @@ def _test_batches(data: TextData, survey: Survey) -> Iterator[tuple[TextBatch, N
 
 
 def write_digests(path: Path, values: Digests) -> None:
-    """Write digests as a Parquet file of one column, atomically."""
+    """Write digests to a Parquet file with one column, atomically."""
     with atomic_path(path) as temporary:
         pq.write_table(pa.table({"digest": pa.array(values.astype(str))}), temporary)
 
 
 def read_digests(path: Path) -> Digests:
-    """The digests that `write_digests` wrote."""
+    """Read the digests that `write_digests` wrote."""
     values = pq.read_table(path).column("digest").to_pylist()
     return np.array(values, f"S{2 * DIGEST_BYTES}")
 
 
 def set_name(values: Digests) -> str:
-    """The fingerprint of a set of reviews, whatever their order."""
+    """Fingerprint of a set of reviews, whatever their order."""
     return fingerprint(np.sort(values).astype(str).tolist())
 
 
 def match(first: Digests, second: Digests) -> NDArray[np.intp]:
-    """For each review of the first set its row in the second.
+    """Return each review's row in the second set, in the order of the first.
 
     Raises:
         DataError: the sets differ.

@@ -1,8 +1,8 @@
 """The bundled sample: film reviews that the project generates itself, so that a first run needs no network.
 
-Sentences are drawn from templates with Zipf-distributed words and strung together to reviews with IMDB's distribution
+Sentences are drawn from templates with Zipf-distributed words and strung together into reviews with IMDB's distribution
 of lengths. Some sentences are verdicts, most of them long before the end, and they disagree: a network must weigh all
-of them, and one that forgets the beginning of a review errs. One seed decides everything.
+of them, and one that forgets the beginning of a review gets it wrong. One seed determines everything.
 """
 
 from collections.abc import Iterator
@@ -20,26 +20,26 @@ from tasks.data.tokens import Reviews
 from tasks.storage.files import write_json
 
 TRAIN, TEST, SEED = 3_000, 1_000, 1
-VERSION = 3  # Part of the file names: other reviews need another number.
-# Words of a review, lognormal. Verdicts are shorter than other sentences, so the median becomes 178 and the mean 239.
+VERSION = 3  # Part of the file names; change it when the reviews change.
+# Words per review, lognormal. Verdicts are shorter than other sentences, so the median becomes 178 and the mean 239.
 MEDIAN_WORDS, SIGMA = 212.0, 0.72
 SHORTEST, LONGEST = 12, 2_000
-# Kinds of sentences. A verdict's kind is the label that it speaks for.
+# Kinds of sentences. A verdict's kind is the label it supports.
 NEGATIVE, POSITIVE, NEUTRAL = 0, 1, 2
 TEMPLATES = (sample_words.NEGATIVE, sample_words.POSITIVE, sample_words.NEUTRAL)
-SENTENCES = (450, 450, 9_000)  # Different ones of each kind.
-VERDICTS, AGREEMENT = 16, 0.72  # In a review at most, and the chance that one agrees with the label.
-REACH = 420  # Words from the end within which verdicts occur: those further away would be truncated at 500 tokens.
+SENTENCES = (450, 450, 9_000)  # How many of each kind to generate.
+VERDICTS, AGREEMENT = 16, 0.72  # The most verdicts per review, and the chance that one agrees with the label.
+REACH = 420  # Verdicts are within this many words of the end: earlier ones would be truncated at 500 tokens.
 NAMES = 6_000  # Surnames before duplicates are removed.
 
 
 class _Sentences(NamedTuple):
-    """Different sentences laid end to end, kind after kind.
+    """Concatenated sentences, kind after kind.
 
     Attributes:
-        words: the words that `tokens` stands for by number.
-        tokens: int32, the words of all sentences as numbers.
-        lengths: words of each sentence.
+        words: the distinct words.
+        tokens: int32, the words of all sentences as indices into `words`.
+        lengths: the number of words in each sentence.
     """
 
     words: list[str]
@@ -53,7 +53,7 @@ class _Sentences(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """How many sentences each review has, and the kind of each sentence, review after review."""
+    """The number of sentences per review, and the kind of each sentence, review after review."""
 
     sentence_counts: NDArray[np.int64]
     kinds: NDArray[np.int64]
@@ -62,7 +62,7 @@ class _Plan(NamedTuple):
 def write_sample(npz: Path, word_index: Path, train: int = TRAIN, test: int = TEST, seed: int = SEED) -> None:
     """Generate `train` + `test` reviews and write them as an `imdb.npz` with its word index.
 
-    The word index is written first: where the reviews are, their words are too.
+    The word index is written first, so that reviews always come with their words.
     """
     random = np.random.default_rng(seed)
     sentences = _sentences(random)
@@ -77,7 +77,7 @@ def write_sample(npz: Path, word_index: Path, train: int = TRAIN, test: int = TE
 
 
 def _sentences(random: np.random.Generator) -> _Sentences:
-    """Sentences from templates, each `$slot` filled with the next word drawn for it."""
+    """Generate sentences from templates, filling each `$slot` with the next word drawn for it."""
     slots = {slot: _draws(random, words, 1.0) for slot, words in sample_words.SLOTS.items()}
     slots["name"] = _draws(random, _names(random), 0.6)
     numbers: dict[str, int] = {}
@@ -93,20 +93,20 @@ def _sentences(random: np.random.Generator) -> _Sentences:
 
 
 def _draws(random: np.random.Generator, words: list[str], exponent: float) -> Iterator[str]:
-    """Words without end, the n-th with a frequency proportional to n to the power of -exponent (Zipf 1935)."""
+    """Yield words endlessly, the n-th with a frequency proportional to n to the power of -exponent (Zipf 1935)."""
     weights = 1.0 / np.arange(1, len(words) + 1) ** exponent
     drawn = random.choice(len(words), 8 * SENTENCES[NEUTRAL], p=weights / weights.sum())
     return cycle([words[index] for index in drawn])
 
 
 def _names(random: np.random.Generator) -> list[str]:
-    """Invented surnames: the long tail of a vocabulary of reviews."""
+    """Invent surnames: the long tail of the reviews' vocabulary."""
     syllables = [random.choice(part, NAMES) for part in sample_words.NAME_PARTS]
     return sorted({"".join(name) for name in zip(*syllables, strict=True)})
 
 
 def _reviews(random: np.random.Generator, sentences: _Sentences, count: int) -> Reviews:
-    """Reviews of random labels, their words as numbers."""
+    """Generate reviews with random labels, their words as numbers."""
     labels = random.integers(0, 2, count).astype(np.uint8)
     plan = _plan(random, labels, float(sentences.lengths[-SENTENCES[NEUTRAL] :].mean()))
     chosen = np.empty(len(plan.kinds), np.int64)
@@ -115,7 +115,7 @@ def _reviews(random: np.random.Generator, sentences: _Sentences, count: int) -> 
         chosen[of_kind] = first + random.integers(0, SENTENCES[kind], len(of_kind))
     lengths = sentences.lengths[chosen]
     ends = np.cumsum(lengths)
-    # From the position of a word in the reviews to its position among the sentences.
+    # From a word's position in the reviews to its position in the sentences.
     shifts = np.repeat(sentences.starts[chosen] - (ends - lengths), lengths)
     tokens = sentences.tokens[np.arange(ends[-1]) + shifts]
     offsets = np.concatenate([[0], ends[np.cumsum(plan.sentence_counts) - 1]])
@@ -123,12 +123,12 @@ def _reviews(random: np.random.Generator, sentences: _Sentences, count: int) -> 
 
 
 def _plan(random: np.random.Generator, labels: NDArray[np.uint8], sentence_length: float) -> _Plan:
-    """Reviews of IMDB's lengths, with verdicts that agree with the label more often than not.
+    """Plan reviews of IMDB's lengths, with verdicts that usually agree with the label.
 
     Args:
         random: the source of all draws.
-        labels: of the reviews, 0 or 1.
-        sentence_length: words of a neutral sentence, on average.
+        labels: the reviews' labels, 0 or 1.
+        sentence_length: average number of words in a neutral sentence.
     """
     count = len(labels)
     lengths = np.exp(random.normal(np.log(MEDIAN_WORDS), SIGMA, count)).clip(SHORTEST, LONGEST)

@@ -1,4 +1,4 @@
-"""Words and sentence templates of the bundled sample, each list with its most frequent words first."""
+"""Words and sentence templates for the bundled sample; word lists start with the most frequent words."""
 
 SLOTS: dict[str, list[str]] = {
     "noun": (

@@ -1,18 +1,18 @@
-"""The tokenizer of Keras's IMDB data set, both ways: texts become ranks of words, ranks become texts.
+"""The tokenizer of Keras's IMDB data set, in both directions: texts to word ranks, and ranks to texts.
 
-Nothing in the data set says how its tokens were made. These rules were measured on the official word index and checked
-on 1,000 raw reviews, each of which gives exactly the ranks of `imdb.npz`:
+The data set does not document how its tokens were made. These rules were derived from the official word index and
+checked on 1,000 raw reviews, each of which gives exactly the ranks of `imdb.npz`:
 
-- only ASCII letters become lower-case: 21 words of the index hold upper-case letters outside ASCII, and `str.lower`
+- only ASCII letters become lower-case: 21 words of the index contain upper-case letters outside ASCII, and `str.lower`
   gets some reviews wrong;
-- the characters !"#$%&()*+,-./:;<=>?@[\\]^_`{|}~, tab and newline become spaces: the apostrophe stays a part of its
+- the characters !"#$%&()*+,-./:;<=>?@[\\]^_`{|}~, tab and newline become spaces: an apostrophe stays part of its
   word, and `<br />` leaves the word `br`;
-- words end at U+0020 only: other Unicode spaces, U+0085 among them, are parts of 515 words of the index;
-- empty words are dropped, and so are words that the index does not know. They leave no trace in the tokens, so that
-  they are counted here.
+- words end at U+0020 only: other Unicode spaces, including U+0085, are part of 515 words of the index;
+- empty words are dropped, and so are words missing from the index. They leave no trace in the tokens, so they are
+  counted here.
 
-What follows is `tasks.data.tokens`: ranks move up by 3, those beyond the vocabulary become 2, a 1 stands in front,
-and reviews are cut and padded in front.
+`tasks.data.tokens` does the rest: ranks move up by 3, those beyond the vocabulary become 2, a 1 is prepended, and
+reviews are cut and padded in front.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,7 +33,7 @@ SPACE = ord(" ")
 
 
 def _byte_table() -> NDArray[np.uint8]:
-    """What becomes of each byte. The bytes of other characters in UTF-8 are 128 or more, and stay."""
+    """Map each byte to its replacement. In UTF-8, non-ASCII characters have bytes of 128 or more, which stay."""
     table = np.arange(256, dtype=np.uint8)
     table[ord("A") : ord("Z") + 1] += ord("a") - ord("A")
     table[[ord(separator) for separator in SEPARATORS]] = SPACE
@@ -44,7 +44,7 @@ BYTE_TABLE = _byte_table()
 
 
 class Words(NamedTuple):
-    """The words of texts, laid end to end: text i has `words[offsets[i]:offsets[i + 1]]`, int64, (texts + 1,)."""
+    """The concatenated words of texts: text i is `words[offsets[i]:offsets[i + 1]]`; offsets int64, (texts + 1,)."""
 
     words: pa.LargeStringArray
     offsets: NDArray[np.int64]
@@ -54,9 +54,9 @@ class Encoded(NamedTuple):
     """Texts as ranks of words.
 
     Attributes:
-        ranks: int32, the ranks of all texts' known words, laid end to end.
+        ranks: int32, the concatenated ranks of all texts' known words.
         offsets: int64, shape (texts + 1,); text i is `ranks[offsets[i]:offsets[i + 1]]`.
-        skipped: int64, shape (texts,); how many words of each text the index does not know.
+        skipped: int64, shape (texts,); the number of words in each text that were skipped as missing from the index.
     """
 
     ranks: NDArray[np.int32]
@@ -64,20 +64,20 @@ class Encoded(NamedTuple):
     skipped: NDArray[np.int64]
 
     def tokens(self, vocabulary_size: int, max_length: int) -> NDArray[np.unsignedinteger]:
-        """What a network reads, shape (texts, max_length), of the smallest unsigned type; see `padded`."""
+        """Return a network's input, shape (texts, max_length), in the smallest unsigned type; see `padded`."""
         count = len(self.skipped)
         reviews = Reviews(self.ranks, self.offsets, np.zeros(count, np.uint8))
         return padded(reviews, np.arange(count), vocabulary_size, max_length)
 
 
 def string_array(texts: "pa.Array | Iterable[str]") -> pa.LargeStringArray:
-    """Texts as an Arrow array; null counts as empty."""
+    """Convert texts to an Arrow array; null counts as empty."""
     array = texts if isinstance(texts, pa.Array) else pa.array(list(texts), pa.large_string())
     return array.cast(pa.large_string()).fill_null("")
 
 
 def split_words(texts: "pa.Array | Iterable[str]") -> Words:
-    """The words of each text, by the rules above, whether an index knows them or not."""
+    """Split each text into words by the rules above, whether or not they are in an index."""
     array = string_array(texts)
     _, offset_buffer, text_buffer = array.buffers()
     ends = np.frombuffer(offset_buffer, np.int64)[array.offset : array.offset + len(array) + 1]
@@ -86,7 +86,7 @@ def split_words(texts: "pa.Array | Iterable[str]") -> Words:
 
 
 def _cut(text: NDArray[np.uint8], ends: NDArray[np.int64]) -> Words:
-    """The words between spaces and ends of texts; text i is `text[ends[i]:ends[i + 1]]`."""
+    """Cut words at spaces and at the ends of texts; text i is `text[ends[i]:ends[i + 1]]`."""
     in_word = text != SPACE
     first, last = in_word.copy(), in_word.copy()
     first[1:] &= ~in_word[:-1]
@@ -102,40 +102,40 @@ def _cut(text: NDArray[np.uint8], ends: NDArray[np.int64]) -> Words:
 
 
 class Tokenizer:
-    """A word index both ways. It can be sent to other processes."""
+    """A word index in both directions. It can be sent to other processes."""
 
     def __init__(self, index: Mapping[str, int]) -> None:
-        """Take a word index: word -> rank, 1 the most frequent.
+        """Create a tokenizer from a word index: word -> rank, 1 the most frequent.
 
         Raises:
-            DataError: a word is no valid Unicode.
+            DataError: a word is not valid Unicode.
         """
         try:
             self._words = pa.array(list(index), pa.large_string())
         except UnicodeEncodeError as error:
-            raise DataError(f"the word index holds {error.object!r}, a half character; expected words") from None
+            raise DataError(f"the word index contains {error.object!r}, half a character; expected words") from None
         self._ranks = np.fromiter(index.values(), np.int32, len(index))
-        # The word of each rank, for decoding; ranks may leave gaps.
+        # The word of each rank, for decoding; ranks may have gaps.
         places = np.full(self._ranks.max(initial=0) + 1, len(index), np.int64)
         places[self._ranks] = np.arange(len(index))
         self._place_of_rank = places
 
     @classmethod
     def read(cls, word_index: Path) -> "Tokenizer":
-        """The tokenizer of a JSON file in the format of Keras's `imdb_word_index.json`.
+        """Read a tokenizer from a JSON file in the format of Keras's `imdb_word_index.json`.
 
         Raises:
-            DataError: as `read_word_index`.
+            DataError: see `read_word_index`.
         """
         return cls(read_word_index(word_index))
 
     def encode(self, texts: "pa.Array | Iterable[str]", missing: int | None = None) -> Encoded:
-        """The ranks of the words of each text.
+        """Convert each text to word ranks.
 
         Args:
             texts: the texts.
-            missing: the rank of words that the index lacks, for an index that is cut to a vocabulary; None: they are
-                skipped.
+            missing: the rank for words missing from the index, for an index that is cut to a vocabulary; None to skip
+                them.
         """
         words, offsets = split_words(texts)
         places = pc.index_in(words, value_set=self._words)
@@ -150,7 +150,7 @@ class Tokenizer:
         return Encoded(ranks, known_offsets, np.diff(offsets) - np.diff(known_offsets))
 
     def decode(self, ranks: NDArray[np.integer], offsets: NDArray[np.integer]) -> pa.LargeStringArray:
-        """The words of each text with a space between them; a rank that has no word gives "⟨unknown⟩".
+        """Convert ranks to texts of words separated by spaces; a rank without a word becomes "⟨unknown⟩".
 
         Args:
             ranks: as in `Encoded`.

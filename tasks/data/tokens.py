@@ -1,4 +1,4 @@
-"""Reviews as ranks of words, and as the tokens that a network reads: Keras's index scheme, shuffle and padding."""
+"""Reviews as word ranks, and as the tokens that a network reads: Keras's index scheme, shuffle and padding."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ from tasks.storage.compiled import compiled
 
 @dataclass(frozen=True)
 class Reviews:
-    """Reviews of different lengths, laid end to end.
+    """Concatenated reviews of different lengths.
 
     Attributes:
-        ranks: int32, the ranks of all reviews' words one after the other (1 = the most frequent word).
+        ranks: int32, the word ranks of all reviews (1 = the most frequent word).
         offsets: int64, shape (reviews + 1,); review i is `ranks[offsets[i]:offsets[i + 1]]`.
         labels: uint8, shape (reviews,), 0 = negative, 1 = positive.
     """
@@ -40,27 +40,27 @@ def keras_shuffles(train: int, test: int) -> tuple[NDArray[np.int64], NDArray[np
 
 
 def token_dtype(vocabulary_size: int) -> np.dtype[np.unsignedinteger]:
-    """The smallest unsigned type that holds every token of a vocabulary: 0 to `vocabulary_size` - 1."""
+    """The smallest unsigned type for all tokens of a vocabulary: 0 to `vocabulary_size` - 1."""
     return np.min_scalar_type(max(vocabulary_size - 1, UNKNOWN))
 
 
 def padded(
     reviews: Reviews, rows: NDArray[np.int64], vocabulary_size: int, max_length: int
 ) -> NDArray[np.unsignedinteger]:
-    """Tokens of the chosen reviews, padded in front and truncated in front to `max_length`.
+    """Return the tokens of the chosen reviews, padded and truncated in front to `max_length`.
 
-    Computes what `pad_sequences(load_data(num_words=vocabulary_size), maxlen=max_length)` of Keras computes: a 1 in
-    front of each review, word ranks moved up by 3, everything from `vocabulary_size` on replaced by 2, then pre-padding
-    with 0 and pre-truncation.
+    Equivalent to Keras's `pad_sequences(load_data(num_words=vocabulary_size), maxlen=max_length)`: a 1 in front of each
+    review, word ranks moved up by 3, everything from `vocabulary_size` on replaced by 2, then pre-padding with 0 and
+    pre-truncation.
 
     Args:
-        reviews: word ranks as the file has them.
+        reviews: word ranks as in the file.
         rows: which reviews, in which order.
-        vocabulary_size: number of different tokens, the three special ones included.
+        vocabulary_size: number of distinct tokens, including the three special ones.
         max_length: length of every row of the result.
 
     Returns:
-        shape (len(rows), max_length), of the type `token_dtype(vocabulary_size)`.
+        shape (len(rows), max_length), dtype `token_dtype(vocabulary_size)`.
     """
     tokens = np.zeros((len(rows), max_length), token_dtype(vocabulary_size))
     _fill_from_ranks(reviews.ranks, reviews.offsets, rows, vocabulary_size, tokens)
@@ -87,7 +87,7 @@ def _fill_from_ranks(
 
 
 def prefixes(tokens: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
-    """A review as it is after its first, second, … token, shape (tokens of the review, timesteps)."""
+    """Return a padded review as it is after its first, second, … token, shape (tokens in the review, timesteps)."""
     review = tokens[tokens != PAD]
     result = np.zeros((len(review), len(tokens)), tokens.dtype)
     for end in range(1, len(review) + 1):
@@ -96,12 +96,12 @@ def prefixes(tokens: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]
 
 
 def lengths(reviews: Reviews) -> NDArray[np.int32]:
-    """int32, shape (reviews,): the length of each review before truncation, the start token included."""
+    """Length of each review before truncation, including the start token, int32, shape (reviews,)."""
     return (np.diff(reviews.offsets) + 1).astype(np.int32)
 
 
 def unknown_rate(reviews: Reviews, rows: NDArray[np.int64], vocabulary_size: int) -> float:
-    """The share of the chosen reviews' words, start tokens left out, that the vocabulary does not hold."""
+    """Share of the chosen reviews' words, excluding start tokens, that are not in the vocabulary."""
     is_unknown = np.concatenate([[0], np.cumsum(reviews.ranks >= vocabulary_size - OFFSET)])
     starts, ends = reviews.offsets[rows], reviews.offsets[rows + 1]
     words = int((ends - starts).sum())

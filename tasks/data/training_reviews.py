@@ -1,4 +1,4 @@
-"""The training reviews, and the batches of an epoch."""
+"""The training reviews, and an epoch's batches."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from tasks.results.data import Split
 
 
 def validation_start(reviews: int, share: float) -> int:
-    """The first of the training reviews that are held out for validation: the last `share` of them."""
+    """The first training review held out for validation, which takes the last `share` of them."""
     return int(reviews * (1 - share))
 
 
 class Batch(NamedTuple):
-    """Reviews of one training step: tokens (reviews, timesteps), labels of 0 or 1 (reviews,)."""
+    """The reviews of one training step: tokens (reviews, timesteps), labels 0 or 1 (reviews,)."""
 
     tokens: NDArray[np.unsignedinteger]
     labels: NDArray[np.integer]
@@ -25,11 +25,11 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainingReviews:
-    """The training split, cut into reviews to fit and, behind them, reviews to validate on.
+    """The training split: reviews to fit, followed by validation reviews.
 
     Attributes:
-        reviews: all of them, without padding.
-        validation_start: the first review to validate on.
+        reviews: all reviews, without padding.
+        validation_start: the first validation review.
     """
 
     reviews: UnpaddedReviews
@@ -37,29 +37,29 @@ class TrainingReviews:
 
     @classmethod
     def read(cls, split: Split, validation_start: int) -> "TrainingReviews":
-        """The reviews of a prepared split."""
+        """Open the reviews of a prepared split."""
         return cls(UnpaddedReviews.read(split.unpadded), validation_start)
 
     def validation_parts(self) -> Iterator[NDArray[np.unsignedinteger]]:
-        """Tokens of the reviews to validate on, shape (reviews, timesteps), in parts."""
+        """Tokens of the validation reviews, shape (reviews, timesteps), in parts."""
         return self.reviews.parts(self.validation_start)
 
     @property
     def validation_labels(self) -> NDArray[np.integer]:
-        """Labels of the reviews to validate on, 0 or 1."""
+        """Labels of the validation reviews, 0 or 1."""
         return self.reviews.labels[self.validation_start :]
 
     @property
     def words_per_epoch(self) -> int:
-        """How many words, start tokens included, an epoch reads."""
+        """The number of words an epoch reads, including start tokens."""
         return int(self.reviews.counts[: self.validation_start].sum())
 
     def batch_count(self, batch_size: int) -> int:
-        """How many batches an epoch has; the last one may be smaller."""
+        """The number of batches in an epoch; the last one may be smaller."""
         return -(-self.validation_start // batch_size)
 
     def batches(self, batch_size: int, seed: int, epoch: int) -> Iterator[Batch]:
-        """The epoch's batches in an order that `seed` and `epoch` alone decide, so that a resumed run repeats it."""
+        """Yield an epoch's batches in an order that depends only on `seed` and `epoch`, so a resumed run repeats it."""
         order = np.random.default_rng([seed, epoch]).permutation(self.validation_start)
         for start in range(0, self.validation_start, batch_size):
             rows = order[start : start + batch_size]

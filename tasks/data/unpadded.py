@@ -1,13 +1,13 @@
-"""Prepared reviews without their padding, in a file that every process maps into its memory.
+"""Prepared reviews without their padding, in a file that every process maps into memory.
 
-The padded Parquet is what the pipeline hands out; this file is what training reads. It is an uncompressed Arrow file,
-so that its tokens lie on disk as they lie in memory: branches share one copy, in the system's cache of files, and a
-branch holds only the reviews of its batch, however many there are.
+The padded Parquet is the pipeline's output; this file is what training reads. It is an uncompressed Arrow file, so its
+tokens have the same layout on disk as in memory: branches share one copy in the page cache, and a branch's own memory
+contains only the reviews of its batch, however many there are.
 
-Measured with batches of 128 reviews drawn from 2,500,000 (Linux, a network's step takes 6 ms and more): 0.9 ms a batch
-from the mapping if its pages are given back after each batch, because a page that is touched brings its neighbours
-along; 0.16 ms if each review is read by a call. From a small file that stays mapped: 0.03 ms, from a padded matrix in
-memory 0.015 ms.
+Measured with batches of 128 reviews drawn from 2,500,000 (Linux; a network's step takes 6 ms or more): 0.9 ms per batch
+from the mapping if its pages are released after each batch, because touching a page also loads its neighbours; 0.16 ms
+if each review is read with a call. From a small file that stays mapped: 0.03 ms; from a padded matrix in memory:
+0.015 ms.
 """
 
 import mmap
@@ -27,11 +27,11 @@ from tasks.errors import DataError
 from tasks.storage.compiled import compiled
 from tasks.storage.files import atomic_path
 
-# A file up to this size stays in memory once it was read.
+# A file up to this size stays in memory once read.
 RESIDENT_BYTES = 32 << 20
-PREDICT_REVIEWS = 256  # Reviews that a network predicts at once; another number gives other bits.
-# Reviews that are padded at once when a network reads many: a multiple of that number, so that predictions have the
-# bits of all reviews padded at once.
+PREDICT_REVIEWS = 256  # Reviews that a network predicts at once; changing it changes results in the last bits.
+# Reviews padded at once when a network reads many: a multiple of that number, so that predictions are bit-identical to
+# those with all reviews padded at once.
 CHUNK = 20 * PREDICT_REVIEWS
 _MAX_LENGTH = b"max_length"
 
@@ -45,7 +45,7 @@ def unpadded_path(split: Path) -> Path:
 def unpadded_writer(
     path: Path, vocabulary_size: int, max_length: int
 ) -> Iterator[Callable[[NDArray[np.uint8], NDArray[np.unsignedinteger]], None]]:
-    """A function that appends reviews: their labels, and their tokens padded in front, (reviews, max_length).
+    """Yield a function that appends reviews: their labels, and their tokens padded in front, (reviews, max_length).
 
     The file appears, whole, at the end of the block. Columns: label uint8, tokens list of the smallest unsigned type.
     """
@@ -71,7 +71,7 @@ class _File:
     """An open file of unpadded reviews.
 
     Attributes:
-        path: what it was opened as.
+        path: the path it was opened with.
         mapping: the file's bytes.
         tokens: the same bytes as tokens.
         descriptor: for reading without the mapping.
@@ -84,17 +84,17 @@ class _File:
 
     @property
     def is_resident(self) -> bool:
-        """Whether the file may stay in memory, or the system cannot take it out or read without the mapping."""
+        """Whether the file stays in memory: it is small, or the system cannot release it or read it unmapped."""
         can_release = hasattr(mmap, "MADV_DONTNEED") and hasattr(os, "preadv")
         return len(self.mapping) <= RESIDENT_BYTES or not can_release
 
     def release(self) -> None:
-        """Take what was read out of this process's memory; the system still has it for whoever asks next."""
+        """Release what was read from this process's memory; it stays in the page cache."""
         if not self.is_resident:
             self.mapping.madvise(mmap.MADV_DONTNEED)
 
     def read_into(self, row: NDArray[np.unsignedinteger], start: int) -> None:
-        """Read the tokens from `start` on without the mapping.
+        """Read tokens from `start` on into `row` without the mapping.
 
         Raises:
             DataError: the file has become shorter.
@@ -105,11 +105,11 @@ class _File:
 
 @dataclass(frozen=True)
 class UnpaddedReviews:
-    """The reviews of a split, their tokens in a file.
+    """The reviews of a split, with their tokens in a file.
 
     Attributes:
         labels: 0 or 1, uint8, shape (reviews,).
-        counts: tokens of each review after truncation, the start token included, int32, shape (reviews,).
+        counts: tokens in each review after truncation, including the start token, int32, shape (reviews,).
         max_length: length of a padded review.
     """
 
@@ -121,7 +121,7 @@ class UnpaddedReviews:
 
     @classmethod
     def read(cls, path: Path) -> "UnpaddedReviews":
-        """Open the file that `unpadded_writer` wrote."""
+        """Open a file that `unpadded_writer` wrote."""
         with path.open("rb") as file:
             mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             descriptor = os.dup(file.fileno())
@@ -148,7 +148,7 @@ class UnpaddedReviews:
         return len(self.labels)
 
     def tokens_of(self, rows: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
-        """Tokens of reviews from anywhere, padded in front, shape (len(rows), max_length), of the smallest type."""
+        """Tokens of arbitrary reviews, padded in front, shape (len(rows), max_length), in the smallest type."""
         tokens = self._padding(len(rows))
         if self._file.is_resident:
             _fill_from_tokens(self._file.tokens, self._starts[rows], self.counts[rows], tokens)
@@ -159,14 +159,14 @@ class UnpaddedReviews:
         return tokens
 
     def tokens_between(self, first: int, end: int) -> NDArray[np.unsignedinteger]:
-        """Tokens of the reviews `first` to `end` - 1, as `tokens_of`."""
+        """Tokens of the reviews `first` to `end` - 1, like `tokens_of`."""
         tokens = self._padding(end - first)
         _fill_from_tokens(self._file.tokens, self._starts[first:end], self.counts[first:end], tokens)
         self._file.release()
         return tokens
 
     def parts(self, first: int = 0) -> Iterator[NDArray[np.unsignedinteger]]:
-        """Tokens of all reviews from `first` on, `CHUNK` reviews at a time."""
+        """Yield the tokens of all reviews from `first` on, `CHUNK` reviews at a time."""
         for start in range(first, len(self), CHUNK):
             yield self.tokens_between(start, min(start + CHUNK, len(self)))
 
@@ -175,7 +175,7 @@ class UnpaddedReviews:
 
 
 def _address(values: pa.Array) -> int:
-    """Where an array's values lie in memory."""
+    """The memory address of an array's values."""
     address: int = values.buffers()[1].address
     return address
 

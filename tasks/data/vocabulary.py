@@ -1,4 +1,4 @@
-"""Vocabularies: words with their ranks, as in Keras's word index, and the way from tokens back to words."""
+"""Vocabularies: words with their ranks, as in Keras's word index, and conversion from tokens to words."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -13,15 +13,15 @@ MAX_WORD = 200
 MAX_RANK = 10_000_000  # More words than fit into a file of MAX_BYTES; tables of words by rank are this long.
 UNKNOWN_WORD = "⟨unknown⟩"
 # How text becomes tokens: ASCII letters in lower case; punctuation, tab and newline as spaces; split at U+0020; a start
-# token 1, ranks moved up by 3, 2 for words outside the vocabulary. Another way needs another number.
+# token 1, ranks moved up by 3, 2 for words outside the vocabulary. Increase it when these rules change.
 TOKENIZER_VERSION = 1
 
 
 def read_word_index(path: Path) -> dict[str, int]:
-    """Word -> rank (1 = most frequent), as in Keras's `imdb_word_index.json`.
+    """Read word -> rank (1 = most frequent) from a file like Keras's `imdb_word_index.json`.
 
     Raises:
-        DataError: the file is missing, larger than 64 MiB, or not a JSON object of words and positive integers.
+        DataError: the file is missing, empty, larger than 64 MiB, or not a JSON object of words and positive integers.
     """
     index = read_vocabulary(path)
     if not index:
@@ -30,10 +30,10 @@ def read_word_index(path: Path) -> dict[str, int]:
 
 
 def read_vocabulary(path: Path) -> dict[str, int]:
-    """Word -> rank, as `write_vocabulary` wrote them; empty where the data came without a word index.
+    """Read word -> rank as `write_vocabulary` wrote it; empty if the data came without a word index.
 
     Raises:
-        DataError: as `read_word_index`, which refuses an empty one too.
+        DataError: see `read_word_index`, but an empty vocabulary is accepted.
     """
     try:
         size = path.stat().st_size
@@ -54,25 +54,25 @@ def read_vocabulary(path: Path) -> dict[str, int]:
 
 
 def words_by_token(path: Path | None) -> dict[int, str]:
-    """Token -> word, unknown words as "⟨unknown⟩"; without a vocabulary no other word is known.
+    """Return token -> word, with "⟨unknown⟩" for unknown words; that is the only entry without a vocabulary.
 
     Raises:
-        DataError: as `read_vocabulary`.
+        DataError: see `read_vocabulary`.
     """
     index = read_vocabulary(path) if path else {}
     return {rank + OFFSET: word for word, rank in index.items()} | {UNKNOWN: UNKNOWN_WORD}
 
 
 def words_of(tokens: Iterable[int], by_token: Mapping[int, str]) -> list[str]:
-    """The words of a prepared review; padding and the start token left out, tokens without a word as "⟨token⟩"."""
+    """Return a prepared review's words, without padding and start token; a token without a word becomes "⟨token⟩"."""
     return [by_token.get(token, f"⟨{token}⟩") for token in tokens if token not in (PAD, START)]
 
 
 def write_vocabulary(path: Path, word_index: Path | None, vocabulary_size: int) -> None:
-    """Write the part of a word index that a vocabulary covers; an empty one if there is no word index.
+    """Write the part of a word index that a vocabulary covers; empty if there is no word index.
 
     Raises:
-        DataError: as `read_word_index`.
+        DataError: see `read_word_index`.
     """
     index = read_word_index(word_index) if word_index else {}
     write_json(path, {word: rank for word, rank in index.items() if rank + OFFSET < vocabulary_size})

@@ -54,7 +54,7 @@ class Scorer:
             raise DataError(f"{folder}: found tokenizer version {version}, expected {TOKENIZER_VERSION}; train again")
         index = read_vocabulary(words)
         if not index:
-            raise DataError(f"{words}: holds no words, so texts cannot be read; train on data with a word index")
+            raise DataError(f"{words}: contains no words, so texts cannot be read; train on data with a word index")
         self._tokenizer = Tokenizer(index)
         self._known = pa.array([word for word, rank in index.items() if rank < self._beyond], pa.large_string())
         # A full vocabulary leaves out rarer words; most of them had a rank beyond it.
@@ -111,7 +111,7 @@ def read_text(text: str, network: ScoringNetwork) -> ReadText:
     scorer = Scorer(network.folder, network.words)
     words = scorer.read(text)
     if not words:
-        raise DataError(f"--text {text[:40]!r}: found no word, expected a sentence")
+        raise DataError(f"--text {text[:40]!r}: found no words, expected a sentence")
     skipped = sum(word.probability is None for word in words)
     probability = words[-1].probability or 0.0
     return ReadText(scorer.saved.label, network.model, words, skipped, probability)

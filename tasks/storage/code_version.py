@@ -1,9 +1,9 @@
-"""The version of the code that decides a result: its arithmetic, not its text.
+"""The version of the code that decides a result: its arithmetic, not its texts.
 
 Cache keys include this version. It covers a step's module, every module of ours that it reaches, and the releases of
-the libraries that compute with it. Modules that decide no result are listed below, each with its reason. Comments,
-docstrings, log lines and the texts of errors are left out, so that a better message retrains nothing. A changed
-formula, constant or default changes the version.
+the libraries it computes with. Modules that decide no result are listed below, each with its reason. Comments,
+docstrings, log lines and error messages are left out, so that a better message retrains nothing. A changed formula,
+constant or default changes the version.
 
 `python -m tasks.storage.code_version tasks.train` prints what a step's version covers.
 """
@@ -22,16 +22,16 @@ import tenacity
 ROOT = Path(__file__).parents[2]
 ROOMS = ("tasks", "artifacts", "flows")
 
-# A module is listed here only if no change of it can change a kept result.
+# A module is listed here only if no change to it can change a kept result.
 DECIDES_NOTHING = {
-    "tasks.errors": "holds the texts of errors",
+    "tasks.errors": "defines errors and their messages",
     "tasks.machine": "describes the machine and counts processors; the number of threads changes no result",
     "tasks.progress": "reports progress",
-    "tasks.storage.code_version": "computes versions; a change of it changes them by itself",
+    "tasks.storage.code_version": "computes versions; a change to it changes them anyway",
     "tasks.storage.compiled": "caches machine code under a digest of its sources",
     "tasks.storage.download": "fetches files that are checked by their SHA-256",
-    "tasks.storage.files": "writes and reads files unchanged; a change of its digests changes keys by itself",
-    "tasks.storage.layout": "names files; a result under another name is not found, and is made again",
+    "tasks.storage.files": "writes and reads files unchanged; a change to its digests changes keys anyway",
+    "tasks.storage.layout": "names files; a result under another name is not found, so it is computed again",
     "tasks.storage.networks": "finds networks by name; their hash is part of keys",
     "tasks.storage.registry": "keeps copies of networks; their hash is part of keys",
     "tasks.storage.reuse": "compares keys and keeps records",
@@ -40,7 +40,7 @@ DECIDES_NOTHING = {
     "tasks.storage.training_state": "writes and reads arrays unchanged, and reports progress",
 }
 
-# By the name that code imports: the distribution whose release decides results.
+# Import name -> the distribution whose release decides results.
 LIBRARIES = {
     "keras": "keras",
     "matplotlib": "matplotlib",
@@ -54,7 +54,7 @@ LIBRARIES = {
     "tensorflow": "tensorflow",
 }
 
-# The other libraries that steps reach.
+# The other libraries that steps use.
 COMPUTES_NOTHING = {
     "cyclopts": "parses the command line",
     "filelock": "makes processes take turns",
@@ -62,7 +62,7 @@ COMPUTES_NOTHING = {
     "h5py": "reads weights unchanged",
     "httpx": "fetches files that are checked by their SHA-256",
     "llvmlite": "is pinned by numba",
-    "markupsafe": "escapes texts of pages, which are not kept",
+    "markupsafe": "escapes text in pages, which are not kept",
     "onnx": "writes exports, which are not kept",
     "pandas": "writes and reads tables; NumPy computes",
     "psutil": "describes processes",
@@ -70,19 +70,19 @@ COMPUTES_NOTHING = {
     "pydantic": "checks records",
     "pydantic_core": "checks records",
     "rich": "shows progress",
-    "tenacity": "tries again",
+    "tenacity": "retries",
 }
 
 LOGGING = {"debug", "info", "warning", "error", "exception"}
-# Python 3.11 counts the nesting of a syntax tree for all threads together. Where two threads build trees at the same
-# time, the counts do not match and Python raises SystemError, although nothing is wrong with the text.
+# Python 3.11 counts the nesting of syntax trees across all threads. If two threads build trees at the same time, the
+# counts do not match and Python raises SystemError, although nothing is wrong with the source.
 parsing = tenacity.retry(
     retry=tenacity.retry_if_exception_type(SystemError), stop=tenacity.stop_after_attempt(10), reraise=True
 )
 
 
 class Source(NamedTuple):
-    """A module of ours: the digest of its arithmetic, the names that it imports, its constants as written."""
+    """A module of ours: the digest of its arithmetic, the names it imports, its constants as written."""
 
     digest: str
     imports: frozenset[str]
@@ -95,7 +95,7 @@ class Coverage(NamedTuple):
     Attributes:
         modules: the digest of each module of ours, by name.
         libraries: the release of each library, by distribution.
-        left_out: the modules of ours that are reached and decide nothing, each with its reason.
+        left_out: the reason for each module of ours that is reached but decides nothing, by name.
     """
 
     modules: dict[str, str]
@@ -105,14 +105,14 @@ class Coverage(NamedTuple):
 
 @cache
 def code_version(module: str) -> str:
-    """SHA-256 of what decides the results of a module, such as "tasks.train", and of all that it reaches."""
+    """SHA-256 of everything that decides the results of a module, such as "tasks.train"."""
     covered = coverage(module)
     lines = [f"{name} {value}\n" for part in (covered.modules, covered.libraries) for name, value in part.items()]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def coverage(module: str) -> Coverage:
-    """What the version of a module covers. Imports are followed from module to module, also inside functions.
+    """Return what a module's version covers. Imports are followed from module to module, even inside functions.
 
     Raises:
         ValueError: there is no such module of ours.
@@ -140,7 +140,7 @@ def coverage(module: str) -> Coverage:
 
 @cache
 def source(module: str) -> Source:
-    """A module of ours."""
+    """Read a module of ours."""
     path = _path(module)
     if path is None:
         raise ValueError(f"{module}: no such module")
@@ -152,19 +152,19 @@ def source(module: str) -> Source:
 
 @parsing
 def _parse(path: Path) -> ast.Module:
-    """The syntax tree of a file."""
+    """Parse a file."""
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def _path(module: str) -> Path | None:
-    """The file of a module or package; None for the name of something inside a module."""
+    """The file of a module or package; None for a name inside a module."""
     base = ROOT / module.replace(".", "/")
     candidates = (base.with_suffix(".py"), base / "__init__.py")
     return next((path for path in candidates if path.is_file()), None)
 
 
 def _library(imported: str) -> str:
-    """The entry of `LIBRARIES` or `COMPUTES_NOTHING` that an imported name belongs to: the longest that fits."""
+    """The longest prefix of an imported name that is in `LIBRARIES`; otherwise its first part."""
     parts = imported.split(".")
     names = [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
     return next((name for name in names if name in LIBRARIES), names[-1])
@@ -180,7 +180,7 @@ def _imports(tree: ast.Module) -> Iterator[str]:
 
 
 def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """The names in capital letters that a module sets, with their values as the source has them."""
+    """The upper-case names that a module sets, with their values as written in the source."""
     for node in tree.body:
         targets = (
             node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
@@ -192,7 +192,7 @@ def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 
 class _WithoutTexts(ast.NodeTransformer):
-    """Removes from a syntax tree what people read and no number depends on."""
+    """Removes everything from a syntax tree that only people read."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
@@ -211,12 +211,12 @@ def _is_log_call(node: ast.expr) -> bool:
 
 
 def _is_step(decorator: ast.expr) -> bool:
-    """`@step(…)` names a function for people and says where its result is kept."""
+    """Whether a decorator is `@step(…)`, which only sets a title and where the result is kept."""
     return isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Name) and decorator.func.id == "step"
 
 
 def report(module: str) -> str:
-    """The modules, constants and libraries that a version covers, and what it leaves out, for people."""
+    """Format the modules, constants and libraries that a version covers, and what it leaves out."""
     covered = coverage(module)
     lines = [
         f"{module}: version {code_version(module)[:16]}",

@@ -1,9 +1,9 @@
 """One decorator for all compiled functions, with a cache on disk that never serves stale machine code.
 
-Numba keeps machine code on disk and loads it as long as the file that holds the function is unchanged. But machine code
-also contains the helpers and constants that the function uses from other files; when only those change, numba loads
-code of the old ones. Here the cache lies in a folder named after a digest of all sources beside the function, so any
-change among them compiles anew. In return, a compiled function may use only what its own folder defines.
+Numba keeps machine code on disk and loads it as long as the function's file is unchanged. But machine code also
+contains helpers and constants that the function uses from other files; when only those change, numba loads stale code.
+Here the cache is in a folder named after a digest of all sources beside the function, so any change to them triggers
+recompilation. In return, a compiled function may use only what its own folder defines.
 """
 
 import hashlib
@@ -44,16 +44,16 @@ def compiled(
     error_model: str = "python",
     inline: str = "never",
 ) -> F | Callable[[F], F]:
-    """Compile a function with numba at its first call; it runs without the interpreter lock.
+    """Compile a function with numba on its first call; it runs without the interpreter lock.
 
     Use as `@compiled` for exact arithmetic, or with numba's options as `@compiled(fastmath=…, inline=…)`. Machine code
-    is kept below `NUMBA_CACHE_DIR` where that is set, else in `__pycache__` beside the function, else in the user's
-    cache; where none of them can be written, every process compiles for itself.
+    is kept in `NUMBA_CACHE_DIR` if set, otherwise in `__pycache__` beside the function, otherwise in the user's cache;
+    if none of them is writable, every process compiles for itself.
 
     Args:
-        function: uses only what modules of its own folder define, so that the digest covers all of it.
-        fastmath: the liberties that the compiler may take with floating-point arithmetic.
-        error_model: "python" raises on a division by zero, "numpy" gives infinity or NaN.
+        function: must use only what modules in its own folder define, so that the digest covers all of it.
+        fastmath: the floating-point optimizations that the compiler may apply.
+        error_model: "python" raises on division by zero, "numpy" returns infinity or NaN.
         inline: "always" copies the function into its callers.
     """
 
@@ -71,12 +71,12 @@ def compiled(
 
 @cache
 def cache_folder(room: Path, preferred: str) -> Path | None:
-    """The folder for machine code of the functions in `room`, created if need be; None where none can be written.
+    """Return the folder for machine code of the functions in `room`, created if needed; None if none is writable.
 
     A new folder replaces those of older sources, unless a process has opened them within the last hour.
 
     Args:
-        room: the folder of the sources.
+        room: the source folder.
         preferred: where to create the folder if possible; empty for no preference.
     """
     # The room's path is in the name because rooms and checkouts may share the folder above.
@@ -98,7 +98,7 @@ def _bases(room: Path, preferred: str) -> Iterator[Path]:
     if preferred:
         yield Path(preferred)
     yield room / "__pycache__"
-    with suppress(RuntimeError):  # There is no home folder.
+    with suppress(RuntimeError):  # No home folder.
         yield Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "numba"
 
 
@@ -112,7 +112,7 @@ def _digest(room: Path) -> str:
 
 
 def _remove_unused(folders: Iterator[Path]) -> None:
-    """Remove what no process has opened for an hour; another process may be removing the same folders."""
+    """Remove folders that no process has opened for an hour; another process may be removing the same ones."""
     for folder in folders:
         with suppress(OSError):
             if time.time() - folder.stat().st_mtime > UNUSED_SECONDS:
@@ -121,7 +121,7 @@ def _remove_unused(folders: Iterator[Path]) -> None:
 
 @contextmanager
 def _cache_dir(folder: Path | None) -> Iterator[None]:
-    """Numba's setting `NUMBA_CACHE_DIR` for a moment: a function reads it once, when it is decorated."""
+    """Set numba's `NUMBA_CACHE_DIR` temporarily: a function reads it once, when it is decorated."""
     previous = config.CACHE_DIR
     config.CACHE_DIR = str(folder) if folder else previous
     try:

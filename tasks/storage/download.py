@@ -1,4 +1,4 @@
-"""Downloads that appear whole, with the expected SHA-256, or not at all."""
+"""Downloads that appear complete, with the expected SHA-256, or not at all."""
 
 import threading
 import time
@@ -16,23 +16,23 @@ from tasks.storage.files import locked, remove, sha256_of_file
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 ATTEMPTS = 4
 MAX_BYTES = 200 << 20
-# Of the whole download, all attempts together; the file of 17 MB comes in time over any line of 250 kbit/s.
+# For the whole download, all attempts together; at 250 kbit/s, the 17 MB file arrives in time.
 MAX_SECONDS = 600.0
-GRACE_SECONDS = 5.0  # For the download to end by itself, which says more.
+GRACE_SECONDS = 5.0  # Lets the download fail by itself, with a more specific error.
 MAX_WAIT_SECONDS = 60.0
 RETRIED_STATUSES = {408, 416, 429}
 BACK_OFF = wait_exponential(multiplier=0.3, max=10) + wait_random(0, 0.3)
 
 
 def download(url: str, target: Path, sha256: str) -> Path:
-    """Fetch `url` to `target`, which appears whole and with the expected SHA-256 or not at all.
+    """Fetch `url` to `target`, which appears complete and with the expected SHA-256 or not at all.
 
-    A download that breaks off is kept as `<target>.part`; the next attempt or the next run resumes it, where the server
-    allows that. Two processes that want the same file download it once.
+    An interrupted download is kept as `<target>.part`; the next attempt or the next run resumes it, if the server
+    allows that. If two processes want the same file, it is downloaded once.
 
     Raises:
-        NetworkError: the server could not be reached, or did not deliver after several attempts or in ten minutes.
-        DataError: the download has another SHA-256, or is larger than 200 MiB; it is removed.
+        NetworkError: the server is unreachable, the download fails several times, or it takes over ten minutes.
+        DataError: the download has a different SHA-256, or is larger than 200 MiB; it is removed.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
@@ -60,9 +60,9 @@ def download(url: str, target: Path, sha256: str) -> Path:
 
 
 def _in_time(url: str, work: Callable[[], None]) -> None:
-    """Do the work in a thread: a server that sends headers byte by byte keeps within every timeout of a single read.
+    """Do the work in a thread: a server that sends headers byte by byte never exceeds the timeout of a single read.
 
-    A thread that is left behind writes nothing, as the deadline is over once the headers are there.
+    An abandoned thread writes nothing, because the deadline has passed by the time the headers arrive.
     """
     outcome: Future[None] = Future()
 
@@ -81,7 +81,7 @@ def _in_time(url: str, work: Callable[[], None]) -> None:
 
 
 def _wait(state: RetryCallState) -> float:
-    """Seconds until the next attempt: what the server asks for in Retry-After, else longer each time."""
+    """Seconds until the next attempt: the server's Retry-After if given, otherwise longer each time."""
     error = state.outcome.exception() if state.outcome else None
     asked = error.response.headers.get("Retry-After", "") if isinstance(error, httpx.HTTPStatusError) else ""
     is_number = asked.isascii() and asked.isdigit()
@@ -95,9 +95,9 @@ def _may_pass(error: BaseException) -> bool:
 
 
 def _stream(url: str, part: Path, deadline: float) -> None:
-    """Append to `part` what is missing, or start again where the server does not resume."""
+    """Append what is missing to `part`, or start again if the server does not resume."""
     received = part.stat().st_size if part.exists() else 0
-    # Without compression the sizes in the headers are those of the file, and parts fit together.
+    # Without compression, sizes in the headers are those of the file, and parts fit together.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={received}-"} if received else {})
     with httpx.stream("GET", url, headers=headers, timeout=TIMEOUT, follow_redirects=True) as response:
         _check_time(response, received, deadline)
@@ -116,7 +116,7 @@ def _check_time(response: httpx.Response, received: int, deadline: float) -> Non
 
 
 def _write(response: httpx.Response, part: Path, received: int, deadline: float) -> None:
-    """Append the body to the bytes that were received before, and report progress."""
+    """Append the body to the bytes received before, and report progress."""
     length = int(response.headers.get("Content-Length", 0))
     total = length + received if length else None
     with part.open("ab" if received else "wb") as file, track(part.stem, total, received) as advance:

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written beside their place, then moved into it. Locks, and files made from a pipe."""
+"""Files that are complete or absent: written beside the target, then moved into place. Locks, and files from a pipe."""
 
 import hashlib
 import json
@@ -21,20 +21,20 @@ class Stored(Protocol):
     """A result that points to files."""
 
     def files(self) -> dict[Path, str]:
-        """Each file with its SHA-256."""
+        """Return each file with its SHA-256."""
 
 
 def is_whole(stored: Stored) -> bool:
-    """Whether all files of a result have the SHA-256 that it recorded."""
+    """Whether all files of a result have their recorded SHA-256."""
     return all(path.is_file() and sha256_of_file(path) == digest for path, digest in stored.files().items())
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the folder of `path`; move it to `path` when the block succeeds, else remove it.
+    """Yield a temporary path in the folder of `path`; move it to `path` if the block succeeds, otherwise remove it.
 
     The temporary name keeps the suffix, because some writers (Keras, matplotlib) choose the format by it. A link at
-    `path` is replaced; what it points to stays as it is.
+    `path` is replaced; its target is left alone.
 
     Raises:
         PipelineError: a folder is in the way.
@@ -62,10 +62,10 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, atomically. NaN and infinities are refused: they are not JSON.
+    """Write `value` as indented JSON, atomically.
 
     Raises:
-        ValueError: `value` holds a float that is not finite.
+        ValueError: `value` contains NaN or infinity, which are not JSON.
     """
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
@@ -77,7 +77,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a folder with everything in it, or a link but not what it points to; nothing is fine too."""
+    """Remove a file, a folder with everything in it, or a link but not its target; do nothing if `path` is missing."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -85,7 +85,7 @@ def remove(path: Path) -> None:
 
 
 def point(link: Path, target: Path) -> None:
-    """Let `link` point to `target`, atomically; where the system allows no symbolic link, `<link>.txt` names it."""
+    """Point `link` to `target`, atomically; where symbolic links are not allowed, write the path to `<link>.txt`."""
     temporary = link.with_name(f".{link.name}-{target.name}")
     temporary.unlink(missing_ok=True)  # A killed process may have left it.
     try:
@@ -97,10 +97,10 @@ def point(link: Path, target: Path) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The value that `write_json` wrote.
+    """Read a value that `write_json` wrote.
 
     Raises:
-        ValueError: the file holds something else.
+        ValueError: the file is not valid JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -115,13 +115,13 @@ def sha256_of_file(path: Path) -> str:
 
 
 def sha256_of_json(value: Any) -> str:
-    """SHA-256 of the JSON form of `value`, whatever the order of its keys, as 64 hexadecimal digits."""
+    """SHA-256 of `value` as JSON, whatever the order of its keys, as 64 hexadecimal digits."""
     text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def fingerprint(*parts: Any) -> str:
-    """16 hexadecimal digits that depend on the JSON form of `parts`: the name of what is made from them."""
+    """16 hexadecimal digits that depend on `parts` as JSON, to name whatever is made from them."""
     return sha256_of_json(parts)[:16]
 
 
@@ -154,7 +154,7 @@ def locked(path: Path, logger: "logging.Logger | logging.LoggerAdapter[Any] | No
 
 
 def holder(path: Path) -> str:
-    """The process that holds a lock, for people, where the system tells (Linux does)."""
+    """Describe the process that holds a lock, if the system reports it (Linux does)."""
     try:
         inode = path.stat().st_ino
         rows = [line.split() for line in LOCK_TABLE.read_text(encoding="ascii").splitlines() if "->" not in line]
@@ -171,12 +171,12 @@ CHUNK = 1 << 20
 
 
 def spool(stream: BinaryIO, folder: Path, suffix: str) -> Path:
-    """Write a stream into a file that is named by its content; one that is there already stays as it is.
+    """Write a stream to a file named by its content, and return its path; an existing file is left alone.
 
     Args:
-        stream: is read to its end, a piece at a time.
-        folder: gets the file.
-        suffix: of the file.
+        stream: the stream, read to its end, a piece at a time.
+        folder: the folder for the file.
+        suffix: the file's suffix.
     """
     folder.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=folder, prefix=".stdin-")

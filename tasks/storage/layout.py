@@ -1,12 +1,12 @@
-"""The names of files and folders below `outputs`, each written once.
+"""The names of files and folders below `outputs`, each defined once.
 
 outputs/data/<fingerprint>/          a prepared dataset
 outputs/models/<name>-seed<n>-<key>/ a trained network
-outputs/runs/<run>/                  a run: its report and its record; `latest` and `promoted` link to two of them
+outputs/runs/<run>/                  a run: its report and record; `latest` and `promoted` link to two of them
 outputs/registry/                    promoted networks and the ledger
 outputs/cache/                       downloads, the bundled sample, surveys of own texts
 outputs/figures/, outputs/scores/    kept figures and kept scores
-outputs/history.parquet              one row for each run
+outputs/history.parquet              one row per run
 """
 
 DATA, MODELS, RUNS, REGISTRY, CACHE, FIGURES, SCORES = (
@@ -18,34 +18,34 @@ DATA, MODELS, RUNS, REGISTRY, CACHE, FIGURES, SCORES = (
     "figures",
     "scores",
 )
-LATEST, PROMOTED = "latest", "promoted"  # Links to folders of runs.
+LATEST, PROMOTED = "latest", "promoted"  # Links to run folders.
 RUN_LOG = "history.parquet"
 # A dataset.
 DATASET = "dataset.json"
 TRAIN, TEST = "train.parquet", "test.parquet"
-VOCABULARY = "vocabulary.json"  # The words that tokens stand for.
-WORD_INDEX = "word_index.json"  # All ranked words, those beyond the vocabulary included.
-# A network. Its folder also holds a copy of the dataset's vocabulary.
+VOCABULARY = "vocabulary.json"  # The words of the tokens.
+WORD_INDEX = "word_index.json"  # All ranked words, including those beyond the vocabulary.
+# A network. Its folder also contains a copy of the dataset's vocabulary.
 NETWORK = "network.json"
 HISTORY = "history.parquet"
 FIRST, LAST, BEST = "first.keras", "last.keras", "best.keras"  # After the first, the last and the best epoch.
 PREDICTIONS = "predictions.parquet"
 MEMORY, REACH = "memory.parquet", "reach.parquet"
-RECORD = "record.json"  # Written last: where it is, the network is trained.
+RECORD = "record.json"  # Written last: its presence means that the network is trained.
 EVALUATION, EXPLANATION = "evaluation.json", "explanation.json"
 PROGRESS = "progress.jsonl"
-LAST_CHECKPOINT, BEST_CHECKPOINT = "checkpoint.npz", "best.npz"  # Only while it trains.
+LAST_CHECKPOINT, BEST_CHECKPOINT = "checkpoint.npz", "best.npz"  # Only during training.
 # A run.
-RUN = "run.json"  # What the program reads again; `metrics.json` is for people and other programs.
+RUN = "run.json"  # Read by this program; `metrics.json` is for people and other programs.
 REPORT, REPORT_MARKDOWN, READER, SUMMARY, METRICS = (
     "report.html", "report.md", "reader.html", "summary.txt", "metrics.json",
 )  # fmt: skip
-IN_USE = "in-use.json"  # Only while it runs: its process, and the networks that it uses.
+IN_USE = "in-use.json"  # Only during the run: its process, and the networks it uses.
 # The registry.
 NETWORKS = "networks"
 LEDGER, CHAMPION, MANIFEST = "promotions.jsonl", "champion.json", "manifest.json"
 TEST_DIGESTS, MODEL_CARD = "test_digests.parquet", "model-card.md"
-# Kept scores, and what own texts leave in the cache.
+# Kept scores, and cached files of own texts.
 SCORING, PARTS, COLUMNS = "scoring.json", "parts", "columns.arrow"
 SOURCES, SURVEYS = "sources", "surveys"
 SURVEYED_REVIEWS, SURVEYED_WORDS = "reviews.parquet", "words.parquet"

@@ -1,4 +1,4 @@
-"""Where a trained network lies that a user names: of a run, the champion, one of the registry, or a folder."""
+"""Finds a trained network by the name a user gives: one of a run, the champion, one in the registry, or a folder."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +14,7 @@ NAMES = 'give "latest", the name of a run, RUN:NETWORK, "champion", a hash in th
 
 
 class Trained(NamedTuple):
-    """A network's folder, and the prepared reviews that it learned from and was tested on."""
+    """A network's folder, and the prepared reviews it was trained and tested on."""
 
     folder: Path
     train: Path
@@ -22,22 +22,22 @@ class Trained(NamedTuple):
 
     @property
     def word_index(self) -> Path:
-        """Where all words with a rank stand; data that came without words have no such file."""
+        """The file with all ranked words; data that came without words do not have it."""
         return self.test.parent / WORD_INDEX
 
 
 def find_network(outputs: Path, name: str) -> Trained:
-    """A network by its name, with its data.
+    """Find a network by name, with its data.
 
     Args:
-        outputs: the folder above the registry.
+        outputs: the folder above runs and registry.
         name: as in `find_folder`.
 
     Raises:
-        DataError: there is no such network, its files were changed, or its data are gone.
+        DataError: there is no such network, its files have changed, or its data are missing.
     """
     folder = find_folder(outputs, name)
-    if (folder / MANIFEST).is_file() or (folder / TEST).is_file():  # The registry keeps networks with their data.
+    if (folder / MANIFEST).is_file() or (folder / TEST).is_file():  # The registry stores networks with their data.
         return Trained(folder, folder / TRAIN, folder / TEST)
     data = _dataset(outputs, folder)
     if not (data / TEST).is_file():
@@ -46,14 +46,14 @@ def find_network(outputs: Path, name: str) -> Trained:
 
 
 def find_scoring_network(outputs: Path, name: str) -> ScoringNetwork:
-    """A network by its name, with the words that it reads; a copy of its folder is enough.
+    """Find a network by name, with the words it reads; a copy of its folder is enough.
 
     Args:
         outputs: the folder above runs and registry.
         name: as in `find_folder`.
 
     Raises:
-        DataError: there is no such network, its files were changed, or its words are gone.
+        DataError: there is no such network, its files have changed, or its words are missing.
     """
     folder = find_folder(outputs, name)
     places = (folder / WORD_INDEX, _dataset(outputs, folder) / WORD_INDEX, folder / VOCABULARY)
@@ -64,22 +64,22 @@ def find_scoring_network(outputs: Path, name: str) -> ScoringNetwork:
 
 
 def find_folder(outputs: Path, name: str) -> Path:
-    """The folder of a network.
+    """Find the folder of a network.
 
     Args:
         outputs: the folder above runs and registry.
-        name: "latest" or the start of a run's name, for its best network by validation; the same with ":" and the name
-            of another of its networks; "champion", or the start of a hash in the registry; or the path of a folder.
+        name: "latest" or the start of a run's name, for its best network by validation; the same followed by ":" and
+            the name of one of its networks; "champion"; the start of a hash in the registry; or the path of a folder.
 
     Raises:
-        DataError: there is no such network, or its files were changed.
+        DataError: there is no such network, or its files have changed.
     """
     registry = Registry(outputs)
     if name == "champion":
         champion = registry.champion()
         if champion is None:
             raise DataError(
-                f"{registry.root}: no champion yet; promote the newest run by `uv run flows/main.py promote latest`, "
+                f"{registry.root}: no champion yet; promote the newest run with `uv run flows/main.py promote latest`, "
                 "or name a network's folder"
             )
         return _in_registry(registry, champion.network)
@@ -94,7 +94,7 @@ def find_folder(outputs: Path, name: str) -> Path:
         return read_run(find_run(outputs, run)).candidate(model or None).folder
     if len(matches) != 1:
         known = ", ".join(registry.networks()) or "none"
-        found = "no such network" if not matches else "several networks have hashes that start so"
+        found = "no such network" if not matches else "several networks have hashes that start with it"
         found = "found no network.json in this folder" if name and Path(name).is_dir() else found
         raise DataError(f"--model {name}: {found}; {NAMES} (the registry has: {known})")
     return _in_registry(registry, matches[0])
@@ -106,7 +106,7 @@ def _in_registry(registry: Registry, network: str) -> Path:
 
 
 def _dataset(outputs: Path, folder: Path) -> Path:
-    """The prepared data of a network, if they are still there."""
+    """The folder of a network's prepared data, which may be missing."""
     path = folder / NETWORK
     try:
         return outputs / DATA / str(read_json(path).get("dataset", {}).get("fingerprint"))

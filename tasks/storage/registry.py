@@ -1,12 +1,12 @@
-"""The registry of promoted networks: immutable folders, and a ledger that only grows.
+"""The registry of promoted networks: immutable folders, and an append-only ledger.
 
     outputs/registry/networks/<hash>/   a network's files, named by the hash of their contents, with a `manifest.json`
     outputs/registry/promotions.jsonl   every decision, one JSON object per line
     outputs/registry/champion.json      a copy for other programs: the champion and the entry that made it
 
-The ledger decides who is champion: the network of the last entry that changed it. A promotion first writes the folder,
-then the line; each appears whole or not at all, so a process that is killed leaves the old champion or the new one.
-Writers take turns by a lock.
+The ledger determines the champion: the network of the last entry that changed it. A promotion first writes the folder,
+then the line; each appears complete or not at all, so a killed process leaves either the old champion or the new one.
+A lock allows one writer at a time.
 """
 
 import getpass
@@ -41,7 +41,7 @@ from tasks.storage.layout import (
 )
 from tasks.storage.reuse import LOGGER, Logger
 
-# The files of a network that name it by their contents.
+# The files of a network whose contents determine its name.
 NETWORK_FILES = (BEST, LAST, HISTORY, NETWORK, VOCABULARY, RECORD, PREDICTIONS)
 _ENTRY = TypeAdapter(Entry)
 
@@ -56,13 +56,13 @@ class Registry:
 
     @contextmanager
     def writing(self, logger: Logger = LOGGER) -> Iterator[None]:
-        """Be the only writer inside the block; what a killed writer left is completed or cleared away first."""
+        """Be the only writer inside the block; first, clean up anything a killed writer left unfinished."""
         with locked(self.root / "registry.lock", logger):
             self._recover()
             yield
 
     def entries(self) -> list[Entry]:
-        """The ledger, oldest first. A last line that was not written to its end is no entry.
+        """Read the ledger, oldest entry first. An unfinished last line is ignored.
 
         Raises:
             DataError: the file cannot be read, another line is damaged, or one is missing.
@@ -79,7 +79,7 @@ class Registry:
             entry = _ENTRY.validate_json(line)
         except ValidationError as error:
             raise DataError(
-                f"{self._ledger}, line {number}: found no entry of the ledger; restore the file from a copy"
+                f"{self._ledger}, line {number}: not a valid ledger entry; restore the file from a copy"
             ) from error
         if entry.number != number:
             raise DataError(
@@ -89,27 +89,27 @@ class Registry:
         return entry
 
     def champion(self) -> Entry | None:
-        """The entry that made the present champion; None before the first promotion.
+        """Return the entry that made the current champion; None before the first promotion.
 
         Raises:
-            DataError: as `entries`.
+            DataError: see `entries`.
         """
         return next((entry for entry in reversed(self.entries()) if entry.moves), None)
 
     def folder(self, network: str) -> Path:
-        """The folder of a network."""
+        """Return a network's folder."""
         return self._networks / network
 
     def networks(self) -> list[str]:
-        """The names of all networks."""
+        """List the names of all networks."""
         return sorted(path.name for path in self._networks.glob("[!.]*"))
 
     def add(self, files: Mapping[str, Path], more: Mapping[str, Path]) -> str:
-        """Copy a network's files into a folder of their own; nothing happens if they are there. Needs `writing`.
+        """Copy a network's files into their own folder; if it exists, only verify it. Call inside `writing`.
 
         Args:
-            files: name in the folder -> file; their contents name the network.
-            more: files that are kept and checked with them, but derived from them.
+            files: name in the folder -> file; their contents determine the network's name.
+            more: derived files that are kept and checked with them.
 
         Returns:
             the network's name.
@@ -134,7 +134,7 @@ class Registry:
         """Check a network's files against the hashes in its manifest, and those against its name.
 
         Raises:
-            DataError: a file is missing or was changed.
+            DataError: a file is missing or has changed.
         """
         folder = self.folder(network)
         try:
@@ -158,7 +158,7 @@ class Registry:
                 )
 
     def append(self, entry: Entry) -> None:
-        """Write a decision into the ledger. Needs `writing`."""
+        """Append a decision to the ledger. Call inside `writing`."""
         line = json.dumps(to_jsonable_python(entry), ensure_ascii=False, allow_nan=False) + "\n"
         with self._ledger.open("ab") as file:
             file.write(line.encode())
@@ -167,13 +167,13 @@ class Registry:
         self._write_copy()
 
     def earlier(self, number: int | None) -> Entry:
-        """The entry that made an earlier champion.
+        """Return the entry that made an earlier champion.
 
         Args:
-            number: of the entry; None: of the champion before the present one. Who rolls back twice goes back twice.
+            number: the entry's number; None for the champion before the current one, so two rollbacks go back twice.
 
         Raises:
-            DataError: there is no such entry, or its network is the champion.
+            DataError: there is no such entry, or its network is already the champion.
         """
         moves = [entry for entry in self.entries() if entry.moves]
         numbers = ", ".join(str(entry.number) for entry in moves) or "none"
@@ -183,19 +183,19 @@ class Registry:
                 return earlier[-1]
             others = ", ".join(str(entry.number) for entry in moves if entry.after != moves[-1].after)
             advice = f"choose another entry with --to ({others})" if others else "there is no other one yet"
-            raise DataError(f"registry: found no champion before the present one, expected one; {advice}")
+            raise DataError(f"registry: found no champion before the current one, expected one; {advice}")
         wanted = next((entry for entry in moves if entry.number == number), None)
         if wanted is None:
             raise DataError(f"registry: entry {number} made no champion; choose one of {numbers}")
         if wanted.after == moves[-1].after:
-            raise DataError(f"registry: {wanted.label} of entry {wanted.number} is the champion already")
+            raise DataError(f"registry: {wanted.label} of entry {wanted.number} is already the champion")
         return wanted
 
     def _recover(self) -> None:
-        """Remove what a killed writer left unfinished.
+        """Remove anything a killed writer left unfinished.
 
         Raises:
-            DataError: as `entries`.
+            DataError: see `entries`.
         """
         self.entries()
         if self._ledger.exists():
@@ -208,17 +208,17 @@ class Registry:
         self._write_copy()
 
     def _write_copy(self) -> None:
-        """Let `champion.json` name the champion, for other programs."""
+        """Write the champion to `champion.json`, for other programs."""
         champion = self.champion()
         if champion is not None:
             write_json(self.root / CHAMPION, {"network": champion.network, "entry": champion.number})
 
 
 def succession(moves: Iterable[Entry]) -> list[Entry]:
-    """The entries that made the present champion and those before it, each the one that `rollback` returns to.
+    """Return the entries of the current champion and its predecessors, to which `rollback` returns one by one.
 
-    A promotion follows the champion that it replaced. A rollback drops all that came after its network; a network that
-    was dropped before follows as a promotion does.
+    A promotion adds its entry. A rollback drops everything after the network it returns to; if that network was dropped
+    before, the rollback adds its entry like a promotion.
     """
     line: list[Entry] = []
     for entry in moves:
@@ -232,12 +232,12 @@ def succession(moves: Iterable[Entry]) -> list[Entry]:
 
 
 def content_hash(files: Mapping[str, Path]) -> str:
-    """The name of a network with these files."""
+    """Compute the name of a network with these files."""
     return network_name({name: sha256_of_file(path) for name, path in files.items()})
 
 
 def folder_hash(folder: Path) -> str:
-    """The name of the network in a folder: in the registry, in `outputs/models`, or in a copy of one of them."""
+    """Compute the name of the network in a folder, whether in the registry, in `outputs/models` or a copy of either."""
     return content_hash({name: folder / name for name in NETWORK_FILES if (folder / name).is_file()})
 
 
@@ -247,16 +247,16 @@ def network_name(digests: Mapping[str, str]) -> str:
 
 
 def who() -> str:
-    """User and host, as far as the system tells."""
+    """User and host, as far as known."""
     try:
         user = getpass.getuser()
-    except (OSError, KeyError):  # An id without a name, as in many containers.
+    except (OSError, KeyError):  # A user ID without a name, as in many containers.
         user = "unknown"
     return f"{user}@{platform.node() or 'unknown'}"
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file to the disk, read-only."""
+    """Copy a file, flush it to disk and make it read-only."""
     shutil.copyfile(source, target)
     with target.open("rb") as file:
         os.fsync(file.fileno())

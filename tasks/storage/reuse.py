@@ -1,11 +1,11 @@
-"""Reuse, decided in one place: a step's result is made once for a key, and used again while its files are whole.
+"""Reuse, decided in one place: a step's result is computed once per key, and reused while its files are intact.
 
-A key names everything that decides the result: hashes of inputs, settings, seed, the version of the code that computes
-it (`tasks.storage.code_version`). The result itself is a record, one JSON file in the folder of the files that it
-points to. It counts only under its key, with its checksum, and while its files have the SHA-256 that it names.
+A key covers everything that decides the result: hashes of inputs, settings, seed, the version of the code that computes
+it (`tasks.storage.code_version`). The result itself is a record, one JSON file in the folder of the files it points to.
+It is valid only under its key, with its checksum, and while its files have the recorded SHA-256.
 
-Prefect's cache does not serve here: its stock policies hash a task's own text but not what it calls, a stored result
-comes back even if its files are gone, and a process that was killed leaves nothing to resume from.
+Prefect's cache does not work here: its stock policies hash a task's own source but not what it calls, a stored result
+is returned even if its files are gone, and a killed process leaves nothing to resume from.
 """
 
 import functools
@@ -30,7 +30,7 @@ class Result(Stored, Protocol):
 
     @property
     def title(self) -> str:
-        """A few words for people."""
+        """A short description for display."""
 
 
 P = ParamSpec("P")
@@ -42,10 +42,10 @@ class Record(Generic[T]):
     """Where a result is kept, and under which key.
 
     Attributes:
-        path: the JSON file; it is written last, so where it lies, the result is complete.
+        path: the JSON file; it is written last, so if it exists, the result is complete.
         key: fingerprint of everything that decides the result.
         kind: the result's type, a frozen dataclass.
-        checkpoints: files that an interrupted step left and resumes from.
+        checkpoints: files that an interrupted step leaves and resumes from.
     """
 
     path: Path
@@ -54,12 +54,12 @@ class Record(Generic[T]):
     checkpoints: tuple[Path, ...] = ()
 
     def read(self) -> T | None:
-        """The result, if it was made under this key and is whole."""
+        """Return the result if it was computed under this key and its files are intact, otherwise None."""
         result = self.read_unchecked()
         return result if result is not None and is_whole(result) else None
 
     def read_unchecked(self) -> T | None:
-        """The result, if it was made under this key, wherever its files are."""
+        """Return the result if it was computed under this key, without checking its files, otherwise None."""
         try:
             fields = read_json(self.path)
             header = fields.pop("record")
@@ -70,12 +70,12 @@ class Record(Generic[T]):
             return None
 
     def write(self, result: T) -> None:
-        """Keep a result."""
+        """Write a result."""
         fields = to_jsonable_python(result)
         write_json(self.path, {"record": {"key": self.key, "checksum": sha256_of_json(fields)}} | fields)
 
     def discard(self) -> None:
-        """Forget the result, and what an interrupted step left."""
+        """Remove the result, and anything an interrupted step left."""
         for path in (self.path, *self.checkpoints):
             remove(path)
 
@@ -87,9 +87,9 @@ class Record(Generic[T]):
 
 
 class Step(Generic[P, T]):
-    """A plain function of inputs that computes a result, with what a run needs to keep that result.
+    """A plain function that computes a result from inputs, with what a run needs to keep that result.
 
-    Calling it calls the function. Every function takes `logger` after its inputs.
+    Calling it calls the function. Every function takes a keyword argument `logger` after its inputs.
     """
 
     def __init__(self, function: Callable[P, T], title: str, record: Callable[..., Record[T] | None]) -> None:
@@ -103,21 +103,21 @@ class Step(Generic[P, T]):
         return self._function(*inputs, **options)
 
     def __reduce__(self) -> str:
-        """Other processes import a step by its name, as they do functions."""
+        """Pickle by name, like a function: other processes import the step."""
         return self.name
 
     def title(self, *inputs: Any) -> str:
-        """What a run calls the step with these inputs."""
+        """Return a run's title for the step with these inputs."""
         return self._title.format(**dict(zip(self._inputs, inputs, strict=True)))
 
     def record(self, *inputs: Any) -> Record[T] | None:
-        """Where the result of these inputs is kept; None if it cannot be kept."""
+        """Return where the result for these inputs is kept; None if it cannot be kept."""
         return self._record(*inputs)
 
     def keep(self, *inputs: Any, fresh: bool = False, logger: Logger = LOGGER) -> T:
-        """The result of these inputs, made now unless it was kept; `fresh` makes it in any case.
+        """Return the result for these inputs, computed now unless it was kept; `fresh` always computes it.
 
-        Of two processes that want the same result, one makes it and the other waits for it.
+        If two processes want the same result, one computes it and the other waits.
         """
         function: Any = self._function
         make: Callable[[], T] = functools.partial(function, *inputs, logger=logger)
@@ -136,10 +136,10 @@ class Step(Generic[P, T]):
 
 
 def step(title: str, record: Callable[..., Record[T] | None]) -> Callable[[Callable[P, T]], Step[P, T]]:
-    """Make a function a step of runs.
+    """Turn a function into a step of runs.
 
     Args:
-        title: what a run calls it, with the function's inputs as fields: "train {job.label}".
-        record: from the same inputs, where the result is kept.
+        title: its title in a run, with the function's inputs as fields: "train {job.label}".
+        record: returns where the result is kept, given the same inputs.
     """
     return lambda function: Step(function, title, record)

@@ -31,14 +31,14 @@ SCHEMA = pa.schema({
     "accuracies": NUMBERS,
     "seconds": pa.float64(),
     "durations": NUMBERS,
-    "settings": pa.string(),  # JSON: the settings are nested, and of many types.
+    "settings": pa.string(),  # JSON: the settings are nested and have many types.
     "versions": TEXTS,
     "command": pa.string(),
 })  # fmt: skip
 
 
 def summarize(comparison: Comparison, ended: float) -> RunSummary:
-    """The run in short: mean test accuracies over seeds, and all the inputs on which they depend."""
+    """Summarize a run: mean test accuracies over seeds, and all the inputs they depend on."""
     models = sorted(comparison.evidence.models, key=lambda model: comparison.models().index(model.name))
     return RunSummary(
         run=comparison.run,
@@ -56,7 +56,7 @@ def summarize(comparison: Comparison, ended: float) -> RunSummary:
 
 
 def append_to_run_log(outputs: Path, summary: RunSummary) -> list[RunSummary]:
-    """Append a run to the log, which concurrent runs share; returns all runs, oldest first."""
+    """Append a run to the log, which concurrent runs share; return all runs, oldest first."""
     path = outputs / RUN_LOG
     with FileLock(path.with_suffix(".lock")):
         runs = [*read_run_log(outputs), summary]
@@ -66,7 +66,7 @@ def append_to_run_log(outputs: Path, summary: RunSummary) -> list[RunSummary]:
 
 
 def read_run_log(outputs: Path) -> list[RunSummary]:
-    """All runs, oldest first; none if there is no log.
+    """Read all runs, oldest first; empty if there is no log.
 
     Raises:
         DataError: the file is damaged.
@@ -87,13 +87,13 @@ def _row(run: RunSummary) -> dict[str, Any]:
 
 
 def _values(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a `RunSummary` from a row of the file."""
+    """Convert a row of the file to the fields of a `RunSummary`."""
     maps = {name: dict(row[name]) for name in ("accuracies", "durations", "versions")}
     return {**row, **maps, "settings": json.loads(row["settings"]), "ended": row["ended"].timestamp()}
 
 
 def compare_runs(first: FinishedRun, second: FinishedRun) -> RunComparison:
-    """The inputs in which two runs differ, and all their results."""
+    """Return the inputs in which two runs differ, and all their results."""
     inputs, results = (
         [
             RunDifference(name, before.get(name), after.get(name), _change(before.get(name), after.get(name)))
@@ -127,15 +127,15 @@ def _results(run: FinishedRun) -> Iterator[tuple[str, float | Estimate]]:
 
 
 def _accuracy(model: ModelSummary) -> float | Estimate:
-    """The accuracy with its interval, where it has one: the range of two seeds is none."""
+    """The accuracy, with its interval if it has one: a range over seeds is not an interval."""
     return model.accuracy.value if model.basis == "range" else model.accuracy
 
 
 def _change(first: Any, second: Any) -> float | Estimate | None:
-    """The second result minus the first; None where a run lacks it or it is no number.
+    """The second result minus the first; None if a run lacks it or it is not a number.
 
     The interval combines the intervals of both (MOVER: Zou and Donner 2008, doi:10.1002/sim.3095) as if the runs were
-    independent; on the same test reviews it is wider than it need be.
+    independent; on the same test reviews it is wider than necessary.
     """
     if not (isinstance(first, float | Estimate) and isinstance(second, float | Estimate)):
         return None

@@ -1,4 +1,4 @@
-"""Runs on disk: the record that the program reads again, and the removal of old runs and their networks."""
+"""Runs on disk: the record that the program reads back, and the removal of old runs and their networks."""
 
 import shutil
 import socket
@@ -23,26 +23,26 @@ from tasks.results.training import Branch
 from tasks.storage.files import is_whole, locked, read_json, remove, write_json
 from tasks.storage.layout import FIGURES, IN_USE, LATEST, MODELS, PROMOTED, RECORD, RUN, RUNS
 
-SCHEMA = 1  # Of `run.json`; another form of it needs another number.
+SCHEMA = 1  # The version of `run.json`; increase it when the format changes.
 RETENTION_LOCK = Path(RUNS) / "retention.lock"
-# A run of another host cannot be asked whether it lives.
+# Whether a run on another host is alive cannot be checked.
 LONGEST_RUN_SECONDS = 7 * 24 * 3600.0
-# Another run may be about to copy figures that were drawn this recently.
+# Another run may be about to copy figures drawn this recently.
 DRAWN_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A finished run, as `run.json` keeps it.
+    """A finished run, as stored in `run.json`.
 
     Attributes:
         name: the name of its folder.
-        dataset: what its networks learned from.
+        dataset: the dataset its networks were trained on.
         branches: its networks.
         models: the test accuracies of its networks, over their seeds.
-        settings: nested, as JSON values.
+        settings: its settings, as nested JSON values.
         command: the command line that repeats it.
-        durations: wall time of each step, in seconds.
+        durations: the wall time of each step, in seconds.
     """
 
     name: str
@@ -54,13 +54,13 @@ class FinishedRun:
     durations: dict[str, float]
 
     def candidate(self, model: str | None) -> Branch:
-        """The branch with the best validation accuracy at any epoch, the first of equals; test reviews play no part.
+        """Return the branch with the best validation accuracy at any epoch, the first if tied; ignores test reviews.
 
         Args:
-            model: only branches of the network with this name; None: all.
+            model: consider only branches of the network with this name; None for all.
 
         Raises:
-            DataError: there is no such branch, or its files were changed.
+            DataError: there is no such branch, or its files have changed.
         """
         branches = [branch for branch in self.branches if model in (None, branch.name)]
         if not branches:
@@ -73,12 +73,12 @@ class FinishedRun:
 
 
 def best_validation(branch: Branch) -> float:
-    """The validation accuracy of `best.keras`."""
+    """Return the validation accuracy of `best.keras`."""
     return max(epoch.val_accuracy for epoch in branch.history)
 
 
 def write_run(folder: Path, comparison: Comparison) -> None:
-    """Write `run.json` into a run's folder. A folder with this file is a finished run."""
+    """Write `run.json` to a run's folder. A folder with this file is a finished run."""
     run = FinishedRun(
         name=comparison.run,
         dataset=comparison.dataset,
@@ -92,10 +92,10 @@ def write_run(folder: Path, comparison: Comparison) -> None:
 
 
 def read_run(folder: Path) -> FinishedRun:
-    """The run in a folder below `outputs/runs`.
+    """Read the run in a folder below `outputs/runs`.
 
     Raises:
-        DataError: the folder holds no readable `run.json`.
+        DataError: the folder has no readable `run.json`, or the run has no trained networks.
     """
     path = folder / RUN
     try:
@@ -111,15 +111,15 @@ def read_run(folder: Path) -> FinishedRun:
 
 
 def finished_runs(outputs: Path) -> list[Path]:
-    """The folders of all finished runs, oldest first."""
+    """List the folders of all finished runs, oldest first."""
     return sorted(path.parent for path in (outputs / RUNS).glob(f"*/{RUN}"))
 
 
 def find_run(outputs: Path, name: str) -> Path:
-    """The folder of a finished run, given by its name, the start of it, or "latest".
+    """Find the folder of a finished run by its name, the start of its name, or "latest".
 
     Raises:
-        DataError: no run or more than one has that name.
+        DataError: no run or several runs match.
     """
     runs = finished_runs(outputs)
     if name == LATEST and runs:
@@ -134,7 +134,7 @@ def find_run(outputs: Path, name: str) -> Path:
 
 
 def last_command(outputs: Path) -> str | None:
-    """The command line of the newest finished run; None if there is none."""
+    """Return the command line of the newest finished run; None if there is none."""
     try:
         return read_run(outputs / LATEST).command
     except DataError:
@@ -143,9 +143,9 @@ def last_command(outputs: Path) -> str | None:
 
 @contextmanager
 def in_use(run: Path, networks: Sequence[Path]) -> Iterator[None]:
-    """Record within the block which networks a run uses, so that `keep_last` of another run leaves them alone.
+    """Record inside the block which networks a run uses, so that another run's `keep_last` leaves them alone.
 
-    A run folder that holds nothing else at the end is removed.
+    If the run's folder is empty afterwards, it is removed.
     """
     process = psutil.Process()
     with locked(run.parents[1] / RETENTION_LOCK):
@@ -168,10 +168,10 @@ def in_use(run: Path, networks: Sequence[Path]) -> Iterator[None]:
 
 
 def keep_last(outputs: Path, count: int) -> list[str]:
-    """Remove all but the newest `count` runs; returns the names of the removed ones.
+    """Remove all but the newest `count` runs; return the names of the removed ones.
 
-    Never removed: the targets of `outputs/latest` and `outputs/promoted`, a run without `run.json` (it may still be
-    in progress), and a network that is in training, that a run under way uses or that a remaining run used.
+    Never removed: the targets of `outputs/latest` and `outputs/promoted`, a run without `run.json` (it may still be in
+    progress), and a network that is being trained, is in use by a run in progress, or was used by a remaining run.
     """
     outputs = outputs.resolve()
     with locked(outputs / RETENTION_LOCK):
@@ -189,7 +189,7 @@ def keep_last(outputs: Path, count: int) -> list[str]:
 
 
 def _remove_figures(figures: Path, count: int) -> None:
-    """Remove all but the newest `count` kept sets of figures; every report holds copies of its own."""
+    """Remove all but the newest `count` kept sets of figures; every report has its own copies."""
     newest_first = sorted(figures.glob(f"*/{RECORD}"), key=lambda record: record.stat().st_mtime, reverse=True)
     for record in newest_first[count:]:
         if time.time() - record.stat().st_mtime > DRAWN_SECONDS:
@@ -201,7 +201,7 @@ def _networks(run: Path) -> list[Path]:
 
 
 def _networks_in_use(outputs: Path) -> set[Path]:
-    """The networks of all runs that are under way."""
+    """The networks of all runs in progress."""
     marks = [read_json(path) for path in (outputs / RUNS).glob(f"*/{IN_USE}")]
     return {Path(network) for mark in marks if _is_under_way(mark) for network in mark["networks"]}
 

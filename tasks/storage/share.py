@@ -1,7 +1,7 @@
-"""How machines that share no folder exchange data and trained networks: through one address that all of them reach.
+"""Exchange of data and trained networks between machines without a shared folder, through an address all can reach.
 
-Each machine keeps its own copy under the same `--outputs` path; the address (a folder, or a URL that fsspec knows, such
-as s3://bucket/rnn) holds the same tree. What comes from there counts only with the SHA-256 that its record names.
+Each machine keeps its own copy under the same `--outputs` path; the address (a folder, or a URL that fsspec supports,
+such as s3://bucket/rnn) has the same tree. A file from there is accepted only with the SHA-256 in its record.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ class Share:
     """The exchange of one run.
 
     Attributes:
-        address: folder or fsspec URL; None: all machines see the same `outputs`, and there is nothing to exchange.
+        address: folder or fsspec URL; None if all machines share `outputs`, so that there is nothing to exchange.
         outputs: the folder whose tree the address mirrors.
     """
 
@@ -32,7 +32,7 @@ class Share:
         """Open the address.
 
         Raises:
-            PipelineError: its kind is unknown, or the package for it is not installed.
+            PipelineError: its protocol is unknown, or the package for it is not installed.
         """
         if self.address is None:
             return
@@ -49,7 +49,7 @@ class Share:
             ) from error
 
     def push(self, stored: Stored, record: Record[Any] | None = None) -> None:
-        """Copy a result's files, then its record, to the address."""
+        """Copy a result's files and then its record to the address."""
         records = [record.path] if record else []
         for path in (*stored.files(), *records) if self.address else ():
             files, target = self._at(path)
@@ -57,10 +57,10 @@ class Share:
             files.put_file(str(path), target)
 
     def pull(self, stored: Stored) -> None:
-        """Copy from the address those files of a result that are not here.
+        """Copy a result's missing or changed files from the address.
 
         Raises:
-            DataError: what the address holds has another SHA-256 than the result says.
+            DataError: a file at the address is missing or does not have the result's SHA-256.
         """
         for path, digest in stored.files().items() if self.address else ():
             if path.is_file() and sha256_of_file(path) == digest:
@@ -71,7 +71,7 @@ class Share:
                 raise DataError(f"{self._at(path)[1]}: {content} found, SHA-256 {digest} expected; check --share")
 
     def pull_record(self, record: Record[Any] | None) -> None:
-        """Copy a result that another machine has kept, if it is not here. `Record.read` judges what came."""
+        """Copy a result that another machine has kept, if it is not here. `Record.read` checks it later."""
         if self.address is None or record is None or record.path.exists():
             return
         self._copy([record.path])
@@ -79,7 +79,7 @@ class Share:
             self._copy(path for path in result.files() if not path.exists())
 
     def _copy(self, paths: Iterable[Path]) -> None:
-        """Copy those of the files that the address holds."""
+        """Copy the files that exist at the address."""
         for path in paths:
             files, source = self._at(path)
             if files.exists(source):

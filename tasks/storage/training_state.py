@@ -1,4 +1,4 @@
-"""What a training leaves while it runs: checkpoints to resume from, and a journal that others can follow."""
+"""Files written during training: checkpoints to resume from, and a journal that other processes can follow."""
 
 import json
 import time
@@ -37,7 +37,7 @@ class Checkpoint:
 
     @classmethod
     def read(cls, path: Path) -> "Checkpoint | None":
-        """The checkpoint that `write` wrote; None if there is none that can be read."""
+        """Read a checkpoint that `write` wrote; None if there is none or it cannot be read."""
         try:
             with np.load(path, allow_pickle=False) as file:
                 state = dict(file)
@@ -68,14 +68,14 @@ class Journal:
 
 
 class JournalReader:
-    """Reads the events that are appended from now on. A line that is still being written waits for the next call."""
+    """Reads events appended from now on. A line that is still being written is left for the next call."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offset = path.stat().st_size if path.exists() else 0
 
     def new_events(self) -> list[dict[str, Any]]:
-        """The events since the last call, oldest first; none while the file does not exist."""
+        """Return the events since the last call, oldest first; none while the file does not exist."""
         try:
             with self._path.open("rb") as file:
                 if file.seek(0, 2) < self._offset:

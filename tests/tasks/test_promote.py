@@ -201,11 +201,11 @@ def test_a_first_candidate_below_the_floor_leaves_no_champion(dataset: Dataset, 
 
 def test_rollback_needs_an_earlier_champion(dataset: Dataset, tmp_path: Path) -> None:
     promote_run(tmp_path, train_run(dataset, tmp_path, "run", 1))
-    with pytest.raises(DataError, match=r"no champion before the present one, .*there is no other one yet"):
+    with pytest.raises(DataError, match=r"no champion before the current one, .*there is no other one yet"):
         rollback(tmp_path, None)
     with pytest.raises(DataError, match="entry 7 made no champion; choose one of 1"):
         rollback(tmp_path, 7)
-    with pytest.raises(DataError, match="is the champion already"):
+    with pytest.raises(DataError, match="is already the champion"):
         rollback(tmp_path, 1)
 
 

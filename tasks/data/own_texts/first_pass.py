@@ -1,7 +1,7 @@
-"""The first pass over own texts: the part and the order of each review, and how often each word occurs.
+"""The first pass over own texts: each review's part and order, and how often each word occurs.
 
 Reviews are ordered by a hash of their text. So the same reviews give the same tokens, whatever files they are in; a
-folder sorted by label is mixed; and a text that occurs twice is never in both parts of a divided data set.
+folder sorted by label is shuffled; and a text that occurs twice is never in both parts of a split data set.
 """
 
 import hashlib
@@ -27,21 +27,21 @@ from tasks.results.data import Survey, TextData
 from tasks.storage.files import atomic_path, sha256_of_file, sha256_of_json
 from tasks.storage.layout import SURVEYED_REVIEWS, SURVEYED_WORDS
 
-# The largest vocabulary that can be asked for. Rarer words are skipped, as are longer ones: they are no words.
+# The largest vocabulary that can be requested. Rarer words are skipped, as are overlong ones, which are not words.
 MAX_WORDS = 1_000_000
 _MERGED_PIECES = 16
-_BYTES_PER_ENTRY = 16  # Of the word index as JSON, the word left out.
+_BYTES_PER_ENTRY = 16  # Per entry of the word index as JSON, without the word.
 
 
 def count_words(texts: pa.LargeStringArray) -> pa.Table:
-    """Columns word and count: each word of the texts once."""
+    """Count each distinct word in the texts: columns word and count."""
     counts = pc.value_counts(split_words(texts).words)
     table = pa.table({"word": counts.field("values"), "count": counts.field("counts")})
     return table.filter(pc.less_equal(pc.utf8_length(table["word"]), MAX_WORD))
 
 
 class WordCounts:
-    """Counts of pieces, merged from time to time."""
+    """Accumulates the word counts of pieces, merging them from time to time."""
 
     def __init__(self) -> None:
         self._pieces: list[pa.Table] = []
@@ -53,7 +53,7 @@ class WordCounts:
             self._pieces = [self._merged()]
 
     def ranked(self) -> pa.Table:
-        """The words by frequency, the most frequent first; equally frequent ones by their UTF-8 bytes."""
+        """Return the words, most frequent first; equally frequent ones in the order of their UTF-8 bytes."""
         order = [("count", "descending"), ("word", "ascending")]
         ranked = self._merged().sort_by(order).slice(0, MAX_WORDS)
         bytes_so_far = pc.cumulative_sum(pc.add(pc.binary_length(ranked["word"]), _BYTES_PER_ENTRY))
@@ -67,20 +67,20 @@ class WordCounts:
 
 
 def write_ranked(path: Path, ranked: pa.Table) -> None:
-    """Keep ranked words, atomically."""
+    """Write ranked words, atomically."""
     with atomic_path(path) as temporary:
         pq.write_table(ranked, temporary, compression="zstd")
 
 
 def read_index(path: Path) -> dict[str, int]:
-    """Word -> rank, of the words that `write_ranked` kept.
+    """Read the words that `write_ranked` wrote, as word -> rank.
 
     Raises:
         DataError: there are none.
     """
     words = pq.read_table(path, columns=["word"])["word"].to_pylist()
     if not words:
-        raise DataError("the training texts hold no word; expected reviews")
+        raise DataError("the training texts contain no words; expected reviews")
     return {word: rank for rank, word in enumerate(words, start=1)}
 
 
@@ -89,10 +89,10 @@ _DIGEST_BYTES = 16
 
 
 class SurveyedReviews(NamedTuple):
-    """All reviews, in the order in which they are read.
+    """All reviews, in reading order.
 
     Attributes:
-        digests: uint64, shape (reviews, 2); the hashes of the texts.
+        digests: uint64, shape (reviews, 2); the texts' hashes.
         parts: uint8, shape (reviews,); TRAIN or TEST.
         labels: uint8, shape (reviews,); 0 or 1.
     """
@@ -103,7 +103,7 @@ class SurveyedReviews(NamedTuple):
 
 
 class _TextsToCount(NamedTuple):
-    """A batch on its way to a worker."""
+    """A batch to send to a worker."""
 
     texts: pa.LargeStringArray
     labels: NDArray[np.uint8]
@@ -118,23 +118,23 @@ class _Counted(NamedTuple):
 
 
 class Surveyed(NamedTuple):
-    """A survey, and the digest of all texts and labels, which does not depend on the files they stand in."""
+    """A survey, and the digest of all texts and labels, which does not depend on the files they are in."""
 
     survey: Survey
     digest: str
 
 
 def survey_texts(inputs: Sequence[Input], data: TextData, folder: Path, advance: Callable[[int], None]) -> Surveyed:
-    """Read all texts once and keep in `folder` what the second pass needs.
+    """Read all texts once and write what the second pass needs to `folder`.
 
     Args:
         inputs: what to read.
         data: how to read it.
-        folder: gets `reviews.parquet` and `words.parquet`.
-        advance: is told the bytes of every batch.
+        folder: the folder for `reviews.parquet` and `words.parquet`.
+        advance: called with each batch's size in bytes.
 
     Raises:
-        DataError: one line on the first file or row that is not as expected.
+        DataError: a file or row is not as expected; the message has one line on the first.
     """
     read_labels = LabelReader(data.positive)
 
@@ -155,12 +155,12 @@ def survey_texts(inputs: Sequence[Input], data: TextData, folder: Path, advance:
 
 
 def files_digest(inputs: Sequence[Input]) -> str:
-    """Digest of the paths, sizes and times of change of all files: another one says that the survey is out of date."""
+    """Digest of all files' parts, paths, sizes and modification times; if it changes, the survey is out of date."""
     return sha256_of_json(signature(inputs))
 
 
 def text_digests(texts: pa.LargeStringArray) -> NDArray[np.uint64]:
-    """The hashes of texts, uint64, shape (texts, 2)."""
+    """Hash each text; uint64, shape (texts, 2)."""
     digest = partial(hashlib.blake2b, digest_size=_DIGEST_BYTES)
     content = b"".join(digest(text.as_buffer()).digest() for text in texts)
     return np.frombuffer(content, ">u8").astype(np.uint64).reshape(-1, 2)
@@ -190,11 +190,11 @@ def _check_parts(reviews: SurveyedReviews, data: TextData) -> None:
     ):
         labels = reviews.labels[reviews.parts == part]
         if len(labels) == 0:
-            raise DataError(f"{data.title}: the {name} part holds no reviews; {advice}")
+            raise DataError(f"{data.title}: the {name} part has no reviews; {advice}")
         if labels.min() == labels.max():
             kind = "positive" if labels[0] else "negative"
             raise DataError(
-                f"{data.title}: all {len(labels)} reviews of the {name} part are {kind}, expected both classes; "
+                f"{data.title}: all {len(labels)} reviews in the {name} part are {kind}, expected both classes; "
                 f"{advice}, or check --label-column and --positive"
             )
 
@@ -226,17 +226,17 @@ def _write_survey(reviews: SurveyedReviews, inputs: Sequence[Input], folder: Pat
 
 
 def _repeated(digests: NDArray[np.uint64]) -> int:
-    """How many of sorted digests equal the one before."""
+    """Count the sorted digests that equal the one before."""
     return int(np.count_nonzero((digests[1:] == digests[:-1]).all(axis=1)))
 
 
 def _shared(of_train: NDArray[np.uint64], of_test: NDArray[np.uint64]) -> int:
-    """How many test reviews have the digest of a training review. Half of it is enough for a count."""
+    """Count the test reviews with a training review's digest. Half a digest is enough for a count."""
     return int(np.count_nonzero(np.isin(of_test[:, 0], of_train[:, 0])))
 
 
 def _content_digest(reviews: SurveyedReviews, order: NDArray[np.int64], train: int) -> str:
-    """SHA-256 of all texts, by their hashes, and labels of both parts."""
+    """SHA-256 of the hashed texts and the labels of both parts."""
     digest = hashlib.sha256(str(train).encode())
     digest.update(reviews.digests[order].astype(">u8").tobytes())
     digest.update(reviews.labels[order].tobytes())

@@ -1,4 +1,4 @@
-"""Which files `--data` and `--test-data` mean, and to which part of the data each belongs."""
+"""Resolves `--data` and `--test-data` to files, and assigns each to a part of the data."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -27,27 +27,27 @@ KINDS = f"{', '.join(READERS)}, an imdb.npz, or a folder with train/pos and trai
 
 
 class Input(NamedTuple):
-    """A file, or a folder of `pos` and `neg`; "either": its texts are divided between both parts."""
+    """A file, or a folder with `pos` and `neg`; "either": its texts are divided between both parts."""
 
     path: Path
     part: Part
 
     def files(self) -> list[Path]:
-        """The files that are read."""
+        """Return the files to read."""
         return files_of(self.path) if self.path.is_dir() else [self.path]
 
     def bytes(self) -> int:
-        """About as many bytes as the texts have."""
+        """Return the approximate size of the texts in bytes."""
         if self.path.suffix == ".parquet":
             return text_bytes(self.path)
         return sum(path.stat().st_size for path in self.files())
 
 
 def inputs_of(data: TextData) -> list[Input]:
-    """The inputs in the order in which they are read.
+    """Return the inputs in reading order.
 
     Raises:
-        DataError: a path or pattern fits nothing, or is of no known kind.
+        DataError: a path or pattern matches nothing, or a file's type is not supported.
     """
     train = [found for path in data.data for found in _inputs(path, "--data")]
     test = [found for path in data.test_data for found in _test_inputs(path)]
@@ -60,10 +60,10 @@ def inputs_of(data: TextData) -> list[Input]:
 
 
 def read_batches(inputs: Sequence[Input], data: TextData) -> Iterator[tuple[Part, TextBatch]]:
-    """All texts, each batch with its part.
+    """Yield all texts, each batch with its part.
 
     Raises:
-        DataError: one line on the first file or row that is not as expected.
+        DataError: a file or row is not as expected; the message has one line on the first.
     """
     for found in inputs:
         if found.path.is_dir():
@@ -76,7 +76,7 @@ def read_batches(inputs: Sequence[Input], data: TextData) -> Iterator[tuple[Part
 
 
 def signature(inputs: Sequence[Input]) -> list[tuple[str, str, int, int]]:
-    """Part, path, size and time of change of every file: what a kept survey of them depends on."""
+    """Part, path, size and modification time of every file: what a cached survey depends on."""
     files = [(found.part, path) for found in inputs for path in found.files()]
     return [(part, str(path), path.stat().st_size, path.stat().st_mtime_ns) for part, path in files]
 
@@ -90,7 +90,7 @@ def _distinct(inputs: list[Input]) -> list[Input]:
 
 
 def _inputs(given: Path, option: str) -> Iterator[Input]:
-    """What one path or pattern means."""
+    """Resolve one path or pattern."""
     paths = [given] if given.exists() else matches(given)
     if not paths:
         raise DataError(f"{option} {given}: no such file; give a path or a pattern of {KINDS}")
@@ -106,7 +106,7 @@ def _inputs(given: Path, option: str) -> Iterator[Input]:
 
 
 def check_name(path: Path) -> None:
-    """Check the name of a file against what records can hold.
+    """Check that records can store a file's name.
 
     Raises:
         DataError: the name is not UTF-8.
@@ -116,7 +116,7 @@ def check_name(path: Path) -> None:
 
 
 def matches(pattern: Path) -> list[Path]:
-    """What a pattern such as `part-*.csv` means."""
+    """Return the paths that match a pattern such as `part-*.csv`."""
     root = Path(pattern.anchor or ".")
     try:
         return sorted(root.glob(str(pattern.relative_to(pattern.anchor))))
@@ -125,13 +125,13 @@ def matches(pattern: Path) -> list[Path]:
 
 
 def _test_inputs(given: Path) -> list[Input]:
-    """What one path or pattern of `--test-data` means: of a whole folder like `aclImdb`, its test part."""
+    """Resolve one path or pattern of `--test-data`; from a whole folder like `aclImdb`, take only its test part."""
     inputs = list(_inputs(given, "--test-data"))
     return [found for found in inputs if found.part == "test"] or inputs
 
 
 def _folder(path: Path, option: str) -> Iterator[Input]:
-    """The parts of a folder like `aclImdb`, or one of them."""
+    """Yield the parts of a folder like `aclImdb`, or the folder itself if it is one of them."""
     if has_classes(path):
         yield Input(path, "either")
     elif has_classes(path / "train"):

@@ -1,4 +1,4 @@
-"""Labels as people write them: 0/1, false/true, neg/pos, negative/positive, or one value that means positive."""
+"""Accepted spellings of labels: 0/1, false/true, neg/pos, negative/positive, or one value that means positive."""
 
 import numpy as np
 import pyarrow as pa
@@ -17,11 +17,11 @@ _VALUES = np.array(list(KNOWN.values()), np.uint8)
 
 
 class LabelReader:
-    """Turns the labels of one batch after the other into 0 and 1.
+    """Converts labels to 0 and 1, batch by batch.
 
     Attributes:
-        positive: the value that means positive; the other one, whatever it is, means negative. Without it, the known
-            pairs of names count, in upper or lower case.
+        positive: the value that means positive; the other value, whatever it is, means negative. If None, the known
+            pairs of names are accepted, in upper or lower case.
     """
 
     def __init__(self, positive: str | None = None) -> None:
@@ -29,10 +29,10 @@ class LabelReader:
         self._negative: str | None = None
 
     def __call__(self, batch: TextBatch) -> NDArray[np.uint8]:
-        """The labels of a batch, 0 or 1, shape (texts,).
+        """Return the labels of a batch, 0 or 1, shape (texts,).
 
         Raises:
-            DataError: a label is missing, or belongs to a third class; the line names file and row.
+            DataError: a label is missing, or belongs to a third class; the message names file and row.
         """
         values = pc.utf8_trim_whitespace(batch.labels)
         missing = pc.index(pc.equal(values, "").fill_null(True), True).as_py()
@@ -46,7 +46,7 @@ class LabelReader:
         if wrong >= 0:
             raise DataError(
                 f"{batch.place(wrong)}: the label is {_short(values, wrong)}; expected 0 or 1, false or true, neg or "
-                "pos, negative or positive; for two classes of other names, say which is positive (--positive VALUE)"
+                "pos, negative or positive; for classes with other names, say which is positive (--positive VALUE)"
             )
         labels: NDArray[np.uint8] = _VALUES[places.to_numpy()]
         return labels

@@ -1,4 +1,4 @@
-"""Readers of own texts with labels: CSV, JSON Lines, Parquet, and folders as the raw IMDB reviews have them."""
+"""Readers of own texts with labels: CSV, JSON Lines, Parquet, and folders laid out like the raw IMDB reviews."""
 
 import csv
 import io
@@ -24,10 +24,10 @@ _ENCODING = re.compile(r"Row #(\d+): CSV conversion error to .*: invalid UTF8")
 
 
 def read_csv(path: Path, text_column: str, label_column: str) -> Iterator[TextBatch]:
-    """The rows of a CSV file. The header is row 1, as in a spreadsheet; empty lines are no rows.
+    """Read the rows of a CSV file. The header is row 1, as in a spreadsheet; empty lines do not count.
 
     Raises:
-        DataError: a column is missing, a row has another number of columns, or a text is not UTF-8.
+        DataError: a column is missing, a row has the wrong number of columns, or a text is not UTF-8.
     """
     check_columns(path, header(path), text_column, label_column)
     try:
@@ -44,7 +44,7 @@ def read_csv(path: Path, text_column: str, label_column: str) -> Iterator[TextBa
 
 
 def _open_csv(path: Path, text_column: str, label_column: str) -> arrow_csv.CSVStreamingReader:
-    # One thread: only then do errors name the row. Texts are parsed while others are counted or encoded.
+    # Errors name the row only with one thread. Texts are parsed while others are counted or encoded.
     return arrow_csv.open_csv(
         path,
         read_options=arrow_csv.ReadOptions(block_size=BATCH_BYTES, use_threads=False),
@@ -62,23 +62,23 @@ def _csv_batch(path: Path, first_row: int, batch: pa.RecordBatch) -> TextBatch:
 
 
 def header(path: Path) -> list[str]:
-    """The names of the columns."""
+    """Read the column names."""
     with path.open("rb") as file:
         start = file.read(_HEADER_BYTES)
     if start.startswith(UTF_16):
-        raise DataError(f"{path}: the file is UTF-16; expected UTF-8: save it as such")
+        raise DataError(f"{path}: the file is UTF-16; save it as UTF-8")
     text = start.decode("utf-8-sig", errors="replace")
     try:
         names = next(csv.reader(io.StringIO(text)), [])
     except csv.Error as error:
         raise DataError(f"{path}, row 1: no header of column names ({error})") from None
     if any("\ufffd" in name for name in names):
-        raise DataError(f"{path}, row 1: the names of the columns are not UTF-8; save the file as such")
+        raise DataError(f"{path}, row 1: the column names are not UTF-8; save the file as such")
     return names
 
 
 def check_quotes(path: Path, last: pa.RecordBatch | None) -> None:
-    """Check the last batch of a CSV file for a quote that is never closed: Arrow takes all after it for one row.
+    """Check a CSV file's last batch for a quote that is never closed: Arrow reads everything after it as one row.
 
     Raises:
         DataError: there is one.
@@ -92,7 +92,7 @@ def check_quotes(path: Path, last: pa.RecordBatch | None) -> None:
 
 
 def csv_fault(path: Path, message: str) -> str:
-    """Arrow's message as one line with the row."""
+    """Convert Arrow's message to one line with the row."""
     if columns := _COLUMNS.search(message):
         row, expected, found = columns.groups()
         return f"{path}, row {row}: found {found} columns, expected {expected}; put texts with commas in quotes"
@@ -113,10 +113,10 @@ class _Row(NamedTuple):
 
 
 def read_jsonl(path: Path, text_column: str, label_column: str) -> Iterator[TextBatch]:
-    """The objects of a JSON Lines file. Rows are lines, the first is 1; empty lines are no objects.
+    """Read the objects of a JSON Lines file. Rows are line numbers, from 1; empty lines are skipped.
 
     Raises:
-        DataError: a line is no JSON object, is not UTF-8, or lacks a column; the text is no string.
+        DataError: the file is empty, or a line is not a UTF-8 JSON object, lacks a column or has a non-string text.
     """
     rows: list[_Row] = []
     size = 0
@@ -134,7 +134,7 @@ def read_jsonl(path: Path, text_column: str, label_column: str) -> Iterator[Text
     if rows:
         yield _jsonl_batch(path, rows)
     if number == 0:
-        raise DataError(f"{path}: the file is empty; expected a JSON object a line")
+        raise DataError(f"{path}: the file is empty; expected one JSON object per line")
 
 
 def _row(path: Path, number: int, line: bytes, text_column: str, label_column: str) -> _Row:
@@ -144,9 +144,9 @@ def _row(path: Path, number: int, line: bytes, text_column: str, label_column: s
     except UnicodeDecodeError:
         raise DataError(f"{location}: the line is not UTF-8; save the file as such") from None
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{location}: not JSON ({str(error)[:80]}); expected an object a line") from None
+        raise DataError(f"{location}: not JSON ({str(error)[:80]}); expected one object per line") from None
     if not isinstance(value, dict):
-        raise DataError(f"{location}: found a JSON {type(value).__name__}; expected an object a line")
+        raise DataError(f"{location}: found a JSON {type(value).__name__}; expected one object per line")
     for option, name in (("--text-column", text_column), ("--label-column", label_column)):
         if name not in value:
             keys = ", ".join(repr(key[:40]) for key in list(value)[:8])
@@ -162,12 +162,12 @@ def _characters(location: str, text: str) -> str:
         text.encode()
     except UnicodeEncodeError as error:
         half = ascii(text[error.start])
-        raise DataError(f"{location}: the text holds {half}, half of a character; write it as UTF-8") from None
+        raise DataError(f"{location}: the text contains {half}, half a character; write it as UTF-8") from None
     return text
 
 
 def _json_label(location: str, value: Any) -> str | None:
-    """A label as a string: true, 1 and "1" are the same as elsewhere."""
+    """Convert a label to a string; true, 1 and "1" mean the same as in other formats."""
     if isinstance(value, str):
         return _characters(location, value)
     if value is None:
@@ -187,10 +187,10 @@ def _jsonl_batch(path: Path, rows: list[_Row]) -> TextBatch:
 
 
 def read_parquet(path: Path, text_column: str, label_column: str) -> Iterator[TextBatch]:
-    """The rows of a Parquet file; the first is row 1.
+    """Read the rows of a Parquet file; the first is row 1.
 
     Raises:
-        DataError: the file is damaged, a column is missing, or the texts are not strings.
+        DataError: the file is damaged, a column is missing, or a column has the wrong type.
     """
     try:
         with pq.ParquetFile(path) as file:
@@ -204,7 +204,7 @@ def read_parquet(path: Path, text_column: str, label_column: str) -> Iterator[Te
 
 
 def text_bytes(path: Path) -> int:
-    """How many bytes the columns of a Parquet file hold, unpacked."""
+    """Return the uncompressed size of a Parquet file's columns in bytes."""
     try:
         metadata = pq.read_metadata(path)
     except (pa.ArrowInvalid, OSError):
@@ -213,14 +213,14 @@ def text_bytes(path: Path) -> int:
 
 
 def rows_at_a_time(file: pq.ParquetFile) -> int:
-    """As many rows as give a batch of the usual size."""
+    """Return the number of rows that make a batch of the usual size."""
     groups = [file.metadata.row_group(group) for group in range(file.metadata.num_row_groups)]
     largest = max((group.total_byte_size / max(group.num_rows, 1) for group in groups), default=1.0)
     return max(1, min(BATCH_ROWS, int(BATCH_BYTES / max(largest, 1.0))))
 
 
 def parquet_fault(path: Path, error: Exception) -> str:
-    """What Arrow says of a Parquet file, as one line."""
+    """Convert Arrow's error on a Parquet file to one line."""
     message = str(error).splitlines()[0][:120]
     return f"{path}: not a readable Parquet file ({message}); write the file again"
 
@@ -229,7 +229,7 @@ def _parquet_batch(path: Path, first_row: int, texts: pa.Array, labels: pa.Array
     if pa.types.is_dictionary(texts.type):
         texts = texts.dictionary_decode()
     if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
-        raise DataError(f"{path}: the column of texts holds {texts.type}; expected strings")
+        raise DataError(f"{path}: the text column has type {texts.type}; expected strings")
     return TextBatch(
         texts.cast(pa.large_string()), _labels_as_strings(path, labels), lambda row: f"{path}, row {first_row + row}"
     )
@@ -237,39 +237,39 @@ def _parquet_batch(path: Path, first_row: int, texts: pa.Array, labels: pa.Array
 
 def _labels_as_strings(path: Path, labels: pa.Array) -> pa.LargeStringArray:
     if pa.types.is_floating(labels.type):
-        # NaN is how pandas writes a missing label.
+        # pandas writes a missing label as NaN.
         labels = pc.if_else(pc.is_nan(labels), None, labels)
     try:
         return labels.cast(pa.large_string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        raise DataError(f"{path}: the column of labels holds {labels.type}; expected 0 and 1, or names") from None
+        raise DataError(f"{path}: the label column has type {labels.type}; expected 0 and 1, or names") from None
 
 
 CLASSES = ("neg", "pos")
 
 
 def has_classes(folder: Path) -> bool:
-    """Whether a folder holds `pos` and `neg`."""
+    """Whether a folder contains `pos` and `neg`."""
     return all((folder / name).is_dir() for name in CLASSES)
 
 
 def files_of(folder: Path) -> list[Path]:
-    """The texts of a folder of `pos` and `neg`, in the order in which they are read.
+    """List the texts in a folder with `pos` and `neg`, in reading order.
 
     Raises:
-        DataError: one of the two holds no text.
+        DataError: one of the two contains no texts.
     """
     files = []
     for name in CLASSES:
         of_class = sorted((folder / name).glob("*.txt"))
         if not of_class:
-            raise DataError(f"{folder / name}: no .txt files; expected a text in each")
+            raise DataError(f"{folder / name}: no .txt files; expected one text per file")
         files += of_class
     return files
 
 
 def read_folder(folder: Path) -> Iterator[TextBatch]:
-    """The texts of a folder of `pos` and `neg`, with these names as labels.
+    """Read the texts in a folder with `pos` and `neg`, with these names as labels.
 
     Raises:
         DataError: a file is not UTF-8.
@@ -290,7 +290,7 @@ def read_folder(folder: Path) -> Iterator[TextBatch]:
 
 
 def _file_text(path: Path) -> str:
-    # Bytes: text mode would turn "\r" into "\n", which the tokenizer tells apart.
+    # Bytes: text mode would turn "\r" into "\n", and the tokenizer distinguishes them.
     try:
         return path.read_bytes().decode()
     except UnicodeDecodeError:

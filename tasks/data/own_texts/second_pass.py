@@ -1,6 +1,6 @@
-"""The second pass over own texts: tokens in Parquet, in the order that the first pass decided.
+"""The second pass over own texts: writes tokens as Parquet, in the order that the first pass decided.
 
-The encoded reviews wait in files of neighbouring reviews until they are written: one file at a time is in memory.
+Encoded reviews are first stored in files of neighbouring reviews, so that only one file at a time is in memory.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,14 +29,14 @@ _MAX_BUCKETS = 200  # Each is an open file.
 
 
 class Bucket(NamedTuple):
-    """Neighbouring reviews of the written order: the ends of their ranks, and their lengths before that cut."""
+    """Neighbouring reviews in writing order: their last ranks, and their lengths before truncation."""
 
     reviews: Reviews
     lengths: NDArray[np.int32]
 
 
 class Spill:
-    """Reviews that come in any order and are given back in the order of their places, a bucket at a time.
+    """Sorts reviews by their places on disk, a bucket at a time.
 
     A bucket is a range of places, and a file that reviews are appended to; only one bucket at a time is in memory.
     """
@@ -57,7 +57,7 @@ class Spill:
         self._open_files.close()
 
     def add(self, places: NDArray[np.int32], encoded: pa.RecordBatch) -> None:
-        """Add reviews; `encoded` holds the columns label, length and ranks."""
+        """Add reviews; `encoded` has the columns label, length and ranks."""
         order = np.argsort(places)
         table = pa.RecordBatch.from_arrays([pa.array(places), *encoded.columns], ["place", *encoded.schema.names])
         table = table.take(pa.array(order))
@@ -68,7 +68,7 @@ class Spill:
             )
 
     def buckets(self) -> Iterator[Bucket]:
-        """All reviews, in the order of their places. Nothing can be added any more."""
+        """Yield all reviews, in the order of their places. No more can be added."""
         self._open_files.close()
         for path in self._paths:
             with pa.ipc.open_stream(path.read_bytes()) as reader:
@@ -92,7 +92,7 @@ PARTS = {TRAIN: "train", TEST: "test"}
 
 @dataclass(frozen=True)
 class DatasetShape:
-    """How reviews are cut: size of the vocabulary, tokens of each review, reviews of each split (None: all)."""
+    """How to cut reviews: vocabulary size, tokens per review, reviews per split (None: all)."""
 
     vocabulary_size: int
     max_length: int
@@ -100,7 +100,7 @@ class DatasetShape:
 
 
 class _TextsToEncode(NamedTuple):
-    """A batch on its way to a worker, with what the survey says of its reviews."""
+    """A batch to send to a worker, with its reviews' parts, places and labels from the survey."""
 
     texts: pa.LargeStringArray
     parts: NDArray[np.uint8]
@@ -109,7 +109,7 @@ class _TextsToEncode(NamedTuple):
 
 
 class _Encoded(NamedTuple):
-    """Encoded reviews of one part: columns label, length and ranks, the ranks cut in front; counts of words."""
+    """Encoded reviews of one part: columns label, length and ranks (cut in front); word counts before the cut."""
 
     part: int
     places: NDArray[np.int32]
@@ -120,7 +120,7 @@ class _Encoded(NamedTuple):
 
 @dataclass
 class _Totals:
-    """What was counted in a part."""
+    """Totals for one part."""
 
     words: int = 0
     unknown: int = 0
@@ -128,13 +128,13 @@ class _Totals:
     lengths: list[NDArray[np.int32]] = field(default_factory=list)
 
     def add(self, encoded: _Encoded) -> None:
-        """Add a batch of this part."""
+        """Add a batch's word counts."""
         self.words += encoded.words
         self.unknown += encoded.unknown
 
 
 class SurveyedTexts(NamedTuple):
-    """Own texts after the first pass: the files, how to read them, and what was found."""
+    """Own texts after the first pass: the files, how to read them, and the survey."""
 
     inputs: Sequence[Input]
     data: TextData
@@ -152,12 +152,12 @@ def write_dataset(
     """Read all texts again and write `train.parquet` and `test.parquet` into `folder`.
 
     Args:
-        folder: gets the two files, and for a while the encoded reviews.
+        folder: the folder for the two files and, temporarily, the encoded reviews.
         texts: what to read.
-        tokenizer: turns words into ranks.
-        cut: how reviews are cut.
-        metadata: of the Parquet files.
-        advance: is told the bytes of every batch.
+        tokenizer: converts words to ranks.
+        cut: how to cut reviews.
+        metadata: metadata for the Parquet files.
+        advance: called with each batch's size in bytes.
 
     Raises:
         DataError: the files have changed since the survey.
@@ -184,10 +184,10 @@ def write_dataset(
 
 
 def _pieces(texts: SurveyedTexts, advance: Callable[[int], None]) -> Iterator[_TextsToEncode]:
-    """The batches with what the survey says of them.
+    """Yield the batches with the survey's entries for them.
 
     Raises:
-        DataError: the files hold another number of reviews than the survey.
+        DataError: the number of reviews in the files differs from the survey.
     """
     table = pq.read_table(texts.survey.reviews)
     parts, places, labels = (table[name].to_numpy() for name in ("part", "place", "label"))
@@ -203,7 +203,7 @@ def _pieces(texts: SurveyedTexts, advance: Callable[[int], None]) -> Iterator[_T
 
 
 def _encode(piece: _TextsToEncode, tokenizer: Tokenizer, cut: DatasetShape) -> list[_Encoded]:
-    """The reviews of a batch, by part; those beyond `cut.reviews` are left out."""
+    """Encode a batch's reviews by part, omitting those beyond `cut.reviews`."""
     wanted = piece.places < (cut.reviews or np.iinfo(np.int32).max)
     parts = [(part, np.flatnonzero(wanted & (piece.parts == part))) for part in PARTS]
     return [_encode_rows(piece, part, rows, tokenizer, cut) for part, rows in parts if len(rows)]
@@ -216,7 +216,7 @@ def _encode_rows(
     starts, ends = encoded.offsets[:-1], encoded.offsets[1:]
     kept = np.minimum(ends - starts, cut.max_length)
     offsets = np.concatenate([[0], np.cumsum(kept)])
-    # The last ranks of each review: those that a network reads.
+    # The last ranks of each review, which the network reads.
     chosen = np.arange(offsets[-1]) + np.repeat(ends - kept - offsets[:-1], kept)
     beyond = cut.vocabulary_size - OFFSET
     ranks = np.minimum(encoded.ranks[chosen], beyond).astype(token_dtype(cut.vocabulary_size))

@@ -1,4 +1,4 @@
-"""What every reader of own texts yields, and what it checks."""
+"""Batches that all readers of own texts yield, and the checks on them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ import pyarrow.compute as pc
 
 from tasks.errors import DataError
 
-# Readers hand on about as many bytes of text at a time: enough for fast loops, little enough for many at once.
+# Readers yield batches of about this size: large enough for fast loops, small enough for many at once.
 BATCH_BYTES = 8 << 20
 BATCH_ROWS = 8_192
 
 
 @dataclass(frozen=True)
 class TextBatch:
-    """Some texts with their labels, in the order of their file.
+    """Some texts with their labels, in file order.
 
     Attributes:
         texts: the texts; null where the file has none.
-        labels: as the file writes them; null where the file has none.
-        place: from a row of the batch, its file and row for people, such as "reviews.csv, row 17".
+        labels: the labels as written in the file; null where it has none.
+        place: maps a row of the batch to a readable location, such as "reviews.csv, row 17".
     """
 
     texts: pa.LargeStringArray
@@ -33,10 +33,10 @@ class TextBatch:
 
 
 def check_texts(batch: TextBatch) -> None:
-    """Check the texts against what every kind of file must give.
+    """Check the texts of any kind of file.
 
     Raises:
-        DataError: a text is missing, empty or not UTF-8; the line names file and row.
+        DataError: a text is missing, empty or not UTF-8; the message names file and row.
     """
     try:
         batch.texts.validate(full=True)
@@ -61,10 +61,10 @@ def _first_not_utf8(texts: pa.LargeStringArray) -> int:
 
 
 def check_columns(path: Path, names: Sequence[str], text_column: str, label_column: str) -> None:
-    """Check the columns of a file against the two that are wanted.
+    """Check that a file has the two columns.
 
     Raises:
-        DataError: the file has no columns, lacks one of the two, or has two of that name.
+        DataError: the file has no columns, lacks one of the two, or has several with that name.
     """
     if not names:
         raise DataError(f"{path}: the file is empty; expected the columns {text_column!r} and {label_column!r}")

@@ -1,4 +1,4 @@
-"""A function over many pieces, side by side, with the results in the order of the pieces."""
+"""Maps a function over many pieces in parallel, with the results in the order of the pieces."""
 
 import os
 from collections import deque
@@ -10,13 +10,13 @@ from typing import TypeVar
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
-# What computes the pieces instead of threads: the executor of a cluster, say, to which pieces are sent pickled.
+# Computes the pieces instead of threads: for example a cluster's executor, to which pieces are sent pickled.
 _EXECUTOR: ContextVar[tuple[Executor, int] | None] = ContextVar("executor", default=None)
 
 
 @contextmanager
 def using_executor(executor: Executor, workers: int) -> Iterator[None]:
-    """Within the block, `in_order` lets `executor` compute; `workers` pieces keep it busy."""
+    """Make `in_order` use `executor` inside the block; `workers` pieces keep it busy."""
     token = _EXECUTOR.set((executor, workers))
     try:
         yield
@@ -25,10 +25,10 @@ def using_executor(executor: Executor, workers: int) -> Iterator[None]:
 
 
 def in_order(function: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
-    """The function's result for each piece, in order; never more than two pieces a worker are in memory.
+    """Yield the function's result for each piece, in order; only about two pieces per worker are in memory.
 
-    Pieces are computed by threads, one a core, which suits functions that leave the interpreter's lock; or by what
-    `computed_by` says.
+    Pieces are computed by threads, one per core, which suits functions that release the interpreter lock; or by the
+    executor of `using_executor`.
     """
     chosen = _EXECUTOR.get()
     if chosen:
@@ -40,7 +40,7 @@ def in_order(function: Callable[[Piece], Result], pieces: Iterable[Piece]) -> It
 
 
 def _cores() -> int:
-    """How many processors this process may use."""
+    """Return the number of processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -1,7 +1,7 @@
-"""Columns of several batches as columns of one file: a schema that holds them all, and the way into it.
+"""Merges the columns of several batches into columns of one file: a common schema, and conversion to it.
 
-Values that no column type fits, such as lists in JSON Lines or numbers beside words, become JSON in a column of text
-that is marked as such: JSON Lines writes them as they were.
+Values that fit no column type, such as lists in JSON Lines or numbers mixed with words, become JSON in a text column
+marked as such: JSON Lines writes them as they were.
 """
 
 import json
@@ -17,17 +17,17 @@ TEXT = pa.large_string()
 
 
 class JsonColumn(NamedTuple):
-    """A column, and whether its text is JSON, as metadata of its field."""
+    """A column, and its field's metadata, which says whether its text is JSON."""
 
     array: pa.Array
     metadata: dict[bytes, bytes] | None = None
 
 
 def json_column(values: list[Any]) -> JsonColumn:
-    """Values from JSON as a column of strings, booleans, integers or floats; of anything else, as JSON."""
+    """Convert values from JSON to a column of strings, booleans, integers or floats; anything else stays JSON text."""
     kinds = {type(value) for value in values if value is not None}
     if not kinds:
-        return JsonColumn(pa.nulls(len(values)))  # The next batch may say what these are.
+        return JsonColumn(pa.nulls(len(values)))  # The next batch may determine their type.
     if kinds == {str}:
         return JsonColumn(pa.array(values, TEXT))
     if kinds == {bool}:
@@ -43,14 +43,14 @@ def json_column(values: list[Any]) -> JsonColumn:
 
 
 def is_json(field: pa.Field) -> bool:
-    """Whether the text of a column is JSON."""
+    """Whether a column's text is JSON."""
     return (field.metadata or {}).get(b"holds") == b"json"
 
 
 def joined(first: pa.Schema | None, second: pa.Schema) -> pa.Schema:
-    """A schema that holds the columns of both: those of the first in front, types widened where that changes no value.
+    """Merge two schemas: the first's columns come first; types are widened where that changes no value.
 
-    Other types become JSON: a large integer would not survive as a float, nor a date far away in nanoseconds.
+    Other types become JSON: a large integer would not survive as a float, nor a distant date in nanoseconds.
     """
     if first is None or first.equals(second, check_metadata=True):
         return second
@@ -68,7 +68,7 @@ def _wider(first: pa.Field, second: pa.Field) -> pa.Field:
 
 
 def _holds(wider: pa.DataType, other: pa.DataType) -> bool:
-    """Whether a type has all values of another one."""
+    """Whether a type can represent all values of another."""
     if wider.equals(other) or pa.types.is_null(other):
         return True
     if pa.types.is_large_string(wider):
@@ -85,7 +85,7 @@ def _holds(wider: pa.DataType, other: pa.DataType) -> bool:
 
 
 def fitted(columns: pa.RecordBatch, schema: pa.Schema) -> list[pa.Array]:
-    """The columns of a batch in the types and the order of a joined schema; null where the batch lacks one."""
+    """Convert a batch's columns to the types and order of a joined schema; null for missing columns."""
     present = set(columns.schema.names)
     return [
         _fit(columns.column(field.name), columns.schema.field(field.name), field)
@@ -107,13 +107,13 @@ def _as_json(values: list[Any]) -> pa.LargeStringArray:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON knows it: dates and decimals as text, no NaN.
+    """Convert a value to JSON types: dates and decimals become text; NaN and infinities become null.
 
     Raises:
-        DataError: the value is, or holds, bytes.
+        DataError: the value is or contains bytes.
     """
     if isinstance(value, bytes):
-        raise DataError("a column holds bytes beside other values, and JSON, which holds both, has no bytes")
+        raise DataError("a column mixes bytes with other values; it would be written as JSON, which has no bytes")
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

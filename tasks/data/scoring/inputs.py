@@ -1,4 +1,4 @@
-"""Which files are to be scored, and their rows."""
+"""The files to score, and their rows."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -32,25 +32,25 @@ class RowInput(NamedTuple):
     path: Path
 
     def files(self) -> list[Path]:
-        """The files that are read."""
+        """Return the files to read."""
         return texts_below(self.path) if self.path.is_dir() else [self.path]
 
     def bytes(self) -> int:
-        """About as many bytes as the texts have."""
+        """Return the approximate size of the texts in bytes."""
         if self.path.suffix == ".parquet" and self.path.is_file():
             return text_bytes(self.path)
         return sum(path.stat().st_size for path in self.files())
 
     def batches(self, text_column: str) -> Iterator[RowBatch]:
-        """All rows."""
+        """Read all rows."""
         return (read_folder_rows if self.path.is_dir() else READERS[self.path.suffix])(self.path, text_column)
 
 
 def row_inputs(given: Path) -> list[RowInput]:
-    """What a path or pattern means, in the order in which it is read.
+    """Resolve a path or pattern to inputs, in reading order.
 
     Raises:
-        DataError: it fits nothing, is of no known kind, or a folder holds no texts.
+        DataError: nothing matches, a file's type is not supported, or a folder contains no texts.
     """
     paths = [given] if given.exists() else matches(given)
     if not paths:
@@ -67,7 +67,7 @@ def row_inputs(given: Path) -> list[RowInput]:
 
 
 def read_rows(inputs: Sequence[RowInput], text_column: str) -> Iterator[RowBatch]:
-    """All rows that can be scored, batch by batch, with those that cannot as rejects.
+    """Yield all rows that can be scored, batch by batch, with the others as rejects.
 
     Raises:
         DataError: a file cannot be read, or has no such column.
@@ -78,6 +78,6 @@ def read_rows(inputs: Sequence[RowInput], text_column: str) -> Iterator[RowBatch
 
 
 def scoring_signature(inputs: Sequence[RowInput]) -> list[tuple[str, int, int]]:
-    """Path, size and time of change of every file: what kept scores depend on."""
+    """Path, size and modification time of every file: what kept scores depend on."""
     files = [path for found in inputs for path in found.files()]
     return [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]

@@ -1,4 +1,4 @@
-"""Writers of scored rows, as Parquet, CSV or JSON Lines by the suffix, and of the rows that could not be scored."""
+"""Writers for scored rows, as Parquet, CSV or JSON Lines by suffix, and for rows that could not be scored."""
 
 import csv
 import json
@@ -18,13 +18,13 @@ from tasks.storage.files import atomic_path
 
 
 def rejects_path(output: Path) -> Path:
-    """Where the rejects of an output are written: `scored.rejects.csv` beside `scored.parquet`."""
+    """The path for an output's rejects: `scored.rejects.csv` beside `scored.parquet`."""
     return output.with_name(f"{output.stem}.rejects.csv")
 
 
 @contextmanager
 def reject_writer(path: Path) -> Iterator[Callable[[Iterable[Reject]], None]]:
-    """A function that appends rejects to a CSV of file, row and reason, which appears whole at the end of the block."""
+    """Yield a function that appends rejects to a CSV of file, row and reason; it appears whole after the block."""
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Reject._fields)
@@ -32,17 +32,17 @@ def reject_writer(path: Path) -> Iterator[Callable[[Iterable[Reject]], None]]:
 
 
 SUFFIXES = (".parquet", ".csv", ".jsonl")
-# The suffix of a new column whose name the input has already.
+# The suffix for a new column whose name is already in the input.
 TAKEN = "_scored"
 BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_binary_view)
 Write = Callable[[pa.RecordBatch], None]
 
 
 def check_output(path: Path, inputs: Sequence[Path]) -> None:
-    """Check the path of an output against what can be written.
+    """Check that an output can be written.
 
     Raises:
-        PipelineError: the suffix is another one, the folder cannot be written, or the file is an input.
+        PipelineError: the suffix is not supported, the path cannot be written, or the file is an input.
     """
     if path.suffix not in SUFFIXES:
         found = f"is of kind {path.suffix!r}" if path.suffix else "has no suffix"
@@ -51,7 +51,7 @@ def check_output(path: Path, inputs: Sequence[Path]) -> None:
         if path.is_dir():
             raise PipelineError(f"--output {path}: found a folder; give the path of a file")
         if path.resolve() in [given.resolve() for given in inputs]:
-            raise PipelineError(f"--output {path}: the file is an input too; give another one")
+            raise PipelineError(f"--output {path}: the file is also an input; give another one")
         path.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
@@ -61,9 +61,9 @@ def check_output(path: Path, inputs: Sequence[Path]) -> None:
 
 
 def new_names(columns: pa.Schema, names: Sequence[str]) -> list[str]:
-    """The names of new columns beside those of the input: a name that is taken gets the suffix `_scored`.
+    """Choose names for new columns beside the input's: a name that is taken gets the suffix `_scored`.
 
-    It gets it again where that name is taken, too: a scored file may be scored by another network.
+    The suffix is repeated if that name is taken, too: a scored file may be scored again by another network.
     """
     return [_free_name(name, columns.names) for name in names]
 
@@ -74,18 +74,18 @@ def _free_name(name: str, taken: Sequence[str]) -> str:
 
 @contextmanager
 def row_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
-    """A function that appends rows; the file appears, whole, at the end of the block.
+    """Yield a function that appends rows; the file appears, whole, at the end of the block.
 
-    CSV holds lists and the like as JSON.
+    In CSV, nested values such as lists become JSON.
 
     Raises:
-        DataError: a column cannot be written in this kind of file.
+        DataError: this file type cannot store a column.
     """
     try:
         with atomic_path(path) as temporary, WRITERS[path.suffix](temporary, schema) as write:
             yield write
-    except OverflowError:  # Python's dates end there, those of Parquet do not.
-        raise DataError(f"{path}: a date lies outside the years 1 to 9999; give --output a .parquet file") from None
+    except OverflowError:  # Python's dates end there, unlike Parquet's.
+        raise DataError(f"{path}: a date is outside the years 1 to 9999; give --output a .parquet file") from None
 
 
 @contextmanager
@@ -128,18 +128,18 @@ def _jsonl(path: Path, schema: pa.Schema) -> Iterator[Write]:
 
 
 def _shortest(column: pa.Array) -> pa.Array:
-    """Float32 as the shortest decimals that name it, as CSV has them: 0.1, not 0.10000000149011612."""
+    """Convert float32 to the shortest equivalent decimals, as in CSV: 0.1, not 0.10000000149011612."""
     return column.cast(pa.string()).cast(pa.float64()) if pa.types.is_float32(column.type) else column
 
 
 def _check_no_bytes(schema: pa.Schema) -> None:
     for field in schema:
         if _holds_bytes(field.type):
-            raise DataError(f"column {field.name!r} holds bytes, which are no text; give --output a .parquet file")
+            raise DataError(f"column {field.name!r} contains bytes, not text; give --output a .parquet file")
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:
-    """Whether values of a type are bytes, or have bytes somewhere in them."""
+    """Whether values of a type are or contain bytes."""
     within = [kind.field(number).type for number in range(kind.num_fields)]
     return any(is_bytes(kind) for is_bytes in BYTES) or any(map(_holds_bytes, within))
 

@@ -1,7 +1,7 @@
-"""Readers of rows to score: CSV, Parquet, JSON Lines, text files with a review a line, folders of text files.
+"""Readers of rows to score: CSV, Parquet, JSON Lines, text files with one review per line, folders of text files.
 
-Every column is kept. A CSV column stays text, as it is written: "007" is no number. A row that cannot be read is set
-aside with the reason.
+Every column is kept. CSV columns stay text as written: "007" is not a number. A row that cannot be read is set aside
+with the reason.
 """
 
 import json
@@ -23,7 +23,7 @@ from tasks.errors import DataError
 
 
 def read_csv_rows(path: Path, text_column: str) -> Iterator[RowBatch]:
-    """The rows of a CSV file; those with another number of columns than the header are set aside.
+    """Read the rows of a CSV file; rows with a different number of columns from the header are set aside.
 
     Raises:
         DataError: a column is missing, or a quote is never closed.
@@ -43,7 +43,7 @@ def read_csv_rows(path: Path, text_column: str) -> Iterator[RowBatch]:
     try:
         with arrow_csv.open_csv(
             path,
-            # One thread: only then are rows numbered.
+            # Rows are numbered only with one thread.
             read_options=arrow_csv.ReadOptions(block_size=BATCH_BYTES, use_threads=False),
             parse_options=arrow_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=set_aside),
             convert_options=arrow_csv.ConvertOptions(
@@ -65,10 +65,10 @@ def read_csv_rows(path: Path, text_column: str) -> Iterator[RowBatch]:
 
 
 def read_parquet_rows(path: Path, text_column: str) -> Iterator[RowBatch]:
-    """The rows of a Parquet file; the first is row 1.
+    """Read the rows of a Parquet file; the first is row 1.
 
     Raises:
-        DataError: the file is damaged, the text column is missing, or it holds no strings.
+        DataError: the file is damaged, or the text column is missing or does not contain strings.
     """
     try:
         with pq.ParquetFile(path) as file:
@@ -86,11 +86,11 @@ def read_parquet_rows(path: Path, text_column: str) -> Iterator[RowBatch]:
 def _check_type(path: Path, kind: pa.DataType) -> None:
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        raise DataError(f"{path}: the column of texts holds {kind}; expected strings")
+        raise DataError(f"{path}: the text column has type {kind}; expected strings")
 
 
 def _plain(columns: pa.RecordBatch) -> pa.RecordBatch:
-    """Dictionaries unpacked: each batch has its own, and a written column needs one."""
+    """Unpack dictionaries: each batch has its own, and a written column needs one."""
     arrays = [
         column.dictionary_decode() if pa.types.is_dictionary(column.type) else column for column in columns.columns
     ]
@@ -101,12 +101,12 @@ FILE_COLUMN = "file"
 
 
 def texts_below(folder: Path) -> list[Path]:
-    """The texts of a folder and of those in it, in the order in which they are read."""
+    """List the texts in a folder and its subfolders, in reading order."""
     return sorted(path for path in folder.rglob("*.txt") if path.is_file())
 
 
 def read_folder_rows(folder: Path, text_column: str) -> Iterator[RowBatch]:
-    """The texts of a folder; each is row 1 of its file, and one that is not UTF-8 is set aside."""
+    """Read the texts in a folder; each is row 1 of its file, and one that is not UTF-8 is set aside."""
     files: list[str] = []
     texts: list[str] = []
     rejects: list[Reject] = []
@@ -141,7 +141,7 @@ JsonObject = dict[str, Any]
 
 
 class _LineError(Exception):
-    """Why a line is no row."""
+    """Why a line is not a row."""
 
 
 class _Line(NamedTuple):
@@ -150,10 +150,10 @@ class _Line(NamedTuple):
 
 
 def read_jsonl_rows(path: Path, text_column: str) -> Iterator[RowBatch]:
-    """The objects of a JSON Lines file. Rows are lines, the first is 1; a line that is no object is set aside.
+    """Read the objects of a JSON Lines file. Rows are line numbers, from 1; invalid lines are set aside.
 
     Raises:
-        DataError: the file is empty, or no line of it has the text column.
+        DataError: the file is empty, or its first objects lack the text column.
     """
     seen: set[str] = set()
 
@@ -174,7 +174,7 @@ def read_jsonl_rows(path: Path, text_column: str) -> Iterator[RowBatch]:
 
 
 def read_text_rows(path: Path, text_column: str) -> Iterator[RowBatch]:
-    """The lines of a text file, each a review.
+    """Read the lines of a text file, each a review.
 
     Raises:
         DataError: the file is empty.
@@ -186,13 +186,13 @@ def _object(line: _Line) -> JsonObject:
     try:
         value = json.loads(_line_text(line))
     except (ValueError, RecursionError) as error:
-        raise _LineError(f"not JSON ({str(error)[:80]}); expected an object a line") from None
+        raise _LineError(f"not JSON ({str(error)[:80]}); expected one object per line") from None
     if not isinstance(value, dict):
-        raise _LineError(f"found a JSON {type(value).__name__}; expected an object a line")
+        raise _LineError(f"found a JSON {type(value).__name__}; expected one object per line")
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise _LineError(f"holds {error.object[error.start]!a}, half of a character; write it as UTF-8") from None
+        raise _LineError(f"contains {error.object[error.start]!a}, half a character; write it as UTF-8") from None
     return value
 
 
@@ -222,17 +222,17 @@ def _line_batches(path: Path, parse: Callable[[_Line], JsonObject], text_column:
             yield _line_batch(path, rows, records, rejects, size, text_column)
             rows, records, rejects, size = [], [], [], 0
     if not lines:
-        raise DataError(f"{path}: the file is empty; expected a review a line")
+        raise DataError(f"{path}: the file is empty; expected one review per line")
     if rows or rejects:
         yield _line_batch(path, rows, records, rejects, size, text_column)
 
 
 def _lines(path: Path) -> Iterator[_Line]:
-    """The lines that are not empty, with their numbers; of a line that is too long, the start."""
+    """Yield non-empty lines with their numbers; only the start of a line that is too long."""
     number = 0
     with path.open("rb") as file:
         if file.peek(2).startswith(UTF_16):
-            raise DataError(f"{path}: the file is UTF-16; expected UTF-8: save it as such")
+            raise DataError(f"{path}: the file is UTF-16; save it as UTF-8")
         while content := file.readline(MAX_LINE):
             number += 1
             if len(content) >= MAX_LINE:

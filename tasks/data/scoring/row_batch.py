@@ -1,4 +1,4 @@
-"""What every reader of rows yields: all columns, the numbers of the rows, and the rows that were set aside."""
+"""Batches that all readers of rows yield: all columns, the row numbers, and the rows that were set aside."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tasks.data.tokenizer import SEPARATORS
 from tasks.errors import DataError
 
-# A character that is neither a space nor one that the tokenizer turns into a space.
+# A character that is neither a space nor turned into one by the tokenizer.
 _HAS_WORD = "[^ " + "".join(f"\\x{ord(separator):02x}" for separator in SEPARATORS) + "]"
 EMPTY = "the text is missing or holds no word"
 
@@ -28,15 +28,15 @@ class Reject(NamedTuple):
 
 @dataclass(frozen=True)
 class RowBatch:
-    """Some rows of a file, in its order.
+    """Some rows of a file, in file order.
 
     Attributes:
-        file: for people.
+        file: the path, for messages.
         columns: all columns of the rows that could be read.
         rows: int64, the number of each of these rows in the file.
-        rejects: the rows that could not.
-        size: about how many bytes of the file these are.
-        paths: of a folder, the file of each of these rows.
+        rejects: the rows that could not be read.
+        size: approximate size in bytes.
+        paths: for a folder, the file of each of these rows.
     """
 
     file: str
@@ -50,12 +50,12 @@ class RowBatch:
         return len(self.rows)
 
     def texts(self, text_column: str) -> pa.LargeStringArray:
-        """The texts of the rows."""
+        """Return the rows' texts."""
         return self.columns.column(text_column).cast(pa.large_string())
 
 
 def checked(batch: RowBatch, text_column: str) -> RowBatch:
-    """The batch without the rows that are not UTF-8 or whose text holds no word: they join the rejects."""
+    """Move rows that are not UTF-8 or whose text contains no words to the rejects."""
     batch = _without(batch, _not_utf8(batch.columns), "not UTF-8; save the file as such")
     has_word = pc.match_substring_regex(batch.texts(text_column), _HAS_WORD).fill_null(False)
     return _without(batch, ~has_word.to_numpy(zero_copy_only=False), EMPTY)
@@ -76,7 +76,7 @@ def _without(batch: RowBatch, faulty: NDArray[np.bool_], reason: str) -> RowBatc
 
 
 def _not_utf8(columns: pa.RecordBatch) -> NDArray[np.bool_]:
-    """Which rows hold a string that is not UTF-8, bool, shape (rows,)."""
+    """Which rows contain a string that is not UTF-8, bool, shape (rows,)."""
     faulty = np.zeros(len(columns), bool)
     for column in columns.columns:
         if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
@@ -97,10 +97,10 @@ def _is_utf8(value: bytes | None) -> bool:
 
 
 def check_text_column(path: Path, names: Sequence[str], text_column: str) -> None:
-    """Check the columns of a file against what scoring needs.
+    """Check that a file has the columns that scoring needs.
 
     Raises:
-        DataError: the file has no columns, lacks the text column, or has two columns of one name.
+        DataError: the file has no columns, lacks the text column, or has two columns with the same name.
     """
     if not names:
         raise DataError(f"{path}: the file is empty; expected a column {text_column!r}")

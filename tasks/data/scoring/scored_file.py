@@ -1,4 +1,4 @@
-"""Scores of rows: kept batch by batch, so that a killed scoring resumes, and joined with their rows in a file."""
+"""Scores of rows: kept batch by batch, so that an interrupted scoring resumes, and joined with their rows in a file."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,7 @@ from tasks.errors import DataError
 from tasks.results.training import THRESHOLD
 from tasks.storage.files import atomic_path, write_bytes
 
-# What scoring adds to the columns of its input.
+# The columns that scoring adds to its input.
 NEW_COLUMNS = {
     "probability": pa.float32(),
     "label": pa.string(),
@@ -37,10 +37,10 @@ class Part:
     """Scores of a batch, each of shape (rows,).
 
     Attributes:
-        probability: float32, of "positive".
-        tokens: int32, of the text before truncation, the start token included.
-        words: int64, of the text.
-        unknown: int64, those of them that the vocabulary lacks.
+        probability: float32, probability of "positive".
+        tokens: int32, number of tokens before truncation, including the start token.
+        words: int64, number of words.
+        unknown: int64, number of words missing from the vocabulary.
         truncated: bool, whether the text is longer than the network reads.
     """
 
@@ -54,7 +54,7 @@ class Part:
         return len(self.probability)
 
     def columns(self, model: str) -> list[pa.Array]:
-        """The new columns of an output, in the order of `NEW_COLUMNS`."""
+        """Return the output's new columns, in the order of `NEW_COLUMNS`."""
         return [
             pa.array(self.probability),
             pa.array(LABELS[(self.probability > THRESHOLD).astype(int)], pa.string()),
@@ -66,14 +66,14 @@ class Part:
 
 
 def write_part(path: Path, part: Part) -> None:
-    """Keep the scores of a batch, atomically."""
+    """Write a batch's scores, atomically."""
     table = pa.table(vars(part)).replace_schema_metadata({CHECKSUM: _checksum(part)})
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 
 def read_part(path: Path) -> Part | None:
-    """The scores that `write_part` kept; None if there are none, or they are damaged."""
+    """Read the scores that `write_part` wrote; None if there are none, or they are damaged."""
     try:
         table = pq.read_table(path)
         part = Part(**{name: table[name].to_numpy() for name in Part.__dataclass_fields__})
@@ -83,7 +83,7 @@ def read_part(path: Path) -> Part | None:
 
 
 def _checksum(part: Part) -> bytes:
-    """SHA-256 of the columns: Parquet reads damaged numbers as others without a word."""
+    """SHA-256 of the columns: Parquet silently reads damaged numbers as other numbers."""
     digest = hashlib.sha256()
     for column in vars(part).values():
         digest.update(column.dtype.str.encode() + column.tobytes())
@@ -98,8 +98,8 @@ class ScoredRows(NamedTuple):
 
     Attributes:
         inputs, text_column: what to read.
-        columns: all columns of the inputs.
-        parts: the scores, batch by batch.
+        columns: all input columns.
+        parts: the files of scores, batch by batch.
         model: the network's hash.
     """
 
@@ -111,36 +111,36 @@ class ScoredRows(NamedTuple):
 
 
 def write_columns(path: Path, columns: pa.Schema) -> None:
-    """Keep the columns of the inputs, atomically."""
+    """Write the input columns, atomically."""
     write_bytes(path, pa.schema(list(columns)).serialize().to_pybytes())
 
 
 def read_columns(path: Path) -> pa.Schema:
-    """The columns that `write_columns` kept."""
+    """Read the columns that `write_columns` wrote."""
     return pa.ipc.read_schema(pa.py_buffer(path.read_bytes()))
 
 
 def write_rejected_rows(rows: ScoredRows, rejects: Path) -> None:
-    """Write the rows without scores alone."""
+    """Write only the rows without scores."""
     with reject_writer(rejects) as write_rejects:
         for batch in read_rows(rows.inputs, rows.text_column):
             write_rejects(batch.rejects)
 
 
 def write_scored_rows(rows: ScoredRows, output: Path, rejects: Path, advance: Callable[[int], None]) -> tuple[str, ...]:
-    """Write the rows with scores into one file, and those without, with reasons, into another.
+    """Write the rows with scores to one file, and those without, with reasons, to another.
 
     Args:
-        rows: to read again.
-        output: gets all columns and the new ones.
-        rejects: gets file, row and reason.
-        advance: is told the bytes of every batch.
+        rows: the rows to read again, and their scores.
+        output: the file for all columns and the new ones.
+        rejects: the file for file, row and reason.
+        advance: called with each batch's size in bytes.
 
     Returns:
         the names of the new columns, in the order of `NEW_COLUMNS`.
 
     Raises:
-        DataError: the files have changed, or a column cannot be written in this kind of file.
+        DataError: the files have changed, or the output's file type cannot store a column.
     """
     names = new_names(rows.columns, tuple(NEW_COLUMNS))
     new_fields = [pa.field(name, kind) for name, kind in zip(names, NEW_COLUMNS.values(), strict=True)]
@@ -155,10 +155,10 @@ def write_scored_rows(rows: ScoredRows, output: Path, rejects: Path, advance: Ca
 
 
 def _joined(rows: ScoredRows) -> Iterator[tuple[RowBatch, Part]]:
-    """All batches with their scores.
+    """Yield all batches with their scores.
 
     Raises:
-        DataError: the files hold other rows than those that were scored.
+        DataError: the rows in the files are not the ones that were scored.
     """
     paths = iter(rows.parts)
     for batch in read_rows(rows.inputs, rows.text_column):

@@ -52,7 +52,7 @@ OPERANDS = {"STRING": b"'1'\n", "LONG4": b"\1\0\0\0\1", "BINUNICODE8": bytes(8),
 def test_an_opcode_that_data_does_not_need_is_refused(name: str, before: bytes) -> None:
     (code,) = (opcode.code for opcode in pickletools.opcodes if opcode.name == name)
     opcodes = before + code.encode("latin1") + OPERANDS.get(name, b"1\n1\n1\n1\n")
-    assert f"the pickle holds the opcode {name}; refused" in complaint(among_reviews(opcodes))
+    assert f"the pickle contains the opcode {name}; refused" in complaint(among_reviews(opcodes))
 
 
 # Opcodes that end with STOP are a whole pickle; others stand where a review should.
@@ -66,9 +66,9 @@ HOSTILE = {
     "BYTEARRAY8": (b"\x96" + b"\xff" * 7 + b"\x7f.", "ends too early"),
     "BINUNICODE8": (b"\x8d" + b"\xff" * 7 + b"\x7f.", "ends too early"),
     "BINSTRING": (b"T\xff\xff\xff\x7f.", "ends too early"),
-    "FRAME": (b"\x95" + b"\xff" * 7 + b"\x7f", "has not its shape"),
+    "FRAME": (b"\x95" + b"\xff" * 7 + b"\x7f", "does not match its shape"),
     # An unpickler that goes on after the frame takes the text for opcodes: ")", then a memo index of 2**24.
-    "a FRAME that cuts an operand": (CUT_FRAME + b"M\5\0U)" + b"r\0\0\0\1".ljust(41, b"N"), "has not its shape"),
+    "a FRAME that cuts an operand": (CUT_FRAME + b"M\5\0U)" + b"r\0\0\0\1".ljust(41, b"N"), "does not match its shape"),
     "word index": (b"\x8a\xff" + b"\x7f" * 255 + b"\x85", "the word index \\d{40}…, which does not fit into 31 bits"),
     "BUILD with a dict": (DTYPE + words("i8") + b"\x85R}b", "the opcode EMPTY_DICT"),
     "BUILD on a list": (b"]K\x01\x85b", "is damaged"),
@@ -93,13 +93,13 @@ HOSTILE = {
     "nothing remembered": (b"h\xff", "is damaged"),
     "much remembered": (b"j\xff\xff\xff\xff", "is damaged"),
     "protocol 6": (b"\x80\x06", "is damaged"),
-    "deep lists": (b"]" * DEEP + b"a" * (DEEP - 1), "a list where an integer should stand"),
-    "deep tuples": (b")" + b"\x85" * DEEP, "a tuple where an integer should stand"),
+    "deep lists": (b"]" * DEEP + b"a" * (DEEP - 1), "a list where an integer should be"),
+    "deep tuples": (b")" + b"\x85" * DEEP, "a tuple where an integer should be"),
     "deep list of reviews": (b"]" * DEEP + b"a" * (DEEP - 1) + b".", "no array of objects"),
-    "deep arrays": (ARRAY + b"q\x63)R" + b"h\x63)R" * DEEP + b"\x85b" * DEEP, "not one dimension"),
+    "deep arrays": (ARRAY + b"q\x63)R" + b"h\x63)R" * DEEP + b"\x85b" * DEEP, "not one-dimensional"),
     "deep dtypes": (SCALAR + DTYPE + b"q\x63" + b"h\x63)R" * 2 + b"\x85R" * DEEP, "is damaged"),
     "marks": (b"(" * DEEP, "is damaged"),
-    "marks as tuples": (b"(" * DEEP + b"t" * DEEP, "a tuple where an integer should stand"),
+    "marks as tuples": (b"(" * DEEP + b"t" * DEEP, "a tuple where an integer should be"),
 }
 
 
@@ -124,18 +124,18 @@ def array(*state: object) -> Calls:
 
 INT, OBJECT = np.dtype("i4"), np.dtype("O")
 MALFORMED = {
-    "no state": (Calls(_reconstruct, (np.ndarray, (0,), b"b")), "not one dimension"),
-    "a short state": (array(1, (1,), INT, False), "not one dimension"),
-    "a long state": (array(1, (1,), INT, False, bytes(4), 0), "not one dimension"),
-    "no dimension": (array(1, (), INT, False, bytes(4)), "not one dimension"),
-    "a shape that is a number": (array(1, 1, INT, False, bytes(4)), "not one dimension"),
-    "a huge shape": (array(1, (2**31 - 1,), INT, False, bytes(4)), "has not its shape"),
-    "a shape below zero": (array(1, (-1,), INT, False, bytes(4)), "has not its shape"),
-    "a shape of words": (array(1, ("4",), INT, False, bytes(4)), "has not its shape"),
-    "a shape of objects": (array(1, (3,), OBJECT, False, [1, 2]), "has not its shape"),
-    "bytes cut": (array(1, (2,), INT, False, bytes(7)), "bytes are cut"),
-    "no bytes": (array(1, (2,), INT, False, 8), "bytes are cut"),
-    "nothing": (array(1, (2,), INT, False, None), "bytes are cut"),
+    "no state": (Calls(_reconstruct, (np.ndarray, (0,), b"b")), "not one-dimensional"),
+    "a short state": (array(1, (1,), INT, False), "not one-dimensional"),
+    "a long state": (array(1, (1,), INT, False, bytes(4), 0), "not one-dimensional"),
+    "no dimension": (array(1, (), INT, False, bytes(4)), "not one-dimensional"),
+    "a shape that is a number": (array(1, 1, INT, False, bytes(4)), "not one-dimensional"),
+    "a huge shape": (array(1, (2**31 - 1,), INT, False, bytes(4)), "does not match its shape"),
+    "a shape below zero": (array(1, (-1,), INT, False, bytes(4)), "does not match its shape"),
+    "a shape of words": (array(1, ("4",), INT, False, bytes(4)), "does not match its shape"),
+    "a shape of objects": (array(1, (3,), OBJECT, False, [1, 2]), "does not match its shape"),
+    "bytes cut": (array(1, (2,), INT, False, bytes(7)), "bytes are truncated"),
+    "no bytes": (array(1, (2,), INT, False, 8), "bytes are truncated"),
+    "nothing": (array(1, (2,), INT, False, None), "bytes are truncated"),
     "bytes as objects": (array(1, (1,), OBJECT, False, bytes(8)), "values of type 'O8'"),
     "a type that is a word": (array(1, (1,), "i4", False, bytes(4)), "values without a type"),
     "a type of fields": (array(1, (1,), np.dtype([("a", "i4")]), False, bytes(4)), "the opcode EMPTY_DICT"),
@@ -144,13 +144,13 @@ MALFORMED = {
     "an order of numbers": (array(1, (1,), Calls(np.dtype, ("i4",), (3, 4)), False, bytes(4)), "values of type 'i4'"),
     "an order cut": (array(1, (1,), Calls(np.dtype, ("i4",), (3,)), False, bytes(4)), "values of type 'i4'"),
     "sixteen bytes": (array(1, (1,), Calls(np.dtype, ("i16",), (3, "<")), False, bytes(16)), "values of type 'i16'"),
-    "a buffer's shape": (Calls(_frombuffer, (bytes(4), INT, (2,), "C")), "has not its shape"),
+    "a buffer's shape": (Calls(_frombuffer, (bytes(4), INT, (2,), "C")), "does not match its shape"),
     "a buffer's type": (Calls(_frombuffer, (bytes(4), None, (1,), "C")), "values without a type"),
-    "a buffer of a buffer": (Calls(_frombuffer, (array(), INT, (1,), "C")), "bytes are cut"),
+    "a buffer of a buffer": (Calls(_frombuffer, (array(), INT, (1,), "C")), "bytes are truncated"),
     "two numbers": ((Calls(scalar, (INT, bytes(8))),), "is damaged"),
-    "a number cut": ((Calls(scalar, (INT, bytes(3))),), "bytes are cut"),
+    "a number cut": ((Calls(scalar, (INT, bytes(3))),), "bytes are truncated"),
     "an object as a number": ((Calls(scalar, (OBJECT, bytes(8))),), "values of type 'O8'"),
-    "a list in an array": (array(1, (1,), OBJECT, False, [[1]]), "where an integer should stand"),
+    "a list in an array": (array(1, (1,), OBJECT, False, [[1]]), "where an integer should be"),
 }
 
 
@@ -172,7 +172,7 @@ def test_a_short_file_does_not_make_many_copies_of_a_long_text() -> None:
     content = among_reviews(text + b"q\x63(" + (ENCODE + b"h\x63" + words("latin1") + b"\x86R") * 1_000 + b"t")
     tracemalloc.start()
     try:
-        assert "has not its shape" in complaint(content)
+        assert "does not match its shape" in complaint(content)
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -147,7 +147,7 @@ REFUSED = {
 @pytest.mark.parametrize("fault", REFUSED)
 def test_everything_else_is_refused_with_the_way_out(fault: str, protocol: int) -> None:
     with pytest.raises(
-        DataError, match="the pickle holds .*; refused: .*store each review as a list of ints"
+        DataError, match="the pickle contains .*; refused: .*store each review as a list of ints"
     ) as caught:
         read_pickled_reviews("imdb.npz: x_train", pickle.dumps(REFUSED[fault], protocol))
     assert "\n" not in str(caught.value)

@@ -94,9 +94,9 @@ def test_both_ways_to_fill_a_list_are_admitted(content: bytes, lists: list) -> N
     ],
 )
 def test_any_other_structure_is_refused_with_its_opcode(content: bytes, opcode: str) -> None:
-    with pytest.raises(DataError, match="only lists of integers are admitted") as caught:
+    with pytest.raises(DataError, match="only lists of integers are allowed") as caught:
         read(PROLOGUE + content + EPILOGUE)
-    assert f"file: the pickle holds opcode {opcode!r} " in str(caught.value)
+    assert f"file: the pickle contains opcode {opcode!r} " in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def test_it_can_be_sent_to_other_processes() -> None:
 
 def test_half_characters_in_the_index_are_refused(tmp_path: Path) -> None:
     (tmp_path / "index.json").write_text(json.dumps({"\ud800": 1}))
-    with pytest.raises(DataError, match="half character"):
+    with pytest.raises(DataError, match="half a character"):
         Tokenizer.read(tmp_path / "index.json")
 
 

@@ -97,7 +97,7 @@ def test_words_before_the_end_that_a_network_reads_have_no_probability(scorer: S
 def test_a_text_without_words_is_refused(tmp_path: Path) -> None:
     words = save(tmp_path, preset("lstm", 4, 3, 0.0), INDEX)
     network = ScoringNetwork(tmp_path, words, "abc")
-    with pytest.raises(DataError, match="--text ' !': found no word"):
+    with pytest.raises(DataError, match="--text ' !': found no words"):
         read_text(" !", network)
     read = read_text("film", network)
     assert (read.label, read.model, read.probability) == ("lstm seed 1", "abc", read.words[0].probability)
@@ -105,7 +105,7 @@ def test_a_text_without_words_is_refused(tmp_path: Path) -> None:
 
 def test_a_network_without_words_or_with_another_tokenizer_is_refused(tmp_path: Path) -> None:
     words = save(tmp_path, preset("lstm", 4, 3, 0.0), {})
-    with pytest.raises(DataError, match="holds no words, so texts cannot be read"):
+    with pytest.raises(DataError, match="contains no words, so texts cannot be read"):
         Scorer(tmp_path, words)
     write_json(tmp_path / "network.json", read_json(tmp_path / "network.json") | {"tokenizer_version": 2})
     with pytest.raises(DataError, match="found tokenizer version 2, expected 1"):

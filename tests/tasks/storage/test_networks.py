@@ -34,7 +34,7 @@ def test_a_folder_names_its_data(tmp_path: Path) -> None:
 
 def test_unknown_and_ambiguous_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match="no champion yet; promote the newest run by `uv run flows/main.py promote latest`"
+        DataError, match="no champion yet; promote the newest run with `uv run flows/main.py promote latest`"
     ):
         find_network(tmp_path, "champion")
     with pytest.raises(DataError, match="--model abc: no such network"):

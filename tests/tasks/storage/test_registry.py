@@ -155,7 +155,7 @@ def test_who_rolls_back_twice_goes_back_twice(tmp_path: Path) -> None:
     names = {promote(tmp_path / "outputs", name): name for name in ("first", "second", "third")}
     with registry.writing():
         assert [names[roll_back(registry)] for _ in range(2)] == ["second", "first"]
-        with pytest.raises(DataError, match=r"no champion before the present one.*--to \(2, 3, 4\)"):
+        with pytest.raises(DataError, match=r"no champion before the current one.*--to \(2, 3, 4\)"):
             registry.earlier(None)
         assert names[roll_back(registry, 3)] == "third"
         assert names[roll_back(registry)] == "first"

@@ -72,10 +72,10 @@ FAULTY = {
     "nothing": (TextData((Path("none*.csv"),)), "no such file; give a path or a pattern"),
     "kind": (TextData((Path("reviews.xlsx"),)), "of kind '.xlsx'; expected .csv, .parquet, .jsonl"),
     "folder": (TextData((Path("empty"),)), "neither train/pos and train/neg nor pos and neg"),
-    "no test part": (TextData((Path("reviews.csv"),), test_share=1e-9), "the test part holds no reviews"),
+    "no test part": (TextData((Path("reviews.csv"),), test_share=1e-9), "the test part has no reviews"),
     "one class": (
         TextData((Path("reviews.csv"),), (Path("positive.csv"),)),
-        "all 3 reviews of the test part are positive",
+        "all 3 reviews in the test part are positive",
     ),
     "positive": (TextData((Path("reviews.csv"),), positive="spam"), "a third class besides 'spam' and '0'"),
     "empty class": (TextData((Path("half"),)), "neg: no .txt files"),

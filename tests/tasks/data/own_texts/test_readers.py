@@ -50,7 +50,7 @@ GOOD = b'"a fine, ""fine""\nfilm",1\n'
         (HEAD + GOOD * 3 + b"alone\n" + GOOD, "r.csv, row 5: found 1 columns, expected 2"),
         (HEAD + GOOD * 3 + b"caf\xe9,1\n" + GOOD, "r.csv, row 5: the text is not UTF-8"),
         (HEAD + GOOD * 3 + b'" \t",1\n' + GOOD, "r.csv, row 5: the text is empty"),
-        ((HEAD + GOOD).decode().encode("utf-16"), "r.csv: the file is UTF-16; expected UTF-8"),
+        ((HEAD + GOOD).decode().encode("utf-16"), "r.csv: the file is UTF-16; save it as UTF-8"),
         (HEAD + GOOD + b'"never closed,1\n', "r.csv, row 3: found 1 columns, expected 2"),
         (HEAD + b"x" * (17 << 20) + b",1\n", "r.csv: a row is longer than 8 MiB"),
     ],
@@ -76,7 +76,7 @@ def test_a_quote_that_is_never_closed_in_a_csv_swallows_no_reviews(tmp_path: Pat
     path = written(tmp_path / "r.csv", b'label,text\npos,fine\nneg,"never\npos,good\nneg,bad\n')
     assert fault(path) == "r.csv: a quote is never closed, and the rest of the file is one row; close the quote"
     path = written(tmp_path / "r.csv", b"label,caf\xe9,text\npos,x,fine\n")
-    assert fault(path) == "r.csv, row 1: the names of the columns are not UTF-8; save the file as such"
+    assert fault(path) == "r.csv, row 1: the column names are not UTF-8; save the file as such"
 
 
 GOOD_LINE = b'{"text": "a fine film", "label": 1}\n'
@@ -86,13 +86,13 @@ GOOD_LINE = b'{"text": "a fine film", "label": 1}\n'
     ("line", "message"),
     [
         (b'{"text": "cut', "not JSON"),
-        (b"[1]", "found a JSON list; expected an object a line"),
+        (b"[1]", "found a JSON list; expected one object per line"),
         (b'{"review": "x", "label": 1}', "no 'text', found 'review', 'label'; name the right one with --text-column"),
         (b'{"text": "x"}', "no 'label', found 'text'; name the right one with --label-column"),
         (b'{"text": 7, "label": 1}', "the text is a JSON int; expected a string"),
         (b'{"text": null, "label": 1}', "the text is empty"),
         (b'{"text": "x", "label": {}}', "the label is a JSON dict"),
-        (b'{"text": "x\\ud800", "label": 1}', "the text holds '\\ud800', half of a character"),
+        (b'{"text": "x\\ud800", "label": 1}', "the text contains '\\ud800', half a character"),
         (b'{"text": "caf\xe9", "label": 1}', "the line is not UTF-8"),
         (b"[" * 100_000, "not JSON"),
     ],
@@ -123,9 +123,9 @@ def table(**columns: pa.Array) -> Callable[[Path], None]:
         (table(review=pa.array(["x"])), "r.parquet: no column 'text', found 'review'"),
         (
             table(text=pa.array([1]), label=pa.array([1])),
-            "r.parquet: the column of texts holds int64; expected strings",
+            "r.parquet: the text column has type int64; expected strings",
         ),
-        (table(text=pa.array(["x"]), label=pa.array([[1]])), "r.parquet: the column of labels holds list"),
+        (table(text=pa.array(["x"]), label=pa.array([[1]])), "r.parquet: the label column has type list"),
         (table(text=pa.array(["x", None]), label=pa.array([1, 0])), "r.parquet, row 2: the text is empty"),
         (
             table(

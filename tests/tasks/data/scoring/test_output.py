@@ -82,7 +82,7 @@ def test_jsonl_in_is_jsonl_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
 @pytest.mark.parametrize("column", [[b"x"], [[b"x"]], [{"a": b"x"}], pa.array([b"x"], pa.binary(1))])
 def test_bytes_are_refused_where_only_text_can_be(tmp_path: Path, suffix: str, column: Any) -> None:
-    with pytest.raises(DataError, match="column 'b' holds bytes"):
+    with pytest.raises(DataError, match="column 'b' contains bytes"):
         write(tmp_path / f"o{suffix}", pa.RecordBatch.from_pydict({"b": pa.array(column)}))
     assert not list(tmp_path.iterdir())
 
@@ -125,7 +125,7 @@ def test_an_output_that_cannot_be_is_refused(tmp_path: Path) -> None:
         "o.xlsx": "of kind '.xlsx'; expected one of .parquet, .csv, .jsonl",
         "o": "has no suffix",
         "d.csv": "found a folder",
-        "i.csv": "is an input too",
+        "i.csv": "is also an input",
         "file/o.csv": "choose a path that can be written",
         f"{'n' * 300}.csv": "name too long; choose a path",
         "a\0b.csv": "null byte; choose another name",

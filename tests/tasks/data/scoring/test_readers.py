@@ -80,7 +80,7 @@ def test_row_numbers_of_a_csv_run_on_over_batches(tmp_path: Path, monkeypatch: p
         (b"a,b\nx,1\n", "r.csv: no column 'text', found 'a', 'b'; name the right one with --text-column"),
         (b"text,id,id\nx,1,2\n", "r.csv: 2 columns are called 'id'; expected different names"),
         ("text\nx\n".encode("utf-16"), "r.csv: the file is UTF-16"),
-        (b"text,caf\xe9\nx,1\n", "r.csv, row 1: the names of the columns are not UTF-8"),
+        (b"text,caf\xe9\nx,1\n", "r.csv, row 1: the column names are not UTF-8"),
         (b'text,id\n"a\nb",1\n"c,2\nd,3\n', "r.csv: a quote is never closed, and the rest of the file is one row"),
         (b"text\n" + b"x" * (17 << 20), "r.csv: a row is longer than 8 MiB"),
     ],
@@ -105,7 +105,7 @@ def test_faulty_lines_of_jsonl_are_set_aside(tmp_path: Path) -> None:
         (4, "found a JSON"),
         (5, "'text' is mi"),
         (6, "'text' is a "),
-        (7, "holds '\\ud80"),
+        (7, "contains '\\u"),
         (9, "not UTF-8; s"),
     ]
 
@@ -144,7 +144,7 @@ def test_a_parquet_keeps_types_and_unpacks_dictionaries(tmp_path: Path) -> None:
 
 def test_a_parquet_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": [1]}), tmp_path / "n.parquet")
-    assert fault(tmp_path / "n.parquet") == "n.parquet: the column of texts holds int64; expected strings"
+    assert fault(tmp_path / "n.parquet") == "n.parquet: the text column has type int64; expected strings"
     assert fault(written(tmp_path / "d.parquet", b"PAR1")).startswith("d.parquet: not a readable Parquet file")
 
 
