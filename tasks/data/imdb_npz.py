@@ -42,10 +42,10 @@ def read_imdb_npz(path: Path) -> tuple[Reviews, Reviews]:
     try:
         with zipfile.ZipFile(path) as archive:
             _check_members(path, archive)
-            # Unpacking and decoding release the interpreter lock, so the splits are read in parallel.
-            with ThreadPoolExecutor(2) as pool:
-                train, test = pool.map(lambda split: _read_split(path, archive, split), ("train", "test"))
-            return train, test
+        # Unpacking and decoding release the interpreter lock, so the splits are read in parallel.
+        with ThreadPoolExecutor(2) as pool:
+            train, test = pool.map(lambda split: _read_split(path, split), ("train", "test"))
+        return train, test
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; give the path of an imdb.npz") from None
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, zlib.error) as error:
@@ -76,10 +76,12 @@ def _check_members(path: Path, archive: zipfile.ZipFile) -> None:
             raise DataError(f"{path}: {name} unpacks to {sizes[name]} bytes; expected at most {MAX_MEMBER_BYTES}")
 
 
-def _read_split(path: Path, archive: zipfile.ZipFile, split: str) -> Reviews:
-    with archive.open(f"y_{split}.npy") as member:
-        labels = _read_labels(f"{path}: y_{split}", member)
-    tokens, offsets = _read_reviews(f"{path}: x_{split}", archive, f"x_{split}.npy")
+def _read_split(path: Path, split: str) -> Reviews:
+    # Each thread opens the archive itself: from Python 3.12 on, threads that share a ZipFile read each other's bytes.
+    with zipfile.ZipFile(path) as archive:
+        with archive.open(f"y_{split}.npy") as member:
+            labels = _read_labels(f"{path}: y_{split}", member)
+        tokens, offsets = _read_reviews(f"{path}: x_{split}", archive, f"x_{split}.npy")
     if len(labels) != len(offsets) - 1:
         raise DataError(
             f"{path}: y_{split} has {len(labels)} labels for {len(offsets) - 1} reviews; expected one for each"

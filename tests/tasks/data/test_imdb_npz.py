@@ -1,5 +1,6 @@
 import io
 import pickle
+import threading
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,21 @@ def objects(*items: object) -> np.ndarray:
     for place, item in enumerate(items):
         array[place] = item
     return array
+
+
+def test_no_two_threads_read_through_one_archive(npz: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readers: dict[int, set[int]] = {}
+    real = zipfile.ZipFile.open
+
+    def recorded(archive: zipfile.ZipFile, *arguments: Any) -> Any:
+        readers.setdefault(id(archive), set()).add(threading.get_ident())
+        archives.append(archive)  # Keeps its id from being used again.
+        return real(archive, *arguments)
+
+    archives: list[zipfile.ZipFile] = []
+    monkeypatch.setattr(zipfile.ZipFile, "open", recorded)
+    read_imdb_npz(npz)
+    assert all(len(threads) == 1 for threads in readers.values())
 
 
 @settings(deadline=None)
