@@ -1,4 +1,4 @@
-"""What branch processes need, imported once, by the fork server: see `flows.pool`.
+"""The modules that branch processes need, imported once by the fork server: see `flows.pool`.
 
 Nothing here may start a thread that could hold a lock while a process is forked, so TensorFlow computes nothing.
 """

@@ -23,8 +23,8 @@ from tasks.storage.layout import SCORES
 
 Outputs = Annotated[Path, Parameter(help="Folder for data, models and reports.")]
 WEBHOOK = (
-    "Address that gets one line of JSON when the run ends. It is never recorded, but others on this machine can read "
-    "command lines: RNN_WEBHOOK is safer (URL)."
+    "Address to which one line of JSON is posted when the run ends. It is never recorded, but others on this machine "
+    "can read command lines: RNN_WEBHOOK is safer (URL)."
 )
 Webhook = Annotated[str | None, Parameter(help=WEBHOOK)]
 TextColumn = Annotated[str, Parameter(help="Name of the column of texts.")]
@@ -34,21 +34,21 @@ NamedNetwork = Annotated[
 
 
 def run_flow(flow: str, *inputs: Any, webhook: str | None, preload: Callable[[], None] | None = None) -> Any:
-    """Run a flow with a Prefect server around it.
+    """Run a flow, with a Prefect server for its duration.
 
     Args:
         flow: module and name, such as "flows.train:train_flow"; it is imported while the server starts.
         inputs: the flow's parameters.
-        webhook: address that is told how the run ended.
+        webhook: address to which the outcome is posted.
         preload: called before the flow is imported, to start slow work early.
 
     Returns:
         the final state of the flow run.
 
     Raises:
-        Exception: what made the flow fail.
+        Exception: the error that made the flow fail.
     """
-    # Prefect's notice about usage data would break the progress bars; the run's own server sends none either.
+    # Prefect's notice about usage data would break the progress bars; the run's own server sends no usage data either.
     os.environ.setdefault("DO_NOT_TRACK", "1")
     prepare_environment()
     if sys.stderr.isatty():
@@ -76,21 +76,21 @@ def run_flow(flow: str, *inputs: Any, webhook: str | None, preload: Callable[[],
 
 
 def say_page(state: Any) -> None:
-    """Print where the UI shows a run."""
+    """Print the address of a run in the UI."""
     from flows.server import run_page
 
     say(f"In the UI: {run_page(state.state_details.flow_run_id)}")
 
 
 INPUT = (
-    ".csv, .parquet, .jsonl or .txt (a review a line), a pattern of them, a folder of .txt files, or - for lines from "
+    ".csv, .parquet, .jsonl or .txt (one review per line), a pattern, a folder of .txt files, or - for lines from "
     "standard input."
 )
 MODEL = (
-    '"latest" or the name of a run: its best network by validation; RUN:NETWORK: another; "champion"; a hash in the '
-    "registry; or a copy of a network's folder."
+    '"latest" or the name of a run, for its best network by validation; RUN:NETWORK for another; "champion"; a hash in '
+    "the registry; or a copy of a network's folder."
 )
-OUTPUT = ".parquet, .csv or .jsonl (default: a file below outputs/scores)."
+OUTPUT = ".parquet, .csv or .jsonl (default: a file under outputs/scores)."
 REJECTS = "Exit with status 3 if more than this share of the rows cannot be scored (0 to 1)."
 
 
@@ -98,7 +98,7 @@ def score(
     texts: Annotated[str | None, Parameter(name="INPUT", allow_leading_hyphen=True, help=INPUT)] = None,
     /,
     *,
-    text: Annotated[str | None, Parameter(help="Read this sentence word by word instead; nothing is kept.")] = None,
+    text: Annotated[str | None, Parameter(help="Read this sentence word by word instead; nothing is stored.")] = None,
     model: Annotated[str, Parameter(help=MODEL)] = "latest",
     output: Annotated[Path | None, Parameter(help=OUTPUT)] = None,
     text_column: TextColumn = "text",
@@ -107,9 +107,9 @@ def score(
     outputs: Outputs = Path("outputs"),
     webhook: Webhook = None,
 ) -> int:
-    """Score texts with a trained network: all columns of a file, and the probability of each row."""
+    """Score texts with a trained network: write all columns of a file and the probability for each row."""
     if texts and texts.startswith("-") and texts != "-":
-        raise SettingError(f"found {texts!r}, which belongs to no option; --help lists options")
+        raise SettingError(f"found {texts!r}, which is not an option; --help lists the options")
     if (texts is None) == (text is None):
         found = "neither" if text is None else "both"
         raise SettingError(f"score: found {found}; give an INPUT, or --text with a sentence")
@@ -133,7 +133,7 @@ def score(
 
 
 def _read_sentence(text: str, model: str, outputs: Path) -> int:
-    """Read one sentence at once: no run, no server, no artifact."""
+    """Score one sentence word by word, without a run, a server or artifacts."""
     prepare_environment()
     from artifacts import terminal
     from tasks.models.scorer import read_text
@@ -144,11 +144,11 @@ def _read_sentence(text: str, model: str, outputs: Path) -> int:
 
 
 def _standard_input(outputs: Path) -> str:
-    """Keep standard input in a file; returns its path."""
+    """Store standard input in a file; returns its path."""
     from tasks.storage.files import spool
 
     if sys.stdin.isatty():
-        say("Type a review a line; Ctrl-D ends.", error=True)
+        say("Type one review per line; end with Ctrl-D.", error=True)
     return str(spool(sys.stdin.buffer, outputs.resolve() / SCORES, ".txt"))
 
 
@@ -157,7 +157,7 @@ def promote(
     /,
     *,
     model: Annotated[
-        str | None, Parameter(help="Name of a network of the run (default: the best by validation).")
+        str | None, Parameter(help="Name of one of the run's networks (default: the best by validation).")
     ] = None,
     gate: Annotated[GateSettings, Parameter(name="*")] = GateSettings(),
     outputs: Outputs = Path("outputs"),
@@ -176,7 +176,7 @@ def rollback(
     *,
     to: Annotated[
         int | None,
-        Parameter(converter=whole_number, help="Number of the entry to return to (default: the champion before)."),
+        Parameter(converter=whole_number, help="Number of the entry to return to (default: the previous champion)."),
     ] = None,
     outputs: Outputs = Path("outputs"),
     webhook: Webhook = None,
@@ -194,7 +194,7 @@ def _show_entry(state: Any) -> int:
 
 
 def champion(*, outputs: Outputs = Path("outputs")) -> int:
-    """Print the present champion and the ledger of all promotions."""
+    """Print the current champion and the ledger of all promotions."""
     from artifacts import terminal
     from tasks.storage.registry import Registry
 
@@ -209,10 +209,10 @@ def champion(*, outputs: Outputs = Path("outputs")) -> int:
 
 def export(
     *,
-    to: Annotated[Path, Parameter(help="Folder to write; it must not exist, or be empty.")],
+    to: Annotated[Path, Parameter(help="Folder to write; it must be new or empty.")],
     model: NamedNetwork = "champion",
     format: Annotated[
-        ExportFormat, Parameter(help="savedmodel: TensorFlow, takes texts; onnx: takes tokens.")
+        ExportFormat, Parameter(help="savedmodel: for TensorFlow, reads texts; onnx: reads tokens.")
     ] = "savedmodel",
     outputs: Outputs = Path("outputs"),
 ) -> int:
@@ -235,7 +235,7 @@ def drift(
     *,
     model: NamedNetwork = "champion",
     text_column: TextColumn = "text",
-    fail_on_drift: Annotated[bool, Parameter(help="Exit with status 1 where the texts differ.")] = False,
+    fail_on_drift: Annotated[bool, Parameter(help="Exit with status 1 if the texts differ.")] = False,
     outputs: Outputs = Path("outputs"),
     webhook: Webhook = None,
 ) -> int:
@@ -251,7 +251,7 @@ def drift(
 
 def doctor(
     *,
-    data: Annotated[list[Path] | None, Parameter(help="Check these data, as --data of a run.")] = None,
+    data: Annotated[list[Path] | None, Parameter(help="Data to check, as for a run's --data.")] = None,
     text_column: TextColumn = "text",
     label_column: Annotated[str, Parameter(help="Name of the column of labels.")] = "label",
     source: Annotated[
@@ -281,7 +281,7 @@ def doctor(
 
 
 def history(*, outputs: Outputs = Path("outputs")) -> int:
-    """Print all runs: data, seeds, test accuracies, seconds."""
+    """Print all runs with their data, seeds, test accuracies and seconds."""
     from artifacts import terminal
     from tasks.storage.run_log import read_run_log
 
@@ -290,7 +290,7 @@ def history(*, outputs: Outputs = Path("outputs")) -> int:
 
 
 def diff(first: str, second: str, /, *, outputs: Outputs = Path("outputs")) -> int:
-    """Print the differences between two runs, each given by its name, the start of it, or "latest"."""
+    """Print the differences between two runs, each given by its name, the start of its name, or "latest"."""
     from artifacts import terminal
     from tasks.storage.run_log import compare_runs
     from tasks.storage.runs import find_run, read_run

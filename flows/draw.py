@@ -1,4 +1,4 @@
-"""The figures of a report: drawn once for the same numbers."""
+"""Draws the figures of a report, once for the same numbers."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,14 +16,14 @@ from tasks.storage.reuse import LOGGER, Logger, Record, step
 
 @dataclass(frozen=True)
 class Figures:
-    """Figures in a folder; `digests` holds the SHA-256 of `<stem>.png` and `<stem>.svg` of each."""
+    """Figures in a folder; `digests` maps each `<stem>.png` and `<stem>.svg` to its SHA-256."""
 
     folder: Path
     digests: dict[str, str]
 
     @property
     def title(self) -> str:
-        """A few words for people."""
+        """A short description for logs and the UI."""
         return f"{len(self.pictures())} figures"
 
     def files(self) -> dict[Path, str]:
@@ -40,7 +40,7 @@ class Figures:
 
 
 def figures_record(comparison: Comparison, root: Path) -> Record[Figures]:
-    """Where the figures are kept: until the numbers, the code that draws or matplotlib change."""
+    """Where the figures are stored; valid until the numbers, the drawing code or matplotlib change."""
     shown = replace(comparison, run="", settings={}, command="", durations={})  # No figure shows these.
     key = fingerprint(to_jsonable_python(shown), code_version(__name__))
     return Record(root / key / RECORD, key, Figures)
@@ -48,7 +48,7 @@ def figures_record(comparison: Comparison, root: Path) -> Record[Figures]:
 
 @step(title="draw figures", record=figures_record)
 def draw(comparison: Comparison, root: Path, *, logger: Logger = LOGGER) -> Figures:
-    """Draw every figure of the report as PNG and SVG, into a folder below `root`."""
+    """Draw every figure of the report as PNG and SVG in a folder under `root`."""
     folder = figures_record(comparison, root).path.parent
     digests = {}
     for stem, figure in all_figures(comparison).items():

@@ -1,4 +1,4 @@
-"""Drift as a flow: new texts against what a network was trained on."""
+"""The drift flow: compares new texts with a network's training reviews."""
 
 from pathlib import Path
 
@@ -33,11 +33,11 @@ def drift_flow(
     """Compare new texts with the training reviews of a network.
 
     Args:
-        texts: path of texts, as `--data` takes them but without labels; of an imdb.npz its test reviews; "sample".
-        outputs: the folder above the registry.
+        texts: path of texts, as for `--data` but without labels; an imdb.npz, for its test reviews; or "sample".
+        outputs: folder that contains the registry.
         model: "champion", the hash of a network in the registry, or a folder with network.json.
         text_column: name of the column of texts.
-        fail_on_drift: end the run as failed where the texts differ.
+        fail_on_drift: fail the run if the texts differ.
 
     Raises:
         DataError: a file cannot be read, or with `fail_on_drift` the texts differ.
@@ -52,14 +52,14 @@ def drift_flow(
 
 @task(name="drift", task_run_name="drift {texts}", persist_result=False, cache_policy=NO_CACHE)
 def measure(texts: str, text_column: str, outputs: Path, model: str) -> Drift:
-    """Read the texts and compare."""
+    """Read the texts and compare them with the training reviews."""
     network = find_network(outputs, model)
     new = read_new_texts(texts, text_column, outputs, network)
     return check_drift(network.folder, network.train, new.tokens, new.lengths, logger=get_run_logger())
 
 
 def read_new_texts(texts: str, text_column: str, outputs: Path, trained: Trained) -> NewTexts:
-    """The texts in the network's tokens.
+    """The texts, encoded as the network's tokens.
 
     Raises:
         DataError: there is no such file, or it cannot be read.
@@ -70,7 +70,7 @@ def read_new_texts(texts: str, text_column: str, outputs: Path, trained: Trained
     if not is_sample and path.suffix != ".npz":
         if not index:
             raise DataError(
-                f"{network.folder}: vocabulary.json holds no words, so texts cannot be read; give an imdb.npz"
+                f"{network.folder}: vocabulary.json contains no words, so texts cannot be read; give an imdb.npz"
             )
         return read_texts(path, text_column, index, network.vocabulary_size, network.max_length)
     source = fetch.keep(None if is_sample else path, "sample" if is_sample else "auto", outputs / CACHE)

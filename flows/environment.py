@@ -1,4 +1,4 @@
-"""Environment variables of other projects that would break a run: set aside, or named in one line."""
+"""Overrides environment variables that would break a run, or reports them in one line; tolerates closed output."""
 
 import atexit
 import contextlib
@@ -31,13 +31,13 @@ CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def prepare_environment() -> None:
-    """Make the environment fit for a run and its processes; to be called before Prefect is imported.
+    """Set the environment variables for a run and its processes; call this before Prefect is imported.
 
     Raises:
-        PipelineError: a variable has a value that no run can work with.
+        PipelineError: a variable has an unusable value.
     """
     os.environ |= OURS
-    # A proxy cannot reach this machine's own addresses; what goes out still passes it.
+    # A proxy cannot reach this machine's own addresses; other traffic still uses it.
     for name in ("NO_PROXY", "no_proxy"):
         listed = [host for host in os.environ.get(name, "").split(",") if host]
         os.environ[name] = ",".join(dict.fromkeys([*listed, *LOOPBACK]))
@@ -54,9 +54,9 @@ def load_prefect() -> None:
     """Import Prefect, which reads its settings at once.
 
     Raises:
-        PipelineError: one of them has a value that Prefect refuses.
+        PipelineError: Prefect rejects one of them.
     """
-    printed = io.StringIO()  # Prefect prints the settings that it refuses, passwords included.
+    printed = io.StringIO()  # Prefect prints the settings that it rejects, including passwords.
     try:
         with contextlib.redirect_stderr(printed):
             importlib.import_module("prefect.context")
@@ -70,10 +70,9 @@ def load_prefect() -> None:
 
 
 def ignore_closed_output() -> None:
-    """Let this process finish its work where nobody reads its output any more.
+    """Keep running after the terminal, pipe or worker that reads the output is closed.
 
-    Without this, the first line to a terminal, a pipe or a worker that is gone ends the process: rich raises SystemExit
-    for it, in whichever thread wants to write.
+    Without this, the next line written would end the process: rich raises SystemExit in the thread that writes.
     """
     from rich.console import Console
 
@@ -81,19 +80,19 @@ def ignore_closed_output() -> None:
 
 
 def _discard_output(console: "Console") -> None:
-    """Send what the console would still write to nowhere."""
+    """Discard all further output of the console."""
     write_to_nowhere(console.file.fileno())
 
 
 def write_to_nowhere(descriptor: int) -> None:
-    """Let a file descriptor of this process lead to nowhere."""
+    """Redirect a file descriptor of this process to the null device."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)
 
 
 def say(text: str, *, error: bool = False) -> None:
-    """Print a line; if nobody reads it, nothing happens."""
+    """Print a line; closed output is ignored."""
     stream = sys.stderr if error else sys.stdout
     try:
         print(text, file=stream, flush=True)

@@ -1,6 +1,6 @@
 """The command line: `python flows/main.py --help`.
 
-Slow imports stand in the functions that need them: a wrong setting is reported at once, the imports run while the
+Slow imports are in the functions that need them: a wrong setting is reported at once, the imports run while the
 server starts, and branch processes, which import this module again, start sooner.
 """
 
@@ -72,7 +72,7 @@ def _parse(arguments: Sequence[str]) -> tuple[Callable[..., Any], BoundArguments
 
     Raises:
         CycloptsError: a setting is wrong.
-        SettingError: a setting is no UTF-8, or JSON that Python cannot hold.
+        SettingError: a setting is not UTF-8, or is JSON that Python cannot parse.
     """
     for value in (*arguments, *(value for name, value in os.environ.items() if name.startswith("RNN_"))):
         if not is_text(value):
@@ -99,7 +99,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
         say(f"Error: {line}", error=True)
         return error.status if isinstance(error, PipelineError) else 1
     except KeyboardInterrupt as stop:
-        say("Stopped. What is completed is kept: the same command resumes.", error=True)
+        say("Stopped. Completed work is kept: the same command resumes.", error=True)
         return 128 + getattr(stop, "signal_number", signal.SIGINT)
 
 

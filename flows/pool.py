@@ -27,12 +27,12 @@ from tasks.storage.runs import last_command
 
 
 def task_runner(name: RunnerName, address: str | None, start_process: Callable[[], None]) -> Any:
-    """Prefect's task runner of that name.
+    """Prefect's task runner for a runner name.
 
     Args:
-        name: "process" and "thread" take as many branches at a time as this machine has cores.
-        address: of a running cluster; without it, one is started on this machine.
-        start_process: to be called in each new process of a pool.
+        name: "process" and "thread" run one branch per core of this machine at a time.
+        address: address of a running cluster; None starts one on this machine.
+        start_process: called in each new process of a pool.
 
     Raises:
         PipelineError: the runner's package is not installed.
@@ -71,7 +71,7 @@ def branch_context() -> BaseContext:
 
 
 def preload_branches(settings: Settings) -> None:
-    """Start the fork server now, if the run will train in processes of its own.
+    """Start the fork server now if the run will train in its own processes.
 
     A run that repeats the last one reuses its networks and needs no such process.
     """
@@ -83,7 +83,7 @@ def preload_branches(settings: Settings) -> None:
 
 
 def end_fork_server() -> None:
-    """End the fork server, which does not notice the end of the run while it imports."""
+    """Kill the fork server, which does not notice the end of the run while it imports modules."""
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
             if "multiprocessing.forkserver" in " ".join(child.cmdline()):
@@ -115,8 +115,8 @@ def branches_on(runner: RunnerName, address: str | None) -> Iterator[None]:
     """Submit the tasks of the block to the given runner.
 
     Args:
-        runner: "process" or "thread" for as many on this machine as it has cores, "dask" or "ray" for a cluster.
-        address: of a running cluster; without it, one is started on this machine for the block.
+        runner: "process" or "thread" for one task per core of this machine, "dask" or "ray" for a cluster.
+        address: address of a running cluster; None starts one on this machine for the block.
 
     Raises:
         PipelineError: the runner's package is not installed.
@@ -130,8 +130,8 @@ def branches_on(runner: RunnerName, address: str | None) -> Iterator[None]:
     ):
         if runner == "process":
             entered._executor._mp_context = branch_context()  # Prefect offers no choice.
-            # A branch that was killed while it wrote a log line never gives back the lock of the queue for these lines,
-            # and the end of this process would wait for that lock forever.
+            # A branch that was killed while writing a log line never releases the lock of the log queue, and this
+            # process would wait for that lock forever when it exits.
             entered._subprocess_message_queue.cancel_join_thread()
         try:
             yield
@@ -144,7 +144,7 @@ def branches_on(runner: RunnerName, address: str | None) -> Iterator[None]:
 
 @contextmanager
 def text_workers(runner: RunnerName, address: str | None) -> Iterator[None]:
-    """Let a Dask cluster that is running count and encode texts within the block; else this machine's threads do.
+    """Within the block, count and encode texts on a running Dask cluster; without one, in this machine's threads.
 
     The texts are sent to the workers, which need no common folder.
 
@@ -167,7 +167,7 @@ def text_workers(runner: RunnerName, address: str | None) -> Iterator[None]:
 
 
 def pool_is_broken() -> bool:
-    """Whether the tasks run in a process pool that can no longer hand out results."""
+    """Whether the tasks run in a process pool that can no longer return results."""
     context = FlowRunContext.get()
     executor = getattr(context.task_runner if context else None, "_executor", None)
     manager = getattr(executor, "_executor_manager_thread", None)
@@ -175,7 +175,7 @@ def pool_is_broken() -> bool:
 
 
 def end_branch_processes() -> None:
-    """Kill the processes that branches run in, and the one that they are forked from."""
+    """Kill the branch processes and the fork server."""
     for child in multiprocessing.active_children():
         child.kill()
     end_fork_server()
@@ -191,9 +191,9 @@ class Stopped(KeyboardInterrupt):
 
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """Inside the block SIGINT (Ctrl-C), SIGTERM and SIGHUP kill the branch processes and raise `Stopped`.
+    """Within the block, SIGINT (Ctrl-C), SIGTERM and SIGHUP kill the branch processes and raise `Stopped`.
 
-    Branch processes ignore Ctrl-C themselves. A signal that the parent process had ignored, as `nohup` does, stays so.
+    Branch processes ignore Ctrl-C themselves. A signal that was already ignored, as under `nohup`, stays ignored.
     """
 
     def stop(signal_number: int, _: object) -> None:
@@ -212,7 +212,7 @@ def stopped_by_signals() -> Iterator[None]:
 
 
 def report_user_errors_once() -> None:
-    """Leave errors that the user can fix to the command line, which prints one line; the UI still logs them in full."""
+    """Leave errors that the user can fix to the command line, which prints one line; the UI still shows all of them."""
     setup_logging()
     for handler in logging.getLogger().handlers:
         handler.addFilter(_is_no_user_error)
@@ -224,13 +224,13 @@ def _is_no_user_error(record: logging.LogRecord) -> bool:
 
 
 def _start_branch_process() -> None:
-    """Leave Ctrl-C to the parent, and end if the parent dies."""
+    """Leave Ctrl-C to the parent, and exit when the parent exits."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     ignore_closed_output()
     quick_exit()
-    # When its server does not answer, Prefect calls `exit` in the task. In a pool's process that stops only the thread
-    # that returns results, and the run would wait forever; the run does notice when the whole process ends.
+    # When its server does not answer, Prefect calls `exit` in the task. In a pool's process that ends only the thread
+    # that returns results, and the run would wait forever; the run does notice when the whole process exits.
     builtins.exit = os._exit  # type: ignore[assignment]
     report_user_errors_once()
     if sys.stderr.isatty():

@@ -1,4 +1,4 @@
-"""Shows the steps and the training of a run: bars or lines in the terminal, progress and learning curves in the UI."""
+"""Shows a run's steps and training: bars or lines in the terminal, progress and learning curves in the UI."""
 
 import contextvars
 import logging
@@ -32,7 +32,7 @@ DRAWING_SHARE = 0.05  # Drawing curves may take this fraction of the training ti
 
 
 class Rows(NamedTuple):
-    """How many rows of a step have ended, and how many there are."""
+    """How many branches of a step have ended, and how many there are."""
 
     ended: int
     total: int
@@ -98,7 +98,7 @@ class RunProgress:
             thread.join(30)
 
     def begin(self, step: str, titles: Sequence[str]) -> None:
-        """Show that rows of a step are to be made or reused. The bar of a single row only shows that it works."""
+        """Show that a step starts. With a single title, its bar shows only that work is in progress."""
         if self._bars is None or all(title in self._branches for title in titles):
             return
         total, status = (None, "") if len(titles) == 1 else (len(titles), f"0 of {len(titles)}")
@@ -110,7 +110,7 @@ class RunProgress:
         self._current = self._steps[step]
 
     def end(self, step: str, title: str, *, was_reused: bool = False) -> None:
-        """Count a row of a step that has ended, and show whether it was reused."""
+        """Count a finished branch of a step, and show whether its result was reused."""
         if self._bars is None:
             return
         note = ["reused"] if was_reused else []
@@ -123,12 +123,12 @@ class RunProgress:
             self._bars.update(self._branches[title], completed=self._epochs[title], status="reused")
 
     def fail(self, step: str, title: str) -> None:
-        """Show that a row of a step has failed."""
+        """Show that a step failed in one branch."""
         if self._bars:
             self._bars.update(self._branches.get(title, self._steps.get(step, TaskID(0))), status="failed")
 
     def show_event(self, job: Job, event: dict[str, Any]) -> None:
-        """Show an event from the journal of a branch: its bar moves, or an epoch is logged."""
+        """Show an event from a branch's journal: move its bar, or log an epoch."""
         if self._bars is None:
             if event["event"] == "epoch":
                 _log_epoch(job, event)
@@ -147,7 +147,7 @@ class RunProgress:
 
     @contextmanager
     def _track_bytes(self, description: str, total: int | None, completed: int) -> Iterator[Advance]:
-        """Let the bar of the present step move by bytes within the block."""
+        """Within the block, advance the current step's bar by bytes."""
         bars, bar = self._bars, self._current
         if bars is None or bar is None:
             yield lambda _count: None
@@ -157,7 +157,7 @@ class RunProgress:
 
 
 class _Follower:
-    """Reads the journals of branches in training, and shows their events."""
+    """Reads the journals of the branches in training and shows their events."""
 
     def __init__(self, jobs: Sequence[Job], show: Callable[[Job, dict[str, Any]], None]) -> None:
         self._journals = [(job, JournalReader(job.folder / PROGRESS)) for job in jobs]
@@ -197,7 +197,7 @@ class TrainingArtifacts:
         self._next_publication = 0.0
 
     def add(self, job: Job, event: dict[str, Any]) -> None:
-        """Take an event; a branch that starts gets its progress artifact at once, epochs wait for `publish`."""
+        """Process an event: create a progress artifact when a branch begins; keep an epoch for `publish`."""
         key = _artifact_key(job)
         if event["event"] == "begin":
             self._histories[key] = []
@@ -238,7 +238,7 @@ class TrainingArtifacts:
 
 
 def _artifact_key(job: Job) -> str:
-    """The branch's part of artifact keys, which cannot hold underscores."""
+    """The branch's part of artifact keys, which must not contain underscores."""
     return f"{job.spec.name}-seed{job.seed}".replace("_", "-")
 
 

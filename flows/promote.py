@@ -1,4 +1,4 @@
-"""Promotion and rollback as flows; as the last step of training, the same gate runs inside the training flow."""
+"""The promotion and rollback flows; with `--promote`, the training flow runs the same gate as its last step."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -45,7 +45,7 @@ def rollback_flow(outputs: Path = Path("outputs"), to: int | None = None) -> Ent
 
 
 def promote_run(outputs: Path, folder: Path, model: str | None, gate: GateSettings) -> Entry:
-    """Judge the best network of the run in a folder, inside a flow, and report the outcome."""
+    """Judge the best network of the run in `folder`, inside a flow, and report the outcome."""
     entry = judge(outputs, folder, model, gate)
     announce_entry(outputs, entry)
     return entry
@@ -60,7 +60,7 @@ def judge(outputs: Path, folder: Path, model: str | None, gate: GateSettings) ->
 
 @task(name="check promotion", task_run_name="check promotion", persist_result=False, cache_policy=NO_CACHE)
 def check_promotion(outputs: Path, dataset: Dataset, gate: GateSettings) -> None:
-    """Report before the training what would refuse a promotion after it."""
+    """Report before training what would prevent a promotion after it."""
     step.check_data(outputs, dataset, gate.slice_columns)
 
 
@@ -71,7 +71,7 @@ def restore(outputs: Path, to: int | None) -> Entry:
 
 
 def announce_entry(outputs: Path, entry: Entry) -> None:
-    """Report a decision. The ledger holds it already."""
+    """Report a decision that is already in the ledger."""
     registry = Registry(outputs)
     sentence = wording.sentence(entry)
     artifacts = [

@@ -1,4 +1,4 @@
-"""A run: its outputs, share, clock and progress; and how it does a step once, or side by side for many rows."""
+"""A run: its outputs, share, clock and progress; and how it does a step once, or side by side in branches."""
 
 import threading
 import time
@@ -44,7 +44,7 @@ ENDED_TWICE = (
 
 
 def may_pass(_task: object, _run: object, state: Any) -> bool:
-    """Whether Prefect should retry a failed step: after an error of the network or the disk, not after bad data."""
+    """Whether Prefect should retry a failed step: after a network or disk error, not after bad data."""
     try:
         state.result()
     except NetworkError:
@@ -58,7 +58,7 @@ def may_pass(_task: object, _run: object, state: Any) -> bool:
 
 @task(retries=1, retry_delay_seconds=5, retry_condition_fn=may_pass, persist_result=False, cache_policy=NO_CACHE)
 def make(step: Step[..., Any], inputs: tuple[Any, ...], fresh: bool, share: Share) -> Any:
-    """Make a step's result and keep it. What failed is tried again if the fault may pass."""
+    """Make a step's result and store it. A failed step is retried if the fault may be temporary."""
     for needed in inputs:
         if hasattr(needed, "files"):
             share.pull(needed)
@@ -69,12 +69,12 @@ def make(step: Step[..., Any], inputs: tuple[Any, ...], fresh: bool, share: Shar
 
 @task(persist_result=False, cache_policy=NO_CACHE)
 def reuse(result: Result) -> State[Any]:
-    """Show in the UI that a step's result was made before."""
+    """Show in the UI that an earlier result of a step is reused."""
     return Completed(name="Cached", message=result.title, data=result)
 
 
 class Clock:
-    """Wall time of the steps of a run, in seconds, in the order of the steps."""
+    """Wall time of each step of a run, in seconds, in the order of the steps."""
 
     def __init__(self) -> None:
         self.laps: dict[str, float] = {}
@@ -88,17 +88,17 @@ class Clock:
 
 
 class UpstreamError(Exception):
-    """The row that a row needs has failed."""
+    """An earlier step of the same branch failed."""
 
 
 @dataclass(frozen=True)
 class Submitted:
-    """One row of a step that `Run.do_each` started.
+    """One branch of a step that `Run.do_each` started.
 
     Attributes:
-        title: names the row in logs and in the UI.
-        result: the result of a row that is reused; None for one that is made.
-        future: what gives the result of a row that is made.
+        title: the branch's name in logs and in the UI.
+        result: the reused result; None if it is being made.
+        future: returns the result that is being made; None if it is reused.
     """
 
     title: str
@@ -108,14 +108,14 @@ class Submitted:
 
 @dataclass(frozen=True)
 class Run:
-    """What belongs to one run of the flow.
+    """One run of the flow.
 
     Attributes:
         name: the name of its folder; names sort by time and never collide.
-        settings: with `--smoke` spelled out.
-        fresh: make everything again, whatever is kept.
+        settings: the settings, with `--smoke` applied.
+        fresh: redo every step, ignoring stored results.
         clock: the seconds that each step took.
-        failures: why rows failed, a line each.
+        failures: one line for each failed branch.
         progress: shows the steps.
     """
 
@@ -129,7 +129,7 @@ class Run:
     @classmethod
     @contextmanager
     def begin(cls, settings: Settings) -> "Iterator[Run]":
-        """Run within the block: record this process's ID, mark runs that died before, and show progress."""
+        """Set up a run for the block: record this process's ID, mark dead runs as crashed, and show progress."""
         ignore_closed_output()
         preload_branches(settings)
         label_with_process(str(runtime.flow_run.id))
@@ -148,7 +148,7 @@ class Run:
         """End the run.
 
         Raises:
-            PipelineError: some rows of its steps failed, whatever the others gave.
+            PipelineError: a branch failed, even if others succeeded.
         """
         if self.failures:
             raise PipelineError(f"The report is written, without what failed: {'; '.join(self.failures)}")
@@ -165,7 +165,7 @@ class Run:
 
     @property
     def share(self) -> Share:
-        """What the run exchanges with other machines."""
+        """The store through which the run exchanges files with other machines."""
         return Share(self.settings.run.share, self.outputs)
 
     def do(self, step: Step[..., T], *inputs: Any) -> T:
@@ -180,24 +180,24 @@ class Run:
         return result
 
     def do_each(self, step: Step[..., Any], *columns: Sequence[Any], minutes: float | None = None) -> list[Submitted]:
-        """Start a step for each row of inputs, side by side; a result that is reused is there at once.
+        """Start a step for all branches, side by side; reused results are available at once.
 
         Args:
             step: the step.
-            columns: one column for each of its inputs; the rows of an earlier step may be an input.
-            minutes: give up on a row that takes longer.
+            columns: for each input of the step, its values for all branches; an earlier `do_each` may supply them.
+            minutes: time limit for each branch.
         """
         rows = list(zip(*columns, strict=True))
         self.progress.begin(step.name, [step.title(*inputs) for inputs in rows])
         return [self._start(step, inputs, minutes) for inputs in rows]
 
     def results(self, step: Step[..., T], rows: Sequence[Submitted]) -> list[T | None]:
-        """The results of a step that `do_each` started, when all are there; None for a row that failed.
+        """Wait for the results of a step that `do_each` started; None for a failed branch.
 
-        Why it failed is logged, and the run fails at its end, so that the other rows lose nothing.
+        The cause is logged, and the run fails only at its end, so that the other branches lose nothing.
 
         Raises:
-            PipelineError: no row is left.
+            PipelineError: every branch failed.
         """
         results = [self._result_or_failure(step, row) for row in rows]
         self.clock.lap(step.name)
@@ -225,7 +225,7 @@ class Run:
         return result
 
     def side_by_side(self, work: Callable[["Run", list[Job]], Work], jobs: list[Job]) -> Work:
-        """Do work on the chosen runner; if a process of it dies, once more, which reuses what was finished.
+        """Do work on the chosen runner; if one of its processes dies, retry once, reusing what was finished.
 
         Raises:
             PipelineError: a process died again.
@@ -237,7 +237,7 @@ class Run:
             get_run_logger().warning(
                 "A branch's process ended before its task did; all branches resume after their last completed epochs"
             )
-        self.failures.clear()  # Every row is tried once more.
+        self.failures.clear()  # Every branch is tried once more.
         try:
             return replace(self, fresh=False)._on_runner(work, jobs)
         except BrokenProcessPool:
@@ -252,12 +252,12 @@ class Run:
             if isinstance(error, BrokenProcessPool):
                 mark_dead_tasks(runtime.flow_run.id)
             raise
-        except BaseException:  # A signal: the branches' processes were ended, and can no longer say so.
+        except BaseException:  # A signal: the branches' processes were killed and cannot report it.
             mark_dead_tasks(runtime.flow_run.id)
             raise
 
     def _text_workers(self) -> AbstractContextManager[None]:
-        """What counts and encodes own texts: a Dask cluster, or threads."""
+        """Where own texts are counted and encoded: on a Dask cluster, or in threads."""
         has_texts = isinstance(self.settings.data.given(), TextData)
         return text_workers(self.settings.run.runner, self.settings.run.address) if has_texts else nullcontext()
 
@@ -275,7 +275,7 @@ class Run:
         return Submitted(title, future=future)
 
     def _reused(self, step: Step[..., T], inputs: tuple[Any, ...]) -> T | None:
-        """The result that was made before, if it may be used; the log and the UI say so."""
+        """The stored result, if it may be reused; this is shown in the log and the UI."""
         record = None if self.fresh else step.record(*inputs)
         if record is None:
             return None
@@ -295,12 +295,12 @@ class Run:
 
 
 def _result(row: Submitted) -> Any:
-    """Wait for the result of one row.
+    """Wait for the result of one branch.
 
     Raises:
         BrokenProcessPool: the pool can no longer return results.
-        UpstreamError: the row that it needs failed.
-        PipelineError: it took longer than `--timeout`.
+        UpstreamError: an earlier step of the same branch failed.
+        PipelineError: the branch took longer than `--timeout`.
     """
     if row.future is None:
         return row.result
@@ -313,14 +313,14 @@ def _result(row: Submitted) -> Any:
         return row.future.result()
     except TaskRunTimeoutError as error:
         raise PipelineError(
-            "not finished within --timeout; what is trained is kept, the same command resumes"
+            "not finished within --timeout; completed epochs are kept, the same command resumes"
         ) from error
-    except (UnfinishedRun, UpstreamTaskError) as error:  # The second from a pool of processes.
+    except (UnfinishedRun, UpstreamTaskError) as error:  # A process pool raises the second.
         raise UpstreamError from error
 
 
 def as_task(name: str, work: Callable[..., Any], *arguments: Any) -> Any:
-    """Do work as a task, which the UI shows in the timeline. Prefect would walk through arguments, so it gets none."""
+    """Do work as a task, which the UI shows in the timeline. The task has no arguments: Prefect would traverse them."""
 
     @task(name=name, task_run_name=name, persist_result=False, cache_policy=NO_CACHE)
     def shown() -> Any:

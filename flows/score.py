@@ -1,4 +1,4 @@
-"""Scoring as a flow: any texts by a trained network, with the drift of these texts if asked for."""
+"""The scoring flow: scores texts with a trained network, and measures their drift on request."""
 
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -24,7 +24,7 @@ from tasks.storage.networks import find_network
 
 
 class ScoreResult(NamedTuple):
-    """What a run of the flow gives; drift only where it was asked for."""
+    """The result of the flow; `drift` is None unless requested."""
 
     scoring: Scoring
     written: Written
@@ -41,18 +41,18 @@ def score_flow(
     check_drift: bool = False,
     outputs: Path = Path("outputs"),
 ) -> ScoreResult:
-    """Score texts by a trained network.
+    """Score texts with a trained network.
 
     Args:
-        texts: path or pattern of .csv, .parquet, .jsonl or .txt files (a review a line), or a folder of .txt files.
-        output: .parquet, .csv or .jsonl to write; without it, a file below outputs/scores.
+        texts: path or pattern of .csv, .parquet, .jsonl or .txt files (one review per line), or a folder of .txt files.
+        output: .parquet, .csv or .jsonl file to write; by default a file under outputs/scores.
         model: "latest" or the name of a run, for its best network; RUN:NETWORK; "champion"; a hash; or a folder.
         text_column: name of the column of texts.
         max_rejects: fail if a larger share of the rows cannot be scored.
-        check_drift: compare the texts with the training reviews, too.
-        outputs: the folder above runs, models and registry.
+        check_drift: also compare the texts with the training reviews.
+        outputs: folder that contains runs, models and registry.
     """
-    settings = Settings(run=RunSettings(outputs=outputs, runner="thread"))  # No process has to get ready.
+    settings = Settings(run=RunSettings(outputs=outputs, runner="thread"))  # No process needs to start.
     with Run.begin(settings) as run:
         data = RowData(Path(texts), text_column)
         network = find(run.outputs, data, output, model, check_drift)
@@ -68,12 +68,12 @@ def score_flow(
 
 @task(name="find", task_run_name="find {model}", persist_result=False, cache_policy=NO_CACHE)
 def find(outputs: Path, data: RowData, output: Path | None, model: str, has_reviews: bool) -> ScoringNetwork:
-    """The network that scores. What cannot work is reported here, before any work."""
+    """Find the network to score with, and report impossible settings before any work."""
     return find_scorer(outputs, data, output, model, has_reviews)
 
 
 def default_output(data: RowData, scoring: Scoring) -> Path:
-    """Where scores go by default: beside what is kept of them, in the kind of file that they came in."""
+    """Where scores go by default: beside the stored scoring, in the same file format as the input."""
     suffix = data.path.suffix if data.path.suffix in SUFFIXES else ".csv"
     return scoring.columns.with_name(f"scored{suffix}")
 

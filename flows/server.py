@@ -29,7 +29,7 @@ def api_server(ahead: Server | None = None) -> Iterator[Callable[[], None]]:
     records in the database of `uv run prefect server start`, which shows the run later.
 
     Args:
-        ahead: a temporary server that starts already, used unless one is configured.
+        ahead: a temporary server that is already starting, used unless one is configured.
 
     Raises:
         PipelineError: the configured server does not answer, or a temporary one could not be started.
@@ -42,7 +42,7 @@ def api_server(ahead: Server | None = None) -> Iterator[Callable[[], None]]:
             _check_server(configured)
             yield lambda: None
         return
-    # No address of the UI: nobody knows this server's password, and links to it are dead once the run has ended.
+    # No UI address: this server's password is not known, and links to it are dead once the run has ended.
     with (
         ahead or Server() as server,
         _environment(PREFECT_API_URL=server.url, PREFECT_API_AUTH_STRING=server.password, PREFECT_UI_URL=""),
@@ -56,7 +56,7 @@ def api_server(ahead: Server | None = None) -> Iterator[Callable[[], None]]:
 
 
 def _password_apart(url: str) -> dict[str, str]:
-    """Settings for a server whose address holds a password: Prefect prints addresses, and keeps passwords to itself."""
+    """Settings that separate an address from the password in it: Prefect prints addresses, but not passwords."""
     user, _, rest = url.partition("://")[2].rpartition("@")
     if not user or "/" in user:
         return {}
@@ -92,7 +92,8 @@ def _check_server(url: str) -> None:
 
 
 def server_version() -> str:
-    """The version of Prefect on the configured server."""
+    """The Prefect version of the configured server."""
+
     with get_client(sync_client=True) as client:
         return client.api_version()
 

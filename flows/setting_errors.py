@@ -1,4 +1,4 @@
-"""Errors of settings, in the words of the user: the option or variable as it was written, and what is wrong."""
+"""Setting errors in the user's terms: the option or variable as it was written, and what is wrong."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ def setting_error(error: CycloptsError) -> str:
     """One line for each wrong setting: its option or environment variable as the user wrote it, and what is wrong."""
     if isinstance(error, UnusedCliTokensError):
         extra = " ".join(map(repr, error.unused_tokens or ()))
-        return f"found {extra}, which belongs to no option; --help lists commands and options"
+        return f"found {extra}, which is not an option; --help lists commands and options"
     cause = error.__cause__
     if not isinstance(cause, ValidationError):
         return str(error)
@@ -25,7 +25,7 @@ def setting_error(error: CycloptsError) -> str:
 
 
 def _keywords(argument: Argument) -> Iterator[tuple[tuple[str, ...], str]]:
-    """The path in the settings tree of each given setting, and the option or environment variable that gave it."""
+    """For each given setting, its path in the settings tree and the option or environment variable that set it."""
     if argument.tokens and argument.tokens[0].keyword:
         yield argument.keys, argument.tokens[0].keyword
     for child in argument.children:

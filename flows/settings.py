@@ -1,4 +1,4 @@
-"""The settings: one tree for the command line, the environment, the run form in the UI and the record of a run."""
+"""The settings: one tree for the command line, the environment, the UI's run form and the run's record."""
 
 import re
 import shlex
@@ -26,15 +26,15 @@ class GateSettings(BaseModel):
         None,
         gt=0,
         le=100,
-        description="Promote a candidate, too, that loses less than this for sure, because it is cheaper or newer "
+        description="Also promote a candidate that is shown to lose less than this, because it is cheaper or newer "
         "(points; default: never).",
     )
     floor: float = Field(0.6, ge=0, lt=1, description="Test accuracy that the first champion must exceed (0 to 1).")
     slice_margin: float = Field(
-        2.0, ge=0, le=100, description="Reject a candidate that loses more than this on a slice for sure (points)."
+        2.0, ge=0, le=100, description="Reject a candidate that is shown to lose more than this on a slice (points)."
     )
     slice_columns: list[str] = Field(
-        [], description="Columns of your own texts whose values are slices, besides the lengths (names)."
+        [], description="Columns of your own texts whose values are slices, in addition to the lengths (names)."
     )
 
     def limits(self) -> GateLimits:
@@ -60,13 +60,13 @@ PATH = {"type": "string", "format": "path"}
 
 
 class SettingsGroup(BaseModel):
-    """A part of the settings. Unknown names are refused, values never change."""
+    """A part of the settings. It rejects unknown names, and its values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def _as_list(value: Any) -> Any:
-    """A single path is a list of one: the run form in the UI gives it so."""
+    """Wrap a single path in a list: the UI's run form submits it without one."""
     if value is None:
         return []
     return [value] if isinstance(value, str | Path) else value
@@ -80,19 +80,19 @@ Paths = Annotated[
 
 
 class DataSettings(SettingsGroup):
-    """Which reviews to use, and how to cut them."""
+    """Which reviews to use, and how to truncate them."""
 
     data: Paths = Field(
         [],
-        description="Your own data; no other source is tried. An imdb.npz; or texts with labels: .csv, .parquet and "
-        ".jsonl files, patterns of them, or a folder like aclImdb (train/pos, train/neg, test/pos, test/neg).",
+        description="Your own data; no other source is tried. An imdb.npz; or labelled texts: .csv, .parquet and "
+        ".jsonl files, patterns, or a folder like aclImdb (train/pos, train/neg, test/pos, test/neg).",
     )
     test_data: Paths = Field([], description="The test part of your own texts, in the same forms as --data.")
     test_share: float | None = Field(
         None,
         gt=0,
         lt=1,
-        description="Fraction of your own texts to test on, chosen by a hash of the text, where no test part is given "
+        description="Fraction of your own texts to test on, chosen by a hash of the text, if no test part is given "
         f"(default: {TEST_SHARE}).",
     )
     text_column: str = Field("text", min_length=1, description="Name of the column of texts.")
@@ -106,8 +106,8 @@ class DataSettings(SettingsGroup):
     )
     vocabulary: VocabularyKind = Field(
         "training",
-        description="Which words your own texts are read with. training: those of the training part, by frequency; "
-        "imdb: those of Keras's IMDB word index.",
+        description="The vocabulary for your own texts. training: the words of the training part, by frequency; "
+        "imdb: the words of Keras's IMDB word index.",
     )
     source: Literal["auto", "imdb", "sample"] = Field(
         "auto",
@@ -124,7 +124,8 @@ class DataSettings(SettingsGroup):
         500,
         ge=2,
         le=5_000,
-        description="Length of every review: longer ones lose their start, shorter ones are padded in front (words).",
+        description="Length of every review: longer ones lose their start, shorter ones are padded at the start "
+        "(words).",
     )
     reviews: int | None = Field(
         None, ge=10, description="Use only the first N training and the first N test reviews (default: all)."
@@ -135,11 +136,11 @@ class DataSettings(SettingsGroup):
         if self.test_data and self.test_share is not None:
             raise ValueError("--test-data and --test-share: found both, expected one; the test part is already given")
         if self._npz() is not None and len(self.data) > 1:
-            raise ValueError(f"--data: found {len(self.data)} files with an .npz among them, expected it alone")
+            raise ValueError(f"--data: found {len(self.data)} files including an .npz, expected the .npz alone")
         of_texts = [name for name in ("test_data", "test_share", "positive") if getattr(self, name) not in (None, [])]
         if of_texts and (not self.data or self._npz() is not None):
             option = f"--{of_texts[0].replace('_', '-')}"
-            raise ValueError(f"{option}: found without texts of your own, expected --data with texts beside it")
+            raise ValueError(f"{option}: found without texts of your own, expected --data with texts as well")
         return self
 
     def given(self) -> Path | TextData | None:
@@ -168,7 +169,7 @@ class DataSettings(SettingsGroup):
 
 RunnerName = Literal["process", "thread", "dask", "ray"]
 RUNNERS = "Where branches run: in processes or threads on this machine, or on a Dask or Ray cluster."
-# A thread cannot be interrupted, so no time limit holds in it.
+# A thread cannot be interrupted, so it has no time limit.
 WITHOUT_TIME_LIMIT = ("thread",)
 SMOKE_REVIEWS, SMOKE_LENGTH = 256, 100
 MAX_MINUTES = 366 * 24 * 60
@@ -184,12 +185,12 @@ class ModelSettings(SettingsGroup):
     units: int = Field(32, ge=1, le=1024, description="Hidden units of each recurrent layer of the named networks.")
     embedding: int = Field(32, ge=1, le=1024, description="Dimensions of the word embedding of the named networks.")
     dropout: float = Field(
-        0.0, ge=0, lt=1, description="Fraction of the inputs that the named networks drop in training (0 to 1)."
+        0.0, ge=0, lt=1, description="Fraction of the inputs that the named networks drop during training (0 to 1)."
     )
 
 
 class TrainingSettings(TrainingPlan):
-    """How to train. The optimizer is RMSprop, the loss binary cross-entropy."""
+    """How to train. The optimizer is RMSprop; the loss is binary cross-entropy."""
 
     seed: int = Field(1, ge=0, le=2**31 - 1001, description="Seed for initial weights, batch order and dropout.")
     replicates: int = Field(
@@ -198,13 +199,13 @@ class TrainingSettings(TrainingPlan):
 
 
 def masked(address: str) -> str:
-    """An address without what may be secret in it: user, password and query."""
+    """An address without the parts that may be secret: user, password and query."""
     without_user = re.sub(r"://[^/@]*@", "://***@", address)
     return re.sub(r"(://[^?]*)\?.+", r"\1?***", without_user, flags=re.DOTALL)
 
 
 def _without_password(address: str | None) -> str | None:
-    """Settings stand in reports, the history and the UI: a password must not be among them."""
+    """Refuse a password: settings appear in reports, the history and the UI."""
     if address and masked(address) != address:
         raise ValueError(
             "expected an address without a password or a query; keep credentials in fsspec's or the cloud's own file"
@@ -212,7 +213,7 @@ def _without_password(address: str | None) -> str | None:
     return address
 
 
-# Lets Prefect's server refuse such a parameter, instead of keeping it with a run that fails.
+# Makes Prefect's server reject such a parameter, instead of recording it with a run that fails.
 WITHOUT_PASSWORD = {"type": "string", "pattern": r"^(?!.*://[^/@]*@)(?!.*://.*\?.)"}
 SafeAddress = Annotated[
     str | None,
@@ -240,12 +241,12 @@ class RunSettings(SettingsGroup):
     keep: int | None = Field(
         None,
         ge=1,
-        description="After the run, remove all but the newest N runs and their networks; the latest and the promoted "
-        "run always stay (default: keep all).",
+        description="After the run, remove all but the newest N runs and their networks, but never the latest or the "
+        "promoted run (default: keep all).",
     )
     fresh: bool = Field(
         False,
-        description="Ignore stored results and redo every step; a download with the right SHA-256 is kept.",
+        description="Ignore stored results and redo every step; a download with the right SHA-256 is still used.",
     )
     smoke: bool = Field(
         False,
@@ -278,7 +279,7 @@ class Settings(SettingsGroup):
 
     @property
     def title(self) -> str:
-        """The run's name in the UI: its data, networks, epochs and seeds, and the numbers that are not the defaults."""
+        """The run's name in the UI: data, networks, epochs, seeds, and all other numbers that differ from defaults."""
         effective = self.with_smoke_applied()
         data = self.data.title or effective.data.source
         epochs, seeds = effective.training.epochs, self.seeds()
@@ -292,9 +293,9 @@ class Settings(SettingsGroup):
         return ", ".join(parts)
 
     def _other_numbers(self) -> Iterator[str]:
-        """The numbers of data, networks and training that the title does not hold yet, where they are not the defaults.
+        """Other numeric settings of data, networks and training that differ from their defaults.
 
-        Words, such as the name of a column, stay out: they come from the data.
+        Words, such as the name of a column, are left out: they come from the data.
         """
         for section in (self.data, self.models, self.training):
             for name, value in section:

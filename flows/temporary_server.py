@@ -18,9 +18,9 @@ from tasks.errors import PipelineError
 
 START_SECONDS, STOP_SECONDS = 90.0, 2.0
 MAX_STARTS, RESTART_SECONDS = 4, 2.0
-# Services that look after deployments, which a server for one run does not execute; each takes time at the start.
+# Services for deployments, which a server for one run does not execute; each slows the start.
 UNUSED_SERVICES = ("SCHEDULER", "LATE_RUNS", "FOREMAN", "PAUSE_EXPIRATIONS", "CANCELLATION_CLEANUP", "REPOSSESSOR")
-# The server ends when its standard input closes, which happens however the parent ends.
+# The server exits when its standard input closes, which happens however the parent ends.
 _SERVER = """
 import os, sys, threading
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
@@ -33,12 +33,12 @@ uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error")
 
 
 def prestart_server() -> "Server | None":
-    """Start a server before Prefect is imported, which takes as long; None where another one may be configured."""
+    """Start a server before Prefect is imported, which takes as long; None if another one may be configured."""
     return None if _may_be_configured() else Server()
 
 
 def _may_be_configured() -> bool:
-    """Whether Prefect may read the address of a server from its settings; cheap, and on the safe side."""
+    """Whether Prefect's settings may contain a server's address; a fast check that may only err towards yes."""
     home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
     variables = ("PREFECT_API_URL", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH")
     mentions = {
@@ -53,14 +53,14 @@ def _may_be_configured() -> bool:
 
 
 class Server:
-    """A Prefect server at the address `url`, from now to the end of the block of a `with` statement."""
+    """A Prefect server at the address `url`, from its creation to the end of a `with` block."""
 
     def __init__(self) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self._port}/api"
-        # Whoever reaches the API can run code here, and pages in a browser reach this machine's addresses.
+        # Access to the API allows running code here, and pages in a browser can reach this machine's addresses.
         self.password = f"run:{secrets.token_urlsafe(24)}"
         self._starts = 1
         self._done = threading.Event()
@@ -86,7 +86,7 @@ class Server:
                 self.process.kill()
 
     def wait_until_up(self) -> None:
-        """Return once the server answers; from then on it is restarted if it dies.
+        """Wait until the server answers; from then on it is restarted if it dies.
 
         Raises:
             PipelineError: the server exited, or did not answer in time.
@@ -104,7 +104,7 @@ class Server:
         self._watcher.start()
 
     def _start_again(self) -> None:
-        """Start a server that exited at once; another run's may have been migrating the same database.
+        """Restart a server that exited at startup; another run's server may have been migrating the same database.
 
         Raises:
             PipelineError: it has exited several times.
@@ -145,11 +145,11 @@ class Server:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C must reach the run alone, which then ends the server last.
+            start_new_session=True,  # Ctrl-C must reach only the run, which stops the server last.
         )
 
     def _restart_when_dead(self) -> None:
-        """A restart loses nothing: the records are on disk, and Prefect's clients retry for half a minute."""
+        """Restart a dead server. Nothing is lost: records are on disk, and Prefect's clients retry for 30 seconds."""
         while not self._done.wait(0.5):
             if self.process.poll() is not None:
                 logging.getLogger("prefect").warning("The Prefect server died; restarting it")

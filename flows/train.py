@@ -35,11 +35,11 @@ from tasks.storage.run_log import append_to_run_log, summarize
 from tasks.storage.runs import in_use, keep_last, write_run
 from tasks.train import train
 
-GENERATED_NAME = re.compile(r"[a-z]+-[a-z]+")  # As Prefect makes them up.
+GENERATED_NAME = re.compile(r"[a-z]+-[a-z]+")  # The form of Prefect's generated names.
 
 
 def run_name() -> str:
-    """The name of the run in the UI, unless one was given."""
+    """The run's name in the UI: the given one, otherwise the settings' title."""
     given = runtime.flow_run.name or ""
     settings: Settings = runtime.flow_run.parameters.get("settings") or Settings()
     return settings.title if not given or GENERATED_NAME.fullmatch(given) else given
@@ -67,7 +67,7 @@ def train_flow(settings: Settings = Settings()) -> Path:
 
 
 def plan_jobs(run: Run, dataset: Dataset) -> list[Job]:
-    """One job for each network and seed; networks with the same seed stand side by side."""
+    """One job for each network and seed; networks with the same seed are adjacent."""
     plan = run.settings.plan()
     jobs = [
         Job(spec, plan, dataset, seed, run.outputs / MODELS)
@@ -80,7 +80,7 @@ def plan_jobs(run: Run, dataset: Dataset) -> list[Job]:
 
 
 def compare_networks(run: Run, jobs: list[Job]) -> Comparison:
-    """Train all networks side by side, evaluate each as soon as it is trained, explain them, compare them."""
+    """Train all networks side by side, evaluate each as soon as it is trained, then explain and compare them."""
     minutes = None if run.settings.run.runner in WITHOUT_TIME_LIMIT else run.settings.run.timeout
     training = run.do_each(train, jobs, minutes=minutes)
     evaluating = run.do_each(evaluate, jobs, training)
@@ -102,7 +102,7 @@ def compare_networks(run: Run, jobs: list[Job]) -> Comparison:
 
 
 def without_failed_rows(*columns: Sequence[Any]) -> list[list[Any]]:
-    """The columns without the rows in which something failed."""
+    """The columns without the branches that failed in any of them."""
     rows = [row for row in zip(*columns, strict=True) if None not in row]
     return [list(column) for column in zip(*rows, strict=True)]
 
@@ -118,7 +118,7 @@ def write_report(run: Run, comparison: Comparison) -> Path:
 
 
 def write_and_publish(run: Run, comparison: Comparison, drawn: Mapping[str, Picture]) -> None:
-    """Write the report's files and the run's record, log the run, and publish both in the UI."""
+    """Write the report and the run's record, add the run to the run log, and publish report and history in the UI."""
     folder = run.folder
     for name, content in report.files(comparison, drawn, open_reader(comparison)).items():
         write_bytes(folder / name, content)
@@ -130,13 +130,13 @@ def write_and_publish(run: Run, comparison: Comparison, drawn: Mapping[str, Pict
 
 
 def promote_candidate(run: Run, folder: Path) -> None:
-    """`--promote`: the run's best network against the champion."""
+    """With `--promote`, compare the run's best network with the champion."""
     if run.settings.promotion.promote:
         promote_run(run.outputs, folder, None, run.settings.promotion)
 
 
 def remove_old_runs(run: Run) -> None:
-    """`--keep`: what `tasks.storage.runs` says, and a line in the log."""
+    """With `--keep`, remove older runs, as `tasks.storage.runs` describes, and log their names."""
     keep = run.settings.run.keep
     if keep is not None and (removed := keep_last(run.outputs, keep)):
         get_run_logger().info("Removed older runs: %s", ", ".join(removed))

@@ -1,7 +1,7 @@
-"""Marks runs whose process was killed as Crashed; otherwise the UI would show them as running for ever.
+"""Marks runs whose process was killed as Crashed; otherwise the UI would show them as running forever.
 
 A killed process cannot report its end. So each run records its host and process in its labels, and the next run looks
-for processes that are gone. Runs of other hosts are judged by the heartbeats that Prefect emits from each flow run.
+for processes that are gone. Runs on other hosts are judged by the heartbeats that Prefect emits for each flow run.
 """
 
 import socket
@@ -60,7 +60,7 @@ def _dead_runs(client: SyncPrefectClient, flow: str) -> Iterator[FlowRun]:
     running = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))
     flows = FlowFilter(name=FlowFilterName(any_=[flow]))
     for run in client.read_flow_runs(flow_filter=flows, flow_run_filter=FlowRunFilter(state=running)):
-        # A run without our labels is another project's, also if its flow has the same name.
+        # A run without our labels belongs to another project, even if its flow has the same name.
         if HOST in run.labels and _is_dead(client, run):
             yield run
 
@@ -85,13 +85,13 @@ def _has_heartbeat(client: SyncPrefectClient, run: FlowRun) -> bool:
 
 
 def mark_dead_tasks(run: str) -> None:
-    """Mark a run's running tasks as Crashed; their processes must be gone."""
+    """Mark a run's unfinished tasks as Crashed; their processes must be gone."""
     with get_client(sync_client=True) as client:
         _mark_tasks(client, UUID(run))
 
 
 def mark_left_tasks(flow: str) -> int:
-    """Mark tasks that still run although their run of the flow has ended as Crashed; returns how many there were."""
+    """Mark unfinished tasks of the flow's ended runs as Crashed; returns how many there were."""
     ended = FlowRunFilterState(type=FlowRunFilterStateType(any_=ENDED))
     with get_client(sync_client=True) as client:
         tasks = client.read_task_runs(
@@ -116,5 +116,5 @@ def _mark_tasks(client: SyncPrefectClient, run: UUID) -> int:
 
 def _mark(client: SyncPrefectClient, run: FlowRun) -> None:
     _mark_tasks(client, run.id)
-    message = "Its process is gone. What is completed is kept: the same command resumes"
+    message = "Its process is gone. Completed work is kept: the same command resumes"
     client.set_flow_run_state(run.id, Crashed(message=message), force=True)

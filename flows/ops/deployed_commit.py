@@ -1,6 +1,6 @@
-"""Which commit of this project a checkout holds. A worker may hold another one than its deployment was made from.
+"""Finds the commit of this checkout. A worker's commit may differ from the one its deployment was made from.
 
-`prefect deploy` asks `python -m flows.ops.deployed_commit`, and keeps the answer as the deployment's version.
+`prefect deploy` runs `python -m flows.ops.deployed_commit` and stores the output as the deployment's version.
 """
 
 import subprocess
@@ -14,7 +14,7 @@ UNKNOWN = "unknown"
 
 
 def commit(folder: Path = ROOT) -> str:
-    """The commit that a folder holds, with "+changes" if files differ from it; "unknown" without git."""
+    """The commit checked out in a folder, with "+changes" if files differ from it; "unknown" without git."""
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(folder), *arguments]
@@ -29,7 +29,7 @@ def commit(folder: Path = ROOT) -> str:
 
 
 def warn_of_another_commit() -> None:
-    """Log a warning if this run's deployment was made from another commit than the one that runs here."""
+    """Log a warning if this run's deployment was made from a different commit."""
     deployed = runtime.deployment.version
     if deployed is None or UNKNOWN in (deployed, here := commit()):
         return

@@ -1,4 +1,4 @@
-"""`python flows/main.py doctor`: checks what a run needs, and how to fix what is wrong."""
+"""`python flows/main.py doctor`: checks what a run needs, and reports how to fix what is wrong."""
 
 import importlib.metadata
 import shutil
@@ -33,7 +33,7 @@ NEEDED_BYTES = 2 << 30
 
 
 class Check(NamedTuple):
-    """The result of a check. `fix` is empty where all is well; only a `fatal` check stops a run."""
+    """The result of a check. `fix` is empty if all is well; only a `fatal` check stops a run."""
 
     name: str
     result: str
@@ -42,16 +42,16 @@ class Check(NamedTuple):
 
     @property
     def state(self) -> str:
-        """What to do: "ok" nothing, "note" perhaps something, "fix" something before a run."""
+        """What to do: "ok" for nothing, "note" for perhaps something, "fix" for something before a run."""
         return ("fix" if self.fatal else "note") if self.fix else "ok"
 
 
 def examine(data: DataSettings, outputs: Path) -> int:
-    """Print a line for each check; returns 1 if something must be fixed before a run, else 0.
+    """Print a line for each check; returns 1 if something must be fixed before a run, otherwise 0.
 
     Args:
         data: the data that a run would use.
-        outputs: the folder of its outputs.
+        outputs: the run's output folder.
     """
     checks = [
         *check_versions(),
@@ -66,7 +66,7 @@ def examine(data: DataSettings, outputs: Path) -> int:
 
 
 def check_versions() -> Iterator[Check]:
-    """Whether every package is in the range that the project requires."""
+    """Whether every package's version is in the range that the project requires."""
     wrong = []
     for text in importlib.metadata.requires(PROJECT) or []:
         requirement = Requirement(text)
@@ -111,7 +111,7 @@ def check_server() -> Iterator[Check]:
 
 
 def pool_limit() -> int | None:
-    """How many runs the deployments' work pool allows at a time, None if any; `NO_POOL` if there is no such pool."""
+    """How many runs the deployments' work pool allows at a time; None: no limit; `NO_POOL`: no such pool."""
     try:
         with get_client(sync_client=True) as client:
             return client.read_work_pool(POOL).concurrency_limit

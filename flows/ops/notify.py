@@ -1,6 +1,6 @@
 """Reports outcomes: in the log, in the UI, and to a webhook (`--webhook URL`, or the variable RNN_WEBHOOK).
 
-The address of a webhook is often a secret, so it is not part of the settings: the run form does not show it, and no
+A webhook's address is often a secret, so it is not part of the settings: the run form does not show it, and no
 file records it.
 """
 
@@ -24,14 +24,14 @@ READ_SECONDS, DEADLINE_SECONDS = 10.0, 20.0
 
 
 def announce(sentence: str, *artifacts: Artifact) -> None:
-    """Report an outcome in the log, to the webhook and in the UI. It is on disk already: nothing here fails a run."""
+    """Report an outcome in the log, to the webhook and in the UI. It is already on disk: nothing here fails a run."""
     get_run_logger().info(sentence)
     post_line(sentence)
     publish_or_warn(artifacts)
 
 
 def publish_or_warn(artifacts: Iterable[Artifact]) -> None:
-    """Publish artifacts in the UI; a server that does not answer is only logged."""
+    """Publish artifacts in the UI; if the server does not answer, log a warning."""
     try:
         publish(artifacts)
     except httpx.TransportError as error:
@@ -39,7 +39,7 @@ def publish_or_warn(artifacts: Iterable[Artifact]) -> None:
 
 
 def add_tags(*tags: str) -> None:
-    """Add tags to the present flow run in the UI."""
+    """Add tags to the current flow run in the UI."""
     with get_client(sync_client=True) as client:
         client.update_flow_run(runtime.flow_run.id, tags=sorted({*tags, *runtime.flow_run.tags}))
 
@@ -50,15 +50,15 @@ def webhook_is_set() -> bool:
 
 
 def post_end(flow: Any, flow_run: Any, state: Any) -> None:
-    """Post how a run ended, as a state hook of Prefect. A webhook that does not answer never fails the run.
+    """Post how a run ended; a Prefect state hook. A webhook that does not answer never fails the run.
 
-    The body is JSON, `{"text": "train simple_rnn + lstm: Completed …"}`, as Slack and Mattermost expect it.
+    The body is JSON, `{"text": "train simple_rnn + lstm: Completed …"}`, the form that Slack and Mattermost expect.
     """
     post_line(f"{flow.name} {flow_run.name}: {state.name}. {state.message or ''} {_page(flow_run)}".strip())
 
 
 def on_failure_hooks(*ends: str) -> dict[str, Any]:
-    """State hooks for a flow: its end is posted; none without an address, because Prefect logs each, even idle."""
+    """State hooks that post how a flow ends; none without an address, because Prefect logs every hook, even if idle."""
     return {end: [post_end] for end in ends} if webhook_is_set() else {}
 
 
@@ -67,7 +67,7 @@ def post_line(text: str) -> None:
     address = os.environ.get(VARIABLE)
     if not address:
         return
-    # A thread, because a server that answers byte by byte keeps within every timeout of a single read.
+    # A thread, because a server that answers byte by byte never exceeds the timeout of a single read.
     posting = threading.Thread(target=_post, args=(address, text), daemon=True, name="webhook")
     posting.start()
     posting.join(DEADLINE_SECONDS)
@@ -76,7 +76,7 @@ def post_line(text: str) -> None:
 
 
 def _post(address: str, text: str) -> None:
-    """Post the text; the answer's status counts, its body is not read."""
+    """Post the text and check the status of the response; its body is not read."""
     try:
         with httpx.stream("POST", address, json={"text": text}, timeout=READ_SECONDS) as response:
             response.raise_for_status()

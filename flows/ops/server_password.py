@@ -1,7 +1,7 @@
-"""`doctor --secure`: one file that protects a server on this machine, read by server, worker and client alike.
+"""`doctor --secure`: writes one file that protects a server on this machine; server, worker and client read it.
 
-Prefect's own defaults let any page that a browser on this machine opens call the API, and whoever reaches the API can
-run code on the workers' hosts, because browsers send a simple POST without asking. Such a page does not know the
+With Prefect's defaults, any page open in a browser on this machine can call the API, because browsers send a simple
+POST without asking, and access to the API allows running code on the workers' hosts. Such a page does not know the
 password.
 """
 
@@ -16,15 +16,16 @@ PORT = 4200
 
 
 def write_password(file: Path = FILE) -> Path:
-    """Write Prefect's settings for a server with a password into `.env` of the current folder.
+    """Write Prefect's settings for a server with a password to `file`.
 
     Raises:
-        PipelineError: the file sets a password already, or cannot be written.
+        PipelineError: the file already sets a password.
+        OSError: the file cannot be written.
     """
     before = file.read_text(encoding="utf-8") if file.exists() else ""
     if "PREFECT_SERVER_API_AUTH_STRING" in before:
         raise PipelineError(
-            f"{file}: sets a password already (PREFECT_SERVER_API_AUTH_STRING); remove its PREFECT_ lines for a new one"
+            f"{file}: already sets a password (PREFECT_SERVER_API_AUTH_STRING); remove its PREFECT_ lines for a new one"
         )
     password = f"admin:{secrets.token_urlsafe(24)}"
     address = f"http://127.0.0.1:{PORT}"
@@ -37,7 +38,8 @@ def write_password(file: Path = FILE) -> Path:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     }
     lines = [line for line in before.splitlines() if line] + [f"{name}={value}" for name, value in settings.items()]
-    # Only its owner may read it, from the first byte on.
+    # Only the owner can read it, from the first byte on.
+
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
         opened.write("\n".join(lines) + "\n")

@@ -30,7 +30,7 @@ def check_ending(run: Process, number: signal.Signals, home: Path, seconds: floa
     """A run that was just told to stop does so in time, says how to resume, and leaves nothing that runs."""
     below = run.children()
     assert run.wait(seconds) == 128 + number
-    assert "Stopped. What is completed is kept: the same command resumes." in run.output
+    assert "Stopped. Completed work is kept: the same command resumes." in run.output
     assert "Traceback" not in run.output
     assert wait_until_gone(below, 5) == []
     assert recorded(home, "SELECT state_name FROM flow_run") == ["Crashed"]

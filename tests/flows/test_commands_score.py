@@ -30,7 +30,7 @@ def test_an_input_or_a_sentence_is_needed(capsys: pytest.CaptureFixture[str]) ->
     assert failed(capsys, "a.csv", "--text", "film")[1].startswith("Error: score: found both")
     assert failed(capsys, "--outptu") == (
         2,
-        "Error: found '--outptu', which belongs to no option; --help lists options\n",
+        "Error: found '--outptu', which is not an option; --help lists the options\n",
     )
     status, error = failed(capsys, "a.csv", "--max-rejects", "2")
     assert (status, "--max-rejects" in error) == (2, True)

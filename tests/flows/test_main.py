@@ -36,7 +36,7 @@ def test_ctrl_c_is_status_130_and_says_how_to_resume(
 
     monkeypatch.setattr("artifacts.terminal.show_history", interrupt)
     assert run_command_line(["history"]) == 130
-    expected = "Stopped. What is completed is kept: the same command resumes.\n"
+    expected = "Stopped. Completed work is kept: the same command resumes.\n"
     assert capsys.readouterr().err == expected
 
 

@@ -140,7 +140,7 @@ def test_a_wrong_value_is_refused(change: dict[str, Any]) -> None:
         ("""--spec '{"name":"Deep","cell":"gru"}'""", "--spec, name: found 'Deep'; it should match pattern"),
         ("--models lstm lstm", "models: found ['lstm', 'lstm'], expected different names"),
         ("--epoch 3", "Unknown option: --epoch. Did you mean --epochs?"),
-        ("--smoke false", "found 'false', which belongs to no option; --help lists commands and options"),
+        ("--smoke false", "found 'false', which is not an option; --help lists commands and options"),
     ],
 )
 def test_an_error_names_the_option_as_it_was_written(line: str, message: str) -> None:
@@ -191,7 +191,8 @@ def test_an_npz_stays_a_path_and_a_single_path_is_a_list_of_one() -> None:
     [
         ("--test-share 0.3", "--test-share: found without texts"),
         ("--data imdb.npz --positive spam", "--positive: found without texts"),
-        ("--data imdb.npz b.csv", "found 2 files with an .npz among them"),
+        ("--data imdb.npz b.csv", "found 2 files including an .npz"
+),
         ("--data a.csv --test-data b.csv --test-share 0.1", "--test-data and --test-share: found both"),
         ("--data a.csv --test-share 1", "--test-share: found '1'; it should be less than 1"),
     ],

@@ -86,7 +86,7 @@ def test_a_run_whose_process_is_gone_is_marked_with_its_tasks(
     assert crashed
     assert crashed.name == "Crashed"
     assert crashed.message
-    assert "What is completed is kept: the same command resumes" in crashed.message
+    assert "Completed work is kept: the same command resumes" in crashed.message
     assert client.read_task_run(running.id).state_name == "Crashed"
     assert client.read_task_run(completed.id).state_name == "Completed"
 

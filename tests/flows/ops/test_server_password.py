@@ -28,6 +28,6 @@ def test_what_the_file_held_stays_and_a_password_is_never_replaced(tmp_path: Pat
     path = write_password(tmp_path / ".env")
     assert settings(path)["MINE"] == "1"
     before = path.read_text()
-    with pytest.raises(PipelineError, match="sets a password already"):
+    with pytest.raises(PipelineError, match="already sets a password"):
         write_password(path)
     assert path.read_text() == before
