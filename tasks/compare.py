@@ -1,4 +1,4 @@
-"""Step 6: put the branches side by side."""
+"""Step 6: compare the branches."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,11 +8,11 @@ from tasks.results.data import Dataset
 from tasks.results.run_summary import flat
 from tasks.results.training import Branch, Evaluation, Explanation
 
-# Validation accuracy after ten epochs as the tutorial printed it, and how far another seed may fall below: the same
-# network spreads over about two points between seeds, and the tutorial shows one run.
+# The tutorial's validation accuracy after ten epochs, and how far another seed may fall below it: the same network
+# varies by about two points between seeds, and the tutorial shows one run.
 TUTORIAL = {"simple_rnn": 0.816, "lstm": 0.884}
 TOLERANCE = 0.03
-# What decides these numbers: a run with other settings reproduces nothing, well or badly.
+# The settings that these numbers depend on: a run with other settings is no reproduction, good or bad.
 TUTORIALS_SETTINGS = {
     "data.vocabulary_size": 10_000,
     "data.max_length": 500,
@@ -38,14 +38,14 @@ def compare(
     settings: dict[str, object],
     command: str,
 ) -> Comparison:
-    """Put all branches of a run side by side: everything that the report is made from, apart from the durations.
+    """Compare all branches of a run: everything that the report is made from, except the durations.
 
     Args:
-        dataset: what the networks learned from.
-        branches, evaluations, explanations: the networks, in one order.
+        dataset: the dataset that the networks were trained on.
+        branches, evaluations, explanations: the networks, in the same order.
         chosen: the test reviews that each network read word by word.
         run: the name of the run.
-        settings: nested, as JSON values.
+        settings: the run's nested settings, as JSON values.
         command: the command line that repeats the run.
     """
     return Comparison(
@@ -63,13 +63,13 @@ def compare(
 
 
 def is_the_tutorials(settings: Mapping[str, object]) -> bool:
-    """Whether a run has the tutorial's settings, as far as they decide the numbers."""
+    """Whether a run has those of the tutorial's settings that decide the numbers."""
     given = flat(settings)
     return all(given.get(name) == value for name, value in TUTORIALS_SETTINGS.items())
 
 
 def reproduction(branches: Sequence[Branch]) -> tuple[Reproduction, ...]:
-    """The tutorial's validation accuracies against ours at the last epochs, mean over seeds."""
+    """The tutorial's validation accuracies and ours at the last epoch, mean over seeds."""
     ours: dict[str, list[float]] = {}
     for branch in branches:
         ours.setdefault(branch.name, []).append(branch.history[-1].val_accuracy)

@@ -1,4 +1,4 @@
-"""Drift: new texts against the reviews that a network was trained on."""
+"""Drift: compares new texts with the reviews that a network was trained on."""
 
 import time
 from pathlib import Path
@@ -23,14 +23,14 @@ def check_drift(
     *,
     logger: Logger = LOGGER,
 ) -> Drift:
-    """How far new texts are from the training reviews, and whether that is more than chance.
+    """Measure how far new texts are from the training reviews, and whether that is more than chance.
 
     Args:
         network: folder of a trained network.
-        train: the prepared training reviews, in its tokens.
-        tokens: of the new texts, in the network's vocabulary and length, shape (texts, max_length).
-        lengths: of the new texts in words before truncation, shape (texts,).
-        logger: gets a line on the result.
+        train: the prepared training reviews, in the network's tokens.
+        tokens: tokens of the new texts, in the network's vocabulary and length, shape (texts, max_length).
+        lengths: lengths of the new texts before truncation, in words, shape (texts,).
+        logger: gets one line about the result.
 
     Raises:
         DataError: there are fewer than 20 texts or training reviews.

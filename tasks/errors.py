@@ -16,13 +16,13 @@ class DataError(PipelineError):
 
 
 class SettingError(PipelineError):
-    """Settings that do not fit together."""
+    """A setting is wrong, or settings do not fit together."""
 
     status = 2
 
 
 class RejectsError(DataError):
-    """More rows of a file cannot be scored than may be."""
+    """More rows of a file cannot be scored than `--max-rejects` allows."""
 
     status = 3
 
@@ -49,13 +49,13 @@ LONGEST_VALUE, LONGEST_PATH = 200, 500
 
 
 def shortened(value: object, length: int = LONGEST_VALUE) -> str:
-    """What a message says of a value: its first line, cut where it gets long."""
+    """A value for a message: its first line, truncated to `length` characters."""
     text = next(iter(str(value).splitlines()), "")
     return text if len(text) <= length else f"{text[:length]}…"
 
 
 def is_text(name: str) -> bool:
-    """Whether a name can be written into reports and records: those of files may be any bytes."""
+    """Whether a name can be written into reports and records; file names may be any bytes."""
     try:
         name.encode()
     except UnicodeEncodeError:

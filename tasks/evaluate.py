@@ -1,4 +1,4 @@
-"""Step 4: a trained network on the test reviews, and checked against the textbook formulas."""
+"""Step 4: evaluate a trained network on the test reviews, and check it against the textbook formulas."""
 
 import time
 from pathlib import Path
@@ -27,18 +27,18 @@ Probabilities = NDArray[np.float32]
 
 
 def evaluation_record(job: Job, branch: Branch) -> Record[Evaluation]:
-    """Where the evaluation is kept."""
+    """Where the evaluation is stored."""
     key = fingerprint(branch.key, branch.digests, job.dataset.fingerprint, code_version(__name__))
     return Record(branch.folder / EVALUATION, key, Evaluation)
 
 
 @step(title="evaluate {job.label}", record=evaluation_record)
 def evaluate(job: Job, branch: Branch, *, logger: Logger = LOGGER) -> Evaluation:
-    """Scores of `last.keras` and `best.keras`; predictions by `review_id` in `predictions.parquet`.
+    """Score `last.keras` and `best.keras`, and write their predictions by `review_id` to `predictions.parquet`.
 
     Args:
         job, branch: the network.
-        logger: gets a line on the result.
+        logger: gets one line about the result.
     """
     started = time.perf_counter()
     predictions = _predict(job, branch)
@@ -68,7 +68,7 @@ def evaluate(job: Job, branch: Branch, *, logger: Logger = LOGGER) -> Evaluation
 
 
 class _BranchPredictions(NamedTuple):
-    """Probabilities of "positive" on the test reviews at two epochs, and on the validation reviews at the last."""
+    """Probabilities of "positive" for the test reviews at two epochs, and for the validation reviews at the last."""
 
     last: Probabilities
     best: Probabilities
@@ -91,14 +91,14 @@ def _predict(job: Job, branch: Branch) -> _BranchPredictions:
 
 
 def numpy_difference(job: Job, learner: Learner, tokens: NDArray[np.unsignedinteger]) -> float:
-    """How far the textbook formulas and Keras are apart at most, in probability."""
+    """The largest difference in probability between the textbook formulas and Keras."""
     model = learner.model()
     textbook = forward(job.spec, model.get_weights(), tokens)
     return float(np.abs(textbook - model.predict(tokens, verbose=0)[:, 0]).max())
 
 
 def _save_predictions(path: Path, test: Path, predictions: _BranchPredictions) -> NDArray[np.integer]:
-    """Write a row for each test review; gives the labels."""
+    """Write a row for each test review; returns the labels."""
     frame = pd.DataFrame(
         {
             "review_id": read_column(test, "review_id"),

@@ -1,4 +1,4 @@
-"""Step 5: why a network does what it does. How much it remembers, how far its gradients reach, how it reads."""
+"""Step 5: explain a network: how much it remembers, how far its gradients reach, how it reads."""
 
 import time
 from pathlib import Path
@@ -27,7 +27,7 @@ MEMORY_REVIEWS, JACOBIAN_REVIEWS = 5_000, 32
 
 
 def explanation_record(job: Job, branch: Branch, chosen: tuple[Chosen, ...]) -> Record[Explanation]:
-    """Where the explanation is kept."""
+    """Where the explanation is stored."""
     rows = [review.row for review in chosen]
     key = fingerprint(branch.key, branch.digests, job.dataset.fingerprint, rows, code_version(__name__))
     return Record(branch.folder / EXPLANATION, key, Explanation)
@@ -35,14 +35,14 @@ def explanation_record(job: Job, branch: Branch, chosen: tuple[Chosen, ...]) -> 
 
 @step(title="explain {job.label}", record=explanation_record)
 def explain(job: Job, branch: Branch, chosen: tuple[Chosen, ...], *, logger: Logger = LOGGER) -> Explanation:
-    """Memory and reading traces at the last epoch; reach of the gradient before training, after one epoch and the last.
+    """Measure memory and reading at the last epoch, and the gradient's reach before training and at two epochs.
 
     Files: `memory.parquet` and `reach.parquet`, see `Explanation`.
 
     Args:
         job, branch: the network.
         chosen: the test reviews to read word by word.
-        logger: gets a line on the result.
+        logger: gets one line about the result.
     """
     started = time.perf_counter()
     reviews = _TestSplit.read(job.dataset.test)
@@ -71,7 +71,7 @@ def explain(job: Job, branch: Branch, chosen: tuple[Chosen, ...], *, logger: Log
 
 
 class _Reviews(NamedTuple):
-    """Some test reviews, a row each; `lengths` are those before truncation."""
+    """Some test reviews, a row each; `lengths` are in words, before truncation."""
 
     review_ids: NDArray[np.integer]
     tokens: NDArray[np.unsignedinteger]
@@ -80,7 +80,7 @@ class _Reviews(NamedTuple):
 
 
 class _TestSplit(NamedTuple):
-    """All test reviews, their tokens in a file."""
+    """All test reviews, with their tokens in a file."""
 
     review_ids: NDArray[np.integer]
     lengths: NDArray[np.integer]
@@ -92,13 +92,13 @@ class _TestSplit(NamedTuple):
         return cls(review_ids, lengths, UnpaddedReviews.read(split.unpadded))
 
     def chosen(self, rows: NDArray[np.integer]) -> _Reviews:
-        """Some of the reviews."""
+        """The reviews in some rows."""
         tokens, labels = self.unpadded.tokens_of(rows), self.unpadded.labels[rows]
         return _Reviews(self.review_ids[rows], tokens, labels, self.lengths[rows])
 
 
 def _learners(job: Job, branch: Branch, last: Learner) -> dict[Moment, Learner]:
-    """The network at its initial weights, after the first epoch, and after the last one."""
+    """The network with its initial weights, after the first epoch, and after the last."""
     vocabulary_size, threads = job.dataset.vocabulary_size, branch.threads
     return {
         "initial": new_learner(job.spec, vocabulary_size, job.plan.learning_rate, job.seed, threads),
@@ -108,7 +108,7 @@ def _learners(job: Job, branch: Branch, last: Learner) -> dict[Moment, Learner]:
 
 
 def _save_reaches(path: Path, job: Job, learners: dict[Moment, Learner], reviews: _Reviews) -> dict[Moment, Reach]:
-    """Write how far gradients reach in each review; gives the quartiles."""
+    """Write how far gradients reach in each review; returns the quartiles."""
     reaches = {moment: reach(learner, reviews.tokens, reviews.labels) for moment, learner in learners.items()}
     jacobian = np.full(len(reviews.labels), -1)
     if has_state_jacobian(job.spec):

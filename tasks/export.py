@@ -1,4 +1,4 @@
-"""Export: a trained network as a model that needs nothing of this project."""
+"""Export: writes a trained network as a model that works without this project."""
 
 import json
 import subprocess
@@ -35,7 +35,7 @@ CHECK_SECONDS = 600
 MODEL: dict[ExportFormat, str] = {
     "savedmodel": "1",
     "onnx": "model.onnx",
-}  # TensorFlow Serving wants a version's number.
+}  # TensorFlow Serving requires a version number.
 PACKAGES: dict[ExportFormat, tuple[str, ...]] = {
     "savedmodel": ("tensorflow", "keras"),
     "onnx": ("onnx", "onnxruntime", "keras"),
@@ -44,14 +44,14 @@ PACKAGES: dict[ExportFormat, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Examples:
-    """Reviews with what Keras says of them.
+    """Reviews with Keras's predictions.
 
     Attributes:
         tokens: int32, shape (reviews, max_length).
-        probability: of "positive", shape (reviews,).
-        texts: the same reviews as texts; any word beyond the vocabulary stands for an unknown one.
+        probability: probability of "positive", shape (reviews,).
+        texts: the same reviews as texts; a word beyond the vocabulary replaces each unknown token.
         text_tokens: the tokens of the texts.
-        text_probability: what Keras says of those.
+        text_probability: Keras's predictions for `text_tokens`.
     """
 
     tokens: NDArray[np.int32]
@@ -61,7 +61,7 @@ class Examples:
     text_probability: NDArray[np.float32]
 
     def save(self, path: Path) -> None:
-        """Write what the check needs."""
+        """Write the file that the check reads."""
         content = [text.encode() for text in self.texts]
         np.savez(
             path,
@@ -81,26 +81,28 @@ def export(
     *,
     logger: Logger = LOGGER,
 ) -> Export:
-    """Write a network into a folder of its own, which appears only if the model says there what Keras says here.
+    """Write a network into its own folder, which appears only if the exported model predicts what Keras predicts.
 
     Args:
-        network: what to export; the first 1,000 of its test reviews are checked.
-        folder: to write; it must not exist, or be empty.
-        kind: of the model.
-        readme: makes the README of the folder.
-        logger: gets a line on the result.
+        network: the network to export; the first 1,000 of its test reviews are checked.
+        folder: the folder to write; it must be new or empty.
+        kind: the model's format.
+        readme: makes the folder's README.
+        logger: gets one line about the result.
 
     Raises:
-        PipelineError: the folder is in use, a package is missing, the network has no vocabulary, or the model, reloaded
-            in a process without this project, differs from Keras by more than 1e-5.
+        PipelineError: the folder is not empty, a package is missing, a SavedModel's network has no vocabulary, or the
+            model, reloaded in a process without this project, differs from Keras by more than 1e-5.
     """
     folder = folder.absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise PipelineError(f"{folder}: something is there already; give --to a new folder")
+        raise PipelineError(f"{folder}: already exists and is not an empty folder; give --to a new folder")
     saved = SavedNetwork.read(network.folder)
     index = saved.word_index(network.word_index)
     if kind == "savedmodel" and not index:
-        raise DataError(f"{network.folder}: vocabulary.json holds no words, so texts cannot be read; use --format onnx")
+        raise DataError(
+            f"{network.folder}: vocabulary.json contains no words, so texts cannot be read; use --format onnx"
+        )
     with _whole_folder(folder) as new_folder:
         result = replace(_export_into(new_folder, saved, index, network.test, kind), folder=folder)
         write_text(new_folder / "README.md", readme(result))
@@ -111,7 +113,7 @@ def export(
 
 @contextmanager
 def _whole_folder(folder: Path) -> Iterator[Path]:
-    """A new folder beside `folder`, which takes its place when the block succeeds."""
+    """A new folder next to `folder`, which it replaces when the block succeeds."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
         new_folder = Path(temporary) / folder.name
@@ -153,10 +155,10 @@ def _export_into(folder: Path, saved: SavedNetwork, index: Mapping[str, int], te
 
 
 def check(model: Path, kind: ExportFormat, examples: Examples) -> dict[str, float]:
-    """By kind of input, how far an exported model is from Keras at most, in a process without this project.
+    """The largest difference between an exported model and Keras, by kind of input, in a process without this project.
 
     Raises:
-        PipelineError: further than 1e-5, or the model cannot be loaded.
+        PipelineError: the difference exceeds 1e-5, or the model cannot be loaded.
     """
     with tempfile.TemporaryDirectory() as temporary:
         saved = Path(temporary) / "examples.npz"
@@ -192,7 +194,7 @@ def _examples(
 
 
 def _texts(tokens: NDArray[np.unsignedinteger], index: Mapping[str, int], vocabulary_size: int) -> tuple[str, ...]:
-    """Texts with these tokens; a token without a word leaves no word."""
+    """Texts that have these tokens; a token without a word is skipped."""
     by_token = {rank + OFFSET: word for word, rank in index.items()}
     beyond = next((word for word, rank in index.items() if rank + OFFSET >= vocabulary_size), None)
     words = {token: word for token, word in by_token.items() if token < vocabulary_size}
@@ -207,7 +209,7 @@ def _predict(model: Any, tokens: NDArray[np.int32]) -> NDArray[np.float32]:
 
 
 def _example(examples: Examples) -> dict[str, object]:
-    """The shortest review, as input and output."""
+    """The shortest review, as an example of input and output."""
     row = int(np.argmin((examples.text_tokens != PAD).sum(axis=1)))
     tokens = examples.text_tokens[row]
     return {

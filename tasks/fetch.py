@@ -1,4 +1,4 @@
-"""Step 1: survey own texts; or find `imdb.npz`, or download it, or fall back to the bundled sample."""
+"""Step 1: survey own texts; or find or download `imdb.npz`, or fall back to the bundled sample."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -27,7 +27,7 @@ Wanted = Literal["auto", "imdb", "sample"]
 
 
 def source_record(data: Path | TextData | None, wanted: Wanted, cache: Path) -> Record[Source] | None:
-    """Where the source is kept; None if it must be downloaded first, or cannot be found."""
+    """Where the source is stored; None if it must first be downloaded, or cannot be found."""
     if isinstance(data, TextData):
         try:
             return _text_record(data, inputs_of(data), cache)
@@ -54,11 +54,11 @@ def fetch(
     """The reviews to use: `data`, else the cache, else Kaggle's folders, else a download, else the sample.
 
     Args:
-        data: the user's own `imdb.npz`, or own texts, which are surveyed; nothing else is tried then.
+        data: the user's own `imdb.npz` or own texts, which are surveyed; with either, nothing else is tried.
         wanted: "imdb" never falls back to the sample, "sample" uses nothing else, "auto" falls back without network.
         cache: folder for downloads and for the sample.
-        base: address of the folder that holds the two official files.
-        logger: gets a line that says which reviews these are.
+        base: address of the folder that contains the two official files.
+        logger: gets a line that names the reviews.
 
     Raises:
         DataError: `data` is missing or not as expected, or a download has the wrong SHA-256.
@@ -91,7 +91,7 @@ def _find(data: Path | None, wanted: Wanted, cache: Path, base: str, logger: Log
 
 
 def _texts(data: TextData, cache: Path, base: str, logger: Logger) -> Source:
-    """Own texts, surveyed."""
+    """Survey own texts."""
     inputs = inputs_of(data)
     index = _index_for_texts(data, cache, base)
     folder = cache / SURVEYS / _text_record(data, inputs, cache).key
@@ -106,10 +106,10 @@ def _texts(data: TextData, cache: Path, base: str, logger: Logger) -> Source:
 def _log_survey(data: TextData, counts: Survey, logger: Logger) -> None:
     logger.info("Data: %s, %d training and %d test reviews", data.title, counts.train, counts.test)
     if counts.repeated:
-        logger.warning("%d reviews have the text of another one in their part; all are used", counts.repeated)
+        logger.warning("%d reviews repeat the text of another one in their part; all are used", counts.repeated)
     if counts.shared:
         logger.warning(
-            "%d of %d test reviews are training reviews too, so that the test results flatter; --test-share would keep "
+            "%d of %d test reviews are training reviews too, so the test results are too good; --test-share would keep "
             "equal texts together",
             counts.shared,
             counts.test,
@@ -117,13 +117,13 @@ def _log_survey(data: TextData, counts: Survey, logger: Logger) -> None:
 
 
 def _text_record(data: TextData, inputs: list[Input], cache: Path) -> Record[Source]:
-    """Where the survey of own texts is kept: until a file changes, is added or removed."""
+    """Where the survey of own texts is stored; valid until a file is changed, added or removed."""
     key = fingerprint(signature(inputs), asdict(data), code_version(__name__))
     return Record(cache / SOURCES / f"{key}.json", key, Source)
 
 
 def _index_for_texts(data: TextData, cache: Path, base: str) -> Path | None:
-    """Keras's word index, if own texts are to be read with it.
+    """Keras's word index, or None if own texts are read with their own vocabulary.
 
     Raises:
         NetworkError: it is not on this machine, and the download failed.
@@ -147,14 +147,14 @@ def _official(cache: Path, base: str, logger: Logger) -> Source:
             return _source("imdb", path, str(path), _index_beside(path) or _index(cache, base, logger))
         logger.warning("%s: not the IMDB reviews, so it is not used; --data %s would train on it", path, path)
         if path.parent == cache:
-            path.replace(path.with_name("imdb.npz.other"))  # Somebody's data, in the place of the download.
+            path.replace(path.with_name("imdb.npz.other"))  # Another data set, under the download's name.
     url = f"{base}imdb.npz"
     path = download(url, cache / IMDB, NPZ_SHA256)
     return _source("imdb", path, url, _index(cache, base, logger))
 
 
 def _holds_imdb(path: Path) -> bool:
-    """Whether a file is the official one, or holds the same reviews in another archive."""
+    """Whether a file is the official one, or contains the same reviews in another archive."""
     if sha256_of_file(path) == NPZ_SHA256:
         return True
     try:
@@ -164,7 +164,7 @@ def _holds_imdb(path: Path) -> bool:
 
 
 def _local_copies(cache: Path) -> Iterator[Path]:
-    """The copies of `imdb.npz` on this machine, the first to use first."""
+    """The copies of `imdb.npz` on this machine, in order of preference."""
     if (cache / IMDB).is_file():
         yield cache / IMDB
     for pattern in map(Path, KAGGLE):
@@ -173,7 +173,7 @@ def _local_copies(cache: Path) -> Iterator[Path]:
 
 
 def _index(cache: Path, base: str, logger: Logger) -> Path | None:
-    """The official word index. Only the words in the report need it, so a run works without it."""
+    """The official word index; None if it cannot be downloaded, because only the words in the report need it."""
     try:
         return download(f"{base}{KERAS_WORD_INDEX}", cache / KERAS_WORD_INDEX, INDEX_SHA256)
     except (NetworkError, DataError) as error:
@@ -193,7 +193,7 @@ def _index_for(data: Path, cache: Path) -> Path | None:
 
 
 def _sample(cache: Path) -> Source:
-    """The bundled sample, made now unless it is whole in the cache."""
+    """The bundled sample, made now unless it is intact in the cache."""
     npz, index = (cache / f"sample-{sample.VERSION}{ending}" for ending in (".npz", "-word-index.json"))
     record = _sample_record(cache)
     with locked(cache / "sample.lock"):

@@ -1,4 +1,4 @@
-"""What one branch is to do: one network, one training plan, one dataset, one seed, one folder."""
+"""The job of one branch: one network, one training plan, one dataset, one seed, one folder."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,9 +22,9 @@ class Job:
         spec: the network.
         plan: how to train it.
         dataset: what to train it on.
-        seed: of initial weights, batch order and dropout.
-        root: folder that holds one folder for each trained network.
-        siblings: the folders of all branches of the run, this one's included; they share the processors.
+        seed: seed for initial weights, batch order and dropout.
+        root: parent folder of all trained networks.
+        siblings: the folders of all branches of the run, including this one; they share the processors.
     """
 
     spec: ModelSpec
@@ -42,7 +42,7 @@ class Job:
 
     @property
     def label(self) -> str:
-        """The branch's name for people."""
+        """The branch's display name."""
         return f"{self.spec.name} seed {self.seed}"
 
     @cached_property
@@ -52,7 +52,7 @@ class Job:
 
     @property
     def validation_start(self) -> int:
-        """The first of the training reviews that are held out for validation: the last ones."""
+        """The index of the first validation review; the last of the training reviews are held out for validation."""
         return validation_start(self.dataset.train.reviews, self.plan.validation)
 
     def check(self) -> None:
@@ -73,7 +73,7 @@ class Job:
         return self.dataset.files()
 
     def threads(self) -> int:
-        """This branch's fair share of the processors now; those of siblings that have finished are free again."""
+        """This branch's current share of the processors; finished siblings no longer count."""
         running = sum(not (folder / RECORD).exists() for folder in self.siblings)
         cores = available_cores()
         return max(1, cores // min(max(running, 1), cores))

@@ -25,22 +25,22 @@ PACKAGES = (
 
 
 def describe() -> Machine:
-    """This machine, and the versions of the packages on which results depend."""
+    """Describe this machine and the versions of the packages that results depend on."""
     versions = {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
     memory = round(psutil.virtual_memory().total / 2**30, 1)
     return Machine(platform.platform(), _processor(), available_cores(), memory, versions)
 
 
 def available_cores() -> int:
-    """Processors that this process may use (containers and `taskset` may allow fewer than the machine has)."""
+    """The number of processors that this process may use (containers and `taskset` may restrict it)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def process_is_alive(process: int, started: float) -> bool:
-    """Whether the process of that number runs; another one that took its number later has started at another time.
+    """Whether a process is running; a later process with the same ID has another start time.
 
     Args:
-        process: its number.
+        process: the process's ID.
         started: when it started, in seconds since 1970.
     """
     try:
@@ -50,7 +50,7 @@ def process_is_alive(process: int, started: float) -> bool:
 
 
 def peak_memory_mb() -> float:
-    """This process's peak resident memory so far, in MiB; NaN where the system does not report it."""
+    """This process's peak resident memory so far, in MiB; NaN if the system does not report it."""
     try:
         import resource
     except ImportError:

@@ -1,4 +1,4 @@
-"""Step 2: from `imdb.npz` or own texts to padded reviews in Parquet, described and checked."""
+"""Step 2: prepare an `imdb.npz` or own texts as padded reviews in Parquet, described and checked."""
 
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +27,7 @@ from tasks.storage.reuse import LOGGER, Logger, Record, step
 
 def dataset_fingerprint(source: Source, vocabulary_size: int, max_length: int, reviews: int | None) -> str:
     """Fingerprint of everything that decides the tokens."""
-    # The ranks of an imdb.npz are in the file; a word index only gives them their words.
+    # An imdb.npz contains its ranks; a word index only maps them to words.
     ranks = source.word_index_sha256 if source.texts else None
     return fingerprint(source.sha256, ranks, vocabulary_size, max_length, reviews, code_version(__name__))
 
@@ -35,7 +35,7 @@ def dataset_fingerprint(source: Source, vocabulary_size: int, max_length: int, r
 def dataset_record(
     source: Source, vocabulary_size: int, max_length: int, reviews: int | None, root: Path
 ) -> Record[Dataset]:
-    """Where the dataset is kept. Words and origin change its description, not its tokens."""
+    """Where the dataset is stored. Words and origin change its description, not its tokens."""
     name = dataset_fingerprint(source, vocabulary_size, max_length, reviews)
     key = fingerprint(name, source.path, source.origin, source.word_index_sha256)
     return Record(root / name / DATASET, key, Dataset)
@@ -51,21 +51,21 @@ def prepare(
     *,
     logger: Logger = LOGGER,
 ) -> Dataset:
-    """Both splits and `vocabulary.json` in `root/<fingerprint>`, which appears whole or not at all.
+    """Write both splits and `vocabulary.json` to `root/<fingerprint>`, which appears whole or not at all.
 
     A split is a Parquet file of padded reviews, `train.parquet`, and an Arrow file of the same reviews without padding,
     `train.arrow`.
 
     Args:
-        source: the `imdb.npz` or the own texts to read.
-        vocabulary_size: number of different tokens, the three special ones included.
-        max_length: tokens of every prepared review.
-        reviews: use only that many of each split (the first in Keras's order, or of their hashes), or all.
-        root: folder that holds one folder for each fingerprint.
-        logger: gets a line on the result.
+        source: the `imdb.npz` or own texts to read.
+        vocabulary_size: number of different tokens, including the three special ones.
+        max_length: length of every prepared review, in tokens.
+        reviews: use only this many reviews of each split (the first in Keras's order, or by hash); None: all.
+        root: parent folder of all prepared datasets.
+        logger: gets one line about the result.
 
     Raises:
-        DataError: the source cannot be read, or the prepared data are not as expected (the text lists every fault).
+        DataError: the source cannot be read, or the prepared data are not as expected (the message lists every fault).
     """
     name = dataset_fingerprint(source, vocabulary_size, max_length, reviews)
     root.mkdir(parents=True, exist_ok=True)
@@ -116,7 +116,7 @@ def _prepare_in(folder: Path, source: Source, vocabulary_size: int, max_length: 
 
 
 class _Splits(NamedTuple):
-    """The written splits, and whether they hold the IMDB data set."""
+    """The written splits, and whether they are the IMDB data set."""
 
     train: Split
     test: Split
@@ -148,7 +148,7 @@ def _prepare_texts(
 
 
 def _write_word_index(path: Path, source: Source) -> Path | None:
-    """Keep all words with their ranks beside the tokens; None if the data came without words."""
+    """Store all words with their ranks next to the tokens; returns None if the data came without words."""
     if source.word_index:
         index = read_word_index(source.word_index)
     elif source.survey:
@@ -160,7 +160,7 @@ def _write_word_index(path: Path, source: Source) -> Path | None:
 
 
 def _moved(dataset: Dataset, folder: Path) -> Dataset:
-    """The dataset after its folder was moved to `folder`."""
+    """The dataset with its paths in `folder`, to which it was moved."""
 
     def moved(split: Split) -> Split:
         return replace(split, path=folder / split.path.name, unpadded=folder / split.unpadded.name)

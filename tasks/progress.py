@@ -1,4 +1,4 @@
-"""Progress, in bytes, of a step that reads or fetches files. A run decides how to show it; by default nothing does."""
+"""Progress, in bytes, of a step that reads or fetches files. A run decides how to show it; by default it is hidden."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -9,10 +9,10 @@ Advance = Callable[[int], None]
 
 
 class Tracker(Protocol):
-    """Shows the progress of one piece of work after the other."""
+    """Shows the progress of one task after another."""
 
     def __call__(self, description: str, total: int | None, completed: int, /) -> AbstractContextManager[Advance]:
-        """Show a piece of work within the block; yields a function that is called with each further number of bytes."""
+        """Show progress within the block; yields a function to call with the number of bytes of each piece."""
 
 
 @contextmanager
@@ -24,14 +24,14 @@ TRACKER: ContextVar[Tracker] = ContextVar("tracker", default=_not_shown)
 
 
 def track(description: str, total: int | None, completed: int = 0) -> AbstractContextManager[Advance]:
-    """Show a piece of work within the block.
+    """Show progress within the block.
 
     Args:
-        description: what is done, in a few words.
-        total: bytes of all the work; None if that is unknown.
-        completed: bytes that were done before.
+        description: a short description of the work.
+        total: size of the work in bytes; None if unknown.
+        completed: bytes that are already done.
 
     Returns:
-        a context manager that yields a function, to be called with each further number of bytes.
+        a context manager that yields a function to call with the number of bytes of each piece.
     """
     return TRACKER.get()(description, total, completed)

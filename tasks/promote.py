@@ -1,6 +1,6 @@
-"""Promotion: a candidate is compared with the champion on the same test reviews, now, and takes its place or does not.
+"""Promotion: compares a candidate with the champion on the same test reviews, and replaces the champion or not.
 
-A promotion is never reused: it writes into the ledger, and every look at the test reviews counts.
+A promotion is never reused: it adds an entry to the ledger, and every look at the test reviews counts.
 """
 
 import tempfile
@@ -60,11 +60,11 @@ class Candidate:
     """A network that may become champion.
 
     Attributes:
-        run: in which it was trained.
+        run: the run in which it was trained.
         branch: the network.
         files: name in the registry -> file.
-        digests: of the test reviews, in the order of the test split.
-        slices: parts of the test reviews, in that order.
+        digests: digests of the test reviews, in the order of the test split.
+        slices: parts of the test reviews, as flags in the same order.
     """
 
     run: FinishedRun
@@ -85,7 +85,7 @@ class Candidate:
 
 
 class Measurement(NamedTuple):
-    """What is seen of a candidate at one look: its predictions, the labels, whether it is right, the gate."""
+    """One look at a candidate: its predictions, the labels, its correctness and cost, and the gate's verdict."""
 
     predictions: NetworkPredictions
     labels: NDArray[np.integer]
@@ -97,12 +97,12 @@ def find_candidate(run: FinishedRun, model: str | None, columns: Sequence[str] =
     """The run's best network by validation.
 
     Args:
-        run: in which it was trained.
-        model: only networks of this name; None: all.
-        columns: of own texts, whose values are slices of the test reviews.
+        run: the run in which it was trained.
+        model: consider only networks of this name; None: all.
+        columns: columns of own texts whose values are slices of the test reviews.
 
     Raises:
-        DataError: a file of it is missing or was changed, or there is no such column.
+        DataError: one of its files is missing or was changed, or there is no such column.
     """
     branch = run.candidate(model)
     files = {name: branch.folder / name for name in NETWORK_FILES}
@@ -114,10 +114,10 @@ def find_candidate(run: FinishedRun, model: str | None, columns: Sequence[str] =
 
 
 def check_data(outputs: Path, dataset: Dataset, columns: Sequence[str] = ()) -> None:
-    """Say before training what would refuse its promotion.
+    """Report before training what would prevent a promotion after it.
 
     Raises:
-        DataError: the champion's test reviews are others, a file of it was changed, or there is no such column.
+        DataError: the champion has other test reviews, one of its files was changed, or there is no such column.
     """
     slices_of_test(dataset, columns)
     registry = Registry(outputs)
@@ -135,19 +135,19 @@ def promote(
     *,
     logger: Logger = LOGGER,
 ) -> Entry:
-    """Judge a candidate and write the verdict into the ledger; with PROMOTE it is champion from then on.
+    """Judge a candidate and add the verdict to the ledger; with PROMOTE, the candidate becomes champion.
 
-    Candidate and champion read the same test reviews now, each in its own tokens. Promotions take turns.
+    Candidate and champion both read the same test reviews now, each in its own tokens. Promotions take turns.
 
     Args:
-        outputs: the folder above the registry.
-        candidate: from `find_candidate`.
-        limits: what the candidate must show.
+        outputs: folder that contains the registry.
+        candidate: a result of `find_candidate`.
+        limits: the limits that the candidate must meet.
         card: makes the model card.
-        logger: gets a line while another promotion is waited for.
+        logger: gets a line while waiting for another promotion.
 
     Raises:
-        DataError: the champion's test reviews are others, or files were changed.
+        DataError: the champion has other test reviews, or files were changed.
     """
     with _writing(outputs, logger) as registry:
         measured = _measure(registry, candidate, limits)
@@ -162,7 +162,7 @@ def promote(
 
 @contextmanager
 def _writing(outputs: Path, logger: Logger) -> Iterator[Registry]:
-    """The registry for its only writer; `outputs/promoted` follows, also to a champion that a killed writer left."""
+    """Lock the registry for writing, then update `outputs/promoted`, which a killed writer may have left outdated."""
     registry = Registry(outputs)
     with registry.writing(logger):
         try:
@@ -191,15 +191,15 @@ def _entry(candidate: Candidate, gate: Gate, number: int, before: str | None, af
 
 
 def rollback(outputs: Path, to: int | None, *, logger: Logger = LOGGER) -> Entry:
-    """Make an older champion the champion again, after its files and its stored predictions were checked.
+    """Make an older champion the champion again, after checking its files and its stored predictions.
 
     Args:
-        outputs: the folder above the registry.
-        to: number of the entry that made it champion; None: the champion before the present one.
-        logger: gets a line while a promotion is waited for.
+        outputs: folder that contains the registry.
+        to: number of the entry that made it champion; None: the previous champion.
+        logger: gets a line while waiting for a promotion.
 
     Raises:
-        DataError: there is no such entry, a file was changed, or the network no longer says what it said.
+        DataError: there is no such entry, a file was changed, or the network's predictions have changed.
     """
     with _writing(outputs, logger) as registry:
         entries = registry.entries()
@@ -247,13 +247,13 @@ def _scored(predictions: NetworkPredictions, labels: NDArray[np.integer]) -> Sco
 
 
 def _look_number(registry: Registry, candidate: Candidate) -> int:
-    """How often these test reviews decide on a promotion, this time included."""
+    """How often these test reviews have decided on a promotion, including this time."""
     name = set_name(candidate.digests)
     return 1 + sum(entry.test_set == name and entry.is_look for entry in registry.entries())
 
 
 def _facts(candidate: Candidate, measured: Measurement) -> CardFacts:
-    """What the model card says."""
+    """The facts for the model card."""
     branch, probabilities = candidate.branch, measured.predictions.probabilities
     saved = SavedNetwork.read(branch.folder)
     scores = score(measured.labels, probabilities, branch.best_epoch)
@@ -279,7 +279,7 @@ def _facts(candidate: Candidate, measured: Measurement) -> CardFacts:
 def _add(registry: Registry, candidate: Candidate, card: str) -> str:
     """Put the network, its reviews, its word index and its card into the registry."""
     dataset = candidate.run.dataset
-    # What the network was tested on and learned from, in its own tokens: later candidates and new texts need it.
+    # The network's test and training reviews, in its own tokens: comparisons with candidates and new texts need them.
     more = {TEST: candidate.test, TRAIN: dataset.train.path}
     if dataset.word_index is not None:
         more[WORD_INDEX] = dataset.word_index
@@ -294,7 +294,7 @@ def _check_predictions(folder: Path) -> None:
     """Check that a network still predicts what it predicted when it was promoted.
 
     Raises:
-        DataError: further than 1e-5.
+        DataError: a prediction differs by more than 1e-5.
     """
     now = SavedNetwork.read(folder).predict(read_tokens(folder / TEST)).probabilities
     stored = pd.read_parquet(folder / PREDICTIONS)["probability_best"].to_numpy()
@@ -307,7 +307,7 @@ def _check_predictions(folder: Path) -> None:
 
 
 def _point_to_run(outputs: Path, registry: Registry) -> None:
-    """Let `outputs/promoted` link to the champion's run, which `--keep` then spares, and to no other."""
+    """Link `outputs/promoted` to the champion's run, which protects it from `--keep`, or remove an outdated link."""
     entry = registry.champion()
     link = outputs / PROMOTED
     if entry is not None and (outputs / RUNS / entry.run).is_dir():

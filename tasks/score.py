@@ -1,4 +1,4 @@
-"""Scoring: any texts by a trained network, batch by batch, into a file of the user's choice."""
+"""Scoring: scores texts with a trained network, batch by batch, and writes them to a file of the user's choice."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -45,17 +45,17 @@ DRIFT_ROWS = 5_000
 
 
 def find_scorer(outputs: Path, data: RowData, output: Path | None, model: str, has_reviews: bool) -> ScoringNetwork:
-    """The network that is to score.
+    """Find the network to score with, and check the other inputs.
 
     Args:
-        outputs: the folder above runs, models and registry.
-        data: must be there.
-        output: if given, a file that can be written.
-        model: names the network; see `tasks.storage.networks`.
-        has_reviews: whether its training reviews must be there, too.
+        outputs: folder that contains runs, models and registry.
+        data: the texts, which must exist.
+        output: file to write, which must be writable; None: the default.
+        model: the network's name; see `tasks.storage.networks`.
+        has_reviews: whether the network's training reviews must exist, too.
 
     Raises:
-        PipelineError: one of these is not so.
+        PipelineError: one of these conditions is not met.
     """
     inputs = row_inputs(data.path)
     if output is not None:
@@ -67,7 +67,7 @@ def find_scorer(outputs: Path, data: RowData, output: Path | None, model: str, h
 
 
 def scoring_record(data: RowData, network: ScoringNetwork, root: Path) -> Record[Scoring] | None:
-    """Where the scores are kept: until a file, the network or the code changes; None if there is no such file."""
+    """Where the scores are stored; valid until a file, the network or the code changes. None if no file is found."""
     try:
         files = scoring_signature(row_inputs(data.path))
     except DataError:
@@ -80,13 +80,13 @@ def scoring_record(data: RowData, network: ScoringNetwork, root: Path) -> Record
 
 @step(title="score {data.title}", record=scoring_record)
 def score(data: RowData, network: ScoringNetwork, root: Path, *, logger: Logger = LOGGER) -> Scoring:
-    """Score all rows, a batch at a time. A scoring that was killed resumes after its last whole batch.
+    """Score all rows, a batch at a time. A killed scoring resumes after its last complete batch.
 
     Args:
-        data: what to read.
-        network: scores.
-        root: gets a folder with the scores.
-        logger: gets a line on the network, and one every ten seconds.
+        data: the texts to score.
+        network: the network to score with.
+        root: parent of the folder for the scores.
+        logger: gets one line about the network, and one every ten seconds.
 
     Raises:
         DataError: a file cannot be read or changes meanwhile, there are no rows, or the network cannot read texts.
@@ -95,14 +95,14 @@ def score(data: RowData, network: ScoringNetwork, root: Path, *, logger: Logger 
 
 
 class _BatchToScore(NamedTuple):
-    """A batch on its way to a worker, and where its scores belong."""
+    """A batch to score, and the file for its scores."""
 
     path: Path
     batch: RowBatch
 
 
 class _ScoredBatch(NamedTuple):
-    """A batch with its scores, and whether an earlier run had made them."""
+    """A batch with its scores, and whether they come from an earlier run."""
 
     piece: _BatchToScore
     part: Part
@@ -118,14 +118,14 @@ class _Scoring:
         self._files = scoring_signature(self._inputs)
         record = scoring_record(data, network, root)
         if record is None:
-            raise DataError(f"{data.path}: no such file any more")
+            raise DataError(f"{data.path}: the file no longer exists")
         self._folder = record.path.parent
         self._scorer = Scorer(network.folder, network.words)
         self._tally = ScoreSummary()
         self._started = self._said = time.perf_counter()
 
     def run(self) -> Scoring:
-        """Score, and describe what came of it."""
+        """Score all rows and return the result."""
         parts: list[Path] = []
         columns: pa.Schema | None = None
         kept = rejected = 0
@@ -152,7 +152,7 @@ class _Scoring:
             yield _BatchToScore(self._folder / PARTS / f"{number:06}.parquet", batch)
 
     def _score(self, piece: _BatchToScore) -> _ScoredBatch:
-        """The scores of a batch, which are on disk from then on. Threads call it side by side."""
+        """Score a batch and store its scores on disk. Threads call this concurrently."""
         kept = read_part(piece.path)
         if kept is not None and len(kept) == len(piece.batch):
             return _ScoredBatch(piece, kept, was_kept=True)
@@ -192,25 +192,25 @@ class _Scoring:
 
 
 def written_record(data: RowData, scoring: Scoring, output: Path, max_rejects: float) -> Record[Written]:
-    """Where it is kept that the scores were written to a file."""
+    """Where the record of the written file is stored."""
     key = fingerprint(asdict(data), scoring.digests, output, max_rejects, code_version(__name__))
     return Record(scoring.columns.parent / f"written-{fingerprint(output)}.json", key, Written)
 
 
 @step(title="write {output.name}", record=written_record)
 def write(data: RowData, scoring: Scoring, output: Path, max_rejects: float, *, logger: Logger = LOGGER) -> Written:
-    """Write all columns of the rows and their scores into a file, and beside it the rows that have none, with reasons.
+    """Write all columns of the rows and their scores to a file, and the rejected rows with reasons to another.
 
     Args:
-        data: what was scored; it is read again, so that nothing of it is kept twice.
+        data: the texts that were scored; they are read again, so that no copy needs to be stored.
         scoring: the scores.
         output: `.parquet`, `.csv` or `.jsonl`; it appears whole or not at all.
-        max_rejects: the largest share of rows without scores.
-        logger: gets a line on the result.
+        max_rejects: the largest allowed share of rows without scores.
+        logger: gets one line about the result.
 
     Raises:
-        DataError: the rows have changed, or a column cannot be written in this kind of file.
-        RejectsError: more rows than that have no scores; the file of rejects says why, and `output` is not written.
+        DataError: the rows have changed, or a column cannot be written in this file format.
+        RejectsError: more rows are rejected than allowed; their file gives the reasons, and `output` is not written.
     """
     inputs = row_inputs(data.path)
     rows = ScoredRows(inputs, data.text_column, read_columns(scoring.columns), scoring.parts, scoring.model)
@@ -220,7 +220,7 @@ def write(data: RowData, scoring: Scoring, output: Path, max_rejects: float, *, 
         write_rejected_rows(rows, rejects)
         raise RejectsError(
             f"{data.path}: {scoring.rejected:,} of {total:,} rows cannot be scored, more than {max_rejects:.1%}; "
-            f"{rejects} says why; correct them, or raise --max-rejects"
+            f"{rejects} lists the reasons; correct them, or raise --max-rejects"
         )
     with track("writing", sum(each.bytes() for each in inputs)) as advance:
         names = write_scored_rows(rows, output, rejects, advance)
@@ -233,15 +233,15 @@ def write(data: RowData, scoring: Scoring, output: Path, max_rejects: float, *, 
 
 
 def sample_tokens(data: RowData, network: ScoringNetwork, rows: int) -> NewTexts:
-    """Tokens and lengths of about 5,000 rows, evenly spread over all, for figures that no more rows make better.
+    """Tokens and lengths of about 5,000 evenly spaced rows; the drift figures need no more.
 
     Args:
-        data: what to read.
-        network: in whose tokens.
+        data: the texts to read.
+        network: the network whose tokens are used.
         rows: how many rows can be scored.
 
     Raises:
-        DataError: as `score`.
+        DataError: see `score`.
     """
     saved, tokenizer = SavedNetwork.read(network.folder), Tokenizer(read_vocabulary(network.words))
     spacing = max(1, -(-rows // DRIFT_ROWS))

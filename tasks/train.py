@@ -36,20 +36,20 @@ FILES = (HISTORY, FIRST, LAST, BEST, NETWORK, VOCABULARY)
 
 
 def branch_record(job: Job) -> Record[Branch]:
-    """Where the trained network is kept."""
+    """Where the trained network is stored."""
     checkpoints = job.folder / LAST_CHECKPOINT, job.folder / BEST_CHECKPOINT
     return Record(job.folder / RECORD, job.key, Branch, checkpoints)
 
 
 @step(title="train {job.label}", record=branch_record)
 def train(job: Job, *, logger: Logger = LOGGER) -> Branch:
-    """Train to the last epoch; leave history, both models and a description in the branch's folder.
+    """Train to the last epoch; write the history, the models and a description to the branch's folder.
 
-    A branch that was killed resumes after its last completed epoch, and ends with the same bits as one that was not.
+    A killed branch resumes after its last completed epoch and ends with the same bits as an uninterrupted one.
 
     Files: `history.parquet` (after each epoch), `first.keras`, `last.keras` and `best.keras` (plain Keras models after
-    the first epoch, after the last one, and at the epoch with the best validation accuracy, the earliest of equals),
-    `network.json` and `vocabulary.json` (all that it takes to use the models elsewhere), `progress.jsonl`.
+    the first epoch, after the last one, and at the epoch with the best validation accuracy, the earliest if tied),
+    `network.json` and `vocabulary.json` (all that is needed to use the models elsewhere), `progress.jsonl`.
     """
     return _Training(job, logger).run()
 
@@ -92,7 +92,7 @@ class _Training:
         return branch
 
     def _resume(self) -> None:
-        """Go back to the state and the history that an interrupted run left."""
+        """Restore the state and history of an interrupted run, if there is one."""
         checkpoint = Checkpoint.read(self._job.folder / LAST_CHECKPOINT)
         if checkpoint is None or not (self._job.folder / FIRST).is_file():
             return
@@ -103,7 +103,7 @@ class _Training:
             self._journal.write(event="epoch", **asdict(epoch))
 
     def _run_epoch(self, number: int) -> None:
-        """Train one epoch, validate, and leave everything that a resumed run needs."""
+        """Train one epoch, validate, and save everything that a resumed run needs."""
         started, cpu_started = time.perf_counter(), time.process_time()
         self._learner.set_threads(self._job.threads())
         fitted = self._learner.fit_epoch(self._batches(number))
@@ -138,7 +138,7 @@ class _Training:
             pd.DataFrame([asdict(row) for row in self._history]).to_parquet(temporary, index=False)
 
     def _save_models(self) -> None:
-        """Save the last epoch's model, then the best epoch's, and leave the learner as it was."""
+        """Save the models of the last and the best epoch; the learner keeps its state."""
         folder, last = self._job.folder, self._learner.state()
         save_model(self._learner, folder / LAST)
         if best_epoch(self._history) != self._job.plan.epochs:
@@ -154,7 +154,7 @@ class _Training:
         return checkpoint
 
     def _describe_network(self) -> None:
-        """Write what it takes to use the models where the dataset is not: vocabulary, lengths, settings."""
+        """Write what is needed to use the models without the dataset: vocabulary, lengths, settings."""
         job, dataset = self._job, self._job.dataset
         write_bytes(job.folder / VOCABULARY, dataset.vocabulary.read_bytes())
         description = {
@@ -201,14 +201,15 @@ class _Training:
 
 
 def validate(learner: Learner, reviews: TrainingReviews) -> Metrics:
-    """Loss and accuracy of a learner on the reviews that it does not train on."""
+    """The learner's loss and accuracy on the validation reviews."""
     metrics = Metrics()
     metrics.add(predict_parts(learner, reviews.validation_parts()), reviews.validation_labels)
     return metrics
 
 
 def best_epoch(history: list[Epoch]) -> int:
-    """The epoch with the best validation accuracy, the earliest of equals."""
+    """The epoch with the best validation accuracy, the earliest if tied."""
+
     return max(history, key=lambda epoch: (epoch.val_accuracy, -epoch.epoch)).epoch
 
 

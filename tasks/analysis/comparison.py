@@ -1,4 +1,4 @@
-"""Which model is better, and how sure that is: predictions side by side, paired tests, rankings, overfitting."""
+"""Which model is better, and how sure that is: paired tests of predictions, rankings, overfitting."""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Probabilities = NDArray[np.floating]
 
 
 class Predictions(NamedTuple):
-    """Test predictions at one epoch: `probabilities[model][seed]`, shape (reviews,), models best first."""
+    """Test predictions at one epoch: `probabilities[model][seed]`, shape (reviews,), the best model first."""
 
     review_ids: NDArray[np.integer]
     labels: NDArray[np.integer]
@@ -27,11 +27,11 @@ class Predictions(NamedTuple):
 
     @property
     def models(self) -> list[str]:
-        """Names of the models, best mean accuracy first."""
+        """Names of the models, the best mean accuracy first."""
         return list(self.probabilities)
 
     def right(self, model: str, seed: int) -> NDArray[np.bool_]:
-        """Whether each review is on the right side of 0.5, shape (reviews,)."""
+        """Whether each review's probability is on the right side of 0.5, shape (reviews,)."""
         return is_right(self.probabilities[model][seed], self.labels)
 
     def first_seed(self) -> dict[str, Probabilities]:
@@ -39,14 +39,14 @@ class Predictions(NamedTuple):
         return {model: seeds[min(seeds)] for model, seeds in self.probabilities.items()}
 
     def confidence(self, model: str) -> Probabilities:
-        """Distance of a model's first seed from 0.5 towards the label, shape (reviews,): above 0 is right."""
+        """Distance of the first seed's probability from 0.5 towards the label, shape (reviews,): above 0 is right."""
         sign = np.where(self.labels == 1, 1.0, -1.0)
         value: Probabilities = sign * (self.first_seed()[model] - THRESHOLD)
         return value
 
 
 def read_predictions(evaluations: Sequence[Evaluation], point: Point = "last") -> Predictions:
-    """The predictions files of all branches at the last or the best epoch; their rows are those of the test split."""
+    """Read the predictions of all branches at the last or the best epoch; rows are in the order of the test split."""
     frames = [pd.read_parquet(evaluation.predictions) for evaluation in evaluations]
     probabilities: dict[str, dict[int, Probabilities]] = {name: {} for name in _best_first(evaluations, point)}
     for evaluation, frame in zip(evaluations, frames, strict=True):
@@ -58,7 +58,7 @@ def read_predictions(evaluations: Sequence[Evaluation], point: Point = "last") -
 
 
 def _best_first(evaluations: Sequence[Evaluation], point: Point) -> list[str]:
-    """Names of the models by mean accuracy over their seeds."""
+    """Names of the models, the best mean accuracy over seeds first."""
     accuracies: dict[str, list[float]] = {}
     for evaluation in evaluations:
         accuracies.setdefault(evaluation.name, []).append(evaluation.at(point).accuracy)
@@ -66,13 +66,13 @@ def _best_first(evaluations: Sequence[Evaluation], point: Point) -> list[str]:
 
 
 def mcnemar(first_right: Flags, second_right: Flags, seed: int) -> SeedTest:
-    """Two models on the same reviews: McNemar's exact test (1947), difference of accuracies with its 95 % interval.
+    """McNemar's exact test (1947) of two models on the same reviews, and their difference with its 95 % interval.
 
-    The interval is that of Agresti & Min (2005): Wald's, with half a review added to each of the four cells.
+    The interval is Agresti & Min's (2005): Wald's, with half a review added to each of the four cells.
 
     Args:
         first_right, second_right: whether each model is right on each review, shape (reviews,).
-        seed: which replicate.
+        seed: the networks' seed.
     """
     from scipy.stats import binomtest
 
@@ -95,7 +95,7 @@ def mcnemar(first_right: Flags, second_right: Flags, seed: int) -> SeedTest:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction (1979): the k-th smallest of m p-values times m - k + 1, never falling, at most 1."""
+    """Holm's step-down correction (1979): the k-th smallest of m p-values times m - k + 1, monotone, at most 1."""
     order = np.argsort(p_values, kind="stable")
     scaled = np.asarray(p_values)[order] * np.arange(len(p_values), 0, -1)
     corrected = np.empty(len(p_values))
@@ -110,7 +110,7 @@ def rank_models(predictions: Predictions) -> ModelRanking:
 
 
 def summarize_models(predictions: Predictions, evaluations: Sequence[Evaluation]) -> tuple[ModelSummary, ...]:
-    """Each model over its seeds, best first."""
+    """Summarize each model over its seeds, the best first."""
     return tuple(_summarize(predictions, model, evaluations) for model in predictions.models)
 
 
@@ -128,12 +128,12 @@ def _summarize(predictions: Predictions, model: str, evaluations: Sequence[Evalu
 
 
 def _range(values: Sequence[float]) -> Estimate:
-    """The mean, between the lowest and the highest value."""
+    """The mean, with the lowest and the highest value as its bounds."""
     return Estimate(float(np.mean(values)), min(values), max(values))
 
 
 class _Uncorrected(NamedTuple):
-    """A pair of models before the correction for the number of pairs; p is None where nothing can be tested."""
+    """A pair of models before the correction for the number of pairs; p is None if no test is possible."""
 
     first: str
     second: str
@@ -144,9 +144,9 @@ class _Uncorrected(NamedTuple):
 
 
 def compare_pairs(predictions: Predictions) -> tuple[Pair, ...]:
-    """Every two models on the same reviews and seeds, the better one first, corrected for their number (Holm).
+    """Compare every two models on the same reviews and seeds, the better one first, with Holm's correction.
 
-    Two models without a seed in common, which happens where networks failed, are not compared.
+    Models without a common seed, which can happen if networks failed, are not compared.
     """
     pairs = [
         _compare(predictions, first, second)
@@ -180,11 +180,11 @@ def _common_seeds(predictions: Predictions, first: str, second: str) -> list[int
 
 
 def rank(models: Sequence[str], pairs: Sequence[Pair]) -> tuple[tuple[str, ...], ...]:
-    """Models in groups, best first: a group's models cannot be told apart from its best one.
+    """Group the models, best first: no model of a group is significantly different from its best one.
 
     Args:
-        models: best first.
-        pairs: of these models.
+        models: the models, best first.
+        pairs: the pairs of these models.
     """
     different = {frozenset((pair.first, pair.second)) for pair in pairs if pair.is_different}
     groups: list[list[str]] = []
@@ -197,7 +197,8 @@ def rank(models: Sequence[str], pairs: Sequence[Pair]) -> tuple[tuple[str, ...],
 
 
 def overfitting(branches: Sequence[Branch], evaluations: Sequence[Evaluation]) -> dict[str, Overfitting]:
-    """By model, what happens between the best validation epoch and the last one, mean over seeds."""
+    """The change of each model from the best validation epoch to the last one, mean over seeds."""
+
     names = dict.fromkeys(branch.name for branch in branches)
     return {name: _overfitting(name, branches, evaluations) for name in names}
 

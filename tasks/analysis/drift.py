@@ -7,14 +7,14 @@ Five figures compare two sets of texts; each is 0 or 0.5 for equal sets of infin
   outside the vocabulary;
 - unseen words: difference of their shares;
 - lengths, scores: Jensen-Shannon distance over tenths of the training reviews;
-- domain classifier: cross-validated AUC of naive Bayes on bags of words that is to tell the sets apart (Rabanser,
+- domain classifier: cross-validated AUC of naive Bayes on bags of words, trained to tell the sets apart (Rabanser,
   Günnemann & Lipton 2019).
 
 How large a figure may be by chance depends on the sizes and on the texts, so it is measured: 200 draws from the
 training reviews, as large as the new set, against the rest of them. The limits are such that one draw in 100 exceeds
 any of them: each figure is standardized by the draws, and its limit is the 99th percentile of the largest of the five
 (the max-T method of Westfall & Young 1993). With a 99th percentile for each figure alone, up to five of 100 unchanged
-sets would alarm.
+sets would raise an alarm.
 """
 
 import math
@@ -36,8 +36,8 @@ from tasks.results.drift import DriftFigure, FigureName
 DRAWS, PERCENTILE = 200, 0.99
 TOP_WORDS, BINS, FOLDS = 1_000, 10, 3
 MIN_LIMIT = 0.001
-CLASSIFIED = 1_000  # Texts of each set for the classifier: more would only be slower.
-DISTINGUISHING = 8  # Words of each set.
+CLASSIFIED = 1_000  # Texts per set for the classifier: more would only be slower.
+DISTINGUISHING = 8  # Words per set.
 NAMES: tuple[FigureName, ...] = get_args(FigureName)
 USUAL: dict[FigureName, float] = {"words": 0.1, "lengths": 0.1, "scores": 0.1, "domain classifier": 0.55}
 Counts = NDArray[np.float64]
@@ -49,10 +49,10 @@ class Texts:
     """Prepared texts.
 
     Attributes:
-        tokens: padded in front, shape (texts, max_length).
-        lengths: in words before truncation, shape (texts,).
-        scores: probabilities of "positive", shape (texts,); NaN where a network has seen the text in training.
-        vocabulary_size: tokens are below it.
+        tokens: tokens padded at the start, shape (texts, max_length).
+        lengths: lengths before truncation, in words, shape (texts,).
+        scores: probabilities of "positive", shape (texts,); NaN if the network was trained on the text.
+        vocabulary_size: all tokens are below it.
     """
 
     tokens: NDArray[np.unsignedinteger]
@@ -65,7 +65,7 @@ class Texts:
 
     @cached_property
     def bags(self) -> Any:
-        """How often each text holds each token, padding and start left out; sparse, shape (texts, vocabulary)."""
+        """How often each text contains each token, except padding and start; sparse, shape (texts, vocabulary)."""
         from scipy.sparse import csr_matrix
 
         is_word = (self.tokens != PAD) & (self.tokens != START)
@@ -76,7 +76,7 @@ class Texts:
         return bags
 
     def counts(self, rows: Rows | None = None) -> Counts:
-        """How often the texts, or the chosen ones, hold each token, shape (vocabulary,)."""
+        """How often each token occurs in all texts, or in the chosen ones, shape (vocabulary,)."""
         bags = self.bags if rows is None else self.bags[rows]
         return np.asarray(bags.sum(axis=0), np.float64).ravel()
 
@@ -85,8 +85,8 @@ class Reference:
     """Training reviews to compare new texts with.
 
     Args:
-        texts: at least 20; some must have scores.
-        seed: of the draws.
+        texts: at least 20 texts; some must have scores.
+        seed: seed for the draws.
     """
 
     def __init__(self, texts: Texts, seed: int = 0) -> None:
@@ -100,11 +100,11 @@ class Reference:
         self._score_edges = np.unique(np.quantile(texts.scores[self._scored], shares))
 
     def compared(self, texts: int) -> int:
-        """How large draws are for that many new texts: as many, but at most half of the training reviews."""
+        """The size of a draw for a number of new texts: equally large, but at most half of the training reviews."""
         return min(texts, len(self.texts) // 2)
 
     def figures(self, new: Texts) -> tuple[DriftFigure, ...]:
-        """How far new texts are from the training reviews, and how far they may be."""
+        """How far new texts are from the training reviews, with the limits."""
         size = self.compared(len(new))
         chosen = self._random.choice(len(new), size, replace=False)
         everything = np.arange(len(self.texts))
@@ -125,7 +125,7 @@ class Reference:
         return results
 
     def _measure(self, new: Texts, rows: Rows, rest: Rows) -> dict[FigureName, float]:
-        """The figures of the chosen texts against the training reviews in `rest`: all that are not among the chosen."""
+        """The figures of the chosen texts against `rest`, all training reviews that are not chosen."""
         new_counts = new.counts(rows)
         old_counts = self._counts - new_counts if new is self.texts else self._counts
         return {
@@ -141,7 +141,7 @@ class Reference:
         return np.append(top, [counts.sum() - top.sum() - unseen, unseen])
 
     def _scores(self, new: Texts, rows: Rows) -> float:
-        """Only reviews that were held out from training count: the others' scores are better than new ones can be."""
+        """Compare scores with held-out reviews only: on the others, the network scores better than on any new text."""
         held_out = self._random.permutation(self._scored)
         size = min(len(rows), len(held_out) // 2)
         chosen, others = (held_out[:size], held_out[size:]) if new is self.texts else (rows[:size], held_out)
@@ -155,7 +155,7 @@ class Reference:
         return distance(*(np.bincount(numbers, minlength=len(edges) + 1) for numbers in bins))
 
     def _auc(self, new: Texts, rows: Rows, rest: Rows) -> float:
-        """AUC of a classifier between equally many texts of both sets; above 0.5 where they can be told apart."""
+        """AUC of a classifier between equal numbers of texts of both sets; above 0.5 if they can be told apart."""
         from scipy.sparse import vstack
 
         size = min(len(rows), len(rest), CLASSIFIED)
@@ -164,7 +164,7 @@ class Reference:
 
 
 def joint_limits(draws: Mapping[FigureName, list[float]]) -> dict[FigureName, float]:
-    """Limits that one draw in 100 exceeds in any figure, at least `LEAST`: less is no drift, even if nothing varied."""
+    """Limits that one draw in 100 exceeds in any figure, but at least `MIN_LIMIT`, even if the draws do not vary."""
     names = list(draws)
     values = np.array([draws[name] for name in names])  # (figures, draws)
     means, deviations = values.mean(axis=1), values.std(axis=1)
@@ -175,7 +175,7 @@ def joint_limits(draws: Mapping[FigureName, list[float]]) -> dict[FigureName, fl
 
 
 def distance(first: NDArray[Any], second: NDArray[Any]) -> float:
-    """Jensen-Shannon distance of two distributions, given by counts: 0 for equal ones, 1 for disjoint ones."""
+    """Jensen-Shannon distance between two distributions, given as counts: 0 if equal, 1 if disjoint."""
     from scipy.special import rel_entr
 
     if first.sum() == 0 or second.sum() == 0:
@@ -183,7 +183,7 @@ def distance(first: NDArray[Any], second: NDArray[Any]) -> float:
     p, q = first / first.sum(), second / second.sum()
     middle = (p + q) / 2
     divergence = float(rel_entr(p, middle).sum() + rel_entr(q, middle).sum()) / 2 / math.log(2)
-    return math.sqrt(max(divergence, 0.0))  # Rounding may leave a hair below zero.
+    return math.sqrt(max(divergence, 0.0))  # Rounding may go slightly below zero.
 
 
 def unseen_share(counts: Counts) -> float:
@@ -192,12 +192,12 @@ def unseen_share(counts: Counts) -> float:
 
 
 def cross_validated_auc(bags: Any, first: int, random: np.random.Generator) -> float:
-    """AUC of multinomial naive Bayes on the words that texts hold, on texts that it was not fitted to.
+    """Cross-validated AUC of multinomial naive Bayes on the set of words in each text.
 
     Args:
         bags: sparse counts, shape (texts, vocabulary).
-        first: how many of them, from the start, belong to the first set.
-        random: parts the texts into folds.
+        first: how many texts, from the start, belong to the first set.
+        random: generator that divides the texts into folds.
     """
     from sklearn.metrics import roc_auc_score
     from sklearn.naive_bayes import MultinomialNB
@@ -219,7 +219,7 @@ def cross_validated_auc(bags: Any, first: int, random: np.random.Generator) -> f
 
 
 def distinguishing_tokens(new: Texts, reference: Texts) -> list[tuple[int, float, float]]:
-    """The tokens that tell most: each with the share of new texts and of training reviews that hold it.
+    """The most distinguishing tokens, each with the shares of new texts and of training reviews that contain it.
 
     They have the largest signed contribution to the chi-squared statistic between the shares; the first half is more
     frequent in the new texts, the second in the training reviews.
@@ -237,17 +237,17 @@ USUAL_SIZE = 1_000
 
 
 class DriftLimits(NamedTuple):
-    """By figure, what that many new texts may show by chance."""
+    """The limit of each figure for a number of new texts."""
 
     texts: int
     limits: dict[str, float]
 
 
 def drift_limits(network: SavedNetwork, train: Path) -> DriftLimits:
-    """The limits of 1,000 new texts, or of half as many as there are training reviews.
+    """The limits for 1,000 new texts, or at most half the number of training reviews.
 
     Raises:
-        DataError: as `read_training_texts`.
+        DataError: see `read_training_texts`.
     """
     reference = Reference(read_training_texts(network, train))
     size = reference.compared(USUAL_SIZE)
@@ -255,10 +255,10 @@ def drift_limits(network: SavedNetwork, train: Path) -> DriftLimits:
 
 
 def read_training_texts(network: SavedNetwork, train: Path) -> Texts:
-    """The training reviews; only those that training held out have scores, the others were fitted.
+    """The training reviews; only the validation reviews have scores, because the network was fitted to the others.
 
     Raises:
-        DataError: there are fewer than 20 reviews.
+        DataError: there are fewer than 20 reviews, or none was held out for validation.
     """
     tokens = read_tokens(train)
     held_out = int(network.description["dataset"]["training_reviews"])

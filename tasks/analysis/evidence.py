@@ -1,4 +1,4 @@
-"""What the predictions of all branches say together: which model, how sure, why, on which reviews."""
+"""Gathers the evidence from the predictions of all branches: which model, how sure, why, on which reviews."""
 
 from collections.abc import Sequence
 
@@ -17,11 +17,11 @@ def gather(
     explanations: Sequence[Explanation],
     chosen: Sequence[Chosen],
 ) -> Evidence:
-    """Everything that the report says beyond the scores of single branches.
+    """Everything that the report shows beyond the scores of single branches.
 
     Args:
         dataset: the reviews.
-        branches, evaluations, explanations: of all networks.
+        branches, evaluations, explanations: the records of all networks.
         chosen: the reviews that `explanations` read word by word.
     """
     predictions = read_predictions(evaluations)
@@ -49,7 +49,7 @@ def gather(
 
 
 def lead_by_length(predictions: Predictions, pair: ModelPair | None, max_length: int) -> LengthTrend | None:
-    """The trend of the gated over the simple model, or else of the best over the last one."""
+    """The trend of the gated model's lead over the simple one, or without such a pair, of the best over the last."""
     if pair:
         return length_trend(predictions, pair.gated, pair.simple, pair.seeds, max_length)
     best, last = predictions.models[0], predictions.models[-1]
@@ -60,6 +60,6 @@ def lead_by_length(predictions: Predictions, pair: ModelPair | None, max_length:
 
 
 def chance(predictions: Predictions) -> float:
-    """The accuracy of always giving the more frequent label of the test reviews."""
+    """The accuracy of always predicting the more frequent label of the test reviews."""
     positive = float((predictions.labels == 1).mean())
     return max(positive, 1 - positive)

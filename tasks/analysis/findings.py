@@ -1,4 +1,4 @@
-"""Accuracy by the length of the review, and how a lead changes with it."""
+"""Accuracy by length of the review, how a lead changes with length, and the check of the textbook's claims."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,11 +16,11 @@ from tasks.results.training import Branch, Explanation
 from tasks.storage.layout import MEMORY, REACH
 
 LENGTH_BINS = 10
-SLOPE_WORDS = 100  # The slope is that per so many words.
+SLOPE_WORDS = 100  # The slope is the change per this many words.
 
 
 def accuracy_by_length(predictions: Predictions, model: str) -> tuple[LengthBin, ...]:
-    """Mean accuracy over seeds in bins of equal counts by length; the interval is that of the bin's reviews."""
+    """Mean accuracy over seeds in bins of equal counts by length; the intervals account for the bin's reviews."""
     lengths = predictions.lengths
     edges = np.unique(np.quantile(lengths, np.linspace(0, 1, LENGTH_BINS + 1)))
     numbers = np.clip(np.searchsorted(edges, lengths, side="right") - 1, 0, max(len(edges) - 2, 0))
@@ -41,10 +41,10 @@ def length_trend(
     """How the first model's lead over the second changes with length.
 
     Args:
-        predictions: at one epoch of each network.
+        predictions: predictions at one epoch of each network.
         first, second: the models.
-        seeds: those that both were trained with.
-        max_length: reviews with more words are cut, so they stay out of the slope.
+        seeds: the seeds that both were trained with.
+        max_length: longer reviews (in words) are truncated, so the slope excludes them.
     """
     # Shape (seeds, reviews): 1 where only the first model is right, -1 where only the second is.
     lead = np.stack([
@@ -80,7 +80,7 @@ class ModelPair(NamedTuple):
 def textbook_pair(branches: Sequence[Branch]) -> ModelPair | None:
     """The simple and the gated model to check against the textbook; None if there is no such pair with a common seed.
 
-    Of several, networks of one layer that read in one direction come first: they are the textbook's.
+    One-layer networks that read in one direction are preferred, because the textbook is about them.
     """
     simple = _models(branches, ("simple_rnn",))
     gated = _models(branches, GATED)
@@ -92,7 +92,7 @@ def textbook_pair(branches: Sequence[Branch]) -> ModelPair | None:
 
 
 def _models(branches: Sequence[Branch], cells: Sequence[str]) -> list[str]:
-    """Names of the models with these cells, plain networks first, otherwise as asked for."""
+    """Names of the models with these cells, plain networks first, otherwise in the order of the settings."""
     ours = {branch.name: branch.spec for branch in branches if branch.spec["cell"] in cells}
     return sorted(ours, key=lambda name: not _is_plain(ours[name]))
 
@@ -105,13 +105,13 @@ def _is_plain(spec: dict[str, object]) -> bool:
 def findings(
     pair: ModelPair | None, explanations: Sequence[Explanation], trend: LengthTrend | None, max_length: int
 ) -> Findings:
-    """All claims checked against the run; without a pair every one is open.
+    """Check all claims against the run; without a pair, every claim is open.
 
     Args:
         pair: the models to compare.
-        explanations: of all branches.
+        explanations: the explanations of all branches.
         trend: how the gated model's lead over the simple one changes with length.
-        max_length: of a review, in words.
+        max_length: length of a review, in words.
     """
     words = near_words(max_length)
     if pair is None:
@@ -148,9 +148,9 @@ def _frames(explanations: Sequence[Explanation], file: str) -> Frames:
 
 
 def _memory_gains(explanations: Sequence[Explanation], words: int | None) -> NDArray[np.float64]:
-    """Right with all words less right with only the last `words`, shape (seeds, reviews).
+    """Correctness with all words minus correctness with only the last `words`, shape (seeds, reviews).
 
-    Reviews of at most `words` words have none before them and are left out.
+    Reviews of at most `words` words are left out.
     """
     frames = _frames(explanations, MEMORY)
     if words is None:
@@ -161,7 +161,7 @@ def _memory_gains(explanations: Sequence[Explanation], words: int | None) -> NDA
 
 
 def _reach_findings(simple: Frames, gated: Frames, words: int | None) -> Iterator[Finding]:
-    """How far gradients reach: the simple network's, the gated one's, and the second less the first."""
+    """How far gradients reach: the simple network's, the gated one's, and gated minus simple."""
     for measure in REACH_MEASURES:
         of_simple, of_gated = _words_reached(simple, gated, measure, words)
         yield _finding("vanishes", measure, of_simple, limit=words, is_above=False)
@@ -172,10 +172,10 @@ def _reach_findings(simple: Frames, gated: Frames, words: int | None) -> Iterato
 def _words_reached(
     simple: Frames, gated: Frames, measure: Measure, words: int | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Of both models, how many words each review's gradient reaches, shape (seeds, reviews).
+    """How many words each review's gradient reaches, for both models, shape (seeds, reviews).
 
-    Reviews that all of a model's networks know the reach of, and that are longer than `words`; where both models know
-    some, those that both do.
+    It covers reviews longer than `words` whose reach is known for all networks of both models; if there are none, for
+    all networks of the model itself.
     """
     counts = [np.stack([frame[measure].to_numpy(np.float64) for frame in frames]) for frames in (simple, gated)]
     longer = simple[0]["words"].to_numpy() > (words or 0)
@@ -186,7 +186,7 @@ def _words_reached(
 
 
 def _paired(claim: Claim, measure: Measure, gated: NDArray[np.float64], simple: NDArray[np.float64]) -> Finding:
-    """The gated model's values less the simple one's: the claim says that this is above 0."""
+    """Check the claim that the gated model's values minus the simple one's are above 0."""
     difference = gated - simple if gated.shape == simple.shape else np.zeros((1, 0))
     return _finding(claim, measure, difference)
 
@@ -194,18 +194,18 @@ def _paired(claim: Claim, measure: Measure, gated: NDArray[np.float64], simple: 
 def _finding(
     claim: Claim, measure: Measure, values: NDArray[np.float64], limit: int | None = 0, is_above: bool = True
 ) -> Finding:
-    """The mean of values of shape (seeds, reviews) checked against a claim: that it is above, or below, a limit."""
+    """Check the claim that the mean of values of shape (seeds, reviews) is above, or below, a limit."""
     if values.size == 0 or limit is None:
         return Finding(claim, measure, "open", None, None, 0)
     mean = mean_with_interval(values)
     answer = _answer(mean, limit, is_above)
-    # Values with another limit than 0 are counts of words, which are never below 0; differences may be.
+    # Values with a limit other than 0 are counts of words, which are never below 0; differences may be.
     estimate = replace(mean.estimate, low=max(mean.estimate.low, 0.0)) if limit else mean.estimate
     return Finding(claim, measure, answer, estimate, mean.basis, values.shape[1])
 
 
 def _answer(mean: Mean, limit: float, is_above: bool = True) -> Answer:
-    """Open unless the whole interval is on one side of the limit; over two seeds nothing can be tested."""
+    """Open unless the whole interval is on one side of the limit; always open with two seeds, which allow no test."""
     if mean.basis == "range" or mean.estimate.low <= limit <= mean.estimate.high:
         return "open"
     return "confirmed" if (mean.estimate.low > limit) == is_above else "refuted"

@@ -1,4 +1,4 @@
-"""Numbers and reviews that only a model card shows."""
+"""The promotion gate: slices of the test reviews, the paired test and the verdict, and facts for the model card."""
 
 import math
 from bisect import bisect_left
@@ -38,12 +38,12 @@ def _proportion_or_unknown(hits: int, total: int) -> Estimate:
 
 
 def confident_mistakes(test: Path, vocabulary: Path, probabilities: NDArray[np.floating]) -> tuple[Mistake, ...]:
-    """The wrong answers that a network is surest of, the worst first.
+    """A network's most confident mistakes, the worst first.
 
     Args:
         test: the prepared test reviews.
         vocabulary: word index of their tokens.
-        probabilities: of "positive", shape (reviews,).
+        probabilities: probabilities of "positive", shape (reviews,).
     """
     labels, review_ids = read_column(test, "label"), read_column(test, "review_id")
     error = np.abs(probabilities - labels)
@@ -66,10 +66,10 @@ Slices = dict[str, Flags]
 
 
 def slices_of_test(dataset: Dataset, columns: Sequence[str]) -> Slices:
-    """The slices of a dataset's test reviews, in the order of its test split: by length, and by columns of own texts.
+    """The slices of a dataset's test reviews by length and by columns of own texts, in the order of its test split.
 
     Raises:
-        DataError: the data have no such column, or were changed.
+        DataError: the data have no such column, or have changed.
     """
     slices = slices_by_length(read_column(dataset.test.path, "length"))
     for column in columns:
@@ -78,16 +78,16 @@ def slices_of_test(dataset: Dataset, columns: Sequence[str]) -> Slices:
 
 
 def slices_by_length(lengths: NDArray[np.integer]) -> Slices:
-    """Fifths of the reviews by length, by name; fewer where lengths repeat. Lengths count words, shape (reviews,)."""
+    """Fifths of the reviews by length, fewer if lengths repeat. `lengths` are in words, shape (reviews,)."""
     return {f"{lengths[rows].min()} to {lengths[rows].max()} words": rows for rows in _ranges(lengths)}
 
 
 def slices_by_value(column: str, values: Sequence[str]) -> Slices:
-    """A slice for each value; of more than 20 numbers their fifths, of more than 20 names the rarest as one slice.
+    """A slice for each value; more than 20 numbers become fifths, and of more than 20 names the rarest share a slice.
 
     Args:
         column: name of the column.
-        values: of each review, as the file writes them; empty where it has none.
+        values: each review's value as written in the file; empty if it has none.
     """
     written = np.array([_shown(value) for value in values], object)
     counts = Counter(written)
@@ -102,7 +102,7 @@ def slices_by_value(column: str, values: Sequence[str]) -> Slices:
 
 
 def accuracy_of_slices(right: Flags, slices: Slices) -> tuple[SliceAccuracy, ...]:
-    """The accuracy of a network on each slice; `right`: on which reviews it is right, shape (reviews,)."""
+    """A network's accuracy on each slice; `right`: whether it is right on each review, shape (reviews,)."""
     return tuple(
         SliceAccuracy(name, int(rows.sum()), proportion(int(right[rows].sum()), int(rows.sum())))
         for name, rows in slices.items()
@@ -114,12 +114,12 @@ def _named(column: str, value: str) -> str:
 
 
 def _shown(value: str) -> str:
-    """A value for people: short, on one line."""
+    """A value for display: short, on one line."""
     return "".join(character if character.isprintable() else " " for character in value).strip()[:LONGEST_NAME]
 
 
 def _numbers(values: NDArray[np.object_]) -> NDArray[np.float64] | None:
-    """The values as numbers; None if one is no finite number."""
+    """The values as numbers; None if one is not a finite number."""
     try:
         numbers = np.array([float(value) for value in values])
     except ValueError:
@@ -128,32 +128,32 @@ def _numbers(values: NDArray[np.object_]) -> NDArray[np.float64] | None:
 
 
 def _ranges(numbers: NDArray[np.integer] | NDArray[np.floating]) -> list[Flags]:
-    """Fifths of the reviews by a number; fewer where numbers repeat."""
+    """Fifths of the reviews by a number; fewer if numbers repeat."""
     edges = np.unique(np.quantile(numbers, np.linspace(0, 1, RANGES + 1)))
     bins = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, max(len(edges) - 2, 0))
     return [bins == number for number in np.unique(bins)]
 
 
-BLOCK = 10  # Looks that share a part of alpha equally.
+BLOCK = 10  # This many looks share a part of alpha equally.
 POWER = 0.8
-SLICES_ALPHA = 0.05  # Of all slices together (Bonferroni): with many small ones, some would fall by chance.
+SLICES_ALPHA = 0.05  # For all slices together (Bonferroni): with many small ones, some would fail by chance.
 
 
 class ScoredNetwork(NamedTuple):
-    """A network on the test reviews: on which it is right, shape (reviews,), and what it costs."""
+    """A network's result on the test reviews: whether it is right on each, shape (reviews,), and its cost."""
 
     right: Flags
     cost: Cost
 
 
 def level(look: int, alpha: float) -> float:
-    """What p must fall below at the `look`-th look at a test set, counted from 1; all levels add up to alpha."""
+    """The level that p must be below at the `look`-th look at a test set, counted from 1; all levels sum to alpha."""
     block = -(-look // BLOCK)
     return alpha / (block * (block + 1)) / BLOCK
 
 
 def judge_first(candidate: ScoredNetwork, limits: GateLimits) -> Gate:
-    """The gate where there is no champion yet: the accuracy's 95 % interval must lie above the floor."""
+    """The gate without a champion: the accuracy's 95 % interval must be above the floor."""
     accuracy = proportion(int(candidate.right.sum()), len(candidate.right))
     verdict: Verdict = "HOLD"
     reason: Reason = "not clearly above the floor"
@@ -170,10 +170,10 @@ def judge_candidate(
     """The gate between a candidate and the champion.
 
     Args:
-        candidate, champion: both on the same reviews in the same order.
-        slices: by name, which reviews belong to a slice; slices may overlap.
-        look: how often this test set was looked at, this time included.
-        limits: what the candidate must show.
+        candidate, champion: results on the same reviews in the same order.
+        slices: which reviews belong to each slice, by name; slices may overlap.
+        look: number of looks at this test set, including this one.
+        limits: the limits that the candidate must meet.
     """
     test = paired_test(candidate.right, champion.right, look, limits.alpha)
     alpha = SLICES_ALPHA / max(len(slices), 1)
@@ -197,9 +197,9 @@ def judge_candidate(
 
 
 def decide(test: PairedTest, slice_fails: bool, limits: GateLimits) -> tuple[Verdict, Reason]:
-    """The verdict and what decided it. A wrong rejection costs a look, not a champion: its interval is not corrected.
+    """The verdict and its reason. A wrong rejection costs a look, not a champion, so its interval is not corrected.
 
-    Promotions by `non_inferior` add up: ten of them in a row may lose ten times as much.
+    Losses by `non_inferior` add up: ten such promotions in a row may lose ten times as much.
     """
     tolerated = limits.non_inferior or 0.0
     if test.difference.high < -tolerated:
@@ -214,7 +214,7 @@ def decide(test: PairedTest, slice_fails: bool, limits: GateLimits) -> tuple[Ver
 
 
 def paired_test(candidate: Flags, champion: Flags, look: int, alpha: float) -> PairedTest:
-    """Both networks on the same reviews: whether each is right, shape (reviews,)."""
+    """Test both networks on the same reviews; `candidate` and `champion`: whether each is right, shape (reviews,)."""
     reviews = len(candidate)
     b, c = int((candidate & ~champion).sum()), int((~candidate & champion).sum())
     corrected = level(look, alpha)
@@ -233,7 +233,7 @@ def paired_test(candidate: Flags, champion: Flags, look: int, alpha: float) -> P
 
 
 def one_sided(b: int, c: int) -> float:
-    """Probability of at least `b` heads in b + c throws of a fair coin; 1 without a throw."""
+    """Probability of at least `b` heads in b + c throws of a fair coin; 1 without throws."""
     from scipy.special import bdtrc
 
     return float(bdtrc(b - 1, b + c, 0.5)) if b else 1.0
@@ -242,7 +242,7 @@ def one_sided(b: int, c: int) -> float:
 def paired_difference(b: int, c: int, reviews: int, alpha: float) -> Estimate:
     """(b - c) / reviews with its interval at confidence 1 - alpha, by Agresti & Min (2005).
 
-    It is Wald's interval with half a review more in each of the four cells.
+    It is Wald's interval with half a review added to each of the four cells.
     """
     from scipy.special import ndtri
 
@@ -253,7 +253,7 @@ def paired_difference(b: int, c: int, reviews: int, alpha: float) -> Estimate:
 
 
 def smallest_significant(disagreements: int, reviews: int, corrected: float) -> float:
-    """The smallest observed difference whose p falls below the level, at this many disagreements; 1 if none does."""
+    """The smallest observed difference with p below the level at this many disagreements; 1 if there is none."""
     b = bisect_left(
         range(disagreements + 1), True, key=lambda heads: one_sided(heads, disagreements - heads) < corrected
     )
@@ -273,7 +273,7 @@ def detectable(disagreements: int, reviews: int, corrected: float) -> float:
 
 
 def compare_slice(name: str, candidate: Flags, champion: Flags, alpha: float) -> Slice:
-    """Both networks on a part of the reviews, which holds one at least; the interval has the confidence 1 - alpha."""
+    """Compare both networks on a non-empty part of the reviews; the interval has the confidence 1 - alpha."""
     b, c = int((candidate & ~champion).sum()), int((~candidate & champion).sum())
     difference = paired_difference(b, c, len(candidate), alpha)
     return Slice(name, len(candidate), float(candidate.mean()), float(champion.mean()), difference)

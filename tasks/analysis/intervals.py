@@ -1,6 +1,6 @@
-"""How sure a number is: intervals, paired tests, calibration. scipy and scikit-learn do the work where they can.
+"""How sure a number is: intervals of proportions, means, differences and slopes; scipy does the work where it can.
 
-Functions import scipy.stats and scikit-learn themselves: it takes a second, which a run that reuses its results saves.
+Functions import scipy.stats themselves: this takes a second, which a run that reuses its results saves.
 """
 
 import math
@@ -31,7 +31,7 @@ def proportion(hits: float, total: int) -> Estimate:
     return Estimate(hits / total, float(interval.low), float(interval.high))
 
 
-# With fewer seeds nothing is known of how much they matter.
+# With fewer seeds, their variance cannot be estimated.
 MIN_SEEDS = 3
 
 
@@ -58,7 +58,7 @@ def crossed_mean(values: NDArray[np.floating]) -> CrossedMean:
 
 
 def crossed_accuracy(right: NDArray[np.bool_]) -> Estimate:
-    """Mean accuracy with its 95 % interval, inside 0 to 1: a t-interval of its logit.
+    """Mean accuracy with its 95 % interval within 0 to 1: a t-interval of its logit.
 
     Args:
         right: whether each seed's network is right on each review, shape (seeds, reviews).
@@ -76,8 +76,8 @@ def crossed_difference(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> T
     """Mean of first - second with its 95 % interval, and the p-value of no difference.
 
     Args:
-        first, second: whether each seed's network is right on each review, shape (seeds, reviews); a pair of networks
-            shares seed and reviews.
+        first, second: whether each seed's network is right on each review, shape (seeds, reviews); both have the same
+            seeds and reviews.
     """
     from scipy.stats import t
 
@@ -99,7 +99,7 @@ NORMAL = 1.959964
 
 
 class Mean(NamedTuple):
-    """A mean, and what its interval covers."""
+    """A mean, and what its interval accounts for."""
 
     estimate: Estimate
     basis: Basis
@@ -109,7 +109,7 @@ def mean_with_interval(values: NDArray[np.floating]) -> Mean:
     """The mean of values of shape (seeds, reviews), with its 95 % interval.
 
     One seed: normal, over reviews. Two: from the lower to the higher seed's mean. Three or more: over seeds and
-    reviews together (`tasks.analysis.intervals`).
+    reviews together (`crossed_mean`).
     """
     from scipy.stats import t
 
@@ -129,10 +129,10 @@ def mean_with_interval(values: NDArray[np.floating]) -> Mean:
 def slope_with_interval(x: NDArray[np.floating], values: NDArray[np.floating]) -> Mean | None:
     """The least-squares slope of values of shape (seeds, reviews) on x of shape (reviews,); None if x is constant.
 
-    The slope is the mean over reviews of slope + reviews · w · residual, where w are the weights of least squares
-    and the residuals' part is 0 in sum. The standard error of that mean over the reviews of one seed is White's (1980,
-    "A heteroskedasticity-consistent covariance matrix estimator", Econometrica 48), HC0; over several seeds it extends
-    to seeds as any mean does.
+    The slope is the mean over reviews of slope + reviews · w · residual, where w are the least-squares weights and the
+    terms with residuals sum to 0. The standard error of that mean over the reviews of one seed is White's (1980,
+    "A heteroskedasticity-consistent covariance matrix estimator", Econometrica 48), HC0; like any mean, it extends to
+    several seeds.
     """
     centred = x - x.mean() if len(x) else x
     square = float(np.sum(centred**2))
@@ -145,7 +145,7 @@ def slope_with_interval(x: NDArray[np.floating], values: NDArray[np.floating]) -
 
 
 def basis_of(seeds: int) -> Basis:
-    """What an interval covers, with that many seeds: with two, nothing but what was seen."""
+    """What an interval accounts for with this many seeds; with two, only the range of the observed values."""
     if seeds == 1:
         return "reviews"
     return "seeds_and_reviews" if seeds >= MIN_SEEDS else "range"

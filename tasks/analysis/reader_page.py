@@ -1,4 +1,4 @@
-"""What the reader computes with: the best weights of a run's networks, and the word index."""
+"""Collects the data of the reader page: the best weights of a run's networks, and the word index."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ from tasks.storage.layout import BEST
 
 
 def open_reader(comparison: Comparison) -> ReaderPage:
-    """The run's networks at their best epochs, as many as 20 MB of weights allow, the first seed's first.
+    """The run's networks at their best epochs, as many as fit into 20 MB of weights, the first seed's first.
 
     Raises:
         ValueError: a network's `best.keras` cannot be read.
@@ -36,7 +36,7 @@ def open_reader(comparison: Comparison) -> ReaderPage:
 def choose(
     networks: Iterable[ReaderNetwork], max_bytes: int = MAX_WEIGHT_BYTES
 ) -> tuple[tuple[ReaderNetwork, ...], tuple[str, ...]]:
-    """The networks whose weights fit into `max_bytes` together, in order, and the labels of the others."""
+    """The networks whose weights together fit into `max_bytes`, in order, and the labels of the others."""
     chosen: list[ReaderNetwork] = []
     left_out: list[str] = []
     room = max_bytes
@@ -64,9 +64,9 @@ def _network(branch: Branch, several_seeds: bool) -> ReaderNetwork:
 
 
 def _ranks(dataset: Dataset) -> dict[str, int]:
-    """The whole word index, which tells a word outside the vocabulary from one that is skipped.
+    """The whole word index, which separates words outside the vocabulary from skipped ones.
 
-    Where it cannot be read any more, the vocabulary alone: a run that has trained its networks still gets its report.
+    If it can no longer be read, only the vocabulary is used, so that a run with trained networks still gets its report.
     """
     if dataset.source.word_index:
         try:

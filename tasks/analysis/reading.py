@@ -12,13 +12,13 @@ from tasks.results.training import MemoryPoint, Reach
 
 MEMORY_WORDS = (10, 20, 50, 100, 200, 300, 500)
 NEAR_WORDS = 100
-VANISHED_SHARE = 0.01  # Below this share of its value at the last word, a gradient counts as vanished.
+VANISHED_SHARE = 0.01  # A gradient below this share of its value at the last word counts as vanished.
 REACH_REVIEWS, REACH_POINTS = 500, 60
 Flags = NDArray[np.bool_]
 
 
 def memory(learner: Learner, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> dict[int, Flags]:
-    """Whether each review is right when all but its last k words are padding, k = 10 … 500 and the whole review."""
+    """Whether the network is right on each review with only its last k words, for k = 10 … 500 and the whole review."""
     timesteps = tokens.shape[1]
     right = {}
     for words in (*(k for k in MEMORY_WORDS if k < timesteps), timesteps):
@@ -29,34 +29,34 @@ def memory(learner: Learner, tokens: NDArray[np.unsignedinteger], labels: NDArra
 
 
 def memory_points(right: dict[int, Flags]) -> tuple[MemoryPoint, ...]:
-    """The accuracies of `memory`."""
+    """The accuracies from the result of `memory`."""
     return tuple(MemoryPoint(words, proportion(int(flags.sum()), len(flags))) for words, flags in right.items())
 
 
 def near_words(max_length: int) -> int | None:
-    """How many last words count as near: 100, or what fits into less than half a review; None if nothing does."""
+    """How many last words count as near: at most 100 and less than half a review; None if no such number exists."""
     fitting = [words for words in MEMORY_WORDS if words <= NEAR_WORDS and 2 * words < max_length]
     return max(fitting, default=None)
 
 
 def longest_reviews(lengths: NDArray[np.integer], timesteps: int) -> NDArray[np.integer]:
-    """Rows of the first 500 reviews that fill all timesteps, or where there are too few, of the longest 500."""
+    """Rows of the first 500 reviews that fill all timesteps; if there are too few, of the longest 500."""
     order = np.argsort(-np.minimum(lengths, timesteps), kind="stable")
     return order[:REACH_REVIEWS]
 
 
 class GradientReach(NamedTuple):
-    """Quartiles of the gradient's norm, and for each review how many words have a hundredth of the last word's."""
+    """Quartiles of the gradient's norm, and for each review how many words have at least a hundredth of the last's."""
 
     quartiles: Reach
     words: NDArray[np.int64]
 
 
 def reach(learner: Learner, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> GradientReach:
-    """How far the gradient of the loss reaches, relative to each review's last word; padding is left out.
+    """How far the gradient of the loss reaches, relative to each review's last word.
 
-    Where a network is surer than float32 can tell, a review's gradient is 0 at every word: nothing is known of its
-    reach, and its number of words is -1.
+    If a network's probability rounds to the label in float32, the gradient is 0 at every word: the review's reach is
+    unknown, and its number of words is -1.
     """
     norms = learner.gradient_norms(tokens, labels)[:, ::-1].astype(np.float64)
     known = norms[:, 0] > 0
@@ -72,7 +72,7 @@ def reach(learner: Learner, tokens: NDArray[np.unsignedinteger], labels: NDArray
 
 
 def words_within(norms: NDArray[np.floating]) -> NDArray[np.int64]:
-    """In how many steps each review's norm is at least a hundredth of that in its first column."""
+    """The number of steps in which each review's norm is at least a hundredth of the norm in the first column."""
     counts: NDArray[np.int64] = (norms >= VANISHED_SHARE * norms[:, :1]).sum(axis=1)
     return counts
 

@@ -1,4 +1,4 @@
-"""Single test reviews that are worth reading: the most confident errors, disagreements, and some of each kind."""
+"""Finds test reviews worth reading: the most confident errors, disagreements, and some of each kind."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -19,7 +19,7 @@ LONG = 0.95  # The quantile of lengths from which a review counts as long.
 
 
 def mistakes(predictions: Predictions, model: str) -> list[int]:
-    """Rows of the most confident errors of a model's first seed, worst first."""
+    """Rows of the most confident errors of a model's first seed, the worst first."""
     confidence = predictions.confidence(model)
     order = np.argsort(confidence, kind="stable")
     wrong = order[confidence[order] < 0]
@@ -27,7 +27,7 @@ def mistakes(predictions: Predictions, model: str) -> list[int]:
 
 
 def disagreements(predictions: Predictions) -> list[int]:
-    """Rows on which the best and the last model (first seeds) are on different sides, farthest apart first."""
+    """Rows on which the best and the last model (first seeds) disagree, the farthest apart first."""
     probabilities = list(predictions.first_seed().values())
     best, last = probabilities[0], probabilities[-1]
     rows = np.flatnonzero((best > THRESHOLD) != (last > THRESHOLD))
@@ -36,7 +36,7 @@ def disagreements(predictions: Predictions) -> list[int]:
 
 
 class _Criterion(NamedTuple):
-    """A kind of review to show: of the candidates the one with the greatest merit, both of shape (reviews,)."""
+    """A kind of review to show: the candidate with the greatest merit; both have shape (reviews,)."""
 
     reason: ReviewKind
     merit: NDArray[np.floating]
@@ -44,10 +44,10 @@ class _Criterion(NamedTuple):
 
 
 def choose_reviews(evaluations: Sequence[Evaluation]) -> tuple[Chosen, ...]:
-    """Up to six reviews to read word by word, by the first seeds: the clearest of each kind among the short ones.
+    """Choose up to six reviews to read word by word, by the first seeds: the clearest short review of each kind.
 
-    All models right (one positive, one negative), all wrong, only the best right, only the last right, and a long
-    one that models disagree on or find hard.
+    The kinds are: all models right (one positive, one negative), all wrong, only the best right, only the last right;
+    and the long review on which the best and the last model differ most.
     """
     chosen: list[Chosen] = []
     for wish in _criteria(read_predictions(evaluations)):
@@ -76,14 +76,14 @@ def _criteria(predictions: Predictions) -> list[_Criterion]:
 
 
 class ReviewDecoder:
-    """Turns rows of the test split into text."""
+    """Decodes rows of the test split into text."""
 
     def __init__(self, dataset: Dataset, predictions: Predictions) -> None:
         self._reviews, self._predictions = UnpaddedReviews.read(dataset.test.unpadded), predictions
         self._words = words_by_token(dataset.vocabulary)
 
     def text(self, row: int) -> ReviewText:
-        """A review with the probability that each model's first seed gives it."""
+        """A review with the probability from each model's first seed."""
         predictions = self._predictions
         probabilities = {model: round(float(p[row]), 4) for model, p in predictions.first_seed().items()}
         (tokens,) = self._reviews.tokens_between(row, row + 1)
@@ -92,7 +92,7 @@ class ReviewDecoder:
 
 
 def traces(reader: ReviewDecoder, explanations: Sequence[Explanation], chosen: Sequence[Chosen]) -> Iterator[Trace]:
-    """The chosen reviews with each model's line, by its first seed. A start token has a probability but no word."""
+    """The chosen reviews with each model's line, from its first seed. The start token has a probability but no word."""
     first: dict[str, Explanation] = {}
     for explanation in explanations:
         first.setdefault(explanation.name, explanation)

@@ -1,4 +1,4 @@
-"""What scored rows have in common, counted batch by batch: a distribution, and the surest and the least sure rows."""
+"""Summarizes scored rows batch by batch: their distribution, and the surest and the least sure rows."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ RowKey = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 class ScoreSummary:
-    """Counts of all batches so far."""
+    """The summary of all batches so far."""
 
     def __init__(self) -> None:
         self.rows = self.positive = self.truncated = self._words = self._unknown = 0
@@ -43,12 +43,12 @@ class ScoreSummary:
 
     @property
     def unknown_share(self) -> float:
-        """Of all words, those that the vocabulary lacks."""
+        """The share of all words that the vocabulary lacks."""
         return self._unknown / self._words if self._words else 0.0
 
 
 class _SmallestRows:
-    """The rows with the smallest badness, the best first; of equals, the first ones."""
+    """The rows with the smallest badness, the best first; earlier rows win ties."""
 
     def __init__(self, badness: RowKey) -> None:
         self._badness = badness

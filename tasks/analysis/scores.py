@@ -24,11 +24,11 @@ class Calibration(NamedTuple):
 def auc(labels: Labels, probabilities: Probabilities) -> Estimate:
     """Area under the ROC curve with its 95 % interval: percentile bootstrap over reviews of each label (Efron 1979).
 
-    With a single review of a label there is nothing to resample: the interval is 0 to 1.
+    If a label has a single review, there is nothing to resample, and the interval is 0 to 1.
     """
     from scipy.stats import bootstrap
 
-    # The ranks are those of the whole set, so they are computed once: a resample only counts how often each occurs.
+    # Ranks in the whole set are computed only once: a resample just counts how often each occurs.
     values, ranks = np.unique(probabilities, return_inverse=True)
     positive, negative = ranks[labels == 1], ranks[labels == 0]
 
@@ -68,10 +68,10 @@ def reliability(labels: Labels, probabilities: Probabilities) -> Calibration:
 
 
 def best_threshold(validation: tuple[Labels, Probabilities], test: tuple[Labels, Probabilities]) -> Threshold:
-    """The threshold with the best validation accuracy, of equals the nearest to 0.5; "positive" is above it.
+    """The threshold with the best validation accuracy, the nearest to 0.5 if tied; "positive" is above it.
 
     Args:
-        validation, test: the labels of the reviews and their probabilities of "positive", each of shape (reviews,).
+        validation, test: the reviews' labels and their probabilities of "positive", each of shape (reviews,).
     """
     from sklearn.metrics import roc_curve
 
@@ -79,7 +79,7 @@ def best_threshold(validation: tuple[Labels, Probabilities], test: tuple[Labels,
     false_rate, true_rate, thresholds = roc_curve(labels, probabilities, drop_intermediate=False)
     positives = int((labels == 1).sum())
     right = true_rate * positives + (1 - false_rate) * (len(labels) - positives)
-    # roc_curve means "at or above": halfway to the next lower value says the same with "above".
+    # roc_curve means "at or above": "above" the midpoint to the next lower value is equivalent.
     lower = np.append(thresholds[1:], 0.0)
     middles = np.clip((np.minimum(thresholds, 1.0) + lower) / 2, 0.0, 1.0)
     best = np.flatnonzero(right >= right.max() - 1e-9)
@@ -99,10 +99,10 @@ def score(labels: NDArray[np.integer], probabilities: NDArray[np.floating], epoc
 
     Args:
         labels: 0 or 1, shape (reviews,); both must occur.
-        probabilities: of "positive", shape (reviews,).
+        probabilities: probabilities of "positive", shape (reviews,).
         epoch: the epoch after which the predictions were made.
     """
-    # Imported here because a run whose results are kept does not need it, and it takes a second.
+    # Imported here because it takes a second, and a run that reuses its results does not need it.
     from sklearn import metrics
 
     p = probabilities.astype(np.float64)

@@ -1,6 +1,6 @@
-"""Records of a whole run: which model is better, what the textbook says, and everything that the report is made from.
+"""Records of a whole run: which model is better, whether the textbook is right, and everything the report needs.
 
-Numbers, names and codes; the words for them are in `artifacts.wording`.
+They contain numbers, names and codes; `artifacts.wording` puts them into words.
 """
 
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from typing import Literal, NamedTuple
 from tasks.results.data import Dataset
 from tasks.results.training import Branch, Estimate, Evaluation, Explanation
 
-# What an interval covers: the test reviews that might have been; these and the seeds; or nothing but the values seen.
+# What an interval accounts for: sampling of test reviews; of seeds and reviews; or nothing beyond the observed values.
 Basis = Literal["reviews", "seeds_and_reviews", "range"]
 
 
 @dataclass(frozen=True)
 class SeedTest:
-    """Two networks with one seed on the same reviews: who alone is right how often, McNemar's exact test."""
+    """Two networks with the same seed on the same reviews: how often each alone is right, and McNemar's exact test."""
 
     seed: int
     both_right: int
@@ -31,11 +31,11 @@ class Pair:
     """Two models compared at one epoch of each network: the first's test accuracy less the second's.
 
     Attributes:
-        first, second: their names.
-        seeds: McNemar's test of each seed that both were trained with.
-        difference: mean over seeds; with two seeds, between the lower and the higher one.
-        basis: what the interval covers.
-        p: of no difference on that basis; None with two seeds.
+        first, second: the models' names.
+        seeds: McNemar's test for each seed that both were trained with.
+        difference: mean over seeds; with two seeds, its bounds are the lower and the higher one.
+        basis: what the interval accounts for.
+        p: p-value of no difference on that basis; None with two seeds.
         p_holm: p after Holm's correction for all pairs.
     """
 
@@ -54,7 +54,7 @@ class Pair:
 
     @property
     def seeds_ahead(self) -> int:
-        """With how many seeds the first model has the higher accuracy."""
+        """The number of seeds with which the first model has the higher accuracy."""
         return sum(test.difference.value > 0 for test in self.seeds)
 
 
@@ -62,7 +62,7 @@ class Pair:
 class ModelRanking:
     """Every pair of models, and their ranking, at one epoch of each network.
 
-    `ranking` holds groups of models, best first; a group's models cannot be told apart from its best one.
+    `ranking` contains groups of models, best first; no model of a group is significantly different from its best one.
     """
 
     pairs: tuple[Pair, ...]
@@ -71,7 +71,7 @@ class ModelRanking:
 
 @dataclass(frozen=True)
 class Overfitting:
-    """A model at its best validation epoch and at the last one, mean over seeds; losses in nats."""
+    """A model at its best validation epoch and at its last epoch, mean over seeds; losses in nats."""
 
     best_epochs: tuple[int, ...]
     last_epoch: int
@@ -93,8 +93,8 @@ class ModelSummary:
     auc: float
 
 
-# What the textbook says. The simple network makes less of early words; its gradient vanishes; the gated network's does
-# not; it reaches farther than the simple one's; longer reviews show it.
+# The textbook's claims: the simple network makes less use of early words; its gradient vanishes; the gated network's
+# does not; the gated network's reaches farther; the gated network's lead grows with the length of the review.
 Claim = Literal["forgets", "vanishes", "survives", "farther", "longer"]
 Measure = Literal["memory", "initial", "first", "last", "jacobian", "length"]
 Answer = Literal["confirmed", "refuted", "open"]
@@ -102,13 +102,13 @@ Answer = Literal["confirmed", "refuted", "open"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What one measurement says of a claim.
+    """The answer of one measurement to a claim.
 
     Attributes:
         value: the number that decides, with its 95 % interval: a difference of shares, words, or the change of a
-            difference of shares per 100 words. None where it cannot be measured.
-        basis: what the interval covers.
-        reviews: over how many it is measured.
+            difference of shares per 100 words. None if it cannot be measured.
+        basis: what the interval accounts for.
+        reviews: the number of reviews measured.
     """
 
     claim: Claim
@@ -124,9 +124,9 @@ class LengthTrend:
     """How the first model's lead over the second changes with the length of the review, at the last epoch.
 
     Attributes:
-        slope: change of the lead per 100 words, least squares over all reviews that are not cut; None if these are
-            equally long.
-        cut: the lead on reviews that are cut because they are too long; None if none is.
+        slope: change of the lead per 100 words, least squares over all reviews that are not truncated; None if these
+            are equally long.
+        cut: the lead on truncated reviews; None if there are none.
     """
 
     first: str
@@ -143,11 +143,11 @@ class Findings:
     """The textbook's claims checked against this run.
 
     Attributes:
-        simple, gated: the two models compared; "" where the run has no such pair.
-        seeds: how many both were trained with.
+        simple, gated: the two models compared; "" if the run has no such pair.
+        seeds: the number of seeds that both were trained with.
         words: how many last words count as near: a gradient that reaches no farther has vanished, and memory is what
             the words before them add. None if all reviews are too short.
-        gains: by model, what the words before the last `words` add to its accuracy.
+        gains: by model, how much the words before the last `words` add to its accuracy.
     """
 
     simple: str
@@ -162,12 +162,12 @@ class Findings:
         return tuple(finding for finding in self.findings if finding.claim == claim)
 
     def answer(self, claim: Claim) -> Answer:
-        """What all measurements that could be made agree on; open where they disagree or there are none."""
+        """The answer on which all available measurements agree; "open" if they disagree or there are none."""
         answers = {finding.answer for finding in self.of(claim) if finding.value is not None}
         return answers.pop() if len(answers) == 1 else "open"
 
 
-# Why a review is read word by word. "Best" and "last" are the models with the best and the worst test accuracy.
+# Why a review is read word by word. "best" and "last" are the models with the best and the worst test accuracy.
 ReviewKind = Literal[
     "all_right_positive", "all_right_negative", "all_wrong", "only_best_right", "only_last_right", "long"
 ]
@@ -183,7 +183,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class ReviewText:
-    """A test review as its networks see it, with the probabilities of "positive" at the last epoch by model."""
+    """A test review as the networks see it, with each model's probability of "positive" at the last epoch."""
 
     review_id: int
     label: int
@@ -202,7 +202,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class LengthBin:
-    """Accuracy of a model on the reviews of `shortest` to `longest` words, mean over its seeds."""
+    """A model's accuracy on the reviews of `shortest` to `longest` words, mean over its seeds."""
 
     shortest: int
     longest: int
@@ -212,18 +212,18 @@ class LengthBin:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the report says beyond the scores of single branches. Models by name, best first.
+    """Everything that the report shows beyond the scores of single branches. Models are listed by name, best first.
 
     Attributes:
-        models: at the last epoch.
-        pairs: at the last epoch, as in the tutorial.
-        ranking: at the last epoch.
-        kept: the networks that one would keep, those of the best validation epochs.
-        overfitting: by model, what lies between the two.
-        chance: accuracy of always giving the more frequent label.
+        models: the models at the last epoch.
+        pairs: the pairs at the last epoch, as in the tutorial.
+        ranking: the ranking at the last epoch.
+        kept: pairs and ranking of the networks worth keeping, those of the best validation epochs.
+        overfitting: by model, the change from the best validation epoch to the last one.
+        chance: accuracy of always predicting the more frequent label.
         findings: the textbook's claims checked against this run.
-        trend: how a lead changes with length: that of the gated over the simple model, or if there is no such pair, of
-            the best over the last model; None where one model was trained alone.
+        trend: how a lead changes with length: the gated model's over the simple one, or if there is no such pair, the
+            best model's over the last; None without two models that share a seed.
     """
 
     models: tuple[ModelSummary, ...]
@@ -242,7 +242,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """One line of the reproduction card: the tutorial's validation accuracy against ours."""
+    """One line of the reproduction card: the tutorial's validation accuracy and ours."""
 
     name: str
     tutorial: float
@@ -278,24 +278,24 @@ class Comparison:
     durations: dict[str, float]
 
     def networks(self) -> list[Network]:
-        """Each branch with its evaluation, best test accuracy at the last epoch first."""
+        """Each branch with its evaluation; the best test accuracy at the last epoch comes first."""
         evaluations = {(e.name, e.seed): e for e in self.evaluations}
         networks = [Network(branch, evaluations[branch.name, branch.seed]) for branch in self.branches]
         return sorted(networks, key=lambda network: -network.evaluation.last.accuracy)
 
     def models(self) -> list[str]:
-        """Names of the models, in the order in which they were asked for."""
+        """Names of the models, in the order of the settings."""
         return list(dict.fromkeys(branch.name for branch in self.branches))
 
     def first_networks(self) -> list[Network]:
-        """Each model's network with its first seed, in the order in which the models were asked for."""
+        """Each model's network with its first seed, in the order of the settings."""
         first: dict[str, Network] = {}
         for network in sorted(self.networks(), key=lambda network: network.branch.seed):
             first.setdefault(network.branch.name, network)
         return [first[model] for model in self.models()]
 
     def first_explanations(self) -> list[Explanation]:
-        """The explanations of these networks."""
+        """The explanations of `first_networks`."""
         explanations = {(e.name, e.seed): e for e in self.explanations}
         return [explanations[branch.name, branch.seed] for branch, _ in self.first_networks()]
 

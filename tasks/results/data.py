@@ -1,4 +1,4 @@
-"""Records of the reviews: where they come from, how own texts are read, how they were prepared."""
+"""Records of the reviews: their source, how own texts are read, how the reviews were prepared."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,10 @@ class TextData:
     Attributes:
         data: files, folders and patterns.
         test_data: the same for the test part; empty: a folder's own test part, or `test_share` of all texts.
-        text_column, label_column: names in CSV, Parquet and JSON Lines.
-        positive: the label that means positive; None: the known names do, such as 1, true, pos.
-        test_share: of the texts, by their hash, so that equal texts fall into one part.
-        vocabulary: "training": of the training part; "imdb": Keras's word index.
+        text_column, label_column: names of the columns in CSV, Parquet and JSON Lines.
+        positive: the label that means positive; None: the known names, such as 1, true, pos.
+        test_share: share of the texts to test on, chosen by hash, so that equal texts are in the same part.
+        vocabulary: "training": the training part's words; "imdb": Keras's word index.
     """
 
     data: tuple[Path, ...]
@@ -37,15 +37,15 @@ class TextData:
 
 @dataclass(frozen=True)
 class Survey:
-    """What the first pass over own texts found.
+    """The result of the first pass over own texts.
 
     Attributes:
-        reviews: Parquet: part, place in its part, and label of each review, in the order in which they are read.
-        words: Parquet: the words of the training part with their counts, the most frequent first.
-        files_sha256: digest of the paths, sizes and times of change of the files.
+        reviews: Parquet file with each review's part, position in its part, and label, in reading order.
+        words: Parquet file with the words of the training part and their counts, the most frequent first.
+        files_sha256: digest of the files' paths, sizes and modification times.
         train, test: number of reviews.
-        repeated: reviews whose text occurs before in the same part.
-        shared: test reviews whose text is in the training part too.
+        repeated: number of reviews whose text occurs earlier in the same part.
+        shared: number of test reviews whose text is also in the training part.
     """
 
     reviews: Path
@@ -68,17 +68,17 @@ SourceKind = Literal["imdb", "file", "sample", "texts"]
 
 @dataclass(frozen=True)
 class Source:
-    """Where the reviews come from, and the word index that turns their ranks into words, where there is one.
+    """Where the reviews come from, and the word index that maps ranks to words, if there is one.
 
     Attributes:
-        kind: "texts" are own texts; the others are an `imdb.npz`.
-        path: the file; of own texts the first one.
-        sha256: of the file; of own texts the digest of all texts and labels, whatever files they stand in.
-        origin: address or path for people.
-        word_index: JSON file in Keras's format; of own texts only where its ranks are to be used.
-        word_index_sha256: of that file.
+        kind: "texts" for own texts; every other kind is an `imdb.npz`.
+        path: the file; for own texts, the first one.
+        sha256: SHA-256 of the file; for own texts, a digest of all texts and labels, independent of the files.
+        origin: address or path, for display.
+        word_index: JSON file in Keras's format; for own texts, only if its ranks are used.
+        word_index_sha256: SHA-256 of that file.
         texts: how to read own texts.
-        survey: what the first pass over own texts found.
+        survey: the result of the first pass over own texts.
     """
 
     kind: SourceKind
@@ -91,7 +91,7 @@ class Source:
     survey: Survey | None = None
 
     def files(self) -> dict[Path, str]:
-        """Each file with its SHA-256. Own texts are not hashed file by file: their survey stands for them."""
+        """Each file with its SHA-256. Own texts are represented by their survey."""
         index = {self.word_index: self.word_index_sha256} if self.word_index and self.word_index_sha256 else {}
         return (self.survey.files() if self.survey else {self.path: self.sha256}) | index
 
@@ -109,10 +109,10 @@ class Split:
 
     Attributes:
         path: Parquet file of the padded reviews.
-        sha256: of that file.
+        sha256: SHA-256 of that file.
         unpadded: Arrow file of the same reviews without padding, which training reads.
-        unpadded_sha256: of that file.
-        unknown_rate: share of the words, start tokens left out, whose ranks are beyond the vocabulary.
+        unpadded_sha256: SHA-256 of that file.
+        unknown_rate: share of the words, without start tokens, whose ranks are beyond the vocabulary.
     """
 
     path: Path
@@ -131,24 +131,24 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Both prepared splits with their vocabulary, and what decided them.
+    """Both prepared splits with their vocabulary, and the settings that decided them.
 
     Attributes:
-        folder: holds the files and `dataset.json`.
-        fingerprint: of everything that decides the tokens.
+        folder: contains the files and `dataset.json`.
+        fingerprint: fingerprint of everything that decides the tokens.
         source: where the reviews come from.
         vocabulary_size: tokens run from 0 to `vocabulary_size` - 1; 0 is padding, 1 the start, 2 an unknown word.
-        max_length: tokens of each review, after padding and truncation in front.
+        max_length: length of each review in tokens, after padding or truncation at the start.
         train, test: the two splits.
-        vocabulary: JSON file of the words that the tokens stand for, each with its rank, as in Keras's word index.
-        vocabulary_sha256: of that file.
+        vocabulary: JSON file of the words that have tokens, each with its rank, as in Keras's word index.
+        vocabulary_sha256: SHA-256 of that file.
         tokenizer_version: how texts become tokens; see `tasks.data.vocabulary`.
-        word_index: JSON file of all words with a rank, those beyond the vocabulary included, which become 2; every
-            other word is skipped. None where the data came without words.
-        word_index_sha256: of that file.
+        word_index: JSON file of all words with a rank, including those beyond the vocabulary, which become 2; every
+            other word is skipped. None if the data came without words.
+        word_index_sha256: SHA-256 of that file.
         imdb: whether these are all reviews of the IMDB data set.
         example: the last words of the first test review, as a network sees them.
-        columns: of both splits' Parquet files, each with its type.
+        columns: the columns of both splits' Parquet files, each with its type.
     """
 
     folder: Path

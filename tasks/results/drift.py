@@ -8,14 +8,14 @@ FigureName = Literal["words", "unseen words", "lengths", "scores", "domain class
 
 @dataclass(frozen=True)
 class DriftFigure:
-    """One way to see a difference.
+    """One measure of the difference between two sets of texts.
 
     Attributes:
-        name: of the figure.
-        value: of the new texts.
-        limit: what at most one of 100 sets of unchanged reviews exceeds in any figure.
-        usual: the limit that is commonly used; None where there is none.
-        draws: the figure of each set of unchanged reviews, sorted.
+        name: the figure's name.
+        value: its value for the new texts.
+        limit: at most one of 100 sets of unchanged reviews exceeds the limit in any figure.
+        usual: the limit that is commonly used; None if there is none.
+        draws: its values for the sets of unchanged reviews, sorted.
     """
 
     name: FigureName
@@ -26,13 +26,13 @@ class DriftFigure:
 
     @property
     def alarms(self) -> bool:
-        """Whether the new texts differ by this figure."""
+        """Whether the new texts exceed this figure's limit."""
         return self.value > self.limit
 
 
 @dataclass(frozen=True)
 class DistinguishingWord:
-    """A word that tells new texts from training reviews: the share of texts that contain it in each."""
+    """A word that distinguishes new texts from training reviews, with the share of each that contain it."""
 
     word: str
     new: float
@@ -41,17 +41,17 @@ class DistinguishingWord:
 
 @dataclass(frozen=True)
 class Drift:
-    """New texts against training reviews.
+    """New texts compared with training reviews.
 
     Attributes:
-        texts: how many new ones there are.
-        compared: how many of them a draw of training reviews is as large as.
-        training: how many training reviews there are.
+        texts: number of new texts.
+        compared: number of new texts compared, which is also the size of a draw of training reviews.
+        training: number of training reviews.
         figures: the differences.
         distinguishing: the words that differ most, those of the new texts first.
         unseen: share of words that the vocabulary lacks, in the new texts and in the training reviews.
-        median_length: in words, of both.
-        seconds: of wall time.
+        median_length: median length of both, in words.
+        seconds: wall time.
     """
 
     texts: int
@@ -65,10 +65,11 @@ class Drift:
 
     @property
     def alarms(self) -> bool:
-        """Whether any figure alarms."""
+        """Whether any figure exceeds its limit."""
         return any(figure.alarms for figure in self.figures)
 
     @property
     def below_usual_limits(self) -> bool:
-        """Whether no figure reaches the limit that is commonly used: more than chance, but little."""
+        """Whether every figure is below its commonly used limit: an alarm then means more than chance, but little."""
+
         return all(figure.value < figure.usual for figure in self.figures if figure.usual is not None)

@@ -15,16 +15,16 @@ class Export:
     """An exported network that was checked.
 
     Attributes:
-        folder: holds the model, `vocabulary.json`, `example.json` and `README.md`.
-        format: of the model.
-        name: of the network.
-        label: the network for people.
-        vocabulary_size, max_length: of the tokens that it reads.
-        words: with a rank, those beyond the vocabulary included; 0 where the data came without words.
-        reviews: how many test reviews it was checked on.
-        differences: by kind of input, how far its probabilities are from Keras's at most.
-        versions: of the packages with which it was made.
-        example: a text with its tokens, those of padding left out, and its probability; no text without a vocabulary.
+        folder: contains the model, `vocabulary.json`, `example.json` and `README.md`.
+        format: the model's format.
+        name: the network's name.
+        label: the network's display name.
+        vocabulary_size, max_length: vocabulary and length of the tokens that it reads.
+        words: number of words with a rank, including those beyond the vocabulary; 0 if the data came without words.
+        reviews: number of test reviews that it was checked on.
+        differences: by kind of input, the largest difference between its probabilities and Keras's.
+        versions: versions of the packages that it was made with.
+        example: a text with its tokens, without padding, and its probability; the text is empty without a vocabulary.
     """
 
     folder: Path
@@ -40,7 +40,7 @@ class Export:
     example: dict[str, object]
 
 
-MAX_WEIGHT_BYTES = 20_000_000  # Of all networks of a page together, as float32.
+MAX_WEIGHT_BYTES = 20_000_000  # For all networks of a page together, as float32.
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class ReaderNetwork:
     """A trained network at its epoch with the best validation accuracy.
 
     Attributes:
-        label: name and, where the run has several, seed.
+        label: the name, with the seed if the run has several.
         cell: "simple_rnn", "lstm" or "gru".
-        units: of each recurrent layer.
+        units: units of each recurrent layer.
         bidirectional: whether it reads in both directions.
-        epoch, validation_accuracy: of the weights.
-        weights: by the names of `tasks.models.saved`, float32.
+        epoch, validation_accuracy: the weights' epoch and validation accuracy.
+        weights: float32 weights, by the names of `tasks.models.saved`.
     """
 
     label: str
@@ -67,16 +67,16 @@ class ReaderNetwork:
 
 @dataclass(frozen=True)
 class ReaderPage:
-    """The networks of a run and what turns a text into their tokens.
+    """The networks of a run, and what is needed to turn a text into their tokens.
 
     Attributes:
         run: name of the run.
-        title: of its data.
-        vocabulary_size: tokens from here on are unknown words.
-        max_length: tokens that the networks read, after padding and truncation in front.
-        ranks: the word index. Words that are not in it are skipped.
-        networks: those that the page computes.
-        left_out: labels of networks whose weights would make the page too large.
+        title: title of its data.
+        vocabulary_size: tokens from this number on are unknown words.
+        max_length: how many tokens the networks read, after padding or truncation at the start.
+        ranks: the word index; words not in it are skipped.
+        networks: the networks that the page contains.
+        left_out: labels of the networks whose weights would make the page too large.
     """
 
     run: str
@@ -89,5 +89,5 @@ class ReaderPage:
 
     @property
     def is_usable(self) -> bool:
-        """Whether there is a network to read with, and a word to read."""
+        """Whether the page has a network and a word index."""
         return bool(self.ranks and self.networks)

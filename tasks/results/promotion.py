@@ -25,14 +25,14 @@ Reason = Literal[
 
 @dataclass(frozen=True)
 class GateLimits:
-    """What a candidate must show. All are differences or shares of reviews from 0 to 1, not points.
+    """The limits that a candidate must meet. All are differences or shares of reviews from 0 to 1, not points.
 
     Attributes:
-        alpha: probability, at most, of ever promoting a model that is not better, over all looks at a test set.
+        alpha: highest probability of ever promoting a model that is not better, over all looks at a test set.
         margin: smallest observed gain in accuracy that is worth a promotion.
-        non_inferior: promote a candidate, too, that loses less than this for sure; None: never.
+        non_inferior: also promote a candidate that is shown to lose less than this; None: never.
         floor: accuracy that the first champion must exceed.
-        slice_margin: no slice of the test set may lose more than this for sure.
+        slice_margin: reject a candidate that is shown to lose more than this on a slice of the test set.
     """
 
     alpha: float = 0.05
@@ -44,9 +44,9 @@ class GateLimits:
 
 @dataclass(frozen=True)
 class Slice:
-    """A part of the test set: both accuracies and the candidate's less the champion's.
+    """A part of the test set: both accuracies, and their difference, candidate minus champion.
 
-    The interval of the difference is wide enough to hold for all slices together in 95 % of all cases.
+    The intervals of the differences hold for all slices together with 95 % confidence.
     """
 
     name: str
@@ -61,13 +61,13 @@ class PairedTest:
     """Candidate and champion on the same test reviews.
 
     Attributes:
-        reviews: how many.
-        b: reviews on which the candidate alone is right.
-        c: reviews on which the champion alone is right.
-        difference: the candidate's accuracy less the champion's, with its 95 % interval.
-        p: of "the candidate is not better": one-sided exact McNemar test.
-        look: how often this test set was looked at, this time included.
-        level: what p must fall below at this look.
+        reviews: number of reviews.
+        b: number of reviews on which only the candidate is right.
+        c: number of reviews on which only the champion is right.
+        difference: the candidate's accuracy minus the champion's, with its 95 % interval.
+        p: p-value of "the candidate is not better", one-sided exact McNemar test.
+        look: number of looks at this test set, including this one.
+        level: p must be below this at this look.
         bound: lower bound of the difference at the confidence 1 - level.
         smallest_significant: the smallest difference that reaches `level` at this many disagreements.
         detectable: the true difference that is found in 80 % of all cases.
@@ -87,7 +87,7 @@ class PairedTest:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a network costs: parameters, and words per second while it was scored just now."""
+    """A network's cost: its parameters, and its words per second during this scoring."""
 
     parameters: int
     words_per_second: float
@@ -95,7 +95,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Gate:
-    """A verdict with everything that it rests on; what concerns the champion is None where there is none."""
+    """A verdict and everything it is based on; without a champion, its fields are None or empty."""
 
     verdict: Verdict
     reason: Reason
@@ -111,21 +111,21 @@ class Gate:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the ledger. Networks go by the hash of their files.
+    """An entry of the ledger. Networks are named by the hash of their files.
 
     Attributes:
-        number: counts from 1.
+        number: the entry's number, counted from 1.
         time: seconds since 1970.
         who: user and host.
-        action: a promotion, whatever its verdict, or a rollback.
-        verdict, reason: what came of it.
+        action: "promote", whatever the verdict, or "rollback".
+        verdict, reason: the outcome.
         run: name of the candidate's run.
-        label: the candidate for people: its network and seed.
-        network: the candidate; with a rollback the network that became champion again.
+        label: the candidate's display name: its network and seed.
+        network: the candidate; for a rollback, the network that became champion again.
         before, after: the champions before and after the entry.
         test_set: fingerprint of the test reviews that were looked at.
         gate: the numbers; None for a rollback.
-        settings: of the candidate's training.
+        settings: the settings of the candidate's run.
     """
 
     number: int
@@ -145,12 +145,12 @@ class Entry:
 
     @property
     def moves(self) -> bool:
-        """Whether the champion is another one after this entry."""
+        """Whether this entry changed the champion."""
         return self.after != self.before
 
     @property
     def is_look(self) -> bool:
-        """Whether the test reviews told something new: a champion compared with itself, or its equal, does not."""
+        """Whether the entry used the test reviews to learn something; comparing equal networks does not."""
         if self.gate is None or self.network == self.before:
             return False
         return self.gate.test is None or self.gate.test.b + self.gate.test.c > 0
@@ -177,22 +177,22 @@ class Mistake:
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What a model card says.
+    """The facts in a model card.
 
     Attributes:
         network: the network's name in the registry.
-        label: its name for people.
-        description: `network.json`: network, training, data.
-        run: in which it was trained.
-        epoch: of `best.keras`, the one with the best validation accuracy.
-        validation_accuracy: at that epoch.
-        scores: on the test reviews, made when it was promoted.
+        label: its display name.
+        description: the content of `network.json`: network, training, data.
+        run: the run in which it was trained.
+        epoch: the epoch of `best.keras`, with the best validation accuracy.
+        validation_accuracy: the validation accuracy at that epoch.
+        scores: the scores on the test reviews at promotion.
         gate: the verdict and its numbers.
         slices: the accuracy by length and by the chosen columns of own texts.
-        mistakes: the most confident ones.
-        precision, recall: with their intervals.
-        drift_texts: for that many new texts the limits hold.
-        drift_limits: by figure, what new texts exceed when they differ from the training reviews.
+        mistakes: the most confident mistakes.
+        precision, recall: estimates with their intervals.
+        drift_texts: the number of new texts for which the limits hold.
+        drift_limits: by figure, the limit above which new texts differ from the training reviews.
     """
 
     network: str

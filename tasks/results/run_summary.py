@@ -1,4 +1,4 @@
-"""Records of runs in the log of all runs, and of the differences between two runs."""
+"""Records of the runs in the run log, and of the differences between two runs."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 
 from tasks.results.training import Estimate
 
-# The fingerprint names the data, the accuracies name the networks, and the seeds are counted. Which seed came first,
-# and how the run was made, is no condition of the experiment.
+# The fingerprint identifies the data, the accuracies name the networks, and the seeds are counted. The first seed and
+# the way of running are not conditions of the experiment.
 NOT_COMPARED = {"data.data", "data.source", "models.models", "training.seed"}
 SHOWN_ELSEWHERE = {"run.outputs", "training.replicates", "models.models"}
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A run in short.
+    """A summary of a run.
 
     Attributes:
         ended: seconds since 1970.
@@ -37,7 +37,7 @@ class RunSummary:
 
     @property
     def conditions(self) -> str:
-        """What must be equal for two runs to be comparable: the data, and the settings that change what is measured."""
+        """What comparable runs have in common: the data, and the settings that change what is measured."""
         settings = {
             name: value
             for name, value in flat(self.settings).items()
@@ -50,8 +50,8 @@ class RunDifference(NamedTuple):
     """A setting, a version or a result in two runs.
 
     Attributes:
-        first, second: the values; None where a run lacks it.
-        change: how much larger the second run's result is; None for what is no number.
+        first, second: the values; None if a run lacks it.
+        change: how much larger the second run's result is; None if it is not a number.
     """
 
     name: str
@@ -69,7 +69,7 @@ class RunComparison(NamedTuple):
 
 
 def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested settings, each under its dotted path."""
+    """Nested settings, flattened to dotted names."""
     return dict(_leaves(settings, ""))
 
 
@@ -82,7 +82,7 @@ def _leaves(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]
 
 
 def differing(runs: Sequence[RunSummary]) -> list[str]:
-    """The dotted names of the settings that differ between runs, without those that other columns show."""
+    """The dotted names of the settings that differ between runs, except those shown in other columns."""
     settings = [flat(run.settings) for run in runs]
     names = dict.fromkeys(name for values in settings for name in values)
     shown = [name for name in names if name not in SHOWN_ELSEWHERE]
@@ -90,6 +90,6 @@ def differing(runs: Sequence[RunSummary]) -> list[str]:
 
 
 def column_title(setting: str) -> str:
-    """The title of a setting's column: the end of its dotted name, or all of it where the end says no more."""
+    """The title of a setting's column: the last part of its dotted name, or all of it if both parts are equal."""
     section, _, name = setting.rpartition(".")
     return setting if section == name else name

@@ -1,4 +1,4 @@
-"""Records of scoring: which texts by which network, what came of it, and where it was written."""
+"""Records of scoring: the texts, the network, the results, and the files written."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +10,12 @@ MAX_REJECTS = 0.01  # A share of the rows.
 
 @dataclass(frozen=True)
 class ScoringNetwork:
-    """A network that scores.
+    """A network to score with.
 
     Attributes:
-        folder: holds `best.keras` and `network.json`.
-        words: JSON file of the words with their ranks: all words, or where they are gone, the vocabulary alone.
-        model: the hash of its files, as the registry names it.
+        folder: contains `best.keras` and `network.json`.
+        words: JSON file of words with their ranks: all words, or if that file is missing, only the vocabulary.
+        model: the hash of its files, which is its name in the registry.
     """
 
     folder: Path
@@ -37,12 +37,12 @@ class RowData:
 
     @property
     def title(self) -> str:
-        """A few words for people."""
+        """A short description for logs and the UI."""
         return self.path.name
 
 
 class ScoredText(NamedTuple):
-    """A text with its place among the scored rows, counted from 1; the text is cut after some words."""
+    """A text with its position among the scored rows, counted from 1; a long text is truncated."""
 
     row: int
     probability: float
@@ -54,19 +54,19 @@ class Scoring:
     """Scored rows.
 
     Attributes:
-        label: of the network, for people.
+        label: the network's display name.
         model: the network's hash.
-        parts: Parquet, batch by batch: probability, tokens, unknown_share, truncated of each row that was scored.
-        columns: all columns of the input, as an Arrow schema.
+        parts: a Parquet file for each batch: probability, tokens, unknown_share, truncated of each scored row.
+        columns: file with all columns of the input, as an Arrow schema.
         digests: SHA-256 of the parts, then of the columns.
-        rows: how many were scored.
-        rejected: how many could not be.
-        positive: how many have a probability above 0.5.
-        truncated: how many are longer than the network reads.
-        unknown_share: of all words, those that the vocabulary lacks.
+        rows: how many rows were scored.
+        rejected: how many rows could not be scored.
+        positive: how many rows have a probability above 0.5.
+        truncated: how many rows are longer than the network reads.
+        unknown_share: share of all words that the vocabulary lacks.
         histogram: rows by probability, in ten equal bins from 0 to 1.
         negative_most, positive_most, least_sure: the surest and the least sure rows, the clearest first.
-        seconds: of wall time; 0 where all parts had been there.
+        seconds: wall time.
     """
 
     label: str
@@ -91,18 +91,18 @@ class Scoring:
 
     @property
     def title(self) -> str:
-        """A few words for people."""
+        """A short description for logs and the UI."""
         return f"{self.rows:,} reviews by {self.label}"
 
 
 @dataclass(frozen=True)
 class Written:
-    """The files that scoring leaves.
+    """The files that scoring writes.
 
     Attributes:
         output: the rows with their scores.
-        rejects: the rows that could not be scored, with reasons; None where there are none.
-        renamed: new columns whose names the input had: their name in the output.
+        rejects: the rows that could not be scored, with reasons; None if there are none.
+        renamed: new names of the score columns whose usual names occur in the input.
     """
 
     output: Path
@@ -118,7 +118,7 @@ class Written:
 
     @property
     def title(self) -> str:
-        """A few words for people."""
+        """A short description for logs and the UI."""
         return self.output.name
 
 
@@ -126,9 +126,9 @@ class ReadWord(NamedTuple):
     """A word of a text as a network reads it.
 
     Attributes:
-        word: in lower case, as the tokenizer gives it.
-        probability: of "positive" after it; None before the first that is read.
-        is_known: whether the vocabulary holds it.
+        word: the word in lower case, as the tokenizer returns it.
+        probability: probability of "positive" after it; None for words before the part that the network reads.
+        is_known: whether the vocabulary contains it.
     """
 
     word: str
@@ -141,10 +141,10 @@ class ReadText:
     """A text read word by word.
 
     Attributes:
-        label, model: of the network, for people, and its hash.
+        label, model: the network's display name and its hash.
         words: all words of the text.
-        skipped: how many words at the start are more than the network reads.
-        probability: of "positive" after the last word.
+        skipped: how many words at the start are beyond the network's length.
+        probability: probability of "positive" after the last word.
     """
 
     label: str

@@ -1,4 +1,4 @@
-"""Records of one trained network: how it learned, what that cost, its scores, and why it answers as it does."""
+"""Records of one trained network: its training, its cost, its scores, and the explanation of its predictions."""
 
 import math
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Predicted(NamedTuple):
 
 
 class Confusion(NamedTuple):
-    """The confusion matrix, a row for each label; laid out as scikit-learn's."""
+    """The confusion matrix in scikit-learn's layout: a row for each label."""
 
     negative: Predicted
     positive: Predicted
@@ -50,15 +50,15 @@ class Curve(NamedTuple):
 
 @dataclass(frozen=True)
 class Scores:
-    """A model on the test reviews, at the threshold 0.5.
+    """A model's scores on the test reviews, at the threshold 0.5.
 
     Attributes:
         epoch: the epoch after which the network is scored.
         loss: mean binary cross-entropy, in nats.
         low, high: bounds of the accuracy's 95 % interval (Wilson 1927).
         auc_low, auc_high: bounds of the AUC's 95 % interval (bootstrap over reviews).
-        roc: true positive rate over false positive rate.
-        precision_recall: precision over recall.
+        roc: true positive rate (y) against false positive rate (x).
+        precision_recall: precision (y) against recall (x).
         calibration_error: expected calibration error (Guo et al. 2017).
     """
 
@@ -94,7 +94,7 @@ class Scores:
     def overconfidence(self) -> Estimate:
         """How much farther from 0.5 the probabilities are than the shares of positive reviews, mean over reviews.
 
-        By the bins of the reliability diagram; the 95 % interval is that of independent binomial shares.
+        It uses the bins of the reliability diagram; the 95 % interval assumes independent binomial shares.
         """
         excess = sum(
             math.copysign(b.reviews, b.probability - 0.5) * (b.probability - b.positive) for b in self.reliability
@@ -106,7 +106,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Threshold:
-    """The threshold with the best accuracy on the validation reviews, at the last epoch, and what it gives on test."""
+    """The threshold with the best validation accuracy at the last epoch, and its test accuracy."""
 
     value: float
     validation_accuracy: float
@@ -115,7 +115,7 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A branch's scores at its last and at its best validation epoch, and its check against the textbook formulas."""
+    """A branch's scores at its last and its best validation epoch, and its check against the textbook formulas."""
 
     name: str
     seed: int
@@ -134,7 +134,7 @@ class Evaluation:
 
     @property
     def title(self) -> str:
-        """A few words for people."""
+        """A short description for logs and the UI."""
         return f"test accuracy {self.last.accuracy:.4f}"
 
     def at(self, point: Point) -> Scores:
@@ -144,7 +144,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Epoch:
-    """The tutorial's four curves at one epoch, counted from 1; loss in nats, seconds of wall and of processor time."""
+    """The tutorial's four curves at one epoch, counted from 1; losses in nats, wall and processor time in seconds."""
 
     epoch: int
     loss: float
@@ -157,7 +157,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Machine:
-    """What a branch ran on."""
+    """The machine that a branch ran on."""
 
     platform: str
     cpu: str
@@ -168,12 +168,12 @@ class Machine:
 
 @dataclass(frozen=True)
 class Branch:
-    """A trained network: where its files are, how it learned and what that cost.
+    """A trained network: its files, its training and its cost.
 
     Attributes:
         best_epoch: the epoch with the best validation accuracy, counted from 1.
-        started, ended: in seconds since 1970.
-        threads: those that the training started with.
+        started, ended: seconds since 1970.
+        threads: the number of threads at the start of the training.
         digests: SHA-256 of each of its files, by name.
     """
 
@@ -201,43 +201,43 @@ class Branch:
 
     @property
     def title(self) -> str:
-        """A few words for people."""
+        """A short description for logs and the UI."""
         epochs = "1 epoch" if len(self.history) == 1 else f"{len(self.history)} epochs"
         return f"{epochs}, validation accuracy {self.history[-1].val_accuracy:.4f}"
 
     @property
     def epochs_text(self) -> str:
-        """How many epochs it was trained for, for people."""
+        """The number of epochs, as text."""
         return f"{len(self.history)} epoch{'' if len(self.history) == 1 else 's'}"
 
     @property
     def label(self) -> str:
-        """Name of the branch for people."""
+        """The branch's display name."""
         return f"{self.name} seed {self.seed}"
 
     @property
     def stem(self) -> str:
-        """Start of the names of its figures."""
+        """The start of its figures' file names."""
         return f"{self.name}-seed{self.seed}"
 
     @property
     def cpu_seconds_per_epoch(self) -> float:
-        """Mean processor time per epoch in seconds, validation included."""
+        """Mean processor time per epoch, including validation, in seconds."""
         return sum(epoch.cpu_seconds for epoch in self.history) / len(self.history)
 
     @property
     def train_seconds(self) -> float:
-        """Wall time of all epochs, validation included."""
+        """Wall time of all epochs, including validation, in seconds."""
         return sum(epoch.seconds for epoch in self.history)
 
 
-# When gradients are measured: at the initial weights, after the first epoch, after the last one.
+# When gradients are measured: with the initial weights, after the first epoch, after the last.
 Moment = Literal["initial", "first", "last"]
 
 
 @dataclass(frozen=True)
 class MemoryPoint:
-    """Accuracy at the last epoch when only the last `words` words of each review are shown."""
+    """Accuracy at the last epoch when the network sees only the last `words` words of each review."""
 
     words: int
     accuracy: Estimate
@@ -248,8 +248,8 @@ class Reach:
     """Norm of d loss / d input, `steps_back` steps before the end, relative to that at the review's last word.
 
     Attributes:
-        lower, median, upper: quartiles over reviews that fill those steps.
-        vanished: steps back at which the median first falls below a hundredth, None if it never does.
+        lower, median, upper: quartiles over the reviews.
+        vanished: steps back at which the median first falls below a hundredth; None if it never does.
     """
 
     steps_back: tuple[int, ...]
@@ -262,20 +262,20 @@ class Reach:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a network answers as it does.
+    """The explanation of a network's predictions.
 
     Attributes:
-        folder: of the files.
+        folder: the folder of the files.
         digests: SHA-256 of each file, by name.
-        reaches: of the gradient of the loss, by moment.
-        traces: for each chosen review the probability of "positive" after each of its words.
+        reaches: the reach of the loss's gradient, by moment.
+        traces: for each chosen review, the probability of "positive" after each of its words.
 
-    Files, a row for each review:
+    Files, with a row for each review:
         memory.parquet: review_id, length, and for each k `right_k`: whether the network is right when it sees only the
-            last k words; the last column is that of the whole review.
-        reach.parquet: review_id, words (those of the review that the network sees), and how many of them have at least
-            a hundredth of the last word's gradient: `initial`, `first`, `last`; `jacobian` counts those steps back at
-            which the Jacobian of the last state is at least a hundredth of that one step back. -1: not known.
+            last k words; the last column is for the whole review.
+        reach.parquet: review_id, words (how many words the network sees), and how many of them have at least a
+            hundredth of the last word's gradient: `initial`, `first`, `last`; `jacobian` counts the steps back at
+            which the Jacobian of the last state is at least a hundredth of its value one step back. -1: unknown.
     """
 
     name: str
@@ -294,5 +294,5 @@ class Explanation:
 
     @property
     def title(self) -> str:
-        """A few words for people."""
+        """A short description for logs and the UI."""
         return f"memory at {len(self.memory)} lengths, {len(self.traces)} reviews read word by word"

@@ -191,8 +191,7 @@ def test_an_npz_stays_a_path_and_a_single_path_is_a_list_of_one() -> None:
     [
         ("--test-share 0.3", "--test-share: found without texts"),
         ("--data imdb.npz --positive spam", "--positive: found without texts"),
-        ("--data imdb.npz b.csv", "found 2 files including an .npz"
-),
+        ("--data imdb.npz b.csv", "found 2 files including an .npz"),
         ("--data a.csv --test-data b.csv --test-share 0.1", "--test-data and --test-share: found both"),
         ("--data a.csv --test-share 1", "--test-share: found '1'; it should be less than 1"),
     ],

@@ -101,7 +101,7 @@ def test_the_code_in_the_readme_gives_the_probability_of_the_example(
 def test_a_folder_in_use_is_refused(network: Path, dataset: Dataset, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "file").touch()
-    with pytest.raises(PipelineError, match="something is there already"):
+    with pytest.raises(PipelineError, match="already exists and is not an empty folder"):
         export(described(network, dataset), tmp_path / "out", "onnx", readme)
 
 
