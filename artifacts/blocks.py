@@ -1,7 +1,7 @@
-"""What a report is built from: paragraphs, tables and drawings, before they become HTML or markdown.
+"""The building blocks of a report: paragraphs, tables and drawings, before they become HTML or markdown.
 
-Text is made of spans. A plain string is shown as it is, whatever it holds; only the spans of this module have a look of
-their own, so data can never become markup.
+Text is made of spans. A plain string is shown unchanged, whatever it contains; only the span classes of this module
+add formatting, so data can never become markup.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +25,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Strong:
-    """Text that stands out."""
+    """Emphasized text."""
 
     text: str
 
@@ -53,7 +53,7 @@ Role = Literal["plain", "answer", "warning", "reading"]
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A paragraph of the report; its role decides how it looks."""
+    """A paragraph of the report; its role decides its appearance."""
 
     spans: Spans
     role: Role = "plain"
@@ -73,10 +73,10 @@ class Drawing:
     """A figure of the report.
 
     Attributes:
-        stem: of the names of its files.
-        caption: what it shows, in a few words.
+        stem: stem of its file names.
+        caption: short description of the figure.
         draw: makes the figure.
-        width: "wide" needs the whole page, on a small screen more.
+        width: "wide" needs the whole page, and more than that on a small screen.
     """
 
     stem: str
@@ -102,7 +102,7 @@ class Column(Generic[Row]):
     format: Format = TEXT
 
     def cell(self, row: Row) -> Cell:
-        """The column's cell in a row, empty where there is no value."""
+        """The column's cell in a row; empty if there is no value."""
         value = self.value(row)
         if value is None:
             return Cell("", None)
@@ -110,9 +110,9 @@ class Column(Generic[Row]):
         return Cell(self.format.text(value), first if self.format.is_number else None)
 
     def plain(self, row: Row) -> dict[str, PlainValue]:
-        """The column's plain values in a row by name, none where there is no value.
+        """The column's plain values in a row by name; empty if there is no value.
 
-        A name is the column's head with a small first letter, unless the head starts with an abbreviation.
+        A name is the column's head with a lower-case first letter, unless the head starts with an abbreviation.
         """
         value = self.value(row)
         name = self.head if self.head[:2].isupper() else self.head[:1].lower() + self.head[1:]
@@ -122,7 +122,7 @@ class Column(Generic[Row]):
 
 @dataclass(frozen=True)
 class Table(Generic[Row]):
-    """A table of the report; without rows it is left out. No title is needed where a heading says what it holds."""
+    """A table of the report, left out if it has no rows. It needs no title if a heading describes its content."""
 
     title: str
     columns: Sequence[Column[Row]]
@@ -140,7 +140,7 @@ class Table(Generic[Row]):
 
 @dataclass(frozen=True)
 class SideBySide:
-    """Drawings next to one another where there is room."""
+    """Drawings next to one another, if there is room."""
 
     blocks: "tuple[Drawing, ...]"
     kind: ClassVar[str] = "side_by_side"
@@ -148,7 +148,7 @@ class SideBySide:
 
 @dataclass(frozen=True)
 class Details:
-    """What HTML folds under a summary; markdown, which cannot fold, leaves it out."""
+    """Blocks that HTML folds under a summary; the markdown report, which cannot fold, leaves them out."""
 
     summary: str
     blocks: "tuple[Block, ...]"
@@ -158,7 +158,7 @@ class Details:
 
 @dataclass(frozen=True)
 class Topic:
-    """A part of a section under a heading of its own."""
+    """A part of a section with its own heading."""
 
     title: str
     blocks: "tuple[Block, ...]"
@@ -197,7 +197,7 @@ def without_details(blocks: Sequence[Block]) -> tuple[Block, ...]:
 
 
 def unfolded(blocks: Sequence[Block]) -> tuple[Block, ...]:
-    """The blocks with all details open, each under a heading of its own."""
+    """The blocks with all details unfolded, each under its own heading."""
     return present(*(_unfolded(block) for block in blocks))
 
 

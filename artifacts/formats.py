@@ -1,4 +1,4 @@
-"""Numbers as text: how many digits, which sign, which unit."""
+"""Values as text: digits, signs and units of numbers, names, settings."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ class Format:
     """How a table shows the values of a column.
 
     Attributes:
-        text: a value as people read it.
-        plain: the value, rounded, for tables of plain values; of an interval three parts, by what to add to the
-            column's head. The first part is what the table is sorted by.
+        text: formats a value for display.
+        plain: the rounded value for tables of plain values; an interval has three parts, keyed by a suffix for the
+            column's head. Tables are sorted by the first part.
         is_number: numbers are aligned right, text left.
     """
 
@@ -26,12 +26,12 @@ class Format:
 
 
 def decimals(digits: int) -> Format:
-    """A number with so many decimals."""
+    """A number with `digits` decimals."""
     return Format(lambda value: f"{value:,.{digits}f}", lambda value: {"": _rounded(value, digits)})
 
 
 def percent(digits: int) -> Format:
-    """A share of 1 as percent."""
+    """A share from 0 to 1, in percent."""
     return Format(lambda value: f"{value:.{digits}%}", lambda value: {"": _rounded(100 * value, digits)})
 
 
@@ -57,7 +57,7 @@ def p_value(p: float) -> str:
 
 
 def change_text(before: float, after: float, form: str) -> str:
-    """From one number to another, as its reader sees both: rises from 0.36 to 0.63, or stays at 0.44."""
+    """The change between two numbers as displayed: rises from 0.36 to 0.63, or stays at 0.44."""
     start, end = format(before, form), format(after, form)
     if start == end:
         return f"stays at {end}"
@@ -75,7 +75,7 @@ def join_names(names: list[str]) -> str:
 
 
 def setting(value: Any) -> str:
-    """A setting for people: a list by its parts, a specification by its fields, "yes" or "no", a number."""
+    """A setting for display: the parts of a list, the fields of a specification, "yes" or "no", or a number."""
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {setting(part)}" for name, part in value.items())
     if isinstance(value, (list, tuple)):
@@ -103,5 +103,5 @@ def _plain_setting(value: Any) -> PlainValue:
 
 
 def _rounded(value: float, digits: int) -> float:
-    """Rounded, as Python's own float: table artifacts refuse NumPy's."""
+    """Rounded, as a Python float, because table artifacts reject NumPy's."""
     return round(float(value), digits)

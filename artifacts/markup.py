@@ -1,4 +1,4 @@
-"""Text on one line."""
+"""Spans and text as HTML and markdown, safely escaped."""
 
 import re
 from collections.abc import Sequence
@@ -11,23 +11,23 @@ _CONTROLS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u
 
 
 def one_line(text: str) -> str:
-    """Runs of white space and of control characters become one space; a space at an end stays."""
+    """Replace each run of white space and control characters with one space, also at the ends."""
     return _CONTROLS.sub(" ", text)
 
 
-# What a renderer would make a link of by itself. Shown as code it stays as it is, and a reader can copy it.
+# Text that a renderer would turn into a link. As code it stays unchanged and is easy to copy.
 _ADDRESS = re.compile(
     r"(?:\b[a-z][a-z0-9+.-]*://|\b(?:mailto|xmpp):|\bwww\.)[\w.~:/?#@!$&',;=%+-]*|[\w.+-]+@[\w.-]+\w", re.I
 )
-# Each sign only where it would be markup: an underscore within a word, a colon, "a < b" and "[1, 2]" are none.
+# Each sign only where it would be markup, which excludes an underscore within a word, a colon, "a < b" and "[1, 2]".
 _MARKDOWN_SIGNS = re.compile(
     r"[\\`*|~]"
     r"|(?<![^\W_])_|_(?![^\W_])"  # Emphasis.
     r"|(?<=!)\[|\](?=[(\[:])"  # Pictures and links.
-    r"|(?<!\S)\#"  # Headings, and the signs that close one.
+    r"|(?<!\S)\#"  # Headings, and the signs that close them.
     r"|^[>+=-](?=[\s=>-]|$)|(?<=^\d)[.)](?=\s)"  # Quotes, lists, lines.
 )
-_HTML_SIGNS = re.compile(r"<(?=[a-z/!?]|$)|&(?=[a-z#]|$)", re.I)  # A tag, a character by its name.
+_HTML_SIGNS = re.compile(r"<(?=[a-z/!?]|$)|&(?=[a-z#]|$)", re.I)  # Tags and character references.
 
 
 def html_spans(spans: Sequence[Span]) -> Markup:
@@ -36,12 +36,12 @@ def html_spans(spans: Sequence[Span]) -> Markup:
 
 
 def markdown_spans(spans: Sequence[Span]) -> str:
-    """Spans as markdown, on one line. What colours say in HTML stands there as a number."""
+    """Spans as markdown, on one line. Percentages replace HTML's colours."""
     return "".join(_markdown(span) for span in spans)
 
 
 def escape_markdown(text: object) -> str:
-    """Text that markdown shows as it is, on one line: no markup, no HTML, no table cell, no link."""
+    """Text that markdown shows unchanged, on one line: no markup, no HTML, no table cell, no link."""
     line = one_line(str(text))
     parts, end = [], 0
     for address in _ADDRESS.finditer(line):
@@ -51,7 +51,7 @@ def escape_markdown(text: object) -> str:
 
 
 def _escape(text: str) -> str:
-    """Text without addresses."""
+    """Escape text that contains no addresses."""
     html_free = _HTML_SIGNS.sub(lambda sign: "&lt;" if sign[0] == "<" else "&amp;", text)
     return _MARKDOWN_SIGNS.sub(r"\\\g<0>", html_free)
 

@@ -1,4 +1,4 @@
-"""Pages of HTML: templates, our own scripts and styles, how a content policy knows them, and the reader page."""
+"""HTML pages: templates, our own scripts and styles with their content-policy hashes, and the reader page."""
 
 import base64
 import hashlib
@@ -17,24 +17,24 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def template_environment(autoescape: bool = True) -> Environment:
-    """Jinja with our templates; a name that a template lacks is an error."""
+    """Jinja with our templates; an undefined name in a template is an error."""
     return Environment(
         loader=PackageLoader("artifacts"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=autoescape,  # noqa: S701 -- off for markdown: its filters escape what is data
+        autoescape=autoescape,  # noqa: S701 -- off for markdown: its filters escape data
     )
 
 
 def own_source(*names: str) -> Markup:
-    """Our own scripts or styles, one below the other, as they stand in a page."""
+    """Our own scripts or styles, joined for a page."""
     texts = [(TEMPLATES / name).read_text(encoding="utf-8").strip() for name in names]
     return Markup("\n".join(texts))  # noqa: S704 -- our own files
 
 
 def policy_hash(source: str) -> str:
-    """What a content policy knows an inline script or style by."""
+    """The hash by which a content policy allows an inline script or style."""
     return f"sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}"
 
 
@@ -42,7 +42,7 @@ _SCRIPTS = ("reader_tokens.js", "reader_network.js", "reader.js")
 
 
 def reader_html(reader: ReaderPage) -> str:
-    """The page. Its content policy lets the browser run our script and load nothing, whatever the data hold."""
+    """The reader page. Its content policy allows only our script and no loading, whatever the data contain."""
     script, style = own_source(*_SCRIPTS), own_source("reader.css")
     return (
         template_environment()
@@ -51,7 +51,7 @@ def reader_html(reader: ReaderPage) -> str:
             r=reader,
             limit=wording.MAX_MEGABYTES,
             described=wording.network_summary,
-            data=Markup(_script_json(_reader_data(reader))),  # noqa: S704 -- holds no <, so it cannot end its element
+            data=Markup(_script_json(_reader_data(reader))),  # noqa: S704 -- has no <, so it cannot end its element
             script=script,
             script_hash=policy_hash(script),
             style=style,
@@ -61,7 +61,7 @@ def reader_html(reader: ReaderPage) -> str:
 
 
 def _script_json(value: Any) -> str:
-    """JSON that may stand inside a script element: nothing in it is markup."""
+    """JSON that is safe inside a script element: it contains no markup."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -76,7 +76,7 @@ def _reader_data(reader: ReaderPage) -> dict[str, Any]:
 
 
 def _network_data(network: ReaderNetwork) -> dict[str, Any]:
-    # Little-endian, as a browser's Float32Array on every machine that people have.
+    # Little-endian, like a browser's Float32Array on every common machine.
     weights = {
         name: base64.b64encode(np.asarray(array, "<f4").tobytes()).decode() for name, array in network.weights.items()
     }

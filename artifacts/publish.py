@@ -1,4 +1,4 @@
-"""Artifacts in the Prefect UI: markdown with its figures inside, and tables."""
+"""Artifacts in the Prefect UI: markdown with embedded figures, and tables."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from artifacts.wording import report as wording
 from tasks.results.comparison import Comparison
 from tasks.results.run_summary import RunSummary
 
-ImageAddress = Callable[[str], str | None]  # What the image link of a figure points to, by its stem.
+ImageAddress = Callable[[str], str | None]  # The target of a figure's image link, by the figure's stem.
 MAX_BYTES, HISTORY_ROWS = 2_000_000, 50
 
 
@@ -25,7 +25,7 @@ class Artifact:
     """An artifact in the UI, under a key of lower-case letters, digits and dashes.
 
     Attributes:
-        key: artifacts of one key are versions of each other.
+        key: artifacts with the same key are versions of each other.
         content: markdown, or the rows of a table.
         description: one line of markdown.
     """
@@ -36,7 +36,7 @@ class Artifact:
 
 
 def publish(artifacts: Iterable[Artifact]) -> None:
-    """Add artifacts to the present run."""
+    """Add artifacts to the current run."""
     for artifact in artifacts:
         if isinstance(artifact.content, str):
             create_markdown_artifact(artifact.content, key=artifact.key, description=artifact.description)
@@ -45,9 +45,9 @@ def publish(artifacts: Iterable[Artifact]) -> None:
 
 
 def report_artifacts(comparison: Comparison, drawn: Mapping[str, Picture]) -> Iterator[Artifact]:
-    """The report: all of it in short, a page for each question, and the comparison as a table.
+    """The report: a short version of all of it, a page for each question, and the comparison as a table.
 
-    The UI is slow beyond 2 MB: a larger page loses figures.
+    The UI is slow beyond 2 MB, so larger pages lose figures.
     """
     description = escape_markdown(wording.title(comparison))  # The UI renders it as markdown.
     text = within(MAX_BYTES, drawn, lambda address: report.markdown(comparison, address))
@@ -59,7 +59,7 @@ def report_artifacts(comparison: Comparison, drawn: Mapping[str, Picture]) -> It
 
 
 def history_artifacts(rows: Sequence[RunSummary]) -> Iterator[Artifact]:
-    """The newest runs as a table and their trend as a figure, under keys that all runs share."""
+    """The newest runs as a table and the trend as a figure, under keys that all runs share."""
     newest = tables.history(rows[-HISTORY_ROWS:][::-1])
     yield Artifact("history", newest.records(), "Runs, the newest first")
     picture = data_uri(png(trend(rows)))
@@ -67,7 +67,7 @@ def history_artifacts(rows: Sequence[RunSummary]) -> Iterator[Artifact]:
 
 
 def within(size: int, drawn: Mapping[str, Picture], write: Callable[[ImageAddress], str]) -> str:
-    """Markdown with its figures inside; the largest are left out until it has at most `size` bytes."""
+    """Markdown with embedded figures; the largest are left out until it has at most `size` bytes."""
     stems = sorted(drawn, key=lambda stem: len(drawn[stem].png))
     while True:
         text = write(lambda stem: drawn[stem].data_uri if stem in stems else None)

@@ -24,7 +24,7 @@ from tasks.storage.layout import METRICS, READER, REPORT, REPORT_MARKDOWN, SUMMA
 
 
 def files(comparison: Comparison, drawn: Mapping[str, Picture], reader: ReaderPage | None = None) -> dict[str, bytes]:
-    """The whole report: for each file of the run's folder its content. The reader is a page of its own."""
+    """The whole report: the content of each file in the run's folder. The reader is a separate page."""
     content = {f"{stem}.png": picture.png for stem, picture in drawn.items()}
     content |= {f"{stem}.svg": picture.svg.encode() for stem, picture in drawn.items()}
     content[REPORT_MARKDOWN] = markdown(comparison, lambda stem: f"{stem}.png").encode()
@@ -37,9 +37,9 @@ def files(comparison: Comparison, drawn: Mapping[str, Picture], reader: ReaderPa
 
 
 def markdown(comparison: Comparison, address: Callable[[str], str | None]) -> str:
-    """The report as markdown, without what needs folding or colours.
+    """The report as markdown, without the parts that need folding or colours.
 
-    `address` gives for a figure's stem what its image link points to; None leaves the figure out.
+    `address` maps a figure's stem to the target of its image link; None leaves the figure out.
     """
 
     text = _markdown_template(address, without_details).render(
@@ -52,7 +52,7 @@ def markdown(comparison: Comparison, address: Callable[[str], str | None]) -> st
 
 
 def markdown_page(comparison: Comparison, section: Section, address: Callable[[str], str | None]) -> str:
-    """One section as markdown of its own, with everything: what HTML folds stands open."""
+    """One section as a complete markdown page; parts that HTML folds are unfolded."""
     text = _markdown_template(address, unfolded).render(
         title=f"{section.title} · {wording.title(comparison)}",
         introduction=introduction(comparison),
@@ -78,13 +78,13 @@ def _tidy(text: str) -> str:
 
 
 def html(comparison: Comparison, drawn: Mapping[str, Picture], reader: ReaderPage | None = None) -> str:
-    """The whole report as one HTML file with its figures inside, and a link to the reader.
+    """The whole report as one HTML file with embedded figures and a link to the reader.
 
-    Its content policy lets the browser run nothing but our script for sorting tables, whatever the data hold.
+    Its content policy allows only our script for sorting tables, whatever the data contain.
     """
 
     def image(drawing: Drawing) -> Markup:
-        # Ids are made unique: all figures share one document.
+        # Ids must be unique, because all figures share one document.
         svg = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{drawing.stem}-", drawn[drawing.stem].svg)
         labelled = svg.replace("<svg", f'<svg role="img" aria-label="{escape(drawing.caption)}"', 1)
         return Markup(labelled)  # noqa: S704 -- made by matplotlib, which escapes text
@@ -106,7 +106,7 @@ def html(comparison: Comparison, drawn: Mapping[str, Picture], reader: ReaderPag
 
 
 def metrics(comparison: Comparison) -> dict[str, Any]:
-    """Everything that the report says, as plain values; long curves are left to the predictions file."""
+    """Everything in the report, as plain values, except long curves, which follow from the predictions file."""
     value: dict[str, Any] = _plain(asdict(comparison))
     for evaluation in value["evaluations"]:
         for point in ("last", "best"):

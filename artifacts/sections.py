@@ -1,6 +1,6 @@
-"""The report from top to bottom: which question, and which paragraphs, tables and figures answer it.
+"""The report from top to bottom: each question, and the paragraphs, tables and figures that answer it.
 
-A table, a figure or a sentence is added to the report by a line here; HTML and markdown draw the same list.
+To add a table, a figure or a sentence to the report, add a line here; HTML and markdown render the same list.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ def sections(c: Comparison) -> list[Section]:
 
 
 def pages(c: Comparison) -> list[Section]:
-    """The sections as pages of their own; reviews read word by word fill one by themselves."""
+    """The sections as separate pages; reviews read word by word have their own page."""
     reading = how_read(c)
     title = reading.title if reading else None
     parts = [
@@ -53,7 +53,7 @@ def pages(c: Comparison) -> list[Section]:
 
 
 def introduction(c: Comparison) -> list[Paragraph]:
-    """What stands above the sections."""
+    """The paragraphs above the sections."""
     return [*(paragraph(text, "warning") for text in wording.warnings(c)), Paragraph(wording.about_run(c))]
 
 
@@ -139,7 +139,7 @@ def how_read(c: Comparison) -> Topic | None:
 
 
 def word_by_word(c: Comparison, trace: Trace, is_open: bool) -> Details:
-    """A review whose words are coloured by the probability after each."""
+    """A review with each word coloured by the probability after it."""
     lines = tuple(
         Paragraph((*wording.reading(model, line[-1]), *coloured(trace.review.words, line)), "reading")
         for model, line in trace.lines.items()
@@ -148,7 +148,7 @@ def word_by_word(c: Comparison, trace: Trace, is_open: bool) -> Details:
 
 
 def coloured(words: Sequence[str], probabilities: Sequence[float]) -> Iterator[Span]:
-    """The words on the colours of the probabilities after them; neighbours of one colour share a span."""
+    """The words, coloured by the probabilities after them; adjacent words of the same colour share a span."""
     levels = [round(10 * probability) for probability in probabilities]
     for level, pairs in groupby(zip(levels, words, strict=True), key=lambda pair: pair[0]):
         yield Shade(" ".join(word for _, word in pairs), level)
@@ -183,7 +183,7 @@ def mistakes(model: str, reviews: tuple[ReviewText, ...]) -> Details:
 
 
 def whole_review(review: ReviewText, *models: str) -> Details:
-    """A review to open, and what models say of it."""
+    """A folded review, with models' predictions in its summary."""
     return Details(wording.review(review, *models), (paragraph(" ".join(review.words)),))
 
 
@@ -242,5 +242,5 @@ def paragraph(text: str, role: Role = "plain") -> Paragraph:
 
 
 def topic(title: str, *blocks: Block | None) -> Topic:
-    """A topic of the blocks that have something to show."""
+    """A topic with the blocks that have something to show."""
     return Topic(title, present(*blocks))

@@ -1,4 +1,4 @@
-"""Every table of the report and of the Prefect UI, described once: a function gives its columns and its rows."""
+"""Every table of the report and the Prefect UI, each defined once by a function that returns columns and rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from tasks.results.comparison import Basis, Comparison, Finding, ModelSummary, N
 from tasks.results.data import Split
 from tasks.results.run_summary import RunSummary, column_title, differing, flat
 
-# What an interval covers.
+# What an interval accounts for.
 BASES: dict[Basis, str] = {
     "reviews": "reviews",
     "seeds_and_reviews": "seeds and reviews",
@@ -23,7 +23,7 @@ CALIBRATION_ERROR: Column[Network] = Column(
 
 
 def models(c: Comparison) -> Table[ModelSummary]:
-    """Each model over its seeds, where there are several."""
+    """Each model over its seeds, if there are several."""
     columns: list[Column[ModelSummary]] = [
         Column("Model", lambda model: model.name),
         Column("Seeds", lambda model: model.seeds, COUNT),
@@ -36,7 +36,7 @@ def models(c: Comparison) -> Table[ModelSummary]:
 
 
 def accuracy(c: Comparison) -> Table[Network]:
-    """How good each network is."""
+    """The accuracy of each network."""
     columns: list[Column[Network]] = [
         *_names(c),
         Column("Test accuracy, last epoch", lambda n: n.evaluation.last.accuracy_estimate, interval(4)),
@@ -49,7 +49,7 @@ def accuracy(c: Comparison) -> Table[Network]:
 
 
 def answer(c: Comparison) -> Table[Network]:
-    """What the terminal shows at the end of a run."""
+    """The table that the terminal shows at the end of a run."""
     columns: list[Column[Network]] = [
         *_names(c),
         Column("Test accuracy, last epoch (95%)", lambda n: n.evaluation.last.accuracy_estimate, interval(4)),
@@ -73,7 +73,7 @@ def scores(c: Comparison) -> Table[Network]:
 
 
 def cost(c: Comparison) -> Table[Network]:
-    """What each network cost to train. Processor time does not depend on what else ran; wall time does."""
+    """The cost of training each network. Processor time does not depend on other load; wall time does."""
     columns: list[Column[Network]] = [
         *_names(c),
         Column("Trained by", lambda n: n.branch.engine),
@@ -87,18 +87,18 @@ def cost(c: Comparison) -> Table[Network]:
 
 
 def words_per_cpu_second(network: Network) -> float:
-    """Words of the training reviews that a second of processor time is enough for, validation included."""
+    """Words of the training reviews per second of processor time, including the time for validation."""
     return network.branch.words_per_epoch / max(network.branch.cpu_seconds_per_epoch, 1e-9)
 
 
 def networks(c: Comparison) -> Table[Network]:
-    """All of these in one, for a table artifact."""
+    """Accuracy, scores, cost and calibration in one table, for a table artifact."""
     columns = [*accuracy(c).columns, *scores(c).columns, *cost(c).columns, CALIBRATION_ERROR]
     return Table("Networks", columns, c.networks())
 
 
 def pairs(c: Comparison) -> Table[Pair]:
-    """Every two models compared."""
+    """The comparison of every two models."""
     columns: list[Column[Pair]] = [
         Column("First", lambda pair: pair.first),
         Column("Second", lambda pair: pair.second),
@@ -113,14 +113,14 @@ def pairs(c: Comparison) -> Table[Pair]:
 
 
 class SeedTestRow(NamedTuple):
-    """Two models with one seed."""
+    """Two models with the same seed."""
 
     pair: Pair
     test: SeedTest
 
 
 def seed_tests(c: Comparison) -> Table[SeedTestRow]:
-    """Every two models with each seed, review by review."""
+    """The comparison of every two models with each seed, review by review."""
     columns: list[Column[SeedTestRow]] = [
         Column("First", lambda row: row.pair.first),
         Column("Second", lambda row: row.pair.second),
@@ -137,7 +137,7 @@ def seed_tests(c: Comparison) -> Table[SeedTestRow]:
 
 
 def findings(c: Comparison) -> Table[Finding]:
-    """The textbook's claims, and each number that decides."""
+    """The textbook's claims, and the numbers that decide them."""
     columns: list[Column[Finding]] = [
         Column("Claim", lambda finding: why.claim(c, finding.claim)),
         Column("This run", lambda finding: finding.answer),
@@ -151,7 +151,7 @@ def findings(c: Comparison) -> Table[Finding]:
 
 
 def thresholds(c: Comparison) -> Table[Network]:
-    """What another threshold than 0.5 would give."""
+    """The results at a threshold other than 0.5."""
     columns: list[Column[Network]] = [
         *_names(c),
         CALIBRATION_ERROR,
@@ -164,7 +164,7 @@ def thresholds(c: Comparison) -> Table[Network]:
 
 
 def reproduction(c: Comparison) -> Table[Reproduction]:
-    """The tutorial's numbers against ours, on IMDB only."""
+    """The tutorial's numbers and ours, on IMDB only."""
     columns: list[Column[Reproduction]] = [
         Column("Model", lambda line: line.name),
         Column("Validation accuracy in the tutorial", lambda line: line.tutorial, decimals(3)),
@@ -221,7 +221,7 @@ def settings(c: Comparison) -> Table[Item]:
 
 
 def history(rows: Sequence[RunSummary]) -> Table[RunSummary]:
-    """Runs with the settings that differ between them; a run without a model leaves its cell empty."""
+    """Runs with the settings that differ between them; the cell of a model that a run lacks is empty."""
     names = dict.fromkeys(name for row in rows for name in row.accuracies)
     columns: list[Column[RunSummary]] = [
         Column("Run", lambda row: row.run),
@@ -245,7 +245,7 @@ def _setting(name: str) -> Column[RunSummary]:
 
 
 def _names(c: Comparison) -> list[Column[Network]]:
-    """The columns that say which network a row is about."""
+    """The columns that identify a row's network."""
     model: Column[Network] = Column("Model", lambda n: n.branch.name)
     seed: Column[Network] = Column("Seed", lambda n: n.branch.seed, COUNT)
     return [model, seed] if c.has_several_seeds() else [model]

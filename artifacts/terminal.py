@@ -1,4 +1,4 @@
-"""What the commands print: summaries, tables, scores, the champion, drift."""
+"""The output of the commands: summaries, tables, scores, the champion, drift."""
 
 import io
 import textwrap
@@ -31,20 +31,20 @@ BAR_WIDTH, HISTORY_RUNS, SUMMARY_WIDTH = 24, 30, 100
 
 
 def folding_table(*headers: str, title: str | None = None) -> Table:
-    """A table that folds words that are too long for it, because a path or an address that is cut is useless."""
+    """A table that folds long words, because a truncated path or address is useless."""
     return Table(*(Column(header, overflow="fold") for header in headers), title=title)
 
 
 def print_line(text: str = "") -> None:
-    """Print text as it is: no markup, no colours, no folding."""
+    """Print text unchanged, without markup, colours or folding."""
     Console(highlight=False, soft_wrap=True, markup=False, emoji=False).print(text)
 
 
 def show_promotions(outputs: Path, entries: Sequence[Entry], champion: Path | None) -> None:
-    """Print the present champion, then all entries of the ledger, the newest last.
+    """Print the current champion, then all entries of the ledger, the newest last.
 
     Args:
-        outputs: the folder above the registry, as the user gave it.
+        outputs: folder that contains the registry, as given by the user.
         entries: the ledger.
         champion: the folder of the champion's files.
     """
@@ -85,7 +85,7 @@ def show_drift(drift: Drift) -> None:
 
 
 def show_checks(checks: Iterable[tuple[str, str, str, str]]) -> None:
-    """Print what `doctor` found: a row for each check, with its state ("ok", "note" or "fix"), result and advice."""
+    """Print a row for each of `doctor`'s checks: state ("ok", "note" or "fix"), check, result and advice."""
     colours = {"ok": "green", "note": "yellow", "fix": "red"}
     table = folding_table("", "check", "result", "fix", title="What a run needs")
     for state, *cells in checks:
@@ -111,7 +111,7 @@ def show_scores(scoring: Scoring, written: Written) -> None:
 
 
 def show_text(read: ReadText) -> None:
-    """Print a sentence word by word, with the probability after each; coloured on a terminal, else plain."""
+    """Print a sentence word by word, with the probability after each; coloured on a terminal, otherwise plain."""
     console = Console(highlight=False, soft_wrap=True)
     for word in read.words:
         console.print(_word_line(word))
@@ -136,7 +136,7 @@ def show_history(outputs: Path, runs: Sequence[RunSummary]) -> None:
     """Print the newest runs, the newest first, with the settings that differ between them.
 
     Args:
-        outputs: the folder of the runs, as the user gave it.
+        outputs: the output folder, as given by the user.
         runs: all runs, oldest first.
     """
     shown = runs[-HISTORY_RUNS:][::-1]
@@ -144,7 +144,7 @@ def show_history(outputs: Path, runs: Sequence[RunSummary]) -> None:
         print_line(f"{outputs}: no runs yet; start one with `uv run flows/main.py --smoke`")
         return
     table = Table(title="Test accuracy after the last epoch, mean over seeds")
-    table.add_column("run", no_wrap=True, overflow="fold")  # `diff` takes this name: it must be easy to copy.
+    table.add_column("run", no_wrap=True, overflow="fold")  # The name must be easy to copy for `diff`.
     table.add_column("data, seeds, settings that differ", min_width=12, overflow="fold")
     table.add_column("test accuracy", overflow="fold")
     table.add_column("s", justify="right", no_wrap=True)
@@ -156,7 +156,7 @@ def show_history(outputs: Path, runs: Sequence[RunSummary]) -> None:
 
 
 def show_differences(comparison: RunComparison) -> None:
-    """Print the settings, data and versions in which two runs differ, and their results side by side."""
+    """Print the settings, data and versions that differ between two runs, and their results side by side."""
     inputs = folding_table("", *comparison.runs, title="What differs")
     for name, first, second, _ in comparison.inputs:
         inputs.add_row(escape(name), _value_text(first), _value_text(second))
@@ -181,19 +181,19 @@ def _value_text(value: Any) -> str:
 
 
 def _accuracy_lines(run: RunSummary) -> str:
-    """A line for each network, however many there are."""
+    """A line for each network."""
     return "\n".join(f"{value:.4f} {name}" for name, value in run.accuracies.items())
 
 
 def _given_settings(run: RunSummary, settings: Sequence[str]) -> list[str]:
-    """The given settings of a run, each with its name; those without a value are left out."""
+    """A run's values of some settings, each with its name; settings without a value are left out."""
     values = flat(run.settings)
     given = [name for name in settings if values.get(name) not in (None, [], "")]
     return [f"{column_title(name)} {setting(values[name])}" for name in given]
 
 
 def summary(c: Comparison) -> str:
-    """The answer as plain text of at most 100 columns."""
+    """The main result as plain text of at most 100 columns."""
     content = tables.answer(c)
     table = Table(title=Text(title(c)), title_justify="left", box=None, pad_edge=False)
     for column in content.columns:

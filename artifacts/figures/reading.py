@@ -1,4 +1,4 @@
-"""Figures of how networks read: by length, from the last words alone, word by word, back along the gradient."""
+"""Figures of how networks read: by length, with only the last words, word by word, and by gradient reach."""
 
 import textwrap
 from collections.abc import Sequence
@@ -29,12 +29,12 @@ from tasks.results.comparison import Comparison, Trace
 from tasks.results.training import Estimate, Moment
 
 SMALL_TEXT = 8  # Size of the text in small axes, in points.
-LOWEST = 1e-9  # What the axis of gradients shows at least: below it, nothing can be told apart.
-ZERO = 1e-30  # What a logarithmic axis shows of a gradient that is 0.
+LOWEST = 1e-9  # The lowest limit of the gradient axis; curves below it are indistinguishable.
+ZERO = 1e-30  # Replaces a gradient of 0 on a logarithmic axis.
 
 
 def lengths(c: Comparison) -> Figure:
-    """Accuracy by length of the review, bins of equal counts."""
+    """Accuracy by length of the review, in bins of equal counts."""
     figure, axes = single(6.4, 3.9)
     models = c.models()
     bins = c.evidence.lengths[models[0]]
@@ -71,7 +71,7 @@ def memory(c: Comparison) -> Figure:
 
 
 def reach(c: Comparison) -> Figure:
-    """Norm of d loss / d input relative to the last word's, back from the end, first seed, at three moments."""
+    """Norm of d loss / d input relative to the last word's, by steps from the end, at three moments (first seed)."""
     moments = list(MOMENTS)
     figure, axes = grid(9.6, 3.9, 1, len(moments), used=len(moments))
     smallest = 1.0
@@ -87,7 +87,7 @@ def reach(c: Comparison) -> Figure:
 
 
 def _draw_reach(axes: Axes, c: Comparison, moment: Moment) -> list[float]:
-    """The curves of all models at one moment; gives the medians above 0."""
+    """Draw the curves of all models at one moment; returns the medians above 0."""
     axes.axhline(0.01, color=GREY, linewidth=0.8, linestyle=":")
     medians: list[float] = []
     for explanation in c.first_explanations():

@@ -1,4 +1,4 @@
-"""Figures as files: PNG and SVG, the same bytes for the same figure."""
+"""Figures as PNG and SVG files, with the same bytes for the same figure."""
 
 import base64
 import io
@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-DOTS_PER_INCH = 200  # Twice that of the page: sharp on a fine screen and when enlarged.
-PNG_COLOURS = 255  # Of a PNG: enough for lines and their smoothed edges, a third of the bytes.
+DOTS_PER_INCH = 200  # Twice the page's resolution: sharp on a fine screen and when enlarged.
+PNG_COLOURS = 255  # Enough for lines and their smoothed edges, with a third of the bytes.
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Picture:
 
     @property
     def data_uri(self) -> str:
-        """A `data:` address for markdown that must carry its pictures."""
+        """A `data:` address, for markdown with embedded pictures."""
         return data_uri(self.png)
 
 
@@ -31,7 +31,7 @@ def picture(figure: Figure) -> Picture:
     _show_dollars(figure)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
-    figure.set_layout_engine(None)  # Both formats have the same layout: it is computed once.
+    figure.set_layout_engine(None)  # Both formats have the same layout, computed only once.
     text = buffer.getvalue()
     return Picture(png(figure), text[text.index("<svg") :])
 
@@ -55,7 +55,7 @@ def data_uri(image: bytes) -> str:
 
 
 def _show_dollars(figure: Figure) -> None:
-    """Let no text from the data be typeset as a formula; the numbers at logarithmic axes are formulas of our own."""
+    """Never typeset text from the data as a formula; only the tick labels of logarithmic axes are formulas."""
     at_ticks = {id(label) for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for label in _labels(axis)}
     for text in figure.findobj(Text):
         if id(text) not in at_ticks:

@@ -1,4 +1,4 @@
-"""Figures of scores: which model is better, how far its probabilities can be trusted, how far texts have drifted."""
+"""Figures of scores: which model is better, whether to trust its probabilities, how far texts have drifted."""
 
 from collections.abc import Sequence
 
@@ -26,11 +26,11 @@ from tasks.results.drift import Drift
 from tasks.results.run_summary import RunSummary
 
 TREND_RUNS = 30
-MARKED = 0.1  # A marker at each tenth of a long curve: models differ in more than colour.
+MARKED = 0.1  # A marker at each tenth of a long curve, so that models differ in more than colour.
 
 
 def seeds(c: Comparison) -> Figure:
-    """Test accuracy of each seed, with each model's mean and its interval."""
+    """Test accuracy of each seed, with each model's mean and interval."""
     models = c.evidence.models
     figure, axes = single(6.4, 1.4 + 0.6 * len(models))
     for row, model in enumerate(models):
@@ -67,7 +67,7 @@ def precision_recall(c: Comparison) -> Figure:
     figure, axes = single(5.2, 4.4)
     for branch, evaluation in c.first_networks():
         curve = evaluation.last.precision_recall
-        # Precision at a recall of 0 is that of a single review: the curve starts at the next point.
+        # Precision at a recall of 0 depends on a single review, so the curve starts at the next point.
         look = style_of(c, branch.name, markevery=MARKED)
         axes.plot(curve.x[1:], curve.y[1:], label=wording.name(c, branch), **look)
     axes.set(xlabel="Recall", ylabel="Precision", xlim=(0, 1))
@@ -79,7 +79,7 @@ def precision_recall(c: Comparison) -> Figure:
 
 
 def calibration(c: Comparison) -> Figure:
-    """Reliability diagram: how often "positive" comes true at each probability, first seed."""
+    """Reliability diagram: the share of positive reviews at each probability, first seed."""
     figure, axes = single(5.2, 4.4)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
     for branch, evaluation in c.first_networks():
@@ -95,7 +95,7 @@ def calibration(c: Comparison) -> Figure:
 
 
 def confusion(c: Comparison) -> Figure:
-    """Confusion matrices on the test reviews, last epoch: counts, mean over seeds, and shares of the row."""
+    """Confusion matrices on the test reviews, last epoch: mean counts over seeds, and shares of each row."""
     models = c.models()
     columns = min(3, len(models))
     rows = -(-len(models) // columns)
@@ -108,7 +108,7 @@ def confusion(c: Comparison) -> Figure:
 
 
 def trend(rows: Sequence[RunSummary]) -> Figure:
-    """Test accuracy of each model over the runs that are comparable with the newest, oldest first."""
+    """Test accuracy of each model over the runs that are comparable with the newest, the oldest first."""
     figure, axes = single(6.4, 3.6)
     same = [row for row in rows if row.conditions == rows[-1].conditions][-TREND_RUNS:]
     for number, model in enumerate(dict.fromkeys(name for row in same for name in row.accuracies)):
@@ -126,8 +126,8 @@ def trend(rows: Sequence[RunSummary]) -> Figure:
 
 def _draw_confusion(axes: Axes, name: str, counts: Sequence[Sequence[float]]) -> None:
     shares = [[value / max(sum(row), 1) for value in row] for row in counts]
-    # Not an image: the report's SVG holds no pixels.
-    axes.pcolormesh(shares, cmap="Greys", vmin=0, vmax=1)  # Grey, for colours mean models.
+    # Not an image, so that the report's SVG contains no pixels.
+    axes.pcolormesh(shares, cmap="Greys", vmin=0, vmax=1)  # Grey, because colours mean models.
     axes.invert_yaxis()
     axes.set_aspect("equal")
     for i, j in np.ndindex(2, 2):
@@ -147,7 +147,7 @@ MAX_MULTIPLE = 3.0
 def drift_figure(result: Drift) -> Figure:
     """Each figure as a multiple of its limit: draws of training reviews in grey, the new texts as a marker.
 
-    What lies beyond three limits is drawn there with an arrow; the number beside it is exact.
+    An arrow at three limits marks a larger value; the number next to it is exact.
     """
     figure, axes = single(7.0, 3.6)
     for row, item in enumerate(result.figures):

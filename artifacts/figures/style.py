@@ -1,4 +1,4 @@
-"""How all figures look: colours, markers and lines of the models, size, titles and frame of the axes."""
+"""The style of all figures: the models' colours, markers and lines; sizes, titles and frames of axes."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from matplotlib.ticker import PercentFormatter
 from tasks.results.comparison import Comparison
 from tasks.results.training import Estimate
 
-# Okabe & Ito (2008): distinct with every common kind of colour vision; the yellow, too pale on white, is left out.
+# Okabe & Ito (2008): distinct for all common kinds of colour vision; yellow, too pale on white, is left out.
 MODEL_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 GREY = "#767676"
@@ -35,7 +35,7 @@ def grid(width: float, height: float, rows: int, columns: int, used: int) -> tup
 
 
 def style(number: int) -> dict[str, Any]:
-    """Colour and marker of the model with that number. The kind of line says which reviews, never which model."""
+    """Colour and marker of the model with a number. Line styles distinguish the reviews, never the models."""
     return {
         "color": MODEL_COLOURS[number % len(MODEL_COLOURS)],
         "marker": MARKERS[number % len(MARKERS)],
@@ -46,12 +46,12 @@ def style(number: int) -> dict[str, Any]:
 
 
 def style_of(c: Comparison, model: str, **changes: Any) -> dict[str, Any]:
-    """The style of a model, which is the same in all figures of a report; `changes` replace parts of it."""
+    """The style of a model, the same in all figures of a report; `changes` replaces parts of it."""
     return style(c.models().index(model)) | changes
 
 
 def frame(axes: Axes) -> None:
-    """A light grid behind the curves, no box around them."""
+    """Draw a light grid behind the curves and no box around them."""
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
@@ -59,23 +59,23 @@ def frame(axes: Axes) -> None:
 
 
 def title(axes: Axes, text: str, data: str) -> None:
-    """What the axes show, and below it on which data."""
+    """Title the axes with their content, and the data below it."""
     axes.set_title(f"{text}\n{data}", fontsize=MEDIUM)
 
 
 def legend(axes: Axes, location: LegendLocation = "best") -> None:
-    """A legend without a frame."""
+    """Add a legend without a frame."""
     axes.legend(frameon=False, fontsize=SMALL, loc=location)
 
 
 def accuracy_axis(axes: Axes) -> None:
-    """Test accuracy upwards, in percent."""
+    """Label the y axis as test accuracy, in percent."""
     axes.set_ylabel("Test accuracy")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
 
 
 def errorbars(axes: Axes, x: Sequence[float], estimates: Sequence[Estimate], **look: Any) -> None:
-    """A curve of estimates with their intervals."""
+    """Draw a curve of estimates with their intervals."""
     values = [estimate.value for estimate in estimates]
     down = [max(estimate.value - estimate.low, 0) for estimate in estimates]
     up = [max(estimate.high - estimate.value, 0) for estimate in estimates]
@@ -83,5 +83,5 @@ def errorbars(axes: Axes, x: Sequence[float], estimates: Sequence[Estimate], **l
 
 
 def spread(number: int, count: int, width: float) -> float:
-    """How far curve `number` of `count` is shifted so that error bars do not cover one another."""
+    """The shift of curve `number` of `count` that keeps error bars from overlapping."""
     return width * (number - (count - 1) / 2)

@@ -1,4 +1,4 @@
-"""Figures of the training: how loss and accuracy change over the epochs. A figure is one function."""
+"""Figures of the training: how loss and accuracy change over the epochs. Each figure is one function."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -15,7 +15,7 @@ from tasks.results.training import Branch, Epoch
 
 Curve = Literal["accuracy", "loss"]
 CURVES: tuple[Curve, Curve] = ("accuracy", "loss")
-LONE_MARGIN = 0.5  # Of a single epoch: no other whole number is near, so its axis has one tick.
+LONE_MARGIN = 0.5  # Margin around a single epoch: the axis contains no other whole number, so it has one tick.
 
 
 def tutorial_curve(c: Comparison, branch: Branch, curve: Curve) -> Figure:
@@ -29,7 +29,7 @@ def tutorial_curve(c: Comparison, branch: Branch, curve: Curve) -> Figure:
 
 
 def learning_curve(name: str, number: int, history: Sequence[Epoch], data: str) -> Figure:
-    """Accuracy and loss side by side: what grows in the UI while a branch of model `number` trains."""
+    """Accuracy and loss side by side; grows in the UI while a branch of model `number` trains."""
     figure, axes = grid(9.0, 3.4, 1, 2, used=2)
     for curve, its_axes in zip(CURVES, axes, strict=True):
         _draw_tutorial_curve(its_axes, history, curve, style(number)["color"])
@@ -38,14 +38,14 @@ def learning_curve(name: str, number: int, history: Sequence[Epoch], data: str) 
 
 
 def _range(c: Comparison, names: Sequence[str]) -> tuple[float, float]:
-    """The range of numbers of all epochs of all networks, with a margin."""
+    """The range of the values over all epochs of all networks, with a margin."""
     values = [getattr(epoch, name) for branch in c.branches for epoch in branch.history for name in names]
     margin = 0.05 * (max(values) - min(values)) or LONE_MARGIN
     return min(values) - margin, max(values) + margin
 
 
 def shared_curves(c: Comparison) -> Figure:
-    """Validation accuracy and loss of all models on shared axes: the mean over seeds, and their range."""
+    """Validation accuracy and loss of all models on shared axes: mean and range over seeds."""
     figure, axes = grid(9.0, 3.8, 1, 2, used=2)
     for curve, its_axes in zip(CURVES, axes, strict=True):
         for model in c.models():
@@ -76,7 +76,7 @@ def _draw_tutorial_curve(axes: Axes, history: Sequence[Epoch], curve: Curve, col
     validation = [getattr(epoch, f"val_{curve}") for epoch in history]
     axes.plot(epochs, training, "o", color=colour, markersize=5.5, label="training")
     axes.plot(epochs, validation, "-", color=colour, linewidth=2, label="validation")
-    if len(history) == 1:  # A line of one point is invisible.
+    if len(history) == 1:  # A line with one point is invisible.
         axes.plot(epochs, validation, "_", color=colour, markersize=14, markeredgewidth=2)
     _finish(axes, curve, curve.capitalize())
 

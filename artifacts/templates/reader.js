@@ -1,4 +1,4 @@
-// The page: what a person types is read by each network, a few milliseconds at a time.
+// The page: each network reads the typed text, a few milliseconds at a time.
 
 const SLICE_MS = 8;
 const SHOW_EVERY_MS = 50;
@@ -17,14 +17,14 @@ const setText = (element, text) => {
 };
 const isPositive = (probability) => probability > 0.5;
 
-/** The text as words, with the tokens that the networks read. `ends[i]`: tokens up to word i, the start token included. */
+/** The text's words, with the tokens that the networks read. `ends[i]`: tokens up to word i, including the start token. */
 class Review {
   constructor(text) {
     this.words = wordsOf(text);
     this.wordTokens = this.words.map((word) => tokenOf(word, ranks, data.vocabulary_size));
     this.tokens = [START];
     this.ends = this.wordTokens.map((token) => (token === null ? this.tokens.length : this.tokens.push(token)));
-    // Tokens that no longer fit are cut in front; the words that count, and no more, are shown.
+    // Tokens beyond the networks' length are cut at the start; only a limited number of words is shown.
     this.cut = Math.max(0, this.tokens.length - data.max_length);
     const read = this.ends.findIndex((end) => end > this.cut);
     this.first = Math.max(read, this.words.length - 2 * data.max_length, 0);
@@ -41,7 +41,7 @@ class Review {
   }
 }
 
-/** What one network says about the review: kept as long as it holds, so that typing at the end costs one word. */
+/** One network's results for the review, kept while they are valid, so that typing at the end costs one word. */
 class Reading {
   constructor(network) {
     this.network = network;
@@ -120,13 +120,13 @@ class Panel {
       if (probability !== undefined) points.push(`${place - review.first + 0.5},${100 * (1 - probability)}`);
     }
     this.chart.setAttribute("viewBox", `0 0 ${Math.max(1, review.words.length - review.first)} 100`);
-    // A single point has no line: it becomes a short one.
+    // A single point has no line, so it becomes a short one.
     if (points.length === 1) points.unshift(points[0].replace(/^[^,]+/, "0"));
     this.line.setAttribute("points", points.join(" "));
     this.showInspected();
   }
 
-  /** A word as it is now; what has not changed since it was painted stays. */
+  /** Paints a word, unless it is unchanged since it was last painted. */
   paint(place, probability) {
     const at = place - review.first;
     const now = { word: review.words[place], token: review.wordTokens[place], probability };
@@ -169,7 +169,7 @@ function newButton() {
 
 const KINDS = { skipped: ", not in the word index, skipped", unknown: ", outside the vocabulary" };
 
-/** The word, its colour, its mark if it is unknown, and what a screen reader says of it. */
+/** The word, its colour, its mark if it is unknown, and its text for a screen reader. */
 function paint(button, { word, token, probability }) {
   const kind = token === null ? "skipped" : token === UNKNOWN ? "unknown" : "";
   const level = probability === undefined || kind === "skipped" ? "" : `q${Math.round(10 * probability)}`;
@@ -179,7 +179,7 @@ function paint(button, { word, token, probability }) {
   button.setAttribute("aria-label", `${word}${KINDS[kind] ?? ""}${said}`);
 }
 
-// What is shown.
+// Display.
 
 let review = new Review("");
 let inspected = null;
@@ -254,7 +254,7 @@ function work() {
   if (isWorking) setTimeout(work);
 }
 
-/** Runs a reading to its end at once: for tests. */
+/** Runs a reading to its end at once, for tests. */
 function finish(job) {
   for (;;) {
     const { done, value } = job.next();
@@ -262,7 +262,7 @@ function finish(job) {
   }
 }
 
-// What a screen reader hears: once a person pauses, not at each key.
+// Announcements to screen readers: when the user pauses, not at each key.
 
 let announcement = 0;
 
@@ -281,7 +281,7 @@ function announce() {
 
 // The keyboard, the pointer, the buttons.
 
-/** One word of each network is in the tab order; the arrow keys move from it. */
+/** Puts one word of each network in the tab order; the arrow keys move from it. */
 function setTabStop(panel, at) {
   panel.words.querySelector("[tabindex='0']")?.setAttribute("tabindex", "-1");
   panel.buttons[at]?.setAttribute("tabindex", "0");
@@ -303,7 +303,7 @@ function listenTo(panel) {
     inspect(place, true);
   });
   panel.words.addEventListener("focusout", () => inspect(null, false));
-  panel.words.addEventListener("click", (event) => event.target.closest("button")?.focus()); // Safari gives no focus.
+  panel.words.addEventListener("click", (event) => event.target.closest("button")?.focus()); // Safari does not focus buttons.
   panel.words.addEventListener("keydown", (event) => {
     if (event.key === "Escape") text.focus();
     const move = MOVES[event.key];
@@ -322,7 +322,7 @@ function listenTo(panel) {
   plot.addEventListener("pointerleave", () => inspect(focused(), false));
 }
 
-/** The place of the word that has the keyboard's focus, or null. */
+/** The position of the word with keyboard focus, or null. */
 function focused() {
   const words = document.activeElement.closest(".words");
   return words ? [...words.children].indexOf(document.activeElement) + review.first : null;
@@ -333,7 +333,7 @@ function useText(value) {
   readText();
 }
 
-/** Whether the vocabulary is of the example's language. */
+/** Whether the vocabulary is in the example's language. */
 function isReadable(example) {
   const words = wordsOf(example);
   return words.filter((word) => tokenOf(word, ranks, data.vocabulary_size) > UNKNOWN).length > words.length / 2;
@@ -349,6 +349,6 @@ byId("clear").addEventListener("click", () => {
 });
 text.addEventListener("input", readText);
 panels.forEach(listenTo);
-// What the browser kept over a reload counts more than an example.
+// Text that the browser kept over a reload takes precedence over an example.
 useText(text.value || (document.querySelector("[data-example]:not([hidden])")?.dataset.example ?? ""));
 byId("reader").hidden = false;

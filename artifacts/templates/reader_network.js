@@ -1,12 +1,12 @@
 // The networks: Keras's recurrent layers, computed from the weights in the page.
 //
-// Work is written as generators that yield after each step, so that the page can stop to answer the keyboard.
-// `read` gives the probability of "positive" for tokens that are padded in front to `maxLength`; the state after the
-// padding is not zero.
+// Work is written as generators that yield after each step, so that the page can respond to the keyboard.
+// `read` returns the probability of "positive" for tokens that are padded at the start to `maxLength`; the state after
+// the padding is not zero.
 
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 
-/** sums += vector · matrix; the matrix's rows lie one after the other. */
+/** sums += vector · matrix; the matrix is stored row by row. */
 function addProduct(sums, vector, matrix) {
   const columns = sums.length;
   for (let row = 0, at = 0; row < vector.length; row++) {
@@ -15,7 +15,7 @@ function addProduct(sums, vector, matrix) {
   }
 }
 
-/** One recurrent cell. A state holds the hidden state first, which is the cell's output, then the LSTM's cell state. */
+/** One recurrent cell. A state is the hidden state, which is the cell's output, followed by the LSTM's cell state. */
 class Cell {
   constructor(units, gates, weights) {
     this.units = units;
@@ -35,7 +35,7 @@ class Cell {
     return state.subarray(0, this.units);
   }
 
-  /** The part of a step that the input alone decides: input · kernel + bias. */
+  /** The part of a step that depends only on the input: input · kernel + bias. */
   project(input) {
     const sums = Float64Array.from(this.bias.subarray(0, this.width));
     addProduct(sums, input, this.kernel);
@@ -117,7 +117,7 @@ function decoded(base64) {
   return new Float32Array(bytes.buffer);
 }
 
-/** What both kinds of network share: the embedding, the cells of each direction, the sigmoid unit at the end. */
+/** The parts that both kinds of network share: the embedding, the cells of each direction, the final sigmoid unit. */
 class Network {
   constructor({ cell, units, weights }, maxLength) {
     const arrays = Object.fromEntries(Object.entries(weights).map(([name, base64]) => [name, decoded(base64)]));
@@ -134,7 +134,7 @@ class Network {
     this.features = this.forward[0].kernel.length / this.forward[0].width;
   }
 
-  /** A function that gives the projection of a token by a cell of the first layer; each token is projected once. */
+  /** A function that returns a token's projection by a cell of the first layer; each token is projected once. */
   projections(cell) {
     const known = new Map();
     return (token) => {
@@ -165,7 +165,7 @@ class Network {
   }
 }
 
-/** Layers that read from the first word to the last. A state of the network holds a state of each cell. */
+/** Layers that read from the first word to the last. The network's state consists of the states of all cells. */
 class ForwardNetwork extends Network {
   constructor(description, maxLength) {
     super(description, maxLength);
@@ -213,7 +213,7 @@ class ForwardNetwork extends Network {
     for (let end = first; end <= tokens.length; end++) {
       if (after[end] !== undefined) continue;
       const start = yield* this.afterPadding(Math.max(0, this.maxLength - end));
-      // One word more after padding that leaves the same state: the former reading resumes where it ended.
+      // One more word, after padding that leaves the same state: resume the previous reading where it ended.
       const resumes = former?.end === end - 1 && end <= this.maxLength && areClose(former.start, start);
       const states = resumes
         ? this.step(tokens[end - 1], former.states)

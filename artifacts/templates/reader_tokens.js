@@ -1,4 +1,4 @@
-// From text to tokens, as Keras's IMDB data were made: the same rules as in tasks/data.
+// From text to tokens by the rules of Keras's IMDB data, the same as in tasks/data.
 
 const PAD = 0;
 const START = 1;
@@ -6,7 +6,7 @@ const UNKNOWN = 2;
 const OFFSET = 3;
 const SEPARATORS = /[!"#$%&()*+,\-./:;<=>?@[\\\]^_`{|}~\t\n]/g;
 
-/** ASCII letters in lower case, punctuation to spaces, split at U+0020 alone: other Unicode spaces belong to words. */
+/** Lower-cases ASCII letters, replaces punctuation by spaces, splits only at U+0020: other spaces belong to words. */
 function wordsOf(text) {
   const lower = text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
   return lower.replace(SEPARATORS, " ").split(" ").filter((word) => word !== "");
@@ -19,7 +19,7 @@ function tokenOf(word, ranks, vocabularySize) {
   return rank + OFFSET < vocabularySize ? rank + OFFSET : UNKNOWN;
 }
 
-/** The start token, then the tokens of the words that the index holds. */
+/** The start token, then the tokens of the words in the index. */
 function tokensOf(words, ranks, vocabularySize) {
   const tokens = words.map((word) => tokenOf(word, ranks, vocabularySize));
   return [START, ...tokens.filter((token) => token !== null)];

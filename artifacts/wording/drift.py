@@ -22,7 +22,7 @@ def rows(drift: Drift) -> list[dict[str, Any]]:
 
 
 def row(figure: DriftFigure) -> dict[str, Any]:
-    """A figure as a row of a table: its value, its limit, the one that is commonly used."""
+    """A figure as a row of a table: its value, its limit, the commonly used limit and the verdict."""
     return {
         "figure": figure.name,
         "value": round(figure.value, 4),
@@ -33,7 +33,7 @@ def row(figure: DriftFigure) -> dict[str, Any]:
 
 
 def distinguishing_rows(drift: Drift) -> list[dict[str, Any]]:
-    """The words that tell most, and the share of texts that hold each."""
+    """The most distinguishing words, and the shares of texts that contain each."""
     return [
         {"word": word.word, "new texts": round(word.new, 4), "training reviews": round(word.training, 4)}
         for word in drift.distinguishing
@@ -41,7 +41,7 @@ def distinguishing_rows(drift: Drift) -> list[dict[str, Any]]:
 
 
 def summary(drift: Drift) -> list[tuple[str, str]]:
-    """What else is known of the new texts and the training reviews."""
+    """Further numbers about the new texts and the training reviews."""
     return [
         ("unseen words", f"{drift.unseen[0]:.2%} of the new texts', {drift.unseen[1]:.2%} of the training reviews'"),
         ("median length", f"{drift.median_length[0]:.0f} and {drift.median_length[1]:.0f} words"),

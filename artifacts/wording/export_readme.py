@@ -47,23 +47,23 @@ Input `tokens`: int32, shape: reviews × {max_length}. Output `probability`: flo
 TOKENS = """
 From text to tokens:
 
-1. Make ASCII letters lower-case.
+1. Convert ASCII letters to lower case.
 2. Replace tab, newline and each of ``!"#$%&()*+,-./:;<=>?@[\\]^_`{{|}}~`` by a space.
 3. Split at spaces (U+0020) only.
-4. Drop words that `vocabulary.json` lacks. The token of any other word is its rank there plus 3, or 2 if that is
+4. Drop words that are not in `vocabulary.json`. The token of any other word is its rank there plus 3, or 2 if that is
    {vocabulary_size} or more.
-5. Put a 1 in front, then keep the last {max_length} tokens.
+5. Prepend a 1, then keep the last {max_length} tokens.
 """
 
 
 def export_readme(export: Export) -> str:
-    """What the model is, how it is used, and how it was checked."""
+    """The README: what the model is, how to use it, and how it was checked."""
     use = SAVEDMODEL if export.format == "savedmodel" else ONNX + (TOKENS if export.words else "")
     checked = ", ".join(f"{value:.1g} ({name})" for name, value in export.differences.items())
     versions = ", ".join(f"{package} {version}" for package, version in export.versions.items())
     return f"""# {export.label}
 
-Probability that a review is positive. `example.json` holds one review with its output.
+Probability that a review is positive. `example.json` contains one review with its output.
 
 {use.format(**_values(export))}
 ## Checked

@@ -1,4 +1,4 @@
-"""The model card: what a network is, how good, on what, and where it fails (Mitchell et al. 2019, "Model cards")."""
+"""The model card: what a network is, how well it works, and where it fails (Mitchell et al. 2019, "Model cards")."""
 
 from collections.abc import Iterable
 from typing import Any

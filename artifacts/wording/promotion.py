@@ -10,7 +10,7 @@ from tasks.results.training import Estimate
 
 
 def sentence(entry: Entry) -> str:
-    """What an entry of the ledger says, with its reason."""
+    """An entry of the ledger as a sentence, with its reason."""
     if entry.action == "rollback":
         return f"ROLLBACK: {entry.label} of run {entry.run} is champion again; its files and predictions are intact."
     if entry.gate is None:
@@ -24,7 +24,7 @@ def _because(gate: Gate) -> str:
     test, limits = gate.test, gate.limits
     shown = f"{_points(test.difference)}, p = {test.p:.2g} at the level {test.level:.2g} of look {test.look}"
     texts = {
-        "already champion": "is the champion already",
+        "already champion": "is already the champion",
         "better": f"is better than the champion: {shown}",
         "not inferior": (
             f"loses at most {max(0.0, -100 * test.bound):.2f} points to the champion, less than the "
@@ -126,7 +126,7 @@ def _test_rows(test: PairedTest) -> list[tuple[str, str]]:
 
 
 def _shown(difference: float) -> str:
-    """A difference that the test can show; 1 stands for none."""
+    """A difference that the test can show; 1 means none."""
     return f"{100 * difference:.2f} points" if difference < 1 else "none: the networks disagree too rarely"
 
 

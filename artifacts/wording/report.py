@@ -1,4 +1,4 @@
-"""Every sentence of the report and of the reader page. Numbers come from `tasks.results`; here they become words."""
+"""Sentences of the report and of the reader page, made from the numbers in `tasks.results`."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -25,7 +25,7 @@ def about_reader(reader: ReaderPage) -> Spans:
 
 
 def network_summary(network: ReaderNetwork) -> str:
-    """Kind and size of a network, and which epoch it is from."""
+    """A network's kind, size and epoch."""
     both = "Bidirectional " if network.bidirectional else ""
     sizes = " + ".join(map(str, network.units))
     return (
@@ -34,16 +34,15 @@ def network_summary(network: ReaderNetwork) -> str:
     )
 
 
-HOW_TO_SORT = "Click the head of a column to sort its table."
+HOW_TO_SORT = "Click a column heading to sort the table."
 ABOUT_SCORES = (
-    "Scores are those of the last epoch, as in the tutorial. The best epoch is the one with the best validation "
-    "accuracy."
+    "Scores are from the last epoch, as in the tutorial. The best epoch is the one with the best validation accuracy."
 )
 NOT_COMPARED = "Only one model was trained, so there is nothing to compare it with."
 ABOUT_INTERVALS = (
-    "Intervals cover 95%. Those of a single accuracy are Wilson's, of an AUC by bootstrap over reviews, of a paired "
-    "difference Agresti and Min's. Over three or more seeds they cover seeds and reviews together (crossed random "
-    "effects, degrees of freedom of Hillis 2007); over two seeds the lower and the higher value are given instead."
+    "Intervals are at 95%: Wilson's for a single accuracy, by bootstrap over reviews for an AUC, Agresti and Min's for "
+    "a paired difference. Over three or more seeds they cover seeds and reviews together (crossed random effects, "
+    "degrees of freedom by Hillis 2007); over two seeds the lower and the higher value are given instead."
 )
 ABOUT_MEMORY = (
     "Each review is shown with only its last words; padding replaces the rest. A model that gains nothing from more "
@@ -59,7 +58,7 @@ LEGEND: Spans = (
     Shade("positive", 10),
 )
 ABOUT_READING = (
-    "What each model would say if the review ended after a word. Words outside the vocabulary are shown as ⟨unknown⟩."
+    "Each model's answer if the review ended after a word. Words outside the vocabulary are shown as ⟨unknown⟩."
 )
 
 
@@ -69,19 +68,19 @@ def title(c: Comparison) -> str:
 
 
 def warnings(c: Comparison) -> list[str]:
-    """What a reader must know before any number."""
+    """Warnings to read before any number."""
     if c.dataset.is_sample:
         return ["These are the made-up reviews of the bundled sample: the numbers say nothing about IMDB."]
     return []
 
 
 def name(c: Comparison, branch: Branch) -> str:
-    """The name of a network, with its seed where there are several."""
+    """The name of a network, with its seed if there are several."""
     return branch.label if c.has_several_seeds() else branch.name
 
 
 def about_run(c: Comparison) -> Spans:
-    """The run and its data in a line."""
+    """The run and its data, on one line."""
     validation = cast(Mapping[str, float], c.settings["training"])["validation"]
     training, test = c.dataset.train.reviews, c.dataset.test.reviews
     reviews = f"{training:,} training reviews (the last {validation:.0%} for validation) and {test:,} test reviews"
@@ -89,7 +88,7 @@ def about_run(c: Comparison) -> Spans:
 
 
 def more_in_html(c: Comparison) -> str:
-    """Where to find what markdown leaves out."""
+    """Where to find the parts that markdown leaves out."""
     return (
         f"Mistakes and reviews read word by word are in report.html of run {c.run}; in the Prefect UI, in "
         "the artifacts report-failed and report-reading."
@@ -97,7 +96,7 @@ def more_in_html(c: Comparison) -> str:
 
 
 def left_out(stem: str) -> str:
-    """A figure that would make the page too large."""
+    """The replacement for a figure that would make the page too large."""
     return f"(The figure {stem}.png is in the run's folder.)"
 
 
@@ -118,10 +117,10 @@ def about_pairs(c: Comparison) -> str:
 
 
 def about_lengths(c: Comparison) -> str:
-    """What the figure of lengths shows."""
+    """The explanation of the figure of accuracy by length."""
     return (
-        "All bins hold about the same number of reviews. Reviews longer than "
-        f"{c.dataset.max_length} words are cut at the front."
+        "All bins contain about the same number of reviews. Reviews longer than "
+        f"{c.dataset.max_length} words are cut at the start."
     )
 
 
@@ -145,34 +144,34 @@ def label(review: ReviewText) -> str:
 
 
 def trace(c: Comparison, trace: Trace) -> str:
-    """A review that is read word by word, in a line."""
+    """The summary line of a review that is read word by word."""
     return f"{reason(c, trace.reason)}: review {trace.review.review_id}, {label(trace.review)}"
 
 
 def reading(model: str, probability: float) -> Spans:
-    """Before the words that a model reads: its name and its answer."""
+    """The heading of the words that a model reads: its name and its answer."""
     return Strong(model), f" (probability of “positive” {probability:.3f}): "
 
 
 def review(review: ReviewText, *models: str) -> str:
-    """A review in a line: its label and the probabilities that models give it."""
+    """The summary line of a review: its label and the models' probabilities."""
     probabilities = ", ".join(f"{model} {review.probabilities[model]:.3f}" for model in models)
     return f"Review {review.review_id}, {label(review)}; probability of “positive”: {probabilities}"
 
 
 def mistakes(model: str, reviews: int) -> str:
-    """How many mistakes of a model are shown."""
+    """The number of a model's mistakes that are shown."""
     return f"{model}: {plural(reviews, 'review')}"
 
 
 def training(branch: Branch) -> str:
-    """What a branch was trained with."""
+    """The engine and threads that a branch was trained with."""
     return f"Trained by {branch.engine}, {plural(branch.threads, 'thread')} at the start."
 
 
 def again(c: Comparison) -> Spans:
     """How to repeat the run."""
-    return "The same run again: ", Code(c.command)
+    return "To repeat this run: ", Code(c.command)
 
 
 def source(c: Comparison) -> Spans:
@@ -181,7 +180,7 @@ def source(c: Comparison) -> Spans:
 
 
 def tokenizer(c: Comparison) -> str:
-    """Which tokenizer and vocabulary the reviews were read with."""
+    """The tokenizer and vocabulary that the reviews were read with."""
     data = c.dataset
     start = f"Tokenizer version {data.tokenizer_version}, vocabulary of {data.vocabulary_size:,} tokens: "
     if data.word_index_sha256 is None:
@@ -190,27 +189,27 @@ def tokenizer(c: Comparison) -> str:
         return f"{start}the words of the training texts, by frequency (SHA-256 {data.word_index_sha256[:8]})."
     if data.is_sample:
         return f"{start}the words that the sample is made of (SHA-256 {data.word_index_sha256[:8]})."
-    return f"{start}the word index of IMDB, as Keras has it (SHA-256 {data.word_index_sha256[:8]})."
+    return f"{start}Keras's IMDB word index (SHA-256 {data.word_index_sha256[:8]})."
 
 
 def example(c: Comparison) -> str:
-    """What a network sees of a review."""
+    """The end of a review, as a network sees it."""
     return f"The end of the first test review as the models see it: {c.dataset.example}"
 
 
 def machine(c: Comparison) -> str:
-    """What the run ran on."""
+    """The machine that the run ran on."""
     machine = c.branches[0].machine
     return f"{machine.platform}; {machine.cpu}, {plural(machine.cores, 'core')}, {machine.memory_gb} GiB of memory."
 
 
 def versions(c: Comparison) -> str:
-    """The versions of what decides the numbers."""
+    """The versions of the packages that the numbers depend on."""
     return ", ".join(f"{package} {version}" for package, version in c.branches[0].machine.versions.items()) + "."
 
 
 def textbook_check(c: Comparison) -> str:
-    """How far the textbook formulas and Keras are apart."""
+    """The difference between the textbook formulas and Keras."""
     differences = [f"{e.numpy_difference:.1e} ({name(c, branch)})" for branch, e in c.networks()]
     return (
         f"On {plural(c.evaluations[0].numpy_reviews, 'test review')}, the probabilities of the NumPy recurrence and of "

@@ -8,7 +8,7 @@ from tasks.results.training import THRESHOLD
 
 
 def sentence(scoring: Scoring) -> str:
-    """How many reviews were scored, by what, and how they came out."""
+    """How many reviews were scored, by which network, and with what result."""
     share = f", {scoring.positive / scoring.rows:.1%} positive" if scoring.rows else ""
     text = f"{_count(scoring.rows, 'review')} scored by {scoring.label} ({scoring.model}){share}."
     return text + (f" {_count(scoring.rejected, 'row')} could not be scored." if scoring.rejected else "")
@@ -18,13 +18,13 @@ def caution(scoring: Scoring) -> str:
     """How much of the reviews the network did not see."""
     text = f"{scoring.unknown_share:.1%} of the words are not in the vocabulary."
     if scoring.truncated:
-        text += f" Of {_count(scoring.truncated, 'long review')} the network reads the end alone."
+        text += f" The network reads only the end of {_count(scoring.truncated, 'long review')}."
     return text
 
 
 def renamed(names: tuple[str, ...]) -> str:
-    """Which new columns have other names than usual."""
-    return f"The input had columns of these names; the new ones are called {', '.join(names)}."
+    """Names the new columns that could not have their usual names."""
+    return f"The input already had columns with these names; the new ones are called {', '.join(names)}."
 
 
 def distribution_rows(scoring: Scoring) -> list[dict[str, Any]]:
@@ -54,12 +54,10 @@ def sure_rows(scoring: Scoring) -> list[dict[str, Any]]:
 
 
 def answer(read: ReadText) -> str:
-    """What the network says of a text."""
+    """The network's answer for a text."""
     label = "positive" if read.probability > THRESHOLD else "negative"
     text = f"{label}: probability {read.probability:.3f} by {read.label} ({read.model})"
-    return text + (
-        f"; it reads the end alone, without the first {_count(read.skipped, 'word')}" if read.skipped else ""
-    )
+    return text + (f"; it reads only the end, without the first {_count(read.skipped, 'word')}" if read.skipped else "")
 
 
 def _count(number: int, thing: str) -> str:

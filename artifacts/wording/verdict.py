@@ -1,4 +1,4 @@
-"""Sentences on which model is better, how it learned, whether to trust it. None says more than its test can carry."""
+"""Sentences on which model is better, how it learned, and whether to trust it. None claims more than its test shows."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -11,7 +11,7 @@ from tasks.results.training import Branch, Point
 POINTS: tuple[Point, ...] = ("best", "last")
 ONE_SEED = (
     "One seed says nothing about the kinds of network; what follows is about these trained networks only. To compare "
-    "kinds, train each with several seeds, say --replicates 3."
+    "kinds, train each with several seeds, for example --replicates 3."
 )
 
 
@@ -21,14 +21,14 @@ def nothing_shown(c: Comparison) -> str | None:
         return "A smoke run: its networks have hardly been trained, so their scores show nothing."
     if _guessing(c) == c.models():
         return (
-            f"No network is reliably better than always giving the more frequent label ({c.evidence.chance:.1%}), so "
-            "their differences show nothing."
+            f"No network is reliably better than always predicting the more frequent label ({c.evidence.chance:.1%}), "
+            "so their differences show nothing."
         )
     return None
 
 
 def _guessing(c: Comparison) -> list[str]:
-    """The models none of whose networks is reliably better than always giving the more frequent label."""
+    """The models without any network that is reliably better than always predicting the more frequent label."""
     better = {e.name for e in c.evaluations for point in POINTS if e.at(point).low > c.evidence.chance}
     return [model for model in c.models() if model not in better]
 
@@ -40,13 +40,13 @@ def _caution(c: Comparison) -> list[str]:
         return []
     verb, them = ("is", "it") if len(guessing) == 1 else ("are", "them")
     return [
-        f"{join_names(guessing)} {verb} not reliably better than always giving the more frequent label "
+        f"{join_names(guessing)} {verb} not reliably better than always predicting the more frequent label "
         f"({c.evidence.chance:.1%}): a lead over {them} shows nothing else."
     ]
 
 
 def verdicts(c: Comparison) -> list[str]:
-    """Which model is better: at the epochs that one would keep, at the tutorial's, and what lies between the two."""
+    """Which model is better at the epochs worth keeping and at the tutorial's, and what happens between the two."""
     if nothing := nothing_shown(c):
         return [nothing]
     if not c.evidence.pairs:
@@ -64,7 +64,7 @@ def verdicts(c: Comparison) -> list[str]:
 
 
 def verdict(c: Comparison, verdict: ModelRanking) -> str:
-    """Which model is better at one epoch, how sure; three or more models as one ranking."""
+    """Which model is better at one epoch, and how sure that is; three or more models form one ranking."""
     if len(verdict.pairs) == 1:
         return _pair(c, verdict.pairs[0])
     groups = [join_names(list(group)) for group in verdict.ranking]
@@ -85,7 +85,7 @@ def _about_tests(verdict: ModelRanking) -> str:
 
 
 def _pair(c: Comparison, pair: Pair) -> str:
-    """Two models compared, without a claim that their test cannot carry."""
+    """The comparison of two models, without claims that their test does not support."""
     points, low, high = (100 * value for value in (pair.difference.value, pair.difference.low, pair.difference.high))
     better, worse = (pair.first, pair.second) if points >= 0 else (pair.second, pair.first)
     if points < 0:
@@ -140,7 +140,7 @@ def _overfitting_of(name: str, model: Overfitting) -> str:
 
 
 def _lead(kept: Pair, last: Pair) -> str:
-    """The lead at the best epochs and at the last ones, in points as printed, so that a reader can subtract them."""
+    """The lead at the best and the last epochs, in rounded points, so that printed numbers add up."""
     before = kept.difference.value if kept.first == last.first else -kept.difference.value
     best, final = round(100 * before, 1), round(100 * last.difference.value, 1)
     leader, other = (last.first, last.second) if final >= 0 else (last.second, last.first)
@@ -164,7 +164,7 @@ def p_text(p: float) -> str:
 
 
 FLAT_LOSS_SHARE = (
-    0.05  # Validation losses that differ by less than this share of the lower one differ by chance from epoch to epoch.
+    0.05  # Between epochs, validation losses may differ by less than this share of the lower one by chance.
 )
 
 
@@ -187,7 +187,7 @@ def _learned(branch: Branch) -> str:
         return f"{start}; {rises}: no clear sign of overfitting."
     if last.loss < lowest.loss:
         return f"{start}; {rises} while its training loss falls to {last.loss:.2f}: it overfits."
-    return f"{start}; {rises}, and its training loss does not fall any more: training is unstable."
+    return f"{start}; {rises}, and its training loss no longer falls: training is unstable."
 
 
 def trusted(c: Comparison) -> str:

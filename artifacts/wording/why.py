@@ -1,4 +1,4 @@
-"""The textbook's claims on simple and gated networks, and what this run says of them."""
+"""The textbook's claims about simple and gated networks, and this run's answers."""
 
 from artifacts.blocks import Spans, Strong
 from artifacts.formats import join_names, plural
@@ -8,8 +8,8 @@ from tasks.results.training import Estimate, Explanation, Moment
 
 CLAIMS: tuple[Claim, ...] = ("forgets", "vanishes", "survives", "farther", "longer")
 NO_PAIR = (
-    "Open: no SimpleRNN stands beside an LSTM or a GRU in this run, so it says nothing on what the textbook claims of "
-    "them (SimpleRNN forgets early words because its gradient vanishes; that of a gated network does not, and longer "
+    "Open: this run does not have both a SimpleRNN and an LSTM or a GRU, so it says nothing about the textbook's "
+    "claims (SimpleRNN forgets early words because its gradient vanishes; that of a gated network does not, and longer "
     "reviews show it)."
 )
 TWO_SEEDS = "Two seeds are too few for a test, so every claim stays open."
@@ -17,9 +17,9 @@ ABOUT_FINDINGS = (
     "A claim is confirmed or refuted if the whole 95% interval is on one side of what it says, and all measurements of "
     "it agree; otherwise it is open. The reach of a gradient is the number of words whose gradient has at least a "
     "hundredth of the norm at the last word of the same review, mean over long reviews; of the Jacobian of the last "
-    "state, which does not depend on the labels or on the last layer, it is counted in the same way."
+    "state, which does not depend on the labels or on the last layer, the reach is counted in the same way."
 )
-USUAL_WORDS = 100  # Of reviews that are long enough.
+USUAL_WORDS = 100  # For reviews that are long enough.
 MOMENTS: dict[Moment, str] = {
     "initial": "at the initial weights",
     "first": "after the first epoch",
@@ -28,7 +28,7 @@ MOMENTS: dict[Moment, str] = {
 
 
 def answers(c: Comparison) -> list[Spans]:
-    """What this run says of each claim, a sentence each."""
+    """This run's answer to each claim, one sentence each."""
     if nothing_shown(c):
         return []
     findings = c.evidence.findings
@@ -38,7 +38,7 @@ def answers(c: Comparison) -> list[Spans]:
 
 
 def about_pair(c: Comparison) -> str | None:
-    """Which networks the answers are about; None if there are none."""
+    """The networks that the answers are about; None if there are none."""
     findings = c.evidence.findings
     if nothing_shown(c) or not findings.simple:
         return None
@@ -60,7 +60,7 @@ def _answer(findings: Findings, claim: Claim) -> str:
 
 
 def claim(c: Comparison, claim: Claim) -> str:
-    """What the textbook says, of this run's models and in numbers."""
+    """A claim of the textbook, in terms of this run's models and numbers."""
     findings = c.evidence.findings
     simple, gated, words = findings.simple, findings.gated, findings.words or USUAL_WORDS
     claims: dict[Claim, str] = {
@@ -74,7 +74,7 @@ def claim(c: Comparison, claim: Claim) -> str:
 
 
 def _sentence(c: Comparison, which: Claim) -> str:
-    """A claim and the numbers that decide."""
+    """A claim and the numbers that decide it."""
     findings = [finding for finding in c.evidence.findings.of(which) if finding.value is not None]
     if not findings:
         return f"{claim(c, which)}. The reviews of this run are too short or too few to measure it."
@@ -89,13 +89,13 @@ def _sentence(c: Comparison, which: Claim) -> str:
 def _memory(findings: Findings, finding: Finding) -> str:
     gains = [f"{points(gain)} to {model}" for model, gain in findings.gains.items()]
     return (
-        f"Those words add {join_names(gains)}; review by review, the gain of {findings.gated} less that of "
+        f"Those words add {join_names(gains)}; review by review, the gain of {findings.gated} minus that of "
         f"{findings.simple} is {number(finding)}."
     )
 
 
 def about_trend(c: Comparison) -> str:
-    """How the lead of one model over another changes with length; nothing where one model was trained alone."""
+    """How the lead of one model over another changes with length; empty if this was not measured."""
     trend = c.evidence.trend
     if trend is None or trend.slope is None or nothing_shown(c):
         return ""
@@ -142,7 +142,7 @@ def _interval(estimate: Estimate, factor: int, digits: int) -> str:
 
 
 def measured_when(measure: Measure) -> str:
-    """Of which network a reach is measured."""
+    """When, or by what, a reach is measured."""
     if measure in MOMENTS:
         return MOMENTS[measure]
     return "by the Jacobian" if measure == "jacobian" else ""
@@ -152,7 +152,7 @@ def how_measured(c: Comparison, finding: Finding) -> str:
     """How a number was measured."""
     words = c.evidence.findings.words
     measures: dict[Measure, str] = {
-        "memory": f"right with all words less right with the last {words}, paired by review",
+        "memory": f"right with all words minus right with the last {words}, paired by review",
         "jacobian": "Jacobian of the last state, last epoch",
         "length": f"least squares over reviews of at most {c.dataset.max_length} words, HC0 errors",
         **{moment: f"gradient of the loss {when}" for moment, when in MOMENTS.items()},
@@ -173,7 +173,7 @@ def about_reach(c: Comparison) -> str:
 
 
 def _vanished(explanation: Explanation) -> str:
-    """At which moments the median falls below a hundredth of that at the last word, and how far back."""
+    """At which moments the median falls below a hundredth of its value at the last word, and how far back."""
     steps_back = {MOMENTS[moment]: reach.vanished for moment, reach in explanation.reaches.items()}
     falls = [f"{plural(steps, 'word')} back {when}" for when, steps in steps_back.items() if steps is not None]
     stays = [when for when, steps in steps_back.items() if steps is None]

@@ -16,7 +16,7 @@ from tests.artifacts.promotions import ENTRY, GATE, entry_with
         ({}, "PROMOTE: lstm seed 1 of run 20261125-000000-abcdef01 is better than the champion: +0.80 points"),
         ({"verdict": "HOLD", "reason": "not shown"}, "the test could have shown a difference of 0.56 points."),
         ({"verdict": "HOLD", "reason": "less than the margin"}, "by less than the margin of 0.50 points"),
-        ({"verdict": "HOLD", "reason": "already champion"}, "is the champion already."),
+        ({"verdict": "HOLD", "reason": "already champion"}, "is already the champion."),
         ({"verdict": "REJECT", "reason": "worse"}, "is worse than the champion"),
         ({"verdict": "REJECT", "reason": "worse on a slice"}, "falls by more than 2.0 points on 10 to 90 words"),
         ({"reason": "not inferior"}, "less than the 1.00 allowed"),

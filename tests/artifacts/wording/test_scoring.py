@@ -34,7 +34,7 @@ def test_the_sentence_counts_reviews_and_rejects() -> None:
 
 
 def test_the_caution_names_what_was_not_read() -> None:
-    expected = "5.1% of the words are not in the vocabulary. Of 1 long review the network reads the end alone."
+    expected = "5.1% of the words are not in the vocabulary. The network reads only the end of 1 long review."
     assert wording.caution(SCORING) == expected
     assert wording.caution(replace(SCORING, truncated=0)) == "5.1% of the words are not in the vocabulary."
 
@@ -56,5 +56,5 @@ def test_an_answer_says_what_was_not_read() -> None:
         "negative: probability 0.400 by lstm seed 1 (abc)"
     )
     assert wording.answer(ReadText("lstm seed 1", "abc", words, 1, 0.6)).endswith(
-        "it reads the end alone, without the first 1 word"
+        "it reads only the end, without the first 1 word"
     )

@@ -124,8 +124,8 @@ def test_a_lead_over_a_network_that_guesses_shows_nothing_else(c: Comparison) ->
     assert evaluations[0].name == "simple_rnn"
     half = replace(c, evaluations=(evaluations[0], c.evaluations[1]), evidence=replace(c.evidence, chance=0.5))
     assert wording.verdicts(half)[1] == (
-        "simple_rnn is not reliably better than always giving the more frequent label (50.0%): a lead over it shows "
-        "nothing else."
+        "simple_rnn is not reliably better than always predicting the more frequent label (50.0%): a lead over it "
+        "shows nothing else."
     )
     assert len(wording.verdicts(half)) == len(wording.verdicts(c)) + 1
 
@@ -133,6 +133,6 @@ def test_a_lead_over_a_network_that_guesses_shows_nothing_else(c: Comparison) ->
 def test_networks_that_guess_claim_nothing(c: Comparison) -> None:
     guessing = replace(c, evidence=replace(c.evidence, chance=0.95))
     assert wording.verdicts(guessing)[0].startswith(
-        "No network is reliably better than always giving the more frequent"
+        "No network is reliably better than always predicting the more frequent"
     )
     assert len(wording.verdicts(guessing)) == 1

@@ -35,7 +35,7 @@ def with_history(*epochs: tuple[float, float, float]) -> Comparison:
             "its validation loss rises from 0.29 to 0.30: no clear sign of overfitting.",
         ),
         ([(0.5, 0.4, 0.85), (0.4, 0.3, 0.86)], "still falls at the last epoch, so more epochs may help."),
-        ([(0.3, 0.4, 0.85), (0.5, 0.6, 0.7)], "its training loss does not fall any more: training is unstable."),
+        ([(0.3, 0.4, 0.85), (0.5, 0.6, 0.7)], "its training loss no longer falls: training is unstable."),
         ([(0.5, 0.4, 0.85)], "one epoch only"),
     ],
 )

@@ -26,7 +26,7 @@ def test_each_claim_has_its_answer_and_its_number(c: Comparison) -> None:
     assert said == [
         "Confirmed: simple_rnn makes less use than lstm of the words before the last 100. Those words add +12.0 (+11.0 "
         "to +13.0) points to simple_rnn and +17.0 (+16.0 to +18.0) points to lstm; review by review, the gain of lstm "
-        "less that of simple_rnn is +5.0 (+3.0 to +7.0) points.",
+        "minus that of simple_rnn is +5.0 (+3.0 to +7.0) points.",
         "Open, as the measurements disagree: the gradient of simple_rnn vanishes: it reaches fewer than 100 words. "
         "Measured: 400.0 (395.0 to 405.0) words at the initial weights and 60.0 (55.0 to 65.0) words after the last "
         "epoch.",
@@ -92,6 +92,6 @@ def test_every_number_stands_in_the_table(c: Comparison) -> None:
         "+5.0 (+3.0 to +7.0) points",
         "reviews",
         "90",
-        "right with all words less right with the last 100, paired by review",
+        "right with all words minus right with the last 100, paired by review",
     ]
     assert cells[-1][-1] == "least squares over reviews of at most 30 words, HC0 errors"
