@@ -20,7 +20,6 @@ def write_password(file: Path = FILE) -> Path:
 
     Raises:
         PipelineError: the file already sets a password.
-        OSError: the file cannot be written.
     """
     before = file.read_text(encoding="utf-8") if file.exists() else ""
     if "PREFECT_SERVER_API_AUTH_STRING" in before:

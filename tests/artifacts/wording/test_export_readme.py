@@ -22,7 +22,7 @@ EXPORT = Export(
 
 
 def test_onnx_says_how_texts_become_tokens_where_there_are_words() -> None:
-    assert "Drop words that `vocabulary.json` lacks" in export_readme(EXPORT)
+    assert "Drop words that are not in `vocabulary.json`" in export_readme(EXPORT)
     assert "or 2 if that is\n   10000 or more" in export_readme(EXPORT)
     assert "vocabulary.json" not in export_readme(replace(EXPORT, words=0))
 
