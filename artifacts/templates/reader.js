@@ -17,7 +17,7 @@ const setText = (element, text) => {
 };
 const isPositive = (probability) => probability > 0.5;
 
-/** The text's words, with the tokens that the networks read. `ends[i]`: tokens up to word i, including the start token. */
+/** The text's words, with the tokens that the networks read. `ends[i]`: tokens up to word i, with the start token. */
 class Review {
   constructor(text) {
     this.words = wordsOf(text);
@@ -303,7 +303,7 @@ function listenTo(panel) {
     inspect(place, true);
   });
   panel.words.addEventListener("focusout", () => inspect(null, false));
-  panel.words.addEventListener("click", (event) => event.target.closest("button")?.focus()); // Safari does not focus buttons.
+  panel.words.addEventListener("click", (event) => event.target.closest("button")?.focus()); // Safari would not.
   panel.words.addEventListener("keydown", (event) => {
     if (event.key === "Escape") text.focus();
     const move = MOVES[event.key];
