@@ -201,7 +201,7 @@ def _trusted(c: Comparison, network: Network) -> str:
     error = f"the expected calibration error is {scores.calibration_error:.3f}"
     points = f"{100 * abs(over.value):.1f} points"
     if over.low <= 0 <= over.high:
-        return f"{who} is shown to be neither over- nor under-confident ({points} on average); {error}."
+        return f"{who} is not shown to be over- or under-confident ({points} on average); {error}."
     kind, side = ("over-confident", "farther from") if over.value > 0 else ("under-confident", "nearer to")
     return (
         f"{who} is {kind}: its probabilities are {points} {side} 50% than the shares of positive reviews, on average; "

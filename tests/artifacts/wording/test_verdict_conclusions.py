@@ -51,7 +51,7 @@ def test_how_a_network_learned(epochs: list[tuple[float, float, float]], said: s
             "lstm is over-confident: its probabilities are 10",
         ),
         ((Reliability(0.3, 0.1, 50), Reliability(0.7, 0.9, 50)), "20.0 points nearer to 50%"),
-        ((Reliability(0.3, 0.31, 50), Reliability(0.7, 0.69, 50)), "neither over- nor under-confident"),
+        ((Reliability(0.3, 0.31, 50), Reliability(0.7, 0.69, 50)), "not shown to be over- or under-confident"),
     ],
 )
 def test_whether_probabilities_can_be_trusted(bins: tuple[Reliability, ...], said: str) -> None:
