@@ -1,7 +1,9 @@
 """Builds a specification's Keras model, and trains it with Keras itself: on GPUs and with dropout."""
 
+import random
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -23,9 +25,7 @@ def build(spec: ModelSpec, vocabulary_size: int, learning_rate: float, seed: int
     """
     import keras
 
-    # Keras draws initial weights and dropout seeds from one generator for the whole process.
-    with _GENERATOR:
-        keras.utils.set_random_seed(seed)
+    with _seeded(seed):
         layers = [
             keras.Input((None,), dtype="int32"),
             keras.layers.Embedding(vocabulary_size, spec.embedding),
@@ -35,6 +35,24 @@ def build(spec: ModelSpec, vocabulary_size: int, learning_rate: float, seed: int
         model = keras.Sequential(layers, name=spec.name)
     model.compile(optimizer=keras.optimizers.RMSprop(learning_rate), loss="binary_crossentropy", metrics=["accuracy"])
     return model
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Let Keras draw the seeds of weights and dropout from a generator that no other thread uses.
+
+    Keras draws them from Python's global generator, which Prefect's threads use for their waiting times.
+    """
+    import keras
+    from keras.src.random import seed_generator
+
+    with _GENERATOR:
+        keras.utils.set_random_seed(seed)
+        shared, seed_generator.python_random = seed_generator.python_random, random.Random(seed)  # noqa: S311 -- as Keras
+        try:
+            yield
+        finally:
+            seed_generator.python_random = shared
 
 
 def _recurrent_layers(spec: ModelSpec) -> list[Any]:

@@ -1,3 +1,6 @@
+import random
+import threading
+
 import numpy as np
 import pytest
 
@@ -6,6 +9,24 @@ from tasks.models.recurrence import forward
 from tasks.models.spec import preset
 from tests.conftest import ragged_tokens
 from tests.tasks.models.batches import random_batches
+
+
+def test_another_threads_random_numbers_do_not_change_the_initial_weights() -> None:
+    spec, stop = preset("gru", 4, 4, 0.0), threading.Event()
+    expected = build(spec, 30, 0.01, 8).get_weights()
+
+    def draw() -> None:
+        while not stop.is_set():
+            random.random()
+
+    other = threading.Thread(target=draw)
+    other.start()
+    try:
+        for weight, same in zip(build(spec, 30, 0.01, 8).get_weights(), expected, strict=True):
+            assert np.array_equal(weight, same)
+    finally:
+        stop.set()
+        other.join()
 
 
 def test_a_restored_state_resumes_bit_for_bit() -> None:
