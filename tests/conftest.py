@@ -29,13 +29,16 @@ if TYPE_CHECKING:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole runs come first, the longest before the others, so that no worker is left with one at the end.
 
-    Tests that a worker should keep together are a group: those of a file, and all that need the session's Prefect
-    server. A whole run is on its own, unless it names a group.
+    A worker keeps a group of tests together: those of a file, those that need the session's Prefect server, and in the
+    short tier those that need the undisturbed run, for which another worker would only wait. Another whole run is on
+    its own, unless it names a group.
     """
     items.sort(key=lambda item: (not _is_slow(item), not _is_whole_run(item), not _has_group(item)))
     for item in items:
         if "prefect_server" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("prefect_server"))
+        elif "undisturbed" in getattr(item, "fixturenames", ()) and not _is_slow(item):
+            item.add_marker(pytest.mark.xdist_group("undisturbed"))
         elif not _is_whole_run(item):
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 

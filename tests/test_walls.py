@@ -1,6 +1,7 @@
 """The walls between the rooms: which of our modules may import which, and how large they may grow."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -14,6 +15,7 @@ MAX_LINES, MIN_LINES, MAX_FUNCTION_LINES, MAX_LEVELS, MAX_FILES = 400, 30, 40, 3
 SHORT = {"flows.branch_imports"}
 
 
+@functools.cache
 def modules(folder: str) -> dict[str, ast.Module]:
     """The syntax tree of each module under `folder`, by its dotted name."""
     paths = (ROOT / folder).rglob("*.py")

@@ -36,7 +36,7 @@ def kill(run: Process, victim: str, moment: float) -> str:
 
 def main(kills: int = 20, seed: int = 1) -> int:
     """The number of kills whose results differed is the exit status."""
-    dice, table = random.Random(seed), Table("victim", "after (s)", "the run's last line", "run again", "same bits")  # noqa: S311
+    dice, table = random.Random(seed), Table("victim", "after (s)", "the run's last line", "run again", "same bits")
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "prefect"

@@ -76,6 +76,7 @@ def imdb_network(imdb: Path, tmp_path_factory: pytest.TempPathFactory) -> Traine
     return Trained(branch.folder, dataset.train.path, dataset.test.path)
 
 
+@pytest.mark.slow
 def test_unchanged_imdb_reviews_alarm_at_most_once_in_twenty_draws(imdb_network: Trained) -> None:
     saved, tokens = SavedNetwork.read(imdb_network.folder), read_tokens(imdb_network.train)
     lengths, scores = read_column(imdb_network.train, "length"), saved.predict(tokens).probabilities
@@ -90,6 +91,7 @@ def test_unchanged_imdb_reviews_alarm_at_most_once_in_twenty_draws(imdb_network:
     assert alarms <= 1
 
 
+@pytest.mark.slow
 def test_the_bundled_sample_and_foreign_texts_alarm_on_imdb(imdb_network: Trained, tmp_path: Path) -> None:
     saved = SavedNetwork.read(imdb_network.folder)
     index = saved.word_index(imdb_network.word_index)

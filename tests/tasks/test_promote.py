@@ -225,6 +225,7 @@ def test_rollback_to_a_changed_network_leaves_the_champion(unbalanced: Dataset, 
     assert champion_of(Registry(tmp_path)) == (second.network, 2)
 
 
+@pytest.mark.slow
 def test_rollback_to_a_network_that_answers_otherwise_leaves_the_champion(unbalanced: Dataset, tmp_path: Path) -> None:
     runs = [train_run(unbalanced, tmp_path, f"run{seed}", seed) for seed in (1, 2)]
     for run, answer in zip(runs, (-1.0, 1.0), strict=True):
@@ -261,6 +262,7 @@ def test_the_registry_holds_the_card_and_what_a_later_candidate_is_compared_with
     assert (Registry(tmp_path).folder(entry.network) / "model-card.md").read_text().startswith("lstm seed 1")
 
 
+@pytest.mark.slow
 def test_own_texts_are_matched_by_their_content(tmp_path: Path) -> None:
     random, words = np.random.default_rng(0), np.array(["dull", "bright", "film", "plot", "scene", "ending", "actor"])
     texts = [" ".join(random.choice(words, 12)) for _ in range(300)]
@@ -284,6 +286,7 @@ def test_own_texts_are_matched_by_their_content(tmp_path: Path) -> None:
         digests_of_test(datasets[1])
 
 
+@pytest.mark.slow
 def test_a_column_of_own_texts_makes_slices(tmp_path: Path) -> None:
     random, words = np.random.default_rng(0), np.array(["dull", "bright", "film", "plot", "scene", "ending", "actor"])
     path = tmp_path / "reviews.csv"
@@ -313,6 +316,7 @@ def test_data_without_columns_have_no_slices_by_column(dataset: Dataset, tmp_pat
         find_candidate(run, None, ["genre"])
 
 
+@pytest.mark.slow
 def test_a_killed_promotion_leaves_no_stale_link_for_long(unbalanced: Dataset, tmp_path: Path) -> None:
     runs = [train_run(unbalanced, tmp_path, f"run{seed}", seed) for seed in (1, 2)]
     for run, answer in zip(runs, (1.0, -1.0), strict=True):

@@ -52,7 +52,9 @@ def test_the_folder_says_all_that_it_takes_to_use_the_network_elsewhere(dataset:
     assert str(tmp_path) not in (folder / "network.json").read_text().replace(dataset.source.origin, "")
 
 
-@pytest.mark.parametrize("name", ["simple_rnn", "lstm", "gru"])
+@pytest.mark.parametrize(
+    "name", ["lstm", *(pytest.param(name, marks=pytest.mark.slow) for name in ("simple_rnn", "gru"))]
+)
 def test_the_same_seed_gives_the_same_metrics_to_the_last_digit(dataset: Dataset, tmp_path: Path, name: str) -> None:
     spec = preset(name, 6, 5, 0.0)
     curves = [

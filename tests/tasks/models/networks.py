@@ -24,6 +24,10 @@ SMALL = [
     ModelSpec(name="stacked_bidirectional_lstm", cell="lstm", units=(4, 3), embedding=4, bidirectional=True),
 ]
 
+DEEP = ("stacked_simple_rnn", "bidirectional_lstm")
+by_name = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in DEEP else ()) for name in PRESETS]
+)
 # Each cell and each position once in the short tier; the others follow in the long one.
 SHORT_TIER = {"simple_rnn", "bidirectional_lstm", "stacked_bidirectional_gru"}
 MARKS = [() if spec.name in SHORT_TIER else pytest.mark.slow for spec in SMALL]

@@ -1,14 +1,11 @@
 import numpy as np
-import pytest
 
 from tasks.models.compiled_learner import CompiledLearner
 from tasks.models.keras_learner import KerasLearner, build
 from tasks.models.spec import ModelSpec, PresetName, preset
 from tests.conftest import ragged_tokens
 from tests.tasks.models.batches import random_batches
-from tests.tasks.models.networks import PRESETS, by_spec
-
-by_name = pytest.mark.parametrize("name", PRESETS)
+from tests.tasks.models.networks import by_name, by_spec
 
 
 @by_name

@@ -17,9 +17,7 @@ from tasks.models.keras_learner import KerasLearner, build
 from tasks.models.recurrence import forward
 from tasks.models.spec import Cell, ModelSpec, PresetName, preset
 from tests.conftest import ragged_tokens
-from tests.tasks.models.networks import PRESETS, SMALL, by_spec, small
-
-by_name = pytest.mark.parametrize("name", PRESETS)
+from tests.tasks.models.networks import SMALL, by_name, by_spec, small
 
 
 def network(spec: ModelSpec, model: keras.Model, threads: int = 1) -> CompiledNetwork:

@@ -39,7 +39,7 @@ print(total(numpy.arange(4.0)), sum(total.stats.cache_hits.values()))
 """
 
 
-@pytest.fixture(params=["always", "never"])
+@pytest.fixture(params=[pytest.param("always", marks=pytest.mark.slow), "never"])
 def room(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A package whose compiled function calls a helper in a second file, which reads a constant of a third."""
     folder = tmp_path / "room"

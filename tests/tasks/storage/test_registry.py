@@ -171,6 +171,7 @@ def test_a_champion_that_came_twice_has_two_champions_before_it(tmp_path: Path) 
             registry.earlier(None)
 
 
+@pytest.mark.slow
 def test_a_kill_before_any_change_leaves_the_old_champion_or_the_new_one(tmp_path: Path) -> None:
     promote(tmp_path / "unbroken" / "outputs", "first")
     unbroken = run_killed(tmp_path / "unbroken" / "outputs", "second", 0)
@@ -194,6 +195,7 @@ def test_a_kill_before_any_change_leaves_the_old_champion_or_the_new_one(tmp_pat
         assert [entry.number for entry in registry.entries()] == [*range(1, after.number + 2)]
 
 
+@pytest.mark.slow
 def test_a_first_promotion_that_is_killed_leaves_a_registry_that_can_be_used(tmp_path: Path) -> None:
     changes = int(run_killed(tmp_path / "unbroken" / "outputs", "first", 0).stdout)
     assert changes >= 8
