@@ -6,12 +6,15 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
 
+import psutil
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from tests.end_to_end.harness import PREFECT, ROOT, SMALL, Process, environment, serving
+from tests.end_to_end.harness import PREFECT, ROOT, SMALL, Process, environment, serving, wait_until_gone
 from tests.session import once
 
 
@@ -113,3 +116,29 @@ def deployed(server: Served) -> Iterator[Served]:
     yield server
     assert server.worker
     server.worker.end()
+
+
+class Orphan(NamedTuple):
+    """A run of a deployment whose worker was killed: what it left, and those of its processes that did not end."""
+
+    id: UUID
+    outputs: Path
+    left: list[psutil.Process]
+
+
+@pytest.fixture(scope="session")
+def orphan(deployed: Served, tmp_path_factory: pytest.TempPathFactory) -> Orphan:
+    """A run whose worker was killed while it trained; another worker is up since."""
+    outputs = tmp_path_factory.mktemp("orphan")
+    data = {"source": "sample", "reviews": 600, "max_length": 120}
+    settings = {"data": data, "training": {"epochs": 20}, "run": {"outputs": str(outputs)}}
+    assert deployed.worker
+    with deployed.client() as client:
+        deployment = client.read_deployment_by_name("train/train")
+        run = client.create_flow_run_from_deployment(deployment.id, parameters={"settings": settings})
+    deployed.worker.wait_for_epoch(outputs, "lstm", 2)
+    below = deployed.worker.children()
+    deployed.worker.kill()
+    left = wait_until_gone(below, 120)
+    deployed.start_worker()
+    return Orphan(run.id, outputs, left)

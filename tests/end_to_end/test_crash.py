@@ -144,11 +144,3 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"a small file system needs the right to mount one ({mounted.stderr.strip()})")
     yield place
     subprocess.run(["umount", "-l", place], check=True)
-
-
-@pytest.mark.slow
-def test_an_output_folder_that_cannot_be_written_is_said_in_one_line(home: Path) -> None:
-    run = Process.main(home, *SMALL, "--outputs", "/proc/outputs")
-    assert run.wait() == 1
-    assert run.lines[-1].startswith("Error: /proc/outputs")
-    assert "Traceback" not in run.output

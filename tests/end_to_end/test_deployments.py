@@ -18,7 +18,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import PrefectHTTPStatusError
 
-from tests.end_to_end.conftest import Served
+from tests.end_to_end.conftest import Orphan, Served
 from tests.end_to_end.harness import EPOCHS, SMALL, Process, metrics, outcome
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("deployed")]
@@ -144,9 +144,17 @@ def test_a_worker_that_is_killed_loses_nothing(deployed: Served, undisturbed: Pa
     deployed.start_worker()
     again = Process.main(deployed.home, *SMALL, "--outputs", prepared, **deployed.settings)
     assert again.wait() == 0, again.output
+    assert f"In the UI: {deployed.page}/runs/flow-run/" in again.output
     line = next(line for line in again.lines if re.search("lstm seed 1: (resumes after epoch|reused)", line))
     assert "reused" in line or int(line.split("after epoch ")[1]) >= 2
     assert outcome(prepared) == outcome(undisturbed)
+
+
+def test_a_run_whose_worker_is_killed_finishes_and_frees_its_slot(deployed: Served, orphan: Orphan) -> None:
+    assert orphan.left == []
+    assert (orphan.outputs / "latest" / "report.html").exists()
+    with deployed.client() as client:
+        assert client.read_flow_run(orphan.id).state_name == "Completed"
 
 
 def test_another_origin_is_refused(deployed: Served) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import Served
 from tests.end_to_end.harness import (
     EPOCHS,
     LONG,
@@ -64,7 +63,7 @@ def test_a_signal_before_the_first_epoch_ends_the_run(
     "stage", ["Beginning flow run", f"lstm seed 1: epoch 1/{EPOCHS}"], ids=["before branches", "in an epoch"]
 )
 def test_a_run_whose_output_nobody_reads_finishes(stage: str, home: Path, prepared: Path) -> None:
-    command = [sys.executable, ROOT / "flows" / "main.py", *SMALL, "--outputs", prepared]
+    command = [sys.executable, ROOT / "flows" / "main.py", *SMALL, "--models", "lstm", "--outputs", prepared]
     with subprocess.Popen(
         command, env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as run:
@@ -90,22 +89,3 @@ def test_a_branch_that_is_killed_again_and_again_ends_the_run(home: Path, prepar
     assert run.wait(60) == 1
     assert "ended twice before its task did" in run.lines[-1]
     assert "Traceback" not in run.output
-
-
-@pytest.mark.slow
-@pytest.mark.xdist_group("deployed")
-def test_a_run_whose_worker_is_killed_finishes_and_frees_its_slot(deployed: Served, prepared: Path) -> None:
-    data = {"source": "sample", "reviews": 600, "max_length": 120}
-    settings = {"data": data, "training": {"epochs": 20}, "run": {"outputs": str(prepared)}}
-    assert deployed.worker
-    with deployed.client() as client:
-        deployment = client.read_deployment_by_name("train/train")
-        run = client.create_flow_run_from_deployment(deployment.id, parameters={"settings": settings})
-    deployed.worker.wait_for_epoch(prepared, "lstm", 2)
-    below = deployed.worker.children()
-    deployed.worker.kill()
-    assert wait_until_gone(below, 120) == []
-    assert (prepared / "latest" / "report.html").exists()
-    with deployed.client() as client:
-        assert client.read_flow_run(run.id).state_name == "Completed"
-    deployed.start_worker()

@@ -68,6 +68,7 @@ class Target:
         api: its API's address.
         password: of the server; no page knows it.
         reads: what each attempt of each page let it read; those that read nothing are left out.
+        created: what the pages wrote.
     """
 
     def __init__(self, api: str, password: str | None, browser: Browser, site: str) -> None:
@@ -80,9 +81,10 @@ class Target:
             "rebinding": attack(browser, f"{rebinding}/api/health", f"{rebinding}/api"),
         }
         self.reads = {origin: outcome(page) for origin, page in attempts.items()}
+        self.created = self._created()
 
-    def created(self) -> set[str]:
-        """What pages wrote. The server stores events in the order of arrival: those before an own one are all there."""
+    def _created(self) -> set[str]:
+        """The server stores events in the order of arrival: those before an own one are all there."""
         own = Event(event=f"own-{uuid4()}", resource=Resource({"prefect.resource.id": "tests"}))
         patient = tenacity.Retrying(stop=tenacity.stop_after_delay(60), wait=tenacity.wait_fixed(0.05))
         with (
@@ -168,14 +170,14 @@ def outcome(page: Page) -> dict[str, str]:
 @pytest.mark.parametrize(("origin", "reads"), [("foreign", READS), ("rebinding", READS | REBOUND_READS)])
 def test_the_attempts_work_where_nothing_stops_them(origin: str, reads: set[str], unprotected: Target) -> None:
     assert set(unprotected.reads[origin]) >= reads
-    assert unprotected.created() >= WRITES
+    assert unprotected.created >= WRITES
 
 
 @pytest.mark.parametrize("origin", ["foreign", "local", "rebinding"])
 @pytest.mark.parametrize("target", ["secured", "temporary"], indirect=True)
 def test_no_page_reads_or_writes(origin: str, target: Target) -> None:
     assert target.reads[origin] == {}
-    assert target.created() == set()
+    assert target.created == set()
 
 
 def test_a_rebinding_host_is_refused_by_the_server_of_a_run(temporary: Target) -> None:

@@ -89,7 +89,7 @@ def watch_titles(process: Process) -> set[str]:
     """The same for as long as a process runs."""
     ended, shown = threading.Event(), set[str]()
     threading.Thread(target=lambda: (process.wait(400), ended.set()), daemon=True).start()
-    while not ended.wait(0.1):
+    while not ended.wait(0.2):
         shown |= titles_with_mark()
     return shown
 
