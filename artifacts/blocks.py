@@ -86,7 +86,7 @@ class Drawing:
     kind: ClassVar[str] = "drawing"
 
 
-class Cell(NamedTuple):
+class TableCell(NamedTuple):
     """A cell of a table: its text, and the number to sort by if it is one."""
 
     text: str
@@ -101,13 +101,13 @@ class Column(Generic[Row]):
     value: Callable[[Row], Any]
     format: Format = TEXT
 
-    def cell(self, row: Row) -> Cell:
+    def cell(self, row: Row) -> TableCell:
         """The column's cell in a row; empty if there is no value."""
         value = self.value(row)
         if value is None:
-            return Cell("", None)
+            return TableCell("", None)
         first = next(iter(self.format.plain(value).values()))
-        return Cell(self.format.text(value), first if self.format.is_number else None)
+        return TableCell(self.format.text(value), first if self.format.is_number else None)
 
     def plain(self, row: Row) -> dict[str, PlainValue]:
         """The column's plain values in a row by name; empty if there is no value.
@@ -129,7 +129,7 @@ class Table(Generic[Row]):
     rows: Sequence[Row]
     kind: ClassVar[str] = "table"
 
-    def cells(self) -> list[list[Cell]]:
+    def cells(self) -> list[list[TableCell]]:
         """The cells, row by row."""
         return [[column.cell(row) for column in self.columns] for row in self.rows]
 

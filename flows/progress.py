@@ -31,7 +31,7 @@ POLL_SECONDS = 0.25
 DRAWING_SHARE = 0.05  # Drawing curves may take this fraction of the training time.
 
 
-class Rows(NamedTuple):
+class RowCount(NamedTuple):
     """How many branches of a step have ended, and how many there are."""
 
     ended: int
@@ -48,7 +48,7 @@ class RunProgress:
     def __init__(self) -> None:
         self._bars: Progress | None = None
         self._steps: dict[str, TaskID] = {}
-        self._rows: dict[str, Rows] = {}
+        self._rows: dict[str, RowCount] = {}
         self._branches: dict[str, TaskID] = {}
         self._epochs: dict[str, int] = {}
         self._current: TaskID | None = None
@@ -106,7 +106,7 @@ class RunProgress:
             self._bars.reset(self._steps[step], total=total, status=status)
         else:
             self._steps[step] = self._bars.add_task(step, total=total, status=status)
-        self._rows[step] = Rows(0, len(titles))
+        self._rows[step] = RowCount(0, len(titles))
         self._current = self._steps[step]
 
     def end(self, step: str, title: str, *, was_reused: bool = False) -> None:
@@ -116,7 +116,7 @@ class RunProgress:
         note = ["reused"] if was_reused else []
         if title not in self._branches:
             ended, total = self._rows[step].ended + 1, self._rows[step].total
-            self._rows[step] = Rows(ended, total)
+            self._rows[step] = RowCount(ended, total)
             count = [f"{ended} of {total}"] if total > 1 else []
             self._bars.update(self._steps[step], total=total, completed=ended, status=", ".join(count + note))
         elif was_reused:

@@ -115,10 +115,10 @@ def _save_reaches(path: Path, job: Job, learners: dict[Moment, Learner], reviews
         tokens = reviews.tokens[:JACOBIAN_REVIEWS]
         norms = state_jacobian_norms(job.spec, learners["last"].model().get_weights(), tokens)
         jacobian[:JACOBIAN_REVIEWS] = words_within(norms * (tokens[:, ::-1] != 0))
-    words = {moment: found.words for moment, found in reaches.items()}
+    words = {moment: reach.words for moment, reach in reaches.items()}
     seen = np.minimum(reviews.lengths, job.dataset.max_length)
     _save(path, {"review_id": reviews.review_ids, "words": seen} | words | {"jacobian": jacobian})
-    return {moment: found.quartiles for moment, found in reaches.items()}
+    return {moment: reach.quartiles for moment, reach in reaches.items()}
 
 
 def _save(path: Path, columns: dict[str, NDArray[np.generic]]) -> None:

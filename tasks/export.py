@@ -30,7 +30,7 @@ from tasks.storage.layout import BEST, VOCABULARY
 from tasks.storage.networks import Trained
 from tasks.storage.reuse import LOGGER, Logger
 
-REVIEWS, TOLERANCE, BATCH = 1_000, 1e-5, 250
+REVIEWS, MAX_DIFFERENCE, BATCH = 1_000, 1e-5, 250
 CHECK_SECONDS = 600
 MODEL: dict[ExportFormat, str] = {
     "savedmodel": "1",
@@ -176,10 +176,10 @@ def check(model: Path, kind: ExportFormat, examples: Examples) -> dict[str, floa
         last = done.stderr.strip().splitlines()[-1:] or ["no message"]
         raise PipelineError(f"--format {kind}: the exported model cannot be used ({last[0][:200]}); nothing is written")
     differences: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
-    if not max(differences.values()) <= TOLERANCE:
+    if not max(differences.values()) <= MAX_DIFFERENCE:
         raise PipelineError(
             f"--format {kind}: the exported model differs from Keras by {max(differences.values()):.1e}, expected at "
-            f"most {TOLERANCE:.0e}; nothing is written"
+            f"most {MAX_DIFFERENCE:.0e}; nothing is written"
         )
     return differences
 

@@ -18,7 +18,7 @@ from tasks.data.scoring.output import check_output, rejects_path
 from tasks.data.scoring.row_batch import RowBatch
 from tasks.data.scoring.scored_file import (
     NEW_COLUMNS,
-    Part,
+    ScoredPart,
     ScoredRows,
     read_columns,
     read_part,
@@ -59,7 +59,7 @@ def find_scorer(outputs: Path, data: RowData, output: Path | None, model: str, h
     """
     inputs = row_inputs(data.path)
     if output is not None:
-        check_output(output, [path for found in inputs for path in found.files()])
+        check_output(output, [path for entry in inputs for path in entry.files()])
     network = find_scoring_network(outputs, model)
     if has_reviews:
         find_network(outputs, str(network.folder))
@@ -105,7 +105,7 @@ class _ScoredBatch(NamedTuple):
     """A batch with its scores, and whether they come from an earlier run."""
 
     piece: _BatchToScore
-    part: Part
+    part: ScoredPart
     was_kept: bool
 
 
@@ -158,7 +158,7 @@ class _Scoring:
             return _ScoredBatch(piece, kept, was_kept=True)
         texts = self._scorer.encode(piece.batch.texts(self._data.text_column))
         truncated = texts.lengths > texts.tokens.shape[1]
-        part = Part(self._scorer.predict(texts.tokens), texts.lengths, texts.words, texts.unknown, truncated)
+        part = ScoredPart(self._scorer.predict(texts.tokens), texts.lengths, texts.words, texts.unknown, truncated)
         write_part(piece.path, part)
         return _ScoredBatch(piece, part, was_kept=False)
 

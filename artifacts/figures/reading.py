@@ -75,10 +75,10 @@ def reach(c: Comparison) -> Figure:
     moments = list(MOMENTS)
     figure, axes = grid(9.6, 3.9, 1, len(moments), used=len(moments))
     smallest = 1.0
-    for its_axes, moment in zip(axes, moments, strict=True):
-        smallest = min([smallest, *_draw_reach(its_axes, c, moment)])
-    for its_axes in axes:
-        its_axes.set_ylim(bottom=max(smallest / 10, LOWEST))
+    for ax, moment in zip(axes, moments, strict=True):
+        smallest = min([smallest, *_draw_reach(ax, c, moment)])
+    for ax in axes:
+        ax.set_ylim(bottom=max(smallest / 10, LOWEST))
     axes[0].set_ylabel("‖∂loss / ∂input‖, last word = 1")
     legend(axes[0])
     reviews = plural(c.explanations[0].reaches["last"].reviews, "review")
@@ -108,8 +108,8 @@ def traces(c: Comparison) -> Figure:
     chosen = c.evidence.traces
     rows = -(-len(chosen) // 2)
     figure, axes = grid(9.0, 2.5 * rows + 0.5, rows, 2, used=len(chosen))
-    for its_axes, trace in zip(axes, chosen, strict=True):
-        _draw_trace(its_axes, c, trace)
+    for ax, trace in zip(axes, chosen, strict=True):
+        _draw_trace(ax, c, trace)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=SMALL)
     figure.suptitle(f"Reading word by word · {c.dataset.title}", fontsize=LARGE)

@@ -13,12 +13,12 @@ from artifacts.formats import plural
 from tasks.results.comparison import Comparison
 from tasks.results.training import Branch, Epoch
 
-Curve = Literal["accuracy", "loss"]
-CURVES: tuple[Curve, Curve] = ("accuracy", "loss")
+CurveName = Literal["accuracy", "loss"]
+CURVES: tuple[CurveName, CurveName] = ("accuracy", "loss")
 LONE_MARGIN = 0.5  # Margin around a single epoch: the axis contains no other whole number, so it has one tick.
 
 
-def tutorial_curve(c: Comparison, branch: Branch, curve: Curve) -> Figure:
+def tutorial_curve(c: Comparison, branch: Branch, curve: CurveName) -> Figure:
     """The tutorial's figure: dots for training, a line for validation, on the same axes for all networks."""
     figure, axes = single(5.2, 3.6)
     _draw_tutorial_curve(axes, branch.history, curve, style_of(c, branch.name)["color"])
@@ -57,7 +57,7 @@ def shared_curves(c: Comparison) -> Figure:
     return figure
 
 
-def _draw_validation(axes: Axes, c: Comparison, model: str, curve: Curve) -> None:
+def _draw_validation(axes: Axes, c: Comparison, model: str, curve: CurveName) -> None:
     histories = [branch.history for branch in c.branches if branch.name == model]
     # Shape (seeds, epochs).
     values = np.array([[getattr(epoch, f"val_{curve}") for epoch in history] for history in histories])
@@ -70,7 +70,7 @@ def _draw_validation(axes: Axes, c: Comparison, model: str, curve: Curve) -> Non
         axes.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=look["color"], alpha=0.18, linewidth=0)
 
 
-def _draw_tutorial_curve(axes: Axes, history: Sequence[Epoch], curve: Curve, colour: str) -> None:
+def _draw_tutorial_curve(axes: Axes, history: Sequence[Epoch], curve: CurveName, colour: str) -> None:
     epochs = [epoch.epoch for epoch in history]
     training = [getattr(epoch, curve) for epoch in history]
     validation = [getattr(epoch, f"val_{curve}") for epoch in history]
@@ -81,7 +81,7 @@ def _draw_tutorial_curve(axes: Axes, history: Sequence[Epoch], curve: Curve, col
     _finish(axes, curve, curve.capitalize())
 
 
-def _finish(axes: Axes, curve: Curve, label: str) -> None:
+def _finish(axes: Axes, curve: CurveName, label: str) -> None:
     axes.set_xlabel("Epoch")
     axes.set_ylabel(label + (" (nats)" if curve == "loss" else ""))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

@@ -34,14 +34,14 @@ from tasks.models.saved import SavedNetwork
 from tasks.results.drift import DriftFigure, FigureName
 
 DRAWS, PERCENTILE = 200, 0.99
-TOP_WORDS, BINS, FOLDS = 1_000, 10, 3
+TOP_WORDS, TENTHS, FOLDS = 1_000, 10, 3
 MIN_LIMIT = 0.001
 CLASSIFIED = 1_000  # Texts per set for the classifier: more would only be slower.
 DISTINGUISHING = 8  # Words per set.
 NAMES: tuple[FigureName, ...] = get_args(FigureName)
 USUAL: dict[FigureName, float] = {"words": 0.1, "lengths": 0.1, "scores": 0.1, "domain classifier": 0.55}
 Counts = NDArray[np.float64]
-Rows = NDArray[np.intp]
+RowNumbers = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Texts:
         bags.sum_duplicates()
         return bags
 
-    def counts(self, rows: Rows | None = None) -> Counts:
+    def counts(self, rows: RowNumbers | None = None) -> Counts:
         """How often each token occurs in all texts, or in the chosen ones, shape (vocabulary,)."""
         bags = self.bags if rows is None else self.bags[rows]
         return np.asarray(bags.sum(axis=0), np.float64).ravel()
@@ -95,7 +95,7 @@ class Reference:
         self._random = np.random.default_rng(seed)
         self._top = OFFSET + np.argsort(-self._counts[OFFSET:], kind="stable")[:TOP_WORDS]
         self._scored = np.flatnonzero(~np.isnan(texts.scores))
-        shares = np.linspace(0, 1, BINS + 1)[1:-1]
+        shares = np.linspace(0, 1, TENTHS + 1)[1:-1]
         self._length_edges = np.unique(np.quantile(texts.lengths, shares))
         self._score_edges = np.unique(np.quantile(texts.scores[self._scored], shares))
 
@@ -124,7 +124,7 @@ class Reference:
                 results[name].append(value)
         return results
 
-    def _measure(self, new: Texts, rows: Rows, rest: Rows) -> dict[FigureName, float]:
+    def _measure(self, new: Texts, rows: RowNumbers, rest: RowNumbers) -> dict[FigureName, float]:
         """The figures of the chosen texts against `rest`, all training reviews that are not chosen."""
         new_counts = new.counts(rows)
         old_counts = self._counts - new_counts if new is self.texts else self._counts
@@ -140,7 +140,7 @@ class Reference:
         top, unseen = counts[self._top], counts[UNKNOWN]
         return np.append(top, [counts.sum() - top.sum() - unseen, unseen])
 
-    def _scores(self, new: Texts, rows: Rows) -> float:
+    def _scores(self, new: Texts, rows: RowNumbers) -> float:
         """Compare scores with held-out reviews only: on the others, the network scores better than on any new text."""
         held_out = self._random.permutation(self._scored)
         size = min(len(rows), len(held_out) // 2)
@@ -154,7 +154,7 @@ class Reference:
         bins = [np.searchsorted(edges, values, side="right") for values in (first, second)]
         return distance(*(np.bincount(numbers, minlength=len(edges) + 1) for numbers in bins))
 
-    def _auc(self, new: Texts, rows: Rows, rest: Rows) -> float:
+    def _auc(self, new: Texts, rows: RowNumbers, rest: RowNumbers) -> float:
         """AUC of a classifier between equal numbers of texts of both sets; above 0.5 if they can be told apart."""
         from scipy.sparse import vstack
 

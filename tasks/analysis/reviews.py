@@ -36,10 +36,10 @@ def disagreements(predictions: Predictions) -> list[int]:
 
 
 class _Criterion(NamedTuple):
-    """A kind of review to show: the candidate with the greatest merit; both have shape (reviews,)."""
+    """A kind of review to show: the candidate with the greatest score; both have shape (reviews,)."""
 
     reason: ReviewKind
-    merit: NDArray[np.floating]
+    score: NDArray[np.floating]
     candidates: NDArray[np.bool_]
 
 
@@ -50,10 +50,10 @@ def choose_reviews(evaluations: Sequence[Evaluation]) -> tuple[Chosen, ...]:
     and the long review on which the best and the last model differ most.
     """
     chosen: list[Chosen] = []
-    for wish in _criteria(read_predictions(evaluations)):
-        rows = np.setdiff1d(np.flatnonzero(wish.candidates), [review.row for review in chosen])
+    for criterion in _criteria(read_predictions(evaluations)):
+        rows = np.setdiff1d(np.flatnonzero(criterion.candidates), [review.row for review in chosen])
         if len(rows):
-            chosen.append(Chosen(int(rows[np.argmax(wish.merit[rows])]), wish.reason))
+            chosen.append(Chosen(int(rows[np.argmax(criterion.score[rows])]), criterion.reason))
     return tuple(chosen)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.data.scoring.scored_file import Part
+from tasks.data.scoring.scored_file import ScoredPart
 from tasks.results.scoring import BINS, ScoredText
 from tasks.results.training import THRESHOLD
 
@@ -24,7 +24,7 @@ class ScoreSummary:
         self.positive_most = _SmallestRows(lambda probability: -probability)
         self.least_sure = _SmallestRows(lambda probability: np.abs(probability - np.float32(THRESHOLD)))
 
-    def add(self, part: Part, texts: pa.LargeStringArray) -> None:
+    def add(self, part: ScoredPart, texts: pa.LargeStringArray) -> None:
         """Add a batch and its texts."""
         for best in (self.negative_most, self.positive_most, self.least_sure):
             best.add(part.probability, texts, self.rows)

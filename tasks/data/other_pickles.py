@@ -26,7 +26,7 @@ MAX_BYTES = 1 << 29
 MAX_OPCODES = 1 << 26  # Each may create an object. Consecutive integers do not count.
 MAX_RANKS = 1 << 29  # Shared lists unpack to more than is in the file.
 MAX_RANK = 2**31 - 1
-_WAY_OUT = (
+_ADVICE = (
     "only lists of integers, tuples or arrays of them are read. Nothing from the file was run. If you wrote this file, "
     "store each review as a list of ints"
 )
@@ -61,7 +61,7 @@ def read_pickled_reviews(where: str, content: bytes) -> list[NDArray[np.int32]]:
     try:
         return list(_reviews_of(_Unpickler(io.BytesIO(_checked(content)), encoding="latin1").load()))
     except _RefusedError as error:
-        raise DataError(f"{where}: the pickle contains {error}; refused: {_WAY_OUT}") from None
+        raise DataError(f"{where}: the pickle contains {error}; refused: {_ADVICE}") from None
     except _DAMAGED:
         raise DataError(f"{where}: the pickle ends too early, or is damaged; fetch the file again") from None
 

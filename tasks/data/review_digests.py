@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tasks.data.imdb_npz import read_imdb_npz
-from tasks.data.own_texts.first_pass import TEST, files_digest
+from tasks.data.own_texts.first_pass import IN_TEST, files_digest
 from tasks.data.own_texts.inputs import inputs_of, read_batches
 from tasks.data.own_texts.text_batch import TextBatch
 from tasks.data.parquet import read_column
@@ -96,7 +96,7 @@ def _test_batches(data: TextData, survey: Survey) -> Iterator[tuple[TextBatch, N
     parts, places = table["part"].to_numpy(), table["place"].to_numpy()
     start = 0
     for _, batch in read_batches(inputs, data):
-        rows = np.flatnonzero(parts[start : start + len(batch)] == TEST)
+        rows = np.flatnonzero(parts[start : start + len(batch)] == IN_TEST)
         yield batch, rows, places[start + rows]
         start += len(batch)
 

@@ -19,18 +19,18 @@ from tasks.data.imdb_npz import write_imdb_npz
 from tasks.data.tokens import Reviews
 from tasks.storage.files import write_json
 
-TRAIN, TEST, SEED = 3_000, 1_000, 1
+TRAIN_REVIEWS, TEST_REVIEWS, SEED = 3_000, 1_000, 1
 VERSION = 3  # Part of the file names; change it when the reviews change.
 # Words per review, lognormal. Verdicts are shorter than other sentences, so the median becomes 178 and the mean 239.
 MEDIAN_WORDS, SIGMA = 212.0, 0.72
 SHORTEST, LONGEST = 12, 2_000
 # Kinds of sentences. A verdict's kind is the label it supports.
 NEGATIVE, POSITIVE, NEUTRAL = 0, 1, 2
-TEMPLATES = (sample_words.NEGATIVE, sample_words.POSITIVE, sample_words.NEUTRAL)
+SENTENCE_TEMPLATES = (sample_words.NEGATIVE, sample_words.POSITIVE, sample_words.NEUTRAL)
 SENTENCES = (450, 450, 9_000)  # How many of each kind to generate.
 VERDICTS, AGREEMENT = 16, 0.72  # The most verdicts per review, and the chance that one agrees with the label.
-REACH = 420  # Verdicts are within this many words of the end: earlier ones would be truncated at 500 tokens.
-NAMES = 6_000  # Surnames before duplicates are removed.
+VERDICT_WORDS = 420  # Verdicts are within this many words of the end: earlier ones would be truncated at 500 tokens.
+SURNAMES = 6_000  # Surnames before duplicates are removed.
 
 
 class _Sentences(NamedTuple):
@@ -59,7 +59,9 @@ class _Plan(NamedTuple):
     kinds: NDArray[np.int64]
 
 
-def write_sample(npz: Path, word_index: Path, train: int = TRAIN, test: int = TEST, seed: int = SEED) -> None:
+def write_sample(
+    npz: Path, word_index: Path, train: int = TRAIN_REVIEWS, test: int = TEST_REVIEWS, seed: int = SEED
+) -> None:
     """Generate `train` + `test` reviews and write them as an `imdb.npz` with its word index.
 
     The word index is written first, so that reviews always come with their words.
@@ -83,7 +85,7 @@ def _sentences(random: np.random.Generator) -> _Sentences:
     numbers: dict[str, int] = {}
     tokens: list[int] = []
     lengths: list[int] = []
-    for templates, count in zip(TEMPLATES, SENTENCES, strict=True):
+    for templates, count in zip(SENTENCE_TEMPLATES, SENTENCES, strict=True):
         for template in random.choice(templates, count):
             items = str(template).split()
             words = [next(slots[item[1:]]) if item[0] == "$" else item for item in items]
@@ -101,7 +103,7 @@ def _draws(random: np.random.Generator, words: list[str], exponent: float) -> It
 
 def _names(random: np.random.Generator) -> list[str]:
     """Invent surnames: the long tail of the reviews' vocabulary."""
-    syllables = [random.choice(part, NAMES) for part in sample_words.NAME_PARTS]
+    syllables = [random.choice(part, SURNAMES) for part in sample_words.NAME_PARTS]
     return sorted({"".join(name) for name in zip(*syllables, strict=True)})
 
 
@@ -134,7 +136,7 @@ def _plan(random: np.random.Generator, labels: NDArray[np.uint8], sentence_lengt
     lengths = np.exp(random.normal(np.log(MEDIAN_WORDS), SIGMA, count)).clip(SHORTEST, LONGEST)
     sentence_counts = np.maximum(np.rint(lengths / sentence_length), 1).astype(np.int64)
     last = np.cumsum(sentence_counts) - 1
-    reach = np.minimum(sentence_counts, int(REACH / sentence_length))
+    reach = np.minimum(sentence_counts, int(VERDICT_WORDS / sentence_length))
     kinds = np.full(last[-1] + 1, NEUTRAL)
     for _ in range(VERDICTS):
         verdicts = last - (random.random(count) * reach).astype(np.int64)

@@ -97,8 +97,8 @@ class Scorer:
         total = int(lengths[-1]) + 1
         read = []
         for word, is_known, token in zip(words.to_pylist(), known, lengths[1:].tolist(), strict=True):
-            place = token - (total - len(after))
-            read.append(ReadWord(word, after[place] if place >= 0 else None, is_known))
+            index = token - (total - len(after))
+            read.append(ReadWord(word, after[index] if index >= 0 else None, is_known))
         return tuple(read)
 
 

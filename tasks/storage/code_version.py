@@ -81,7 +81,7 @@ parsing = tenacity.retry(
 )
 
 
-class Source(NamedTuple):
+class ModuleSource(NamedTuple):
     """A module of ours: the digest of its arithmetic, the names it imports, its constants as written."""
 
     digest: str
@@ -119,7 +119,7 @@ def coverage(module: str) -> Coverage:
     """
     if _path(module) is None:
         raise ValueError(f"{module}: no such module; give one such as tasks.train")
-    reached: dict[str, Source] = {}
+    reached: dict[str, ModuleSource] = {}
     left_out: dict[str, str] = {}
     waiting = [module]
     while waiting:
@@ -127,9 +127,9 @@ def coverage(module: str) -> Coverage:
         if name in DECIDES_NOTHING:
             left_out[name] = DECIDES_NOTHING[name]
         elif name not in reached and _path(name) is not None:
-            reached[name] = source(name)
+            reached[name] = module_source(name)
             waiting += [imported for imported in reached[name].imports if imported.split(".")[0] in ROOMS]
-    imports = {imported for module_source in reached.values() for imported in module_source.imports}
+    imports = {imported for each in reached.values() for imported in each.imports}
     distributions = sorted({LIBRARIES[library] for imported in imports if (library := _library(imported)) in LIBRARIES})
     return Coverage(
         modules={name: reached[name].digest for name in sorted(reached)},
@@ -139,7 +139,7 @@ def coverage(module: str) -> Coverage:
 
 
 @cache
-def source(module: str) -> Source:
+def module_source(module: str) -> ModuleSource:
     """Read a module of ours."""
     path = _path(module)
     if path is None:
@@ -147,7 +147,7 @@ def source(module: str) -> Source:
     tree = _parse(path)
     imports, constants = frozenset(_imports(tree)), dict(_constants(tree))
     arithmetic = ast.dump(_WithoutTexts().visit(tree))
-    return Source(hashlib.sha256(arithmetic.encode()).hexdigest(), imports, constants)
+    return ModuleSource(hashlib.sha256(arithmetic.encode()).hexdigest(), imports, constants)
 
 
 @parsing
@@ -225,7 +225,9 @@ def report(module: str) -> str:
     ]
     for name, digest in covered.modules.items():
         lines.append(f"  {digest[:8]}  {name}")
-        lines += [f"              {constant} = {value[:90]}" for constant, value in source(name).constants.items()]
+        lines += [
+            f"              {constant} = {value[:90]}" for constant, value in module_source(name).constants.items()
+        ]
     lines += ["", "Libraries", *(f"  {name} {release}" for name, release in covered.libraries.items())]
     lines += ["", "Reached, but left out", *(f"  {name}: {reason}" for name, reason in covered.left_out.items())]
     return "\n".join(lines)

@@ -84,7 +84,7 @@ def read_index(path: Path) -> dict[str, int]:
     return {word: rank for rank, word in enumerate(words, start=1)}
 
 
-TRAIN, TEST = 0, 1
+IN_TRAIN, IN_TEST = 0, 1
 _DIGEST_BYTES = 16
 
 
@@ -93,7 +93,7 @@ class SurveyedReviews(NamedTuple):
 
     Attributes:
         digests: uint64, shape (reviews, 2); the texts' hashes.
-        parts: uint8, shape (reviews,); TRAIN or TEST.
+        parts: uint8, shape (reviews,); IN_TRAIN or IN_TEST.
         labels: uint8, shape (reviews,); 0 or 1.
     """
 
@@ -171,9 +171,9 @@ def _count(piece: _TextsToCount, test_share: float) -> _Counted:
     if piece.part == "either":
         parts = (digests[:, 0] < np.uint64(test_share * 2.0**64)).astype(np.uint8)
     else:
-        parts = np.full(len(digests), TEST if piece.part == "test" else TRAIN, np.uint8)
+        parts = np.full(len(digests), IN_TEST if piece.part == "test" else IN_TRAIN, np.uint8)
     return _Counted(
-        SurveyedReviews(digests, parts, piece.labels), count_words(piece.texts.filter(pa.array(parts == TRAIN)))
+        SurveyedReviews(digests, parts, piece.labels), count_words(piece.texts.filter(pa.array(parts == IN_TRAIN)))
     )
 
 
@@ -185,8 +185,8 @@ def _joined(parts: list[SurveyedReviews]) -> SurveyedReviews:
 
 def _check_parts(reviews: SurveyedReviews, data: TextData) -> None:
     for part, name, advice in (
-        (TRAIN, "training", "give more reviews, or a smaller --test-share"),
-        (TEST, "test", "give more reviews, a larger --test-share, or --test-data"),
+        (IN_TRAIN, "training", "give more reviews, or a smaller --test-share"),
+        (IN_TEST, "test", "give more reviews, a larger --test-share, or --test-data"),
     ):
         labels = reviews.labels[reviews.parts == part]
         if len(labels) == 0:
@@ -201,7 +201,7 @@ def _check_parts(reviews: SurveyedReviews, data: TextData) -> None:
 
 def _write_survey(reviews: SurveyedReviews, inputs: Sequence[Input], folder: Path) -> Surveyed:
     order = np.lexsort((reviews.labels, reviews.digests[:, 1], reviews.digests[:, 0], reviews.parts))
-    train = int(np.count_nonzero(reviews.parts == TRAIN))
+    train = int(np.count_nonzero(reviews.parts == IN_TRAIN))
     places = np.empty(len(order), np.int32)
     places[order] = np.concatenate([np.arange(train), np.arange(len(order) - train)])
     table = pa.table({"part": reviews.parts, "place": places, "label": reviews.labels})

@@ -49,13 +49,13 @@ def inputs_of(data: TextData) -> list[Input]:
     Raises:
         DataError: a path or pattern matches nothing, or a file's type is not supported.
     """
-    train = [found for path in data.data for found in _inputs(path, "--data")]
-    test = [found for path in data.test_data for found in _test_inputs(path)]
+    train = [entry for path in data.data for entry in _inputs(path, "--data")]
+    test = [entry for path in data.test_data for entry in _test_inputs(path)]
     if test:
-        train = [found for found in train if found.part != "test"]
+        train = [entry for entry in train if entry.part != "test"]
         return _distinct([*_all("train", train), *_all("test", test)])
-    if any(found.part == "test" for found in train):
-        return _distinct([found._replace(part="train" if found.part == "either" else found.part) for found in train])
+    if any(entry.part == "test" for entry in train):
+        return _distinct([entry._replace(part="train" if entry.part == "either" else entry.part) for entry in train])
     return _distinct(_all("either", train))
 
 
@@ -65,24 +65,24 @@ def read_batches(inputs: Sequence[Input], data: TextData) -> Iterator[tuple[Part
     Raises:
         DataError: a file or row is not as expected; the message has one line on the first.
     """
-    for found in inputs:
-        if found.path.is_dir():
-            batches = read_folder(found.path)
+    for entry in inputs:
+        if entry.path.is_dir():
+            batches = read_folder(entry.path)
         else:
-            batches = READERS[found.path.suffix](found.path, data.text_column, data.label_column)
+            batches = READERS[entry.path.suffix](entry.path, data.text_column, data.label_column)
         for batch in batches:
             check_texts(batch)
-            yield found.part, batch
+            yield entry.part, batch
 
 
 def signature(inputs: Sequence[Input]) -> list[tuple[str, str, int, int]]:
     """Part, path, size and modification time of every file: what a cached survey depends on."""
-    files = [(found.part, path) for found in inputs for path in found.files()]
+    files = [(entry.part, path) for entry in inputs for path in entry.files()]
     return [(part, str(path), path.stat().st_size, path.stat().st_mtime_ns) for part, path in files]
 
 
 def _all(part: Part, inputs: list[Input]) -> list[Input]:
-    return [found._replace(part=part) for found in inputs]
+    return [entry._replace(part=part) for entry in inputs]
 
 
 def _distinct(inputs: list[Input]) -> list[Input]:
@@ -127,7 +127,7 @@ def matches(pattern: Path) -> list[Path]:
 def _test_inputs(given: Path) -> list[Input]:
     """Resolve one path or pattern of `--test-data`; from a whole folder like `aclImdb`, take only its test part."""
     inputs = list(_inputs(given, "--test-data"))
-    return [found for found in inputs if found.part == "test"] or inputs
+    return [entry for entry in inputs if entry.part == "test"] or inputs
 
 
 def _folder(path: Path, option: str) -> Iterator[Input]:

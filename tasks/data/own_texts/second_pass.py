@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tasks.data.own_texts.first_pass import TEST, TRAIN, files_digest
+from tasks.data.own_texts.first_pass import IN_TEST, IN_TRAIN, files_digest
 from tasks.data.own_texts.inputs import Input, read_batches
 from tasks.data.own_texts.workers import in_order
 from tasks.data.parquet import ROW_GROUP, RowGroup, split_record, split_writer
@@ -87,7 +87,7 @@ class Spill:
         return writer
 
 
-PARTS = {TRAIN: "train", TEST: "test"}
+PARTS = {IN_TRAIN: "train", IN_TEST: "test"}
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def write_dataset(
             f"{texts.data.title}: the files have changed since they were surveyed; run the same command again"
         )
     totals = {part: _Totals() for part in PARTS}
-    counts = {TRAIN: texts.survey.train, TEST: texts.survey.test}
+    counts = {IN_TRAIN: texts.survey.train, IN_TEST: texts.survey.test}
     with ExitStack() as stack:
         spills = {
             part: stack.enter_context(Spill(folder / f"{name}-spill", min(counts[part], cut.reviews or counts[part])))

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from typing import TypeVar
 
 Piece = TypeVar("Piece")
-Result = TypeVar("Result")
+Outcome = TypeVar("Outcome")
 # Computes the pieces instead of threads: for example a cluster's executor, to which pieces are sent pickled.
 _EXECUTOR: ContextVar[tuple[Executor, int] | None] = ContextVar("executor", default=None)
 
@@ -24,7 +24,7 @@ def using_executor(executor: Executor, workers: int) -> Iterator[None]:
         _EXECUTOR.reset(token)
 
 
-def in_order(function: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
+def in_order(function: Callable[[Piece], Outcome], pieces: Iterable[Piece]) -> Iterator[Outcome]:
     """Yield the function's result for each piece, in order; only about two pieces per worker are in memory.
 
     Pieces are computed by threads, one per core, which suits functions that release the interpreter lock; or by the
@@ -45,9 +45,9 @@ def _cores() -> int:
 
 
 def _windowed(
-    executor: Executor, workers: int, function: Callable[[Piece], Result], pieces: Iterable[Piece]
-) -> Iterator[Result]:
-    waiting: deque[Future[Result]] = deque()
+    executor: Executor, workers: int, function: Callable[[Piece], Outcome], pieces: Iterable[Piece]
+) -> Iterator[Outcome]:
+    waiting: deque[Future[Outcome]] = deque()
     try:
         for piece in pieces:
             waiting.append(executor.submit(function, piece))

@@ -72,12 +72,12 @@ def read_rows(inputs: Sequence[RowInput], text_column: str) -> Iterator[RowBatch
     Raises:
         DataError: a file cannot be read, or has no such column.
     """
-    for found in inputs:
-        for batch in found.batches(text_column):
+    for entry in inputs:
+        for batch in entry.batches(text_column):
             yield checked(batch, text_column)
 
 
 def scoring_signature(inputs: Sequence[RowInput]) -> list[tuple[str, int, int]]:
     """Path, size and modification time of every file: what kept scores depend on."""
-    files = [path for found in inputs for path in found.files()]
+    files = [path for entry in inputs for path in entry.files()]
     return [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]

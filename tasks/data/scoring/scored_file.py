@@ -33,7 +33,7 @@ LABELS = np.array(["negative", "positive"])
 
 
 @dataclass(frozen=True)
-class Part:
+class ScoredPart:
     """Scores of a batch, each of shape (rows,).
 
     Attributes:
@@ -65,24 +65,24 @@ class Part:
         ]
 
 
-def write_part(path: Path, part: Part) -> None:
+def write_part(path: Path, part: ScoredPart) -> None:
     """Write a batch's scores, atomically."""
     table = pa.table(vars(part)).replace_schema_metadata({CHECKSUM: _checksum(part)})
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 
-def read_part(path: Path) -> Part | None:
+def read_part(path: Path) -> ScoredPart | None:
     """Read the scores that `write_part` wrote; None if there are none, or they are damaged."""
     try:
         table = pq.read_table(path)
-        part = Part(**{name: table[name].to_numpy() for name in Part.__dataclass_fields__})
+        part = ScoredPart(**{name: table[name].to_numpy() for name in ScoredPart.__dataclass_fields__})
     except (OSError, pa.ArrowException, KeyError):
         return None
     return part if (table.schema.metadata or {}).get(CHECKSUM) == _checksum(part) else None
 
 
-def _checksum(part: Part) -> bytes:
+def _checksum(part: ScoredPart) -> bytes:
     """SHA-256 of the columns: Parquet silently reads damaged numbers as other numbers."""
     digest = hashlib.sha256()
     for column in vars(part).values():
@@ -154,7 +154,7 @@ def write_scored_rows(rows: ScoredRows, output: Path, rejects: Path, advance: Ca
     return tuple(names)
 
 
-def _joined(rows: ScoredRows) -> Iterator[tuple[RowBatch, Part]]:
+def _joined(rows: ScoredRows) -> Iterator[tuple[RowBatch, ScoredPart]]:
     """Yield all batches with their scores.
 
     Raises:

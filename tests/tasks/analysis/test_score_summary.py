@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.analysis.score_summary import EXCERPT_CHARACTERS, ScoreSummary
-from tasks.data.scoring.scored_file import Part
+from tasks.data.scoring.scored_file import ScoredPart
 
 
 def tally(*batches: list[float]) -> ScoreSummary:
@@ -16,7 +16,7 @@ def tally(*batches: list[float]) -> ScoreSummary:
         ones = np.ones(count, np.int64)
         truncated = np.array(batch) > 0.8
         result.add(
-            Part(np.array(batch, np.float32), ones.astype(np.int32), 4 * ones, ones, truncated),
+            ScoredPart(np.array(batch, np.float32), ones.astype(np.int32), 4 * ones, ones, truncated),
             pa.array(texts, pa.large_string()),
         )
         number += count
@@ -53,6 +53,6 @@ def test_one_batch_or_many_give_the_same() -> None:
 def test_long_texts_are_cut() -> None:
     result = ScoreSummary()
     one = np.ones(1, np.int64)
-    part = Part(np.array([0.7], np.float32), one.astype(np.int32), one, one, np.array([False]))
+    part = ScoredPart(np.array([0.7], np.float32), one.astype(np.int32), one, one, np.array([False]))
     result.add(part, pa.array(["é" * 1000], pa.large_string()))
     assert result.least_sure.texts()[0].text == "é" * EXCERPT_CHARACTERS

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.data.imdb_npz import read_imdb_npz
-from tasks.data.sample import TEST, TRAIN, write_sample
+from tasks.data.sample import TEST_REVIEWS, TRAIN_REVIEWS, write_sample
 from tasks.data.tokens import lengths
 from tasks.data.vocabulary import read_word_index
 from tasks.storage.files import sha256_of_file
@@ -13,7 +13,7 @@ def test_has_imdbs_lengths_and_a_zipf_vocabulary(tmp_path: Path) -> None:
     write_sample(tmp_path / "imdb.npz", tmp_path / "index.json")
     train, test = read_imdb_npz(tmp_path / "imdb.npz")
     word_counts = lengths(train) - 1
-    assert (len(train), len(test)) == (TRAIN, TEST)
+    assert (len(train), len(test)) == (TRAIN_REVIEWS, TEST_REVIEWS)
     assert abs(np.median(word_counts) - 178) < 10
     assert abs(word_counts.mean() - 239) < 12
     assert word_counts.max() > 1_000

@@ -159,7 +159,7 @@ def test_every_module_that_a_step_reaches_is_covered_or_listed_as_deciding_nothi
 
 @pytest.mark.parametrize("name", steps())
 def test_every_library_that_a_step_reaches_is_covered_or_listed_as_computing_nothing(name: str) -> None:
-    imported = {each for covered in coverage(name).modules for each in module.source(covered).imports}
+    imported = {each for covered in coverage(name).modules for each in module.module_source(covered).imports}
     foreign = {each for each in imported if each.split(".")[0] not in {*module.ROOMS, *sys.stdlib_module_names}}
     assert {module._library(each) for each in foreign} <= {*module.LIBRARIES, *module.COMPUTES_NOTHING}
 

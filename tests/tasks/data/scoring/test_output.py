@@ -14,7 +14,7 @@ from tasks.data.scoring.inputs import row_inputs
 from tasks.data.scoring.output import SUFFIXES, check_output, new_names, rejects_path, row_writer
 from tasks.data.scoring.scored_file import (
     NEW_COLUMNS,
-    Part,
+    ScoredPart,
     ScoredRows,
     read_columns,
     read_part,
@@ -32,10 +32,10 @@ ROWS = pa.RecordBatch.from_pydict({
 })  # fmt: skip
 
 
-def part(count: int) -> Part:
+def part(count: int) -> ScoredPart:
     """Scores of some rows: the first ones negative."""
     numbers = np.arange(count)
-    return Part(
+    return ScoredPart(
         probability=np.linspace(0.1, 0.9, count, dtype=np.float32),
         tokens=(numbers + 2).astype(np.int32),
         words=numbers + 4,
