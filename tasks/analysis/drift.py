@@ -1,6 +1,6 @@
 """Drift: whether new texts still look like the reviews that a network was trained on.
 
-Five figures compare two sets of texts; each is 0 or 0.5 for equal sets of infinite size:
+Five figures compare two sets of texts; for sets from one source, each tends to 0 (the AUC to 0.5):
 
 - words: Jensen-Shannon distance of the word frequencies (Lin 1991; base 2, its square root, so from 0 to 1), with the
   1,000 most frequent words of the training reviews each as a class, "rare" for the others and "unseen" for words
@@ -12,7 +12,7 @@ Five figures compare two sets of texts; each is 0 or 0.5 for equal sets of infin
 
 How large a figure may be by chance depends on the sizes and on the texts, so it is measured: 200 draws from the
 training reviews, as large as the new set, against the rest of them. The limits are such that one draw in 100 exceeds
-any of them: each figure is standardized by the draws, and its limit is the 99th percentile of the largest of the five
+at least one: each figure is standardized by the draws, and its limit is the 99th percentile of the largest of the five
 (the max-T method of Westfall & Young 1993). With a 99th percentile for each figure alone, up to five of 100 unchanged
 sets would raise an alarm.
 """
