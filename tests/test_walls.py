@@ -72,12 +72,15 @@ def test_artifacts_import_nothing_of_ours_but_results_errors_and_file_names() ->
         assert all(is_in(imported, allowed) for imported in ours), name
 
 
-def test_only_the_pool_and_the_server_know_processes_and_servers() -> None:
-    known_by = {"prefect.task_runners": "flows.pool", "uvicorn": "flows.server", "multiprocessing": "flows.pool"}
+def test_only_the_pool_knows_processes_and_clusters() -> None:
+    libraries = ("prefect.task_runners", "prefect_dask", "prefect_ray", "multiprocessing")
     for folder in FOLDERS:
         for name, tree in modules(folder).items():
-            for library, owner in known_by.items():
-                assert name == owner or not {each for each in imports(tree) if is_in(each, (library,))}, name
+            assert name == "flows.pool" or not {each for each in imports(tree) if is_in(each, libraries)}, name
+
+
+def test_the_temporary_server_starts_without_prefect() -> None:
+    assert not {each for each in imports(modules("flows")["flows.temporary_server"]) if is_in(each, ("prefect",))}
 
 
 def test_imports_form_no_circle() -> None:
