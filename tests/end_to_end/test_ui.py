@@ -17,15 +17,23 @@ from prefect.client.schemas.filters import (
     TaskRunFilterName,
 )
 
-from tests.end_to_end.conftest import Orphan, Served
+from tests.end_to_end.conftest import Served
+from tests.end_to_end.harness import Process
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("deployed")]
 
 
-@pytest.fixture
-def run(orphan: Orphan) -> str:
+@pytest.fixture(scope="module")
+def run(deployed: Served, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The id of a finished run."""
-    return str(orphan.id)
+    outputs = tmp_path_factory.mktemp("outputs")
+    small = ("--source", "sample", "--reviews", "200", "--max-length", "40", "--epochs", "3", "--outputs", outputs)
+    process = Process.main(deployed.home, *small, **deployed.settings)
+    assert process.wait() == 0, process.output
+    found = re.search(r"In the UI: (\S+)", process.output)
+    assert found, process.output
+    assert found[1].startswith(deployed.page)
+    return found[1].rsplit("/", 1)[1]
 
 
 def artifact(served: Served, run: str, key: str) -> str:
