@@ -1,12 +1,12 @@
 """The modules that branch processes need, imported once by the fork server: see `flows.pool`.
 
-Nothing here may start a thread that could hold a lock while a process is forked, so TensorFlow computes nothing.
+Nothing here may start a thread that could hold a lock while a process is forked, so TensorFlow must compute nothing.
 """
 
 import importlib
 import signal
 
-signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run; a traceback from here is noise.
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for the run; a traceback from here would be noise.
 
 importlib.import_module("tasks.models.loading").preload()
 

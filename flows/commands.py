@@ -37,7 +37,7 @@ def run_flow(flow: str, *inputs: Any, webhook: str | None, preload: Callable[[],
     """Run a flow, with a Prefect server for its duration.
 
     Args:
-        flow: module and name, such as "flows.train:train_flow"; it is imported while the server starts.
+        flow: its module and name, such as "flows.train:train_flow"; the module is imported while the server starts.
         inputs: the flow's parameters.
         webhook: address to which the outcome is posted.
         preload: called before the flow is imported, to start slow work early.
@@ -48,7 +48,7 @@ def run_flow(flow: str, *inputs: Any, webhook: str | None, preload: Callable[[],
     Raises:
         Exception: the error that made the flow fail.
     """
-    # Prefect's notice about usage data would break the progress bars; the run's own server sends no usage data either.
+    # Prefect's notice about usage data would break the progress bars; the server of the run also sends no usage data.
     os.environ.setdefault("DO_NOT_TRACK", "1")
     prepare_environment()
     if sys.stderr.isatty():
@@ -76,7 +76,7 @@ def run_flow(flow: str, *inputs: Any, webhook: str | None, preload: Callable[[],
 
 
 def say_page(state: Any) -> None:
-    """Print the address of a run in the UI."""
+    """Print the address of a run's page in the UI."""
     from flows.server import run_page
 
     say(f"In the UI: {run_page(state.state_details.flow_run_id)}")
@@ -107,7 +107,7 @@ def score(
     outputs: Outputs = Path("outputs"),
     webhook: Webhook = None,
 ) -> int:
-    """Score texts with a trained network: write all columns of a file and the probability for each row."""
+    """Score texts with a trained network: write all columns of the input and a probability for each row."""
     if texts and texts.startswith("-") and texts != "-":
         raise SettingError(f"found {texts!r}, which is not an option; --help lists the options")
     if (texts is None) == (text is None):
@@ -144,7 +144,7 @@ def _read_sentence(text: str, model: str, outputs: Path) -> int:
 
 
 def _standard_input(outputs: Path) -> str:
-    """Store standard input in a file; returns its path."""
+    """Store standard input in a file and return the file's path."""
     from tasks.storage.files import spool
 
     if sys.stdin.isatty():
@@ -216,7 +216,7 @@ def export(
     ] = "savedmodel",
     outputs: Outputs = Path("outputs"),
 ) -> int:
-    """Write a network as a SavedModel or an ONNX file, checked in a process without this project."""
+    """Write a network as a SavedModel or an ONNX file, and check it in a process without this project."""
     prepare_environment()
     from artifacts.wording.export_readme import export_readme
     from tasks.export import export as write
@@ -262,7 +262,7 @@ def doctor(
         bool, Parameter(help="Instead of checking, write a password for this machine's Prefect server into `.env`.")
     ] = False,
 ) -> int:
-    """Check versions, server, output folder, data and cache; mark dead runs; list what to fix (then exit status 1)."""
+    """Check versions, server, outputs, data and cache; mark dead runs; list what to fix (exit with 1 if anything)."""
     prepare_environment()
     if secure:
         from flows.ops.server_password import write_password

@@ -1,4 +1,4 @@
-"""Draws the figures of a report, once for the same numbers."""
+"""Draws the figures of a report; the same numbers are drawn only once."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,7 +41,7 @@ class Figures:
 
 def figures_record(comparison: Comparison, root: Path) -> Record[Figures]:
     """Where the figures are stored; valid until the numbers, the drawing code or matplotlib change."""
-    shown = replace(comparison, run="", settings={}, command="", durations={})  # No figure shows these.
+    shown = replace(comparison, run="", settings={}, command="", durations={})  # These are in no figure.
     key = fingerprint(to_jsonable_python(shown), code_version(__name__))
     return Record(root / key / RECORD, key, Figures)
 

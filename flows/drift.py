@@ -33,7 +33,7 @@ def drift_flow(
     """Compare new texts with the training reviews of a network.
 
     Args:
-        texts: path of texts, as for `--data` but without labels; an imdb.npz, for its test reviews; or "sample".
+        texts: path of texts, as for `--data` but without labels; an imdb.npz, whose test reviews are used; or "sample".
         outputs: folder that contains the registry.
         model: "champion", the hash of a network in the registry, or a folder with network.json.
         text_column: name of the column of texts.
@@ -62,7 +62,7 @@ def read_new_texts(texts: str, text_column: str, outputs: Path, trained: Trained
     """The texts, encoded as the network's tokens.
 
     Raises:
-        DataError: there is no such file, or it cannot be read.
+        DataError: the file does not exist or cannot be read.
     """
     network = SavedNetwork.read(trained.folder)
     index, path = network.word_index(trained.word_index), Path(texts)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-# A run has one backend, and draws without a window.
+# A run uses one Keras backend and draws without a window.
 OURS = {"KERAS_BACKEND": "tensorflow", "MPLBACKEND": "agg"}
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -56,7 +56,7 @@ def load_prefect() -> None:
     Raises:
         PipelineError: Prefect rejects one of them.
     """
-    printed = io.StringIO()  # Prefect prints the settings that it rejects, including passwords.
+    printed = io.StringIO()  # Prefect prints the settings that it rejects, even passwords.
     try:
         with contextlib.redirect_stderr(printed):
             importlib.import_module("prefect.context")
@@ -92,7 +92,7 @@ def write_to_nowhere(descriptor: int) -> None:
 
 
 def say(text: str, *, error: bool = False) -> None:
-    """Print a line; closed output is ignored."""
+    """Print a line; do nothing if the output is closed."""
     stream = sys.stderr if error else sys.stdout
     try:
         print(text, file=stream, flush=True)

@@ -1,7 +1,7 @@
 """The command line: `python flows/main.py --help`.
 
-Slow imports are in the functions that need them: a wrong setting is reported at once, the imports run while the
-server starts, and branch processes, which import this module again, start sooner.
+Slow imports are in the functions that need them, so that a wrong setting is reported at once, the imports run while
+the server starts, and branch processes, which import this module again, start sooner.
 """
 
 import os
@@ -22,7 +22,7 @@ from tasks.errors import PipelineError, SettingError, is_text, one_line, shorten
 from tasks.storage.layout import MODELS, REPORT, SUMMARY
 
 if __name__ == "__main__":
-    # Until the imports are done there is nothing to tidy up after Ctrl-C, and a traceback is noise.
+    # Until the imports are done there is nothing to tidy up after Ctrl-C, and a traceback would be noise.
     signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
 
 HELP = """Train and compare recurrent networks on the IMDB reviews: data, training, evaluation, report.

@@ -1,4 +1,4 @@
-"""Where branches run: processes, threads or a Dask cluster, and how they end."""
+"""Where branches run (in processes, in threads or on a cluster), and how they end."""
 
 import builtins
 import contextlib
@@ -30,7 +30,7 @@ def task_runner(name: RunnerName, address: str | None, start_process: Callable[[
     """Prefect's task runner for a runner name.
 
     Args:
-        name: "process" and "thread" run one branch per core of this machine at a time.
+        name: "process" and "thread" run as many branches at a time as this machine has cores.
         address: address of a running cluster; None starts one on this machine.
         start_process: called in each new process of a pool.
 
@@ -71,9 +71,9 @@ def branch_context() -> BaseContext:
 
 
 def preload_branches(settings: Settings) -> None:
-    """Start the fork server now if the run will train in its own processes.
+    """Start the fork server now if the run will train in processes of its own.
 
-    A run that repeats the last one reuses its networks and needs no such process.
+    A run that repeats the last one reuses the networks and needs no such processes.
     """
     effective = settings.with_smoke_applied()
     repeats = not effective.run.fresh and last_command(effective.run.outputs) == effective.command()
@@ -83,7 +83,7 @@ def preload_branches(settings: Settings) -> None:
 
 
 def end_fork_server() -> None:
-    """Kill the fork server, which does not notice the end of the run while it imports modules."""
+    """Kill the fork server: while it imports modules, it does not notice that the run has ended."""
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
             if "multiprocessing.forkserver" in " ".join(child.cmdline()):
@@ -144,9 +144,9 @@ def branches_on(runner: RunnerName, address: str | None) -> Iterator[None]:
 
 @contextmanager
 def text_workers(runner: RunnerName, address: str | None) -> Iterator[None]:
-    """Within the block, count and encode texts on a running Dask cluster; without one, in this machine's threads.
+    """Within the block, count and encode texts on a running Dask cluster; without one, in threads of this machine.
 
-    The texts are sent to the workers, which need no common folder.
+    The texts are sent to the workers, which need no shared folder.
 
     Raises:
         PipelineError: no scheduler answers at the address.
@@ -212,7 +212,7 @@ def stopped_by_signals() -> Iterator[None]:
 
 
 def report_user_errors_once() -> None:
-    """Leave errors that the user can fix to the command line, which prints one line; the UI still shows all of them."""
+    """Leave errors that the user can fix to the command line, which prints one line; the UI still logs all of them."""
     setup_logging()
     for handler in logging.getLogger().handlers:
         handler.addFilter(_is_no_user_error)
@@ -229,8 +229,8 @@ def _start_branch_process() -> None:
     end_with_parent()
     ignore_closed_output()
     quick_exit()
-    # When its server does not answer, Prefect calls `exit` in the task. In a pool's process that ends only the thread
-    # that returns results, and the run would wait forever; the run does notice when the whole process exits.
+    # When its server does not answer, Prefect calls `exit` in the task. In a pool's process, that would end only the
+    # thread that returns results, and the run would wait forever; it does notice when the whole process exits.
     builtins.exit = os._exit  # type: ignore[assignment]
     report_user_errors_once()
     if sys.stderr.isatty():

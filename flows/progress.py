@@ -98,7 +98,7 @@ class RunProgress:
             thread.join(30)
 
     def begin(self, step: str, titles: Sequence[str]) -> None:
-        """Show that a step starts. With a single title, its bar shows only that work is in progress."""
+        """Show that a step has started. With a single title, the bar shows only that work is in progress."""
         if self._bars is None or all(title in self._branches for title in titles):
             return
         total, status = (None, "") if len(titles) == 1 else (len(titles), f"0 of {len(titles)}")
@@ -211,7 +211,7 @@ class TrainingArtifacts:
             self._unpublished[key] = job
 
     def publish(self, is_last: bool) -> None:
-        """Update the artifacts of branches with new epochs, unless the last update was too recent."""
+        """Update the artifacts of branches that have new epochs, unless the last update was too recent."""
         started = time.monotonic()
         if not is_last and started < self._next_publication:
             return
@@ -238,7 +238,7 @@ class TrainingArtifacts:
 
 
 def _artifact_key(job: Job) -> str:
-    """The branch's part of artifact keys, which must not contain underscores."""
+    """The part of an artifact's key that names the branch; it must not contain underscores."""
     return f"{job.spec.name}-seed{job.seed}".replace("_", "-")
 
 

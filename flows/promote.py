@@ -60,7 +60,7 @@ def judge(outputs: Path, folder: Path, model: str | None, gate: GateSettings) ->
 
 @task(name="check promotion", task_run_name="check promotion", persist_result=False, cache_policy=NO_CACHE)
 def check_promotion(outputs: Path, dataset: Dataset, gate: GateSettings) -> None:
-    """Report before training what would prevent a promotion after it."""
+    """Report, before training, what would prevent a promotion afterwards."""
     step.check_data(outputs, dataset, gate.slice_columns)
 
 

@@ -1,4 +1,4 @@
-"""A run: its outputs, share, clock and progress; and how it does a step once, or side by side in branches."""
+"""A run: its outputs, shared store, clock and progress, and how it does a step, once or for branches side by side."""
 
 import threading
 import time
@@ -113,7 +113,7 @@ class Run:
     Attributes:
         name: the name of its folder; names sort by time and never collide.
         settings: the settings, with `--smoke` applied.
-        fresh: redo every step, ignoring stored results.
+        fresh: whether every step is redone and stored results are ignored.
         clock: the seconds that each step took.
         failures: one line for each failed branch.
         progress: shows the steps.
@@ -194,7 +194,7 @@ class Run:
     def results(self, step: Step[..., T], rows: Sequence[Submitted]) -> list[T | None]:
         """Wait for the results of a step that `do_each` started; None for a failed branch.
 
-        The cause is logged, and the run fails only at its end, so that the other branches lose nothing.
+        The cause of a failure is logged, and the run fails only at its end, so that the other branches lose nothing.
 
         Raises:
             PipelineError: every branch failed.
@@ -225,7 +225,7 @@ class Run:
         return result
 
     def side_by_side(self, work: Callable[["Run", list[Job]], Work], jobs: list[Job]) -> Work:
-        """Do work on the chosen runner; if one of its processes dies, retry once, reusing what was finished.
+        """Do work on the chosen runner; if one of its processes dies, retry once, reusing all finished results.
 
         Raises:
             PipelineError: a process died again.
@@ -275,7 +275,7 @@ class Run:
         return Submitted(title, future=future)
 
     def _reused(self, step: Step[..., T], inputs: tuple[Any, ...]) -> T | None:
-        """The stored result, if it may be reused; this is shown in the log and the UI."""
+        """The stored result, if it may be reused; the log and the UI show the reuse."""
         record = None if self.fresh else step.record(*inputs)
         if record is None:
             return None
@@ -315,7 +315,7 @@ def _result(row: Submitted) -> Any:
         raise PipelineError(
             "not finished within --timeout; completed epochs are kept, the same command resumes"
         ) from error
-    except (UnfinishedRun, UpstreamTaskError) as error:  # A process pool raises the second.
+    except (UnfinishedRun, UpstreamTaskError) as error:  # The second comes from a process pool.
         raise UpstreamError from error
 
 

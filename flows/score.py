@@ -68,7 +68,7 @@ def score_flow(
 
 @task(name="find", task_run_name="find {model}", persist_result=False, cache_policy=NO_CACHE)
 def find(outputs: Path, data: RowData, output: Path | None, model: str, has_reviews: bool) -> ScoringNetwork:
-    """Find the network to score with, and report impossible settings before any work."""
+    """Find the network to score with, and report impossible settings before any work is done."""
     return find_scorer(outputs, data, output, model, has_reviews)
 
 

@@ -23,10 +23,10 @@ from tasks.errors import PipelineError, shortened
 
 @contextmanager
 def api_server(ahead: Server | None = None) -> Iterator[Callable[[], None]]:
-    """Use the configured Prefect server, or start one for the block; yields a function that waits until it is up.
+    """Use the configured Prefect server, or start one for the block; yield a function that waits until it answers.
 
     All processes of the run share this server; by default Prefect would start one in each process. A temporary server
-    records in the database of `uv run prefect server start`, which shows the run later.
+    uses the same database as `uv run prefect server start`, which can show the run later.
 
     Args:
         ahead: a temporary server that is already starting, used unless one is configured.

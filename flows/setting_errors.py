@@ -13,7 +13,7 @@ from tasks.errors import shortened
 
 
 def setting_error(error: CycloptsError) -> str:
-    """One line for each wrong setting: its option or environment variable as the user wrote it, and what is wrong."""
+    """One line for each wrong setting: its option or environment variable as the user wrote it, and the fault."""
     if isinstance(error, UnusedCliTokensError):
         extra = " ".join(map(repr, error.unused_tokens or ()))
         return f"found {extra}, which is not an option; --help lists commands and options"

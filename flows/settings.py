@@ -159,7 +159,7 @@ class DataSettings(SettingsGroup):
 
     @property
     def title(self) -> str:
-        """The user's own data for the title of a run; empty if there are none."""
+        """What the title of a run says about the user's own data; empty if there are none."""
         given = self.given()
         return given.title if isinstance(given, TextData) else given.name if given else ""
 
@@ -205,7 +205,7 @@ def masked(address: str) -> str:
 
 
 def _without_password(address: str | None) -> str | None:
-    """Refuse a password: settings appear in reports, the history and the UI."""
+    """Refuse an address with a password: settings appear in reports, the history and the UI."""
     if address and masked(address) != address:
         raise ValueError(
             "expected an address without a password or a query; keep credentials in fsspec's or the cloud's own file"
@@ -279,7 +279,7 @@ class Settings(SettingsGroup):
 
     @property
     def title(self) -> str:
-        """The run's name in the UI: data, networks, epochs, seeds, and all other numbers that differ from defaults."""
+        """The run's name in the UI: data, networks, epochs, seeds, and all other numbers that are not the defaults."""
         effective = self.with_smoke_applied()
         data = self.data.title or effective.data.source
         epochs, seeds = effective.training.epochs, self.seeds()

@@ -1,6 +1,6 @@
 """A temporary Prefect server: a process on a free port that ends with its parent and is restarted if it dies.
 
-This module imports no Prefect: the server starts while Prefect is imported.
+This module does not import Prefect: the server starts while Prefect is being imported.
 """
 
 import logging
@@ -18,7 +18,7 @@ from tasks.errors import PipelineError
 
 START_SECONDS, STOP_SECONDS = 90.0, 2.0
 MAX_STARTS, RESTART_SECONDS = 4, 2.0
-# Services for deployments, which a server for one run does not execute; each slows the start.
+# Services that only deployments need: a server for one run executes none, and each slows the start.
 UNUSED_SERVICES = ("SCHEDULER", "LATE_RUNS", "FOREMAN", "PAUSE_EXPIRATIONS", "CANCELLATION_CLEANUP", "REPOSSESSOR")
 # The server exits when its standard input closes, which happens however the parent ends.
 _SERVER = """
@@ -33,12 +33,12 @@ uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error")
 
 
 def prestart_server() -> "Server | None":
-    """Start a server before Prefect is imported, which takes as long; None if another one may be configured."""
+    """Start a server before the import of Prefect, which takes about as long; None if another one may be configured."""
     return None if _may_be_configured() else Server()
 
 
 def _may_be_configured() -> bool:
-    """Whether Prefect's settings may contain a server's address; a fast check that may only err towards yes."""
+    """Whether Prefect's settings may contain a server's address; a fast check that can err only towards yes."""
     home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
     variables = ("PREFECT_API_URL", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH")
     mentions = {
@@ -107,7 +107,7 @@ class Server:
         """Restart a server that exited at startup; another run's server may have been migrating the same database.
 
         Raises:
-            PipelineError: it has exited several times.
+            PipelineError: the server has exited several times.
         """
         self._starts += 1
         if self._starts > MAX_STARTS:
@@ -153,5 +153,5 @@ class Server:
         while not self._done.wait(0.5):
             if self.process.poll() is not None:
                 logging.getLogger("prefect").warning("The Prefect server died; restarting it")
-                self.process.communicate()  # Closes its standard input.
+                self.process.communicate()  # Closes the server's standard input.
                 self.process = self._start()

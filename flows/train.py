@@ -39,7 +39,7 @@ GENERATED_NAME = re.compile(r"[a-z]+-[a-z]+")  # The form of Prefect's generated
 
 
 def run_name() -> str:
-    """The run's name in the UI: the given one, otherwise the settings' title."""
+    """The run's name in the UI: the given one, otherwise the title of the settings."""
     given = runtime.flow_run.name or ""
     settings: Settings = runtime.flow_run.parameters.get("settings") or Settings()
     return settings.title if not given or GENERATED_NAME.fullmatch(given) else given
@@ -102,7 +102,7 @@ def compare_networks(run: Run, jobs: list[Job]) -> Comparison:
 
 
 def without_failed_rows(*columns: Sequence[Any]) -> list[list[Any]]:
-    """The columns without the branches that failed in any of them."""
+    """The columns, without any branch that failed in one of them."""
     rows = [row for row in zip(*columns, strict=True) if None not in row]
     return [list(column) for column in zip(*rows, strict=True)]
 

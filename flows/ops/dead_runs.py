@@ -48,7 +48,7 @@ def label_with_process(run: str) -> None:
 
 
 def mark_dead_runs(flow: str) -> list[str]:
-    """Mark the flow's running runs whose process is gone, and their tasks, as Crashed; returns the runs' names."""
+    """Mark the flow's running runs whose processes are gone, and their tasks, as Crashed; return the runs' names."""
     with get_client(sync_client=True) as client:
         dead = list(_dead_runs(client, flow))
         for run in dead:
@@ -91,7 +91,7 @@ def mark_dead_tasks(run: str) -> None:
 
 
 def mark_left_tasks(flow: str) -> int:
-    """Mark unfinished tasks of the flow's ended runs as Crashed; returns how many there were."""
+    """Mark unfinished tasks of the flow's ended runs as Crashed, and return how many there were."""
     ended = FlowRunFilterState(type=FlowRunFilterStateType(any_=ENDED))
     with get_client(sync_client=True) as client:
         tasks = client.read_task_runs(

@@ -33,7 +33,7 @@ NEEDED_BYTES = 2 << 30
 
 
 class Check(NamedTuple):
-    """The result of a check. `fix` is empty if all is well; only a `fatal` check stops a run."""
+    """The result of a check. `fix` is empty if all is well; a fault stops a run only if it is `fatal`."""
 
     name: str
     result: str
@@ -42,12 +42,12 @@ class Check(NamedTuple):
 
     @property
     def state(self) -> str:
-        """What to do: "ok" for nothing, "note" for perhaps something, "fix" for something before a run."""
+        """Whether there is anything to fix: "ok": no; "note": perhaps; "fix": yes, before a run."""
         return ("fix" if self.fatal else "note") if self.fix else "ok"
 
 
 def examine(data: DataSettings, outputs: Path) -> int:
-    """Print a line for each check; returns 1 if something must be fixed before a run, otherwise 0.
+    """Print a line for each check; return 1 if something must be fixed before a run, otherwise 0.
 
     Args:
         data: the data that a run would use.
@@ -66,7 +66,7 @@ def examine(data: DataSettings, outputs: Path) -> int:
 
 
 def check_versions() -> Iterator[Check]:
-    """Whether every package's version is in the range that the project requires."""
+    """Check whether every package's version is in the range that the project requires."""
     wrong = []
     for text in importlib.metadata.requires(PROJECT) or []:
         requirement = Requirement(text)
@@ -83,7 +83,7 @@ def check_versions() -> Iterator[Check]:
 
 
 def check_server() -> Iterator[Check]:
-    """Whether the Prefect server answers and has our version; marks dead runs."""
+    """Check whether the Prefect server answers and has this client's version; mark dead runs."""
     address = masked(server_address() or "started by each run")
     try:
         with api_server() as wait:
@@ -120,7 +120,7 @@ def pool_limit() -> int | None:
 
 
 def check_disk(outputs: Path) -> Iterator[Check]:
-    """Whether the output folder can be written and the disk has enough space."""
+    """Check whether the output folder can be written to and the disk has enough space."""
     try:
         outputs.mkdir(parents=True, exist_ok=True)
         probe = outputs / ".doctor"
@@ -135,7 +135,7 @@ def check_disk(outputs: Path) -> Iterator[Check]:
 
 
 def check_data(data: DataSettings, outputs: Path) -> Iterator[Check]:
-    """Which reviews a run would use."""
+    """Check which reviews a run would use."""
     given = data.given()
     if given is not None:
         yield _given_texts(given) if isinstance(given, TextData) else _given_file(given)
@@ -172,7 +172,7 @@ def _given_texts(data: TextData) -> Check:
 
 
 def check_stored(outputs: Path) -> Iterator[Check]:
-    """Whether the prepared data and trained networks in the output folder can be read."""
+    """Check whether the prepared data and trained networks in the output folder can be read."""
     records = [*outputs.glob(f"{DATA}/*/{DATASET}"), *outputs.glob(f"{MODELS}/*/{RECORD}")]
     damaged = [record.parent.name for record in records if not _is_readable(record)]
     result = f"{len(records)} prepared data sets and trained networks"
@@ -188,7 +188,7 @@ def _is_readable(record: Path) -> bool:
 
 
 def check_processors() -> Check:
-    """How many processors a run can use."""
+    """Check how many processors a run can use."""
     cores = available_cores()
     fix = "use two or more to train networks side by side" if cores < 2 else ""
     return Check("processors", str(cores), fix, fatal=False)

@@ -24,7 +24,7 @@ READ_SECONDS, DEADLINE_SECONDS = 10.0, 20.0
 
 
 def announce(sentence: str, *artifacts: Artifact) -> None:
-    """Report an outcome in the log, to the webhook and in the UI. It is already on disk: nothing here fails a run."""
+    """Report an outcome in the log, to the webhook and in the UI. It is already on disk: no error here fails a run."""
     get_run_logger().info(sentence)
     post_line(sentence)
     publish_or_warn(artifacts)
@@ -45,7 +45,7 @@ def add_tags(*tags: str) -> None:
 
 
 def webhook_is_set() -> bool:
-    """Whether there is an address to post to."""
+    """Whether a webhook's address is set."""
     return bool(os.environ.get(VARIABLE))
 
 
@@ -58,7 +58,7 @@ def post_end(flow: Any, flow_run: Any, state: Any) -> None:
 
 
 def on_failure_hooks(*ends: str) -> dict[str, Any]:
-    """State hooks that post how a flow ends; none without an address, because Prefect logs every hook, even if idle."""
+    """State hooks that post how a flow ends; none without an address: Prefect logs even a hook that does nothing."""
     return {end: [post_end] for end in ends} if webhook_is_set() else {}
 
 
