@@ -32,7 +32,7 @@ class Strong:
 
 @dataclass(frozen=True)
 class Shade:
-    """Text on the colour of a probability of "positive": level 0 is negative, 5 undecided, 10 positive."""
+    """Text shaded by a probability of "positive": level 0 is negative, 5 undecided, 10 positive."""
 
     text: str
     level: int
@@ -87,7 +87,7 @@ class Drawing:
 
 
 class TableCell(NamedTuple):
-    """A cell of a table: its text, and the number to sort by if it is one."""
+    """A cell of a table: its text and, if the text shows a number, the number to sort by."""
 
     text: str
     number: PlainValue | None
@@ -95,7 +95,7 @@ class TableCell(NamedTuple):
 
 @dataclass(frozen=True)
 class Column(Generic[Row]):
-    """A column of a table: its head, how to get its value from a row, how to show it."""
+    """A column of a table: its head, how to get its value from a row, and how to show that value."""
 
     head: str
     value: Callable[[Row], Any]
@@ -110,7 +110,7 @@ class Column(Generic[Row]):
         return TableCell(self.format.text(value), first if self.format.is_number else None)
 
     def plain(self, row: Row) -> dict[str, PlainValue]:
-        """The column's plain values in a row by name; empty if there is no value.
+        """The column's plain values in a row, by name; empty if there is no value.
 
         A name is the column's head with a lower-case first letter, unless the head starts with an abbreviation.
         """
@@ -192,7 +192,7 @@ def drawings(blocks: Sequence[Block]) -> Iterator[Drawing]:
 
 
 def without_details(blocks: Sequence[Block]) -> tuple[Block, ...]:
-    """The blocks that markdown can show: it can neither fold nor colour."""
+    """The blocks that markdown can show: it can neither fold blocks nor colour text."""
     return present(*(_without_details(block) for block in blocks))
 
 

@@ -57,7 +57,7 @@ def p_value(p: float) -> str:
 
 
 def change_text(before: float, after: float, form: str) -> str:
-    """The change between two numbers as displayed: rises from 0.36 to 0.63, or stays at 0.44."""
+    """The change between two numbers as displayed: "rises from 0.36 to 0.63", or "stays at 0.44"."""
     start, end = format(before, form), format(after, form)
     if start == end:
         return f"stays at {end}"
@@ -65,12 +65,12 @@ def change_text(before: float, after: float, form: str) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """1 epoch, 2 epochs."""
+    """A count and its noun: "1 epoch", "2 epochs"."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def join_names(names: list[str]) -> str:
-    """a; a and b; a, b and c."""
+    """Names as a list: "a"; "a and b"; "a, b and c"."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
@@ -85,7 +85,7 @@ def setting(value: Any) -> str:
 
 
 TEXT = Format(str, lambda value: {"": str(value)}, is_number=False)
-# A setting.
+# For settings.
 VALUE = Format(setting, lambda value: {"": _plain_setting(value)}, is_number=False)
 COUNT = Format(lambda value: f"{value:,.0f}", lambda value: {"": round(value)})
 POINTS = Format(points, lambda estimate: _plain_interval(estimate, 100, 2))
@@ -103,5 +103,5 @@ def _plain_setting(value: Any) -> PlainValue:
 
 
 def _rounded(value: float, digits: int) -> float:
-    """Rounded, as a Python float, because table artifacts reject NumPy's."""
+    """The value, rounded, as a Python float, because table artifacts reject NumPy's floats."""
     return round(float(value), digits)

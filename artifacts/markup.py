@@ -11,7 +11,7 @@ _CONTROLS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u
 
 
 def one_line(text: str) -> str:
-    """Replace each run of white space and control characters with one space, also at the ends."""
+    """Replace each run of white space and control characters with one space, even at the ends."""
     return _CONTROLS.sub(" ", text)
 
 
@@ -19,7 +19,7 @@ def one_line(text: str) -> str:
 _ADDRESS = re.compile(
     r"(?:\b[a-z][a-z0-9+.-]*://|\b(?:mailto|xmpp):|\bwww\.)[\w.~:/?#@!$&',;=%+-]*|[\w.+-]+@[\w.-]+\w", re.I
 )
-# Each sign only where it would be markup, which excludes an underscore within a word, a colon, "a < b" and "[1, 2]".
+# Match a sign only where it would be markup, which excludes an underscore within a word, a colon, "a < b" and "[1, 2]".
 _MARKDOWN_SIGNS = re.compile(
     r"[\\`*|~]"
     r"|(?<![^\W_])_|_(?![^\W_])"  # Emphasis.

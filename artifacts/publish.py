@@ -45,7 +45,7 @@ def publish(artifacts: Iterable[Artifact]) -> None:
 
 
 def report_artifacts(comparison: Comparison, drawn: Mapping[str, Picture]) -> Iterator[Artifact]:
-    """The report: a short version of all of it, a page for each question, and the comparison as a table.
+    """The report: a short version of the whole, a page for each question, and the comparison as a table.
 
     The UI is slow beyond 2 MB, so larger pages lose figures.
     """
@@ -67,7 +67,7 @@ def history_artifacts(rows: Sequence[RunSummary]) -> Iterator[Artifact]:
 
 
 def within(size: int, drawn: Mapping[str, Picture], write: Callable[[ImageAddress], str]) -> str:
-    """Markdown with embedded figures; the largest are left out until it has at most `size` bytes."""
+    """Markdown with embedded figures; the largest are left out until the text has at most `size` bytes."""
     stems = sorted(drawn, key=lambda stem: len(drawn[stem].png))
     while True:
         text = write(lambda stem: drawn[stem].data_uri if stem in stems else None)

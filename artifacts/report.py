@@ -80,7 +80,7 @@ def _tidy(text: str) -> str:
 def html(comparison: Comparison, drawn: Mapping[str, Picture], reader: ReaderPage | None = None) -> str:
     """The whole report as one HTML file with embedded figures and a link to the reader.
 
-    Its content policy allows only our script for sorting tables, whatever the data contain.
+    Its content policy lets only our script for sorting tables run, whatever the data contain.
     """
 
     def image(drawing: Drawing) -> Markup:

@@ -64,7 +64,7 @@ def all_figures(c: Comparison) -> dict[str, Figure]:
 
 
 def which(c: Comparison) -> Section:
-    """Which model?"""
+    """The section "Which model?"."""
     seeds = Drawing("seeds", "Test accuracy of each seed", scores.seeds) if c.has_several_seeds() else None
     blocks = present(
         *(paragraph(sentence, "answer") for sentence in verdict.verdicts(c)),
@@ -81,7 +81,7 @@ def which(c: Comparison) -> Section:
 
 
 def how_sure(c: Comparison) -> Section:
-    """How sure?"""
+    """The section "How sure?"."""
     nothing = verdict.nothing_shown(c)
     blocks = present(
         paragraph(nothing) if nothing else None,
@@ -94,7 +94,7 @@ def how_sure(c: Comparison) -> Section:
 
 
 def why(c: Comparison) -> Section:
-    """Why?"""
+    """The section "Why?"."""
     about_pair = answers.about_pair(c)
     blocks = present(
         paragraph(about_pair) if about_pair else None,
@@ -126,7 +126,7 @@ def findings(c: Comparison) -> tuple[Block, ...]:
 
 
 def how_read(c: Comparison) -> Topic | None:
-    """How does each model read?"""
+    """The topic "How does each model read?"."""
     if not c.evidence.traces:
         return None
     return topic(
@@ -156,7 +156,7 @@ def coloured(words: Sequence[str], probabilities: Sequence[float]) -> Iterator[S
 
 
 def what_failed(c: Comparison) -> Section:
-    """What failed?"""
+    """The section "What failed?"."""
     blocks = present(
         Drawing("confusion", "Confusion matrices", scores.confusion),
         topic(
@@ -183,12 +183,12 @@ def mistakes(model: str, reviews: tuple[ReviewText, ...]) -> Details:
 
 
 def whole_review(review: ReviewText, *models: str) -> Details:
-    """A folded review, with models' predictions in its summary."""
+    """A folded review, with the predictions of `models` in its summary."""
     return Details(wording.review(review, *models), (paragraph(" ".join(review.words)),))
 
 
 def how_learned(c: Comparison) -> Section:
-    """How did each model learn? Markdown shows the first seeds only."""
+    """The section "How did each model learn?". Markdown shows only the first seeds."""
     first = [branch for branch, _ in c.first_networks()]
     further = [branch for branch in c.branches if branch not in first]
     blocks = present(
@@ -213,12 +213,12 @@ def learning(branch: Branch) -> tuple[Block, ...]:
 
 
 def reproduction(c: Comparison) -> Section:
-    """Does it reproduce the tutorial?"""
+    """The section "Does it reproduce the tutorial?"."""
     return Section("reproduction", "Does it reproduce the tutorial?", present(tables.reproduction(c)))
 
 
 def how_made(c: Comparison) -> Section:
-    """How was it made?"""
+    """The section "How was it made?"."""
     blocks = present(
         Paragraph(wording.again(c)),
         topic(

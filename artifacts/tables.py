@@ -164,7 +164,7 @@ def thresholds(c: Comparison) -> Table[Network]:
 
 
 def reproduction(c: Comparison) -> Table[Reproduction]:
-    """The tutorial's numbers and ours, on IMDB only."""
+    """The tutorial's numbers and ours, only for IMDB."""
     columns: list[Column[Reproduction]] = [
         Column("Model", lambda line: line.name),
         Column("Validation accuracy in the tutorial", lambda line: line.tutorial, decimals(3)),
@@ -183,7 +183,7 @@ class NamedSplit(NamedTuple):
 
 
 def splits(c: Comparison) -> Table[NamedSplit]:
-    """The reviews in numbers."""
+    """Both splits in numbers."""
     columns: list[Column[NamedSplit]] = [
         Column("Reviews", lambda row: row.name),
         Column("Count", lambda row: row.split.reviews, COUNT),
@@ -221,7 +221,7 @@ def settings(c: Comparison) -> Table[Item]:
 
 
 def history(rows: Sequence[RunSummary]) -> Table[RunSummary]:
-    """Runs with the settings that differ between them; the cell of a model that a run lacks is empty."""
+    """Runs with the settings that differ between them; if a run lacks a model, the cell is empty."""
     names = dict.fromkeys(name for row in rows for name in row.accuracies)
     columns: list[Column[RunSummary]] = [
         Column("Run", lambda row: row.run),

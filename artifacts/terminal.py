@@ -31,12 +31,12 @@ BAR_WIDTH, HISTORY_RUNS, SUMMARY_WIDTH = 24, 30, 100
 
 
 def folding_table(*headers: str, title: str | None = None) -> Table:
-    """A table that folds long words, because a truncated path or address is useless."""
+    """A table that wraps long words, because a truncated path or address is useless."""
     return Table(*(Column(header, overflow="fold") for header in headers), title=title)
 
 
 def print_line(text: str = "") -> None:
-    """Print text unchanged, without markup, colours or folding."""
+    """Print text unchanged, without markup, colours or wrapping."""
     Console(highlight=False, soft_wrap=True, markup=False, emoji=False).print(text)
 
 
@@ -72,7 +72,7 @@ def show_entry(entry: Entry) -> None:
 
 
 def show_drift(drift: Drift) -> None:
-    """Print how far new texts are from the training reviews."""
+    """Print how far the new texts are from the training reviews."""
     print_line(drift_wording.sentence(drift))
     for rows in (drift_wording.rows(drift), drift_wording.distinguishing_rows(drift)):
         if rows:

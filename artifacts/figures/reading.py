@@ -1,4 +1,4 @@
-"""Figures of how networks read: by length, with only the last words, word by word, and by gradient reach."""
+"""Figures of how networks read: by length, with only the last words, word by word; and how far gradients reach."""
 
 import textwrap
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from tasks.results.comparison import Comparison, Trace
 from tasks.results.training import Estimate, Moment
 
 SMALL_TEXT = 8  # Size of the text in small axes, in points.
-LOWEST = 1e-9  # The lowest limit of the gradient axis; curves below it are indistinguishable.
+LOWEST = 1e-9  # The lowest limit of the gradient axis; below it, curves are indistinguishable.
 ZERO = 1e-30  # Replaces a gradient of 0 on a logarithmic axis.
 
 
@@ -87,7 +87,7 @@ def reach(c: Comparison) -> Figure:
 
 
 def _draw_reach(axes: Axes, c: Comparison, moment: Moment) -> list[float]:
-    """Draw the curves of all models at one moment; returns the medians above 0."""
+    """Draw the curves of all models at one moment, and return the medians above 0."""
     axes.axhline(0.01, color=GREY, linewidth=0.8, linestyle=":")
     medians: list[float] = []
     for explanation in c.first_explanations():

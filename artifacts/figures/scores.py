@@ -108,7 +108,7 @@ def confusion(c: Comparison) -> Figure:
 
 
 def trend(rows: Sequence[RunSummary]) -> Figure:
-    """Test accuracy of each model over the runs that are comparable with the newest, the oldest first."""
+    """Test accuracy of each model over the runs that are comparable with the newest, oldest first."""
     figure, axes = single(6.4, 3.6)
     same = [row for row in rows if row.conditions == rows[-1].conditions][-TREND_RUNS:]
     for number, model in enumerate(dict.fromkeys(name for row in same for name in row.accuracies)):
@@ -127,7 +127,7 @@ def trend(rows: Sequence[RunSummary]) -> Figure:
 def _draw_confusion(axes: Axes, name: str, counts: Sequence[Sequence[float]]) -> None:
     shares = [[value / max(sum(row), 1) for value in row] for row in counts]
     # Not an image, so that the report's SVG contains no pixels.
-    axes.pcolormesh(shares, cmap="Greys", vmin=0, vmax=1)  # Grey, because colours mean models.
+    axes.pcolormesh(shares, cmap="Greys", vmin=0, vmax=1)  # Grey, because colours stand for models.
     axes.invert_yaxis()
     axes.set_aspect("equal")
     for i, j in np.ndindex(2, 2):

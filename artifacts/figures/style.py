@@ -35,7 +35,7 @@ def grid(width: float, height: float, rows: int, columns: int, used: int) -> tup
 
 
 def style(number: int) -> dict[str, Any]:
-    """Colour and marker of the model with a number. Line styles distinguish the reviews, never the models."""
+    """Colour and marker of the model with this number. Line styles distinguish sets of reviews, never models."""
     return {
         "color": MODEL_COLOURS[number % len(MODEL_COLOURS)],
         "marker": MARKERS[number % len(MARKERS)],

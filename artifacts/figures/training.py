@@ -29,7 +29,7 @@ def tutorial_curve(c: Comparison, branch: Branch, curve: CurveName) -> Figure:
 
 
 def learning_curve(name: str, number: int, history: Sequence[Epoch], data: str) -> Figure:
-    """Accuracy and loss side by side; grows in the UI while a branch of model `number` trains."""
+    """Accuracy and loss side by side; in the UI, the curves grow while a branch of model `number` trains."""
     figure, axes = grid(9.0, 3.4, 1, 2, used=2)
     for curve, its_axes in zip(CURVES, axes, strict=True):
         _draw_tutorial_curve(its_axes, history, curve, style(number)["color"])

@@ -7,7 +7,7 @@ from tasks.results.drift import Drift, DriftFigure
 
 
 def sentence(drift: Drift) -> str:
-    """Whether the new texts differ, and by what."""
+    """Whether the new texts differ, and in which figures."""
     alarms = [figure for figure in drift.figures if figure.alarms]
     if not alarms:
         return f"NO DRIFT: the {drift.texts:,} texts differ from the training reviews no more than chance allows."

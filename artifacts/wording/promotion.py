@@ -126,7 +126,7 @@ def _test_rows(test: PairedTest) -> list[tuple[str, str]]:
 
 
 def _shown(difference: float) -> str:
-    """A difference that the test can show; 1 means none."""
+    """A difference that the test can show, as text; 1 means that there is none."""
     return f"{100 * difference:.2f} points" if difference < 1 else "none: the networks disagree too rarely"
 
 

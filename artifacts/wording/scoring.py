@@ -23,7 +23,7 @@ def caution(scoring: Scoring) -> str:
 
 
 def renamed(names: tuple[str, ...]) -> str:
-    """Names the new columns that could not have their usual names."""
+    """The new columns whose usual names were taken."""
     return f"The input already had columns with these names; the new ones are called {', '.join(names)}."
 
 
@@ -40,7 +40,7 @@ def distribution_rows(scoring: Scoring) -> list[dict[str, Any]]:
 
 
 def sure_rows(scoring: Scoring) -> list[dict[str, Any]]:
-    """The surest and the least sure reviews, for tables."""
+    """The reviews of which the network is most and least sure, for tables."""
     kinds = {
         "surely negative": scoring.negative_most,
         "surely positive": scoring.positive_most,

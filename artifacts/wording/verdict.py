@@ -28,13 +28,13 @@ def nothing_shown(c: Comparison) -> str | None:
 
 
 def _guessing(c: Comparison) -> list[str]:
-    """The models without any network that is reliably better than always predicting the more frequent label."""
+    """The models of which no network is reliably better than always predicting the more frequent label."""
     better = {e.name for e in c.evaluations for point in POINTS if e.at(point).low > c.evidence.chance}
     return [model for model in c.models() if model not in better]
 
 
 def _caution(c: Comparison) -> list[str]:
-    """What a lead over models that guess shows."""
+    """Which models only guess, and what a lead over them shows."""
     guessing = _guessing(c)
     if not guessing:
         return []
@@ -64,7 +64,7 @@ def verdicts(c: Comparison) -> list[str]:
 
 
 def verdict(c: Comparison, verdict: ModelRanking) -> str:
-    """Which model is better at one epoch, and how sure that is; three or more models form one ranking."""
+    """Which model is better at one epoch, and how certain that is; three or more models form one ranking."""
     if len(verdict.pairs) == 1:
         return _pair(c, verdict.pairs[0])
     groups = [join_names(list(group)) for group in verdict.ranking]
@@ -164,7 +164,7 @@ def p_text(p: float) -> str:
 
 
 FLAT_LOSS_SHARE = (
-    0.05  # Between epochs, validation losses may differ by less than this share of the lower one by chance.
+    0.05  # If two epochs' validation losses differ by less than this share of the lower one, it may be chance.
 )
 
 

@@ -19,7 +19,7 @@ ABOUT_FINDINGS = (
     "hundredth of the norm at the last word of the same review, mean over long reviews; of the Jacobian of the last "
     "state, which does not depend on the labels or on the last layer, the reach is counted in the same way."
 )
-USUAL_WORDS = 100  # For reviews that are long enough.
+USUAL_WORDS = 100  # The number of near words if reviews are long enough.
 MOMENTS: dict[Moment, str] = {
     "initial": "at the initial weights",
     "first": "after the first epoch",
@@ -118,7 +118,7 @@ def _cut(trend: LengthTrend) -> str:
 
 
 def number(finding: Finding) -> str | None:
-    """The number that decides, with its interval and its unit."""
+    """The number that decides a claim, with its interval and its unit."""
     value = finding.value
     if value is None:
         return None
@@ -142,7 +142,7 @@ def _interval(estimate: Estimate, factor: int, digits: int) -> str:
 
 
 def measured_when(measure: Measure) -> str:
-    """When, or by what, a reach is measured."""
+    """When a reach is measured, or by what."""
     if measure in MOMENTS:
         return MOMENTS[measure]
     return "by the Jacobian" if measure == "jacobian" else ""
