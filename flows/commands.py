@@ -262,7 +262,7 @@ def doctor(
         bool, Parameter(help="Instead of checking, write a password for this machine's Prefect server into `.env`.")
     ] = False,
 ) -> int:
-    """Check versions, server, outputs, data and cache; mark dead runs; list what to fix (exit with 1 if anything)."""
+    """Check what a run needs (versions, server, outputs, data, cache); mark dead runs; exit with 1 if a run must wait."""
     prepare_environment()
     if secure:
         from flows.ops.server_password import write_password

@@ -212,7 +212,7 @@ def stopped_by_signals() -> Iterator[None]:
 
 
 def report_user_errors_once() -> None:
-    """Leave errors that the user can fix to the command line, which prints one line; the UI still logs all of them."""
+    """Leave errors that the user can fix to the command line, which prints one line; the UI still shows all of them."""
     setup_logging()
     for handler in logging.getLogger().handlers:
         handler.addFilter(_is_no_user_error)

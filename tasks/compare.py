@@ -12,7 +12,7 @@ from tasks.results.training import Branch, Evaluation, Explanation
 # varies by about two points between seeds, and the tutorial shows one run.
 TUTORIAL = {"simple_rnn": 0.816, "lstm": 0.884}
 TOLERANCE = 0.03
-# The settings that these numbers depend on: a run with other settings is no reproduction, good or bad.
+# The settings that these numbers depend on: a run with other settings is not a reproduction, good or bad.
 TUTORIALS_SETTINGS = {
     "data.vocabulary_size": 10_000,
     "data.max_length": 500,
@@ -42,7 +42,7 @@ def compare(
 
     Args:
         dataset: the dataset that the networks were trained on.
-        branches, evaluations, explanations: the networks, in the same order.
+        branches, evaluations, explanations: records of the networks, all in the same order.
         chosen: the test reviews that each network read word by word.
         run: the name of the run.
         settings: the run's nested settings, as JSON values.
@@ -63,13 +63,13 @@ def compare(
 
 
 def is_the_tutorials(settings: Mapping[str, object]) -> bool:
-    """Whether a run has those of the tutorial's settings that decide the numbers."""
+    """Whether a run has all the settings of the tutorial that decide its numbers."""
     given = flat(settings)
     return all(given.get(name) == value for name, value in TUTORIALS_SETTINGS.items())
 
 
 def reproduction(branches: Sequence[Branch]) -> tuple[Reproduction, ...]:
-    """The tutorial's validation accuracies and ours at the last epoch, mean over seeds."""
+    """The tutorial's validation accuracies and ours at the last epoch; ours are means over seeds."""
     ours: dict[str, list[float]] = {}
     for branch in branches:
         ours.setdefault(branch.name, []).append(branch.history[-1].val_accuracy)

@@ -23,7 +23,7 @@ def check_drift(
     *,
     logger: Logger = LOGGER,
 ) -> Drift:
-    """Measure how far new texts are from the training reviews, and whether that is more than chance.
+    """Measure how far new texts are from the training reviews, and whether chance alone could explain that.
 
     Args:
         network: folder of a trained network.

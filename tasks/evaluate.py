@@ -98,7 +98,7 @@ def numpy_difference(job: Job, learner: Learner, tokens: NDArray[np.unsignedinte
 
 
 def _save_predictions(path: Path, test: Path, predictions: _BranchPredictions) -> NDArray[np.integer]:
-    """Write a row for each test review; returns the labels."""
+    """Write a row for each test review, and return the labels."""
     frame = pd.DataFrame(
         {
             "review_id": read_column(test, "review_id"),

@@ -71,7 +71,7 @@ def explain(job: Job, branch: Branch, chosen: tuple[Chosen, ...], *, logger: Log
 
 
 class _Reviews(NamedTuple):
-    """Some test reviews, a row each; `lengths` are in words, before truncation."""
+    """A group of test reviews, a row for each; `lengths` are in words, before truncation."""
 
     review_ids: NDArray[np.integer]
     tokens: NDArray[np.unsignedinteger]
@@ -108,7 +108,7 @@ def _learners(job: Job, branch: Branch, last: Learner) -> dict[Moment, Learner]:
 
 
 def _save_reaches(path: Path, job: Job, learners: dict[Moment, Learner], reviews: _Reviews) -> dict[Moment, Reach]:
-    """Write how far gradients reach in each review; returns the quartiles."""
+    """Write how far gradients reach in each review, and return the quartiles."""
     reaches = {moment: reach(learner, reviews.tokens, reviews.labels) for moment, learner in learners.items()}
     jacobian = np.full(len(reviews.labels), -1)
     if has_state_jacobian(job.spec):

@@ -81,7 +81,7 @@ def export(
     *,
     logger: Logger = LOGGER,
 ) -> Export:
-    """Write a network into its own folder, which appears only if the exported model predicts what Keras predicts.
+    """Write a network into a new folder, which appears only if the exported model predicts what Keras predicts.
 
     Args:
         network: the network to export; the first 1,000 of its test reviews are checked.
@@ -91,8 +91,8 @@ def export(
         logger: gets one line about the result.
 
     Raises:
-        PipelineError: the folder is not empty, a package is missing, a SavedModel's network has no vocabulary, or the
-            model, reloaded in a process without this project, differs from Keras by more than 1e-5.
+        PipelineError: the folder is not empty, a package is missing, a network for a SavedModel has no vocabulary, or
+            the model, reloaded in a process without this project, differs from Keras by more than 1e-5.
     """
     folder = folder.absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -113,7 +113,7 @@ def export(
 
 @contextmanager
 def _whole_folder(folder: Path) -> Iterator[Path]:
-    """A new folder next to `folder`, which it replaces when the block succeeds."""
+    """A new folder next to `folder`; it replaces `folder` if the block succeeds."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
         new_folder = Path(temporary) / folder.name
@@ -155,7 +155,7 @@ def _export_into(folder: Path, saved: SavedNetwork, index: Mapping[str, int], te
 
 
 def check(model: Path, kind: ExportFormat, examples: Examples) -> dict[str, float]:
-    """The largest difference between an exported model and Keras, by kind of input, in a process without this project.
+    """The largest difference between exported model and Keras by kind of input, in a process without this project.
 
     Raises:
         PipelineError: the difference exceeds 1e-5, or the model cannot be loaded.

@@ -55,7 +55,7 @@ def fetch(
 
     Args:
         data: the user's own `imdb.npz` or own texts, which are surveyed; with either, nothing else is tried.
-        wanted: "imdb" never falls back to the sample, "sample" uses nothing else, "auto" falls back without network.
+        wanted: "imdb" never falls back to the sample, "sample" uses nothing else, "auto" falls back if offline.
         cache: folder for downloads and for the sample.
         base: address of the folder that contains the two official files.
         logger: gets a line that names the reviews.
@@ -126,7 +126,7 @@ def _index_for_texts(data: TextData, cache: Path, base: str) -> Path | None:
     """Keras's word index, or None if own texts are read with their own vocabulary.
 
     Raises:
-        NetworkError: it is not on this machine, and the download failed.
+        NetworkError: the index is not on this machine, and the download failed.
     """
     if data.vocabulary == "training":
         return None
@@ -141,13 +141,13 @@ def _source(kind: SourceKind, path: Path, origin: str, index: Path | None) -> So
 
 
 def _official(cache: Path, base: str, logger: Logger) -> Source:
-    """IMDB from this machine, or from the official address."""
+    """The IMDB reviews from this machine, or from the official address."""
     for path in _local_copies(cache):
         if _holds_imdb(path):
             return _source("imdb", path, str(path), _index_beside(path) or _index(cache, base, logger))
         logger.warning("%s: not the IMDB reviews, so it is not used; --data %s would train on it", path, path)
         if path.parent == cache:
-            path.replace(path.with_name("imdb.npz.other"))  # Another data set, under the download's name.
+            path.replace(path.with_name("imdb.npz.other"))  # Another data set under the name of the download.
     url = f"{base}imdb.npz"
     path = download(url, cache / IMDB, NPZ_SHA256)
     return _source("imdb", path, url, _index(cache, base, logger))
@@ -173,7 +173,7 @@ def _local_copies(cache: Path) -> Iterator[Path]:
 
 
 def _index(cache: Path, base: str, logger: Logger) -> Path | None:
-    """The official word index; None if it cannot be downloaded, because only the words in the report need it."""
+    """The official word index; None if it cannot be downloaded: only the words in the report need it."""
     try:
         return download(f"{base}{KERAS_WORD_INDEX}", cache / KERAS_WORD_INDEX, INDEX_SHA256)
     except (NetworkError, DataError) as error:

@@ -37,7 +37,7 @@ def available_cores() -> int:
 
 
 def process_is_alive(process: int, started: float) -> bool:
-    """Whether a process is running; a later process with the same ID has another start time.
+    """Whether a process is running; a later process with the same ID has a different start time.
 
     Args:
         process: the process's ID.

@@ -35,7 +35,7 @@ def dataset_fingerprint(source: Source, vocabulary_size: int, max_length: int, r
 def dataset_record(
     source: Source, vocabulary_size: int, max_length: int, reviews: int | None, root: Path
 ) -> Record[Dataset]:
-    """Where the dataset is stored. Words and origin change its description, not its tokens."""
+    """Where the dataset is stored. The words and the origin affect its description, not its tokens."""
     name = dataset_fingerprint(source, vocabulary_size, max_length, reviews)
     key = fingerprint(name, source.path, source.origin, source.word_index_sha256)
     return Record(root / name / DATASET, key, Dataset)
@@ -148,7 +148,7 @@ def _prepare_texts(
 
 
 def _write_word_index(path: Path, source: Source) -> Path | None:
-    """Store all words with their ranks next to the tokens; returns None if the data came without words."""
+    """Store all words with their ranks next to the tokens; return None if the data came without words."""
     if source.word_index:
         index = read_word_index(source.word_index)
     elif source.survey:

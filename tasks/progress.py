@@ -12,7 +12,7 @@ class Tracker(Protocol):
     """Shows the progress of one task after another."""
 
     def __call__(self, description: str, total: int | None, completed: int, /) -> AbstractContextManager[Advance]:
-        """Show progress within the block; yields a function to call with the number of bytes of each piece."""
+        """Show progress within the block; yield a function to call with the number of bytes of each piece."""
 
 
 @contextmanager

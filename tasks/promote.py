@@ -1,4 +1,4 @@
-"""Promotion: compares a candidate with the champion on the same test reviews, and replaces the champion or not.
+"""Promotion: compares a candidate with the champion on the same test reviews, and may replace the champion.
 
 A promotion is never reused: it adds an entry to the ledger, and every look at the test reviews counts.
 """
@@ -62,7 +62,7 @@ class Candidate:
     Attributes:
         run: the run in which it was trained.
         branch: the network.
-        files: name in the registry -> file.
+        files: each file, by its name in the registry.
         digests: digests of the test reviews, in the order of the test split.
         slices: parts of the test reviews, as flags in the same order.
     """
@@ -85,7 +85,7 @@ class Candidate:
 
 
 class Measurement(NamedTuple):
-    """One look at a candidate: its predictions, the labels, its correctness and cost, and the gate's verdict."""
+    """One look at a candidate: its predictions, the labels, its correct answers and cost, and the gate's verdict."""
 
     predictions: NetworkPredictions
     labels: NDArray[np.integer]
@@ -94,7 +94,7 @@ class Measurement(NamedTuple):
 
 
 def find_candidate(run: FinishedRun, model: str | None, columns: Sequence[str] = ()) -> Candidate:
-    """The run's best network by validation.
+    """The run's best network by validation accuracy.
 
     Args:
         run: the run in which it was trained.
@@ -102,7 +102,7 @@ def find_candidate(run: FinishedRun, model: str | None, columns: Sequence[str] =
         columns: columns of own texts whose values are slices of the test reviews.
 
     Raises:
-        DataError: one of its files is missing or was changed, or there is no such column.
+        DataError: a file that it needs is missing or was changed, or there is no such column.
     """
     branch = run.candidate(model)
     files = {name: branch.folder / name for name in NETWORK_FILES}
@@ -114,7 +114,7 @@ def find_candidate(run: FinishedRun, model: str | None, columns: Sequence[str] =
 
 
 def check_data(outputs: Path, dataset: Dataset, columns: Sequence[str] = ()) -> None:
-    """Report before training what would prevent a promotion after it.
+    """Report, before training, what would prevent a promotion afterwards.
 
     Raises:
         DataError: the champion has other test reviews, one of its files was changed, or there is no such column.
@@ -137,7 +137,8 @@ def promote(
 ) -> Entry:
     """Judge a candidate and add the verdict to the ledger; with PROMOTE, the candidate becomes champion.
 
-    Candidate and champion both read the same test reviews now, each in its own tokens. Promotions take turns.
+    Both candidate and champion are scored now, on the same test reviews, each with its own tokens. Only one promotion
+    runs at a time.
 
     Args:
         outputs: folder that contains the registry.
@@ -147,7 +148,7 @@ def promote(
         logger: gets a line while waiting for another promotion.
 
     Raises:
-        DataError: the champion has other test reviews, or files were changed.
+        DataError: the champion has other test reviews, or a file was changed.
     """
     with _writing(outputs, logger) as registry:
         measured = _measure(registry, candidate, limits)
@@ -224,7 +225,7 @@ def rollback(outputs: Path, to: int | None, *, logger: Logger = LOGGER) -> Entry
 
 
 def _measure(registry: Registry, candidate: Candidate, limits: GateLimits) -> Measurement:
-    """Score candidate and champion on the candidate's test reviews, and judge."""
+    """Score candidate and champion on the candidate's test reviews, and judge the candidate."""
     predictions = SavedNetwork.read(candidate.branch.folder).predict(read_tokens(candidate.test))
     labels = read_column(candidate.test, "label")
     scored = _scored(predictions, labels)

@@ -80,7 +80,7 @@ def scoring_record(data: RowData, network: ScoringNetwork, root: Path) -> Record
 
 @step(title="score {data.title}", record=scoring_record)
 def score(data: RowData, network: ScoringNetwork, root: Path, *, logger: Logger = LOGGER) -> Scoring:
-    """Score all rows, a batch at a time. A killed scoring resumes after its last complete batch.
+    """Score all rows, a batch at a time. If killed, scoring resumes after the last complete batch.
 
     Args:
         data: the texts to score.
@@ -199,7 +199,7 @@ def written_record(data: RowData, scoring: Scoring, output: Path, max_rejects: f
 
 @step(title="write {output.name}", record=written_record)
 def write(data: RowData, scoring: Scoring, output: Path, max_rejects: float, *, logger: Logger = LOGGER) -> Written:
-    """Write all columns of the rows and their scores to a file, and the rejected rows with reasons to another.
+    """Write all columns of the rows and their scores to a file, and the rejected rows, with reasons, to another.
 
     Args:
         data: the texts that were scored; they are read again, so that no copy needs to be stored.

@@ -149,7 +149,7 @@ def trace(c: Comparison, trace: Trace) -> str:
 
 
 def reading(model: str, probability: float) -> Spans:
-    """The heading of the words that a model reads: its name and its answer."""
+    """The heading of the words that a model reads: the model's name and answer."""
     return Strong(model), f" (probability of “positive” {probability:.3f}): "
 
 

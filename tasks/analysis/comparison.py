@@ -1,4 +1,4 @@
-"""Which model is better, and how sure that is: paired tests of predictions, rankings, overfitting."""
+"""Which model is better, and how certain that is: paired tests of predictions, rankings, overfitting."""
 
 import math
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ def _best_first(evaluations: Sequence[Evaluation], point: Point) -> list[str]:
 
 
 def mcnemar(first_right: Flags, second_right: Flags, seed: int) -> SeedTest:
-    """McNemar's exact test (1947) of two models on the same reviews, and their difference with its 95 % interval.
+    """McNemar's exact test (1947) of two models on the same reviews, with their difference and its 95 % interval.
 
     The interval is Agresti & Min's (2005): Wald's, with half a review added to each of the four cells.
 
@@ -110,7 +110,7 @@ def rank_models(predictions: Predictions) -> ModelRanking:
 
 
 def summarize_models(predictions: Predictions, evaluations: Sequence[Evaluation]) -> tuple[ModelSummary, ...]:
-    """Summarize each model over its seeds, the best first."""
+    """Summarize each model over its seeds, the best model first."""
     return tuple(_summarize(predictions, model, evaluations) for model in predictions.models)
 
 
@@ -180,7 +180,7 @@ def _common_seeds(predictions: Predictions, first: str, second: str) -> list[int
 
 
 def rank(models: Sequence[str], pairs: Sequence[Pair]) -> tuple[tuple[str, ...], ...]:
-    """Group the models, best first: no model of a group is significantly different from its best one.
+    """Group the models, best first: no model of a group is significantly different from the best of that group.
 
     Args:
         models: the models, best first.
@@ -197,7 +197,7 @@ def rank(models: Sequence[str], pairs: Sequence[Pair]) -> tuple[tuple[str, ...],
 
 
 def overfitting(branches: Sequence[Branch], evaluations: Sequence[Evaluation]) -> dict[str, Overfitting]:
-    """The change of each model from the best validation epoch to the last one, mean over seeds."""
+    """The change of each model from the best validation epoch to the last one, as a mean over seeds."""
 
     names = dict.fromkeys(branch.name for branch in branches)
     return {name: _overfitting(name, branches, evaluations) for name in names}

@@ -2,19 +2,19 @@
 
 Five figures compare two sets of texts; for sets from one source, each tends to 0 (the AUC to 0.5):
 
-- words: Jensen-Shannon distance of the word frequencies (Lin 1991; base 2, its square root, so from 0 to 1), with the
-  1,000 most frequent words of the training reviews each as a class, "rare" for the others and "unseen" for words
-  outside the vocabulary;
-- unseen words: difference of their shares;
+- words: Jensen-Shannon distance of the word frequencies (Lin 1991; the square root of the divergence to base 2, so
+  from 0 to 1) over these classes: each of the 1,000 most frequent words of the training reviews, "rare" for the others
+  and "unseen" for words outside the vocabulary;
+- unseen words: difference between their shares;
 - lengths, scores: Jensen-Shannon distance over tenths of the training reviews;
 - domain classifier: cross-validated AUC of naive Bayes on bags of words, trained to tell the sets apart (Rabanser,
   Günnemann & Lipton 2019).
 
 How large a figure may be by chance depends on the sizes and on the texts, so it is measured: 200 draws from the
-training reviews, as large as the new set, against the rest of them. The limits are such that one draw in 100 exceeds
-at least one: each figure is standardized by the draws, and its limit is the 99th percentile of the largest of the five
-(the max-T method of Westfall & Young 1993). With a 99th percentile for each figure alone, up to five of 100 unchanged
-sets would raise an alarm.
+training reviews, each as large as the new set, are compared with the rest. The limits are such that one draw in 100
+exceeds at least one: each figure is standardized by the draws, and its limit is the 99th percentile of the largest of
+the five (the max-T method of Westfall & Young 1993). With a 99th percentile for each figure alone, up to five of 100
+unchanged sets would raise an alarm.
 """
 
 import math
@@ -100,11 +100,11 @@ class Reference:
         self._score_edges = np.unique(np.quantile(texts.scores[self._scored], shares))
 
     def compared(self, texts: int) -> int:
-        """The size of a draw for a number of new texts: equally large, but at most half of the training reviews."""
+        """The size of a draw for this number of new texts: the same, but at most half of the training reviews."""
         return min(texts, len(self.texts) // 2)
 
     def figures(self, new: Texts) -> tuple[DriftFigure, ...]:
-        """How far new texts are from the training reviews, with the limits."""
+        """The figures of new texts against the training reviews, with their limits."""
         size = self.compared(len(new))
         chosen = self._random.choice(len(new), size, replace=False)
         everything = np.arange(len(self.texts))
@@ -125,7 +125,7 @@ class Reference:
         return results
 
     def _measure(self, new: Texts, rows: RowNumbers, rest: RowNumbers) -> dict[FigureName, float]:
-        """The figures of the chosen texts against `rest`, all training reviews that are not chosen."""
+        """The figures of the chosen texts against `rest`, the training reviews that are not chosen."""
         new_counts = new.counts(rows)
         old_counts = self._counts - new_counts if new is self.texts else self._counts
         return {
@@ -141,7 +141,7 @@ class Reference:
         return np.append(top, [counts.sum() - top.sum() - unseen, unseen])
 
     def _scores(self, new: Texts, rows: RowNumbers) -> float:
-        """Compare scores with held-out reviews only: on the others, the network scores better than on any new text."""
+        """Compare scores only with those of held-out reviews: the network scores the others better than new texts."""
         held_out = self._random.permutation(self._scored)
         size = min(len(rows), len(held_out) // 2)
         chosen, others = (held_out[:size], held_out[size:]) if new is self.texts else (rows[:size], held_out)
@@ -155,7 +155,7 @@ class Reference:
         return distance(*(np.bincount(numbers, minlength=len(edges) + 1) for numbers in bins))
 
     def _auc(self, new: Texts, rows: RowNumbers, rest: RowNumbers) -> float:
-        """AUC of a classifier between equal numbers of texts of both sets; above 0.5 if they can be told apart."""
+        """AUC of a classifier on equal numbers of texts from both sets; above 0.5 if the sets can be told apart."""
         from scipy.sparse import vstack
 
         size = min(len(rows), len(rest), CLASSIFIED)
@@ -221,8 +221,8 @@ def cross_validated_auc(bags: Any, first: int, random: np.random.Generator) -> f
 def distinguishing_tokens(new: Texts, reference: Texts) -> list[tuple[int, float, float]]:
     """The most distinguishing tokens, each with the shares of new texts and of training reviews that contain it.
 
-    They have the largest signed contribution to the chi-squared statistic between the shares; the first half is more
-    frequent in the new texts, the second in the training reviews.
+    Their signed contributions to the chi-squared statistic between the shares are the most extreme; the first half is
+    more frequent in the new texts, the second in the training reviews.
     """
     shares = [np.asarray(texts.bags.sign().sum(axis=0)).ravel() / len(texts) for texts in (new, reference)]
     difference = shares[0] - shares[1]

@@ -1,4 +1,4 @@
-"""Gathers the evidence from the predictions of all branches: which model, how sure, why, on which reviews."""
+"""Gathers the evidence from the predictions of all branches: which model is better, how certain that is, and why."""
 
 from collections.abc import Sequence
 
@@ -49,7 +49,7 @@ def gather(
 
 
 def lead_by_length(predictions: Predictions, pair: ModelPair | None, max_length: int) -> LengthTrend | None:
-    """The trend of the gated model's lead over the simple one, or without such a pair, of the best over the last."""
+    """The trend of the gated model's lead over the simple one; without such a pair, of the best one's over the last."""
     if pair:
         return length_trend(predictions, pair.gated, pair.simple, pair.seeds, max_length)
     best, last = predictions.models[0], predictions.models[-1]

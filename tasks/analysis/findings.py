@@ -20,7 +20,7 @@ SLOPE_WORDS = 100  # The slope is the change per this many words.
 
 
 def accuracy_by_length(predictions: Predictions, model: str) -> tuple[LengthBin, ...]:
-    """Mean accuracy over seeds in bins of equal counts by length; the intervals account for the bin's reviews."""
+    """Mean accuracy over seeds in bins of equal counts by length; the intervals account for the choice of reviews."""
     lengths = predictions.lengths
     edges = np.unique(np.quantile(lengths, np.linspace(0, 1, LENGTH_BINS + 1)))
     numbers = np.clip(np.searchsorted(edges, lengths, side="right") - 1, 0, max(len(edges) - 2, 0))
@@ -92,7 +92,7 @@ def textbook_pair(branches: Sequence[Branch]) -> ModelPair | None:
 
 
 def _models(branches: Sequence[Branch], cells: Sequence[str]) -> list[str]:
-    """Names of the models with these cells, plain networks first, otherwise in the order of the settings."""
+    """The names of the models with these cells: plain networks first, otherwise in the order of the settings."""
     ours = {branch.name: branch.spec for branch in branches if branch.spec["cell"] in cells}
     return sorted(ours, key=lambda name: not _is_plain(ours[name]))
 
@@ -161,7 +161,7 @@ def _memory_gains(explanations: Sequence[Explanation], words: int | None) -> NDA
 
 
 def _reach_findings(simple: Frames, gated: Frames, words: int | None) -> Iterator[Finding]:
-    """How far gradients reach: the simple network's, the gated one's, and gated minus simple."""
+    """How far gradients reach in the simple network, in the gated one, and the difference, gated minus simple."""
     for measure in REACH_MEASURES:
         of_simple, of_gated = _words_reached(simple, gated, measure, words)
         yield _finding("vanishes", measure, of_simple, limit=words, is_above=False)
@@ -174,8 +174,8 @@ def _words_reached(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """How many words each review's gradient reaches, for both models, shape (seeds, reviews).
 
-    It covers reviews longer than `words` whose reach is known for all networks of both models; if there are none, for
-    all networks of the model itself.
+    Only reviews longer than `words` whose reach is known for all networks of both models count; if there are none,
+    those whose reach is known for all networks of the one model.
     """
     counts = [np.stack([frame[measure].to_numpy(np.float64) for frame in frames]) for frames in (simple, gated)]
     longer = simple[0]["words"].to_numpy() > (words or 0)

@@ -78,12 +78,12 @@ def slices_of_test(dataset: Dataset, columns: Sequence[str]) -> Slices:
 
 
 def slices_by_length(lengths: NDArray[np.integer]) -> Slices:
-    """Fifths of the reviews by length, fewer if lengths repeat. `lengths` are in words, shape (reviews,)."""
+    """Fifths of the reviews by length, or fewer if lengths repeat. `lengths` are in words, shape (reviews,)."""
     return {f"{lengths[rows].min()} to {lengths[rows].max()} words": rows for rows in _ranges(lengths)}
 
 
 def slices_by_value(column: str, values: Sequence[str]) -> Slices:
-    """A slice for each value; more than 20 numbers become fifths, and of more than 20 names the rarest share a slice.
+    """A slice for each value. If there are more than 20, numbers become fifths, and the rarest names share a slice.
 
     Args:
         column: name of the column.
@@ -128,13 +128,13 @@ def _numbers(values: NDArray[np.object_]) -> NDArray[np.float64] | None:
 
 
 def _ranges(numbers: NDArray[np.integer] | NDArray[np.floating]) -> list[Flags]:
-    """Fifths of the reviews by a number; fewer if numbers repeat."""
+    """Fifths of the reviews by a number, or fewer if numbers repeat."""
     edges = np.unique(np.quantile(numbers, np.linspace(0, 1, RANGES + 1)))
     bins = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, max(len(edges) - 2, 0))
     return [bins == number for number in np.unique(bins)]
 
 
-BLOCK = 10  # This many looks share a part of alpha equally.
+BLOCK = 10  # The number of looks that share a part of alpha equally.
 POWER = 0.8
 SLICES_ALPHA = 0.05  # For all slices together (Bonferroni): with many small ones, some would fail by chance.
 
@@ -197,7 +197,7 @@ def judge_candidate(
 
 
 def decide(test: PairedTest, slice_fails: bool, limits: GateLimits) -> tuple[Verdict, Reason]:
-    """The verdict and its reason. A wrong rejection costs a look, not a champion, so its interval is not corrected.
+    """The verdict and its reason. A wrong rejection costs only a look, so the interval behind it is not corrected.
 
     Losses by `non_inferior` add up: ten such promotions in a row may lose ten times as much.
     """

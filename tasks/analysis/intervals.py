@@ -1,6 +1,6 @@
-"""How sure a number is: intervals of proportions, means, differences and slopes; scipy does the work where it can.
+"""How certain a number is: intervals of proportions, means, differences and slopes, by scipy where it has them.
 
-Functions import scipy.stats themselves: this takes a second, which a run that reuses its results saves.
+Functions import scipy.stats themselves: the import takes a second, which a run that only reuses results saves.
 """
 
 import math
@@ -108,8 +108,8 @@ class Mean(NamedTuple):
 def mean_with_interval(values: NDArray[np.floating]) -> Mean:
     """The mean of values of shape (seeds, reviews), with its 95 % interval.
 
-    One seed: normal, over reviews. Two: from the lower to the higher seed's mean. Three or more: over seeds and
-    reviews together (`crossed_mean`).
+    With one seed, it is a normal interval over reviews; with two, it runs from the lower to the higher seed's mean;
+    with three or more, it is over seeds and reviews together (`crossed_mean`).
     """
     from scipy.stats import t
 

@@ -14,7 +14,7 @@ from tasks.storage.layout import BEST
 
 
 def open_reader(comparison: Comparison) -> ReaderPage:
-    """The run's networks at their best epochs, as many as fit into 20 MB of weights, the first seed's first.
+    """The run's networks at their best epochs, as many as fit into 20 MB of weights, those of the first seed first.
 
     Raises:
         ValueError: a network's `best.keras` cannot be read.
@@ -66,7 +66,8 @@ def _network(branch: Branch, several_seeds: bool) -> ReaderNetwork:
 def _ranks(dataset: Dataset) -> dict[str, int]:
     """The whole word index, which separates words outside the vocabulary from skipped ones.
 
-    If it can no longer be read, only the vocabulary is used, so that a run with trained networks still gets its report.
+    If the index can no longer be read, only the vocabulary is used, so that a run with trained networks still gets its
+    report.
     """
     if dataset.source.word_index:
         try:

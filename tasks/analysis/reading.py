@@ -40,13 +40,13 @@ def near_words(max_length: int) -> int | None:
 
 
 def longest_reviews(lengths: NDArray[np.integer], timesteps: int) -> NDArray[np.integer]:
-    """Rows of the first 500 reviews that fill all timesteps; if there are too few, of the longest 500."""
+    """Rows of the first 500 reviews that fill all timesteps or, if there are too few, of the longest 500."""
     order = np.argsort(-np.minimum(lengths, timesteps), kind="stable")
     return order[:REACH_REVIEWS]
 
 
 class GradientReach(NamedTuple):
-    """Quartiles of the gradient's norm, and for each review how many words have at least a hundredth of the last's."""
+    """Quartiles of the gradient's norm, and how many words of each review reach a hundredth of the last word's norm."""
 
     quartiles: Reach
     words: NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""Finds test reviews worth reading: the most confident errors, disagreements, and some of each kind."""
+"""Finds test reviews worth reading: the most confident errors, disagreements, and one review of each kind."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -36,7 +36,7 @@ def disagreements(predictions: Predictions) -> list[int]:
 
 
 class _Criterion(NamedTuple):
-    """A kind of review to show: the candidate with the greatest score; both have shape (reviews,)."""
+    """Which review of a kind to show: the candidate with the greatest score. Both arrays have shape (reviews,)."""
 
     reason: ReviewKind
     score: NDArray[np.floating]
@@ -44,10 +44,10 @@ class _Criterion(NamedTuple):
 
 
 def choose_reviews(evaluations: Sequence[Evaluation]) -> tuple[Chosen, ...]:
-    """Choose up to six reviews to read word by word, by the first seeds: the clearest short review of each kind.
+    """Choose up to six reviews to read word by word, by the first seeds' predictions: the clearest of each kind.
 
-    The kinds are: all models right (one positive, one negative), all wrong, only the best right, only the last right;
-    and the long review on which the best and the last model differ most.
+    The kinds are, among short reviews: all models right (one positive, one negative), all wrong, only the best right,
+    only the last right; and among long reviews, the one on which the best and the last model differ most.
     """
     chosen: list[Chosen] = []
     for criterion in _criteria(read_predictions(evaluations)):
@@ -92,7 +92,7 @@ class ReviewDecoder:
 
 
 def traces(reader: ReviewDecoder, explanations: Sequence[Explanation], chosen: Sequence[Chosen]) -> Iterator[Trace]:
-    """The chosen reviews with each model's line, from its first seed. The start token has a probability but no word."""
+    """The chosen reviews with the probabilities from each model's first seed, except those after the start token."""
     first: dict[str, Explanation] = {}
     for explanation in explanations:
         first.setdefault(explanation.name, explanation)

@@ -1,4 +1,4 @@
-"""Summarizes scored rows batch by batch: their distribution, and the surest and the least sure rows."""
+"""Summarizes scored rows batch by batch: their distribution, and the most and the least certain rows."""
 
 from collections.abc import Callable
 
@@ -48,7 +48,7 @@ class ScoreSummary:
 
 
 class _SmallestRows:
-    """The rows with the smallest badness, the best first; earlier rows win ties."""
+    """The rows with the least badness, the best row first; earlier rows win ties."""
 
     def __init__(self, badness: RowKey) -> None:
         self._badness = badness

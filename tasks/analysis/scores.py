@@ -102,7 +102,7 @@ def score(labels: NDArray[np.integer], probabilities: NDArray[np.floating], epoc
         probabilities: probabilities of "positive", shape (reviews,).
         epoch: the epoch after which the predictions were made.
     """
-    # Imported here because it takes a second, and a run that reuses its results does not need it.
+    # Imported here because the import takes a second, and a run that reuses its results does not need it.
     from sklearn import metrics
 
     p = probabilities.astype(np.float64)

@@ -28,12 +28,12 @@ class SeedTest:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two models compared at one epoch of each network: the first's test accuracy less the second's.
+    """Two models compared at one epoch of each network: the first's test accuracy minus the second's.
 
     Attributes:
         first, second: the models' names.
         seeds: McNemar's test for each seed that both were trained with.
-        difference: mean over seeds; with two seeds, its bounds are the lower and the higher one.
+        difference: mean over seeds; with two seeds, its bounds are the lower and the higher seed's difference.
         basis: what the interval accounts for.
         p: p-value of no difference on that basis; None with two seeds.
         p_holm: p after Holm's correction for all pairs.
@@ -105,8 +105,8 @@ class Finding:
     """The answer of one measurement to a claim.
 
     Attributes:
-        value: the number that decides, with its 95 % interval: a difference of shares, words, or the change of a
-            difference of shares per 100 words. None if it cannot be measured.
+        value: the number that decides, with its 95 % interval: a difference of shares, a number of words, or the
+            change of a difference of shares per 100 words. None if it cannot be measured.
         basis: what the interval accounts for.
         reviews: the number of reviews measured.
     """
@@ -125,8 +125,8 @@ class LengthTrend:
 
     Attributes:
         slope: change of the lead per 100 words, least squares over all reviews that are not truncated; None if these
-            are equally long.
-        cut: the lead on truncated reviews; None if there are none.
+            all have the same length.
+        cut: the lead on the truncated reviews; None if there are none.
     """
 
     first: str
@@ -212,7 +212,7 @@ class LengthBin:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that the report shows beyond the scores of single branches. Models are listed by name, best first.
+    """Everything that the report shows beyond the scores of single branches. Models are given by name, best first.
 
     Attributes:
         models: the models at the last epoch.
@@ -222,7 +222,7 @@ class Evidence:
         overfitting: by model, the change from the best validation epoch to the last one.
         chance: accuracy of always predicting the more frequent label.
         findings: the textbook's claims checked against this run.
-        trend: how a lead changes with length: the gated model's over the simple one, or if there is no such pair, the
+        trend: how a lead changes with length: the gated model's over the simple one or, if there is no such pair, the
             best model's over the last; None without two models that share a seed.
     """
 
@@ -251,7 +251,7 @@ class Reproduction:
 
     @property
     def reproduced(self) -> bool:
-        """Whether ours is within the tolerance of the tutorial's, or better."""
+        """Whether our accuracy is within the tolerance of the tutorial's, or better."""
         return self.ours >= self.tutorial - self.tolerance
 
 

@@ -14,7 +14,7 @@ class TextData:
 
     Attributes:
         data: files, folders and patterns.
-        test_data: the same for the test part; empty: a folder's own test part, or `test_share` of all texts.
+        test_data: the same for the test part; if empty, the folder's test part, or `test_share` of all texts.
         text_column, label_column: names of the columns in CSV, Parquet and JSON Lines.
         positive: the label that means positive; None: the known names, such as 1, true, pos.
         test_share: share of the texts to test on, chosen by hash, so that equal texts are in the same part.

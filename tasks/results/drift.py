@@ -32,7 +32,7 @@ class DriftFigure:
 
 @dataclass(frozen=True)
 class DistinguishingWord:
-    """A word that distinguishes new texts from training reviews, with the share of each that contain it."""
+    """A word that distinguishes new texts from training reviews, with the share of each set that contains it."""
 
     word: str
     new: float
@@ -50,7 +50,7 @@ class Drift:
         figures: the differences.
         distinguishing: the words that differ most, those of the new texts first.
         unseen: share of words that the vocabulary lacks, in the new texts and in the training reviews.
-        median_length: median length of both, in words.
+        median_length: median lengths of both, in words.
         seconds: wall time.
     """
 
@@ -70,6 +70,6 @@ class Drift:
 
     @property
     def below_usual_limits(self) -> bool:
-        """Whether every figure is below its commonly used limit: an alarm then means more than chance, but little."""
+        """Whether every figure is below its commonly used limit: an alarm then means a real but small drift."""
 
         return all(figure.value < figure.usual for figure in self.figures if figure.usual is not None)

@@ -1,4 +1,4 @@
-"""Records of networks that leave the project: exported models, and the page that computes in a browser."""
+"""Records of networks that leave the project: exported models, and the page that runs networks in a browser."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +52,7 @@ class ReaderNetwork:
         cell: "simple_rnn", "lstm" or "gru".
         units: units of each recurrent layer.
         bidirectional: whether it reads in both directions.
-        epoch, validation_accuracy: the weights' epoch and validation accuracy.
+        epoch, validation_accuracy: the epoch of the weights, and its validation accuracy.
         weights: float32 weights, by the names of `tasks.models.saved`.
     """
 
@@ -71,7 +71,7 @@ class ReaderPage:
 
     Attributes:
         run: name of the run.
-        title: title of its data.
+        title: title of the run's data.
         vocabulary_size: tokens from this number on are unknown words.
         max_length: how many tokens the networks read, after padding or truncation at the start.
         ranks: the word index; words not in it are skipped.

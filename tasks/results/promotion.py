@@ -25,7 +25,7 @@ Reason = Literal[
 
 @dataclass(frozen=True)
 class GateLimits:
-    """The limits that a candidate must meet. All are differences or shares of reviews from 0 to 1, not points.
+    """The limits that a candidate must meet. All are numbers from 0 to 1, not percentage points.
 
     Attributes:
         alpha: highest probability of ever promoting a model that is not better, over all looks at a test set.
@@ -65,7 +65,7 @@ class PairedTest:
         b: number of reviews on which only the candidate is right.
         c: number of reviews on which only the champion is right.
         difference: the candidate's accuracy minus the champion's, with its 95 % interval.
-        p: p-value of "the candidate is not better", one-sided exact McNemar test.
+        p: p-value of "the candidate is not better", by the one-sided exact McNemar test.
         look: number of looks at this test set, including this one.
         level: p must be below this at this look.
         bound: lower bound of the difference at the confidence 1 - level.
@@ -95,7 +95,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Gate:
-    """A verdict and everything it is based on; without a champion, its fields are None or empty."""
+    """A verdict and everything it is based on; without a champion, the optional fields are None or empty."""
 
     verdict: Verdict
     reason: Reason

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from tasks.results.training import Estimate
 
-# The fingerprint identifies the data, the accuracies name the networks, and the seeds are counted. The first seed and
-# the way of running are not conditions of the experiment.
+# The fingerprint identifies the data, the accuracies name the networks, and the number of seeds is compared. The first
+# seed and the way of running are not conditions of the experiment.
 NOT_COMPARED = {"data.data", "data.source", "models.models", "training.seed"}
 SHOWN_ELSEWHERE = {"run.outputs", "training.replicates", "models.models"}
 

@@ -65,7 +65,8 @@ class Scoring:
         truncated: how many rows are longer than the network reads.
         unknown_share: share of all words that the vocabulary lacks.
         histogram: rows by probability, in ten equal bins from 0 to 1.
-        negative_most, positive_most, least_sure: the surest and the least sure rows, the clearest first.
+        negative_most, positive_most, least_sure: the rows scored most clearly as negative and as positive, and the
+            least certain ones, the most extreme first.
         seconds: wall time.
     """
 
@@ -102,7 +103,7 @@ class Written:
     Attributes:
         output: the rows with their scores.
         rejects: the rows that could not be scored, with reasons; None if there are none.
-        renamed: new names of the score columns whose usual names occur in the input.
+        renamed: the new names of score columns whose usual names occur in the input.
     """
 
     output: Path

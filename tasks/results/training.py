@@ -20,7 +20,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Reliability:
-    """One bin of a reliability diagram: mean probability of "positive", share that is positive, reviews."""
+    """One bin of a reliability diagram: mean probability of "positive", share of positives, number of reviews."""
 
     probability: float
     positive: float
@@ -53,7 +53,7 @@ class Scores:
     """A model's scores on the test reviews, at the threshold 0.5.
 
     Attributes:
-        epoch: the epoch after which the network is scored.
+        epoch: the epoch after which the network was scored.
         loss: mean binary cross-entropy, in nats.
         low, high: bounds of the accuracy's 95 % interval (Wilson 1927).
         auc_low, auc_high: bounds of the AUC's 95 % interval (bootstrap over reviews).
@@ -92,7 +92,7 @@ class Scores:
 
     @property
     def overconfidence(self) -> Estimate:
-        """How much farther from 0.5 the probabilities are than the shares of positive reviews, mean over reviews.
+        """How much farther from 0.5 the probabilities are than the shares of positives, on average over reviews.
 
         It uses the bins of the reliability diagram; the 95 % interval assumes independent binomial shares.
         """
@@ -115,7 +115,7 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A branch's scores at its last and its best validation epoch, and its check against the textbook formulas."""
+    """A branch's scores at its last and best validation epochs, and its check against the textbook formulas."""
 
     name: str
     seed: int
@@ -217,7 +217,7 @@ class Branch:
 
     @property
     def stem(self) -> str:
-        """The start of its figures' file names."""
+        """The start of the file names of its figures."""
         return f"{self.name}-seed{self.seed}"
 
     @property
