@@ -36,7 +36,7 @@ def percent(digits: int) -> Format:
 
 
 def interval(digits: int) -> Format:
-    """An estimate with its interval: 0.8387 (0.8341 to 0.8432)."""
+    """An estimate with its interval, such as 0.8387 (0.8341 to 0.8432)."""
 
     def text(estimate: Estimate) -> str:
         value, low, high = (f"{number:.{digits}f}" for number in (estimate.value, estimate.low, estimate.high))

@@ -262,7 +262,7 @@ def doctor(
         bool, Parameter(help="Instead of checking, write a password for this machine's Prefect server into `.env`.")
     ] = False,
 ) -> int:
-    """Check what a run needs (versions, server, outputs, data, cache); mark dead runs; exit with 1 if a run must wait."""
+    """Check versions, server, output folder, data and cache; mark dead runs; exit with 1 if a run needs a fix first."""
     prepare_environment()
     if secure:
         from flows.ops.server_password import write_password

@@ -117,7 +117,7 @@ def about_pairs(c: Comparison) -> str:
 
 
 def about_lengths(c: Comparison) -> str:
-    """The explanation of the figure of accuracy by length."""
+    """What the figure of accuracy by length shows."""
     return (
         "All bins contain about the same number of reviews. Reviews longer than "
         f"{c.dataset.max_length} words are cut at the start."

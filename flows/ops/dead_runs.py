@@ -1,4 +1,4 @@
-"""Marks runs whose process was killed as Crashed; otherwise the UI would show them as running forever.
+"""Marks as Crashed the runs whose processes were killed; otherwise the UI would show them as running forever.
 
 A killed process cannot report its end. So each run records its host and process in its labels, and the next run looks
 for processes that are gone. Runs on other hosts are judged by the heartbeats that Prefect emits for each flow run.
@@ -48,7 +48,7 @@ def label_with_process(run: str) -> None:
 
 
 def mark_dead_runs(flow: str) -> list[str]:
-    """Mark the flow's running runs whose processes are gone, and their tasks, as Crashed; return the runs' names."""
+    """Mark as Crashed the flow's running runs whose processes are gone, and their tasks; return the runs' names."""
     with get_client(sync_client=True) as client:
         dead = list(_dead_runs(client, flow))
         for run in dead:

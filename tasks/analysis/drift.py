@@ -125,7 +125,7 @@ class Reference:
         return results
 
     def _measure(self, new: Texts, rows: RowNumbers, rest: RowNumbers) -> dict[FigureName, float]:
-        """The figures of the chosen texts against `rest`, the training reviews that are not chosen."""
+        """The figures of the chosen texts against `rest`, the training reviews not among them."""
         new_counts = new.counts(rows)
         old_counts = self._counts - new_counts if new is self.texts else self._counts
         return {

@@ -19,7 +19,7 @@ LONG = 0.95  # The quantile of lengths from which a review counts as long.
 
 
 def mistakes(predictions: Predictions, model: str) -> list[int]:
-    """Rows of the most confident errors of a model's first seed, the worst first."""
+    """Rows of the most confident errors that a model makes with its first seed, the worst first."""
     confidence = predictions.confidence(model)
     order = np.argsort(confidence, kind="stable")
     wrong = order[confidence[order] < 0]
