@@ -10,6 +10,7 @@ from artifacts.wording import why
 from tasks.results.comparison import Basis, Comparison, Finding, ModelSummary, Network, Pair, Reproduction, SeedTest
 from tasks.results.data import Split
 from tasks.results.run_summary import RunSummary, column_title, differing, flat
+from tasks.results.training import THRESHOLD
 
 # What an interval accounts for.
 BASES: dict[Basis, str] = {
@@ -158,7 +159,7 @@ def thresholds(c: Comparison) -> Table[Network]:
         Column("Best threshold on validation", lambda n: n.evaluation.threshold.value, decimals(3)),
         Column("Validation accuracy there", lambda n: n.evaluation.threshold.validation_accuracy, decimals(4)),
         Column("Test accuracy there", lambda n: n.evaluation.threshold.test_accuracy, decimals(4)),
-        Column("Test accuracy at 0.5", lambda n: n.evaluation.last.accuracy, decimals(4)),
+        Column(f"Test accuracy at {THRESHOLD:g}", lambda n: n.evaluation.last.accuracy, decimals(4)),
     ]
     return Table("Calibration and thresholds, last epoch", columns, c.networks())
 

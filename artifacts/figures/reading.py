@@ -26,7 +26,7 @@ from artifacts.formats import plural
 from artifacts.wording import report as wording
 from artifacts.wording.why import MOMENTS
 from tasks.results.comparison import Comparison, Trace
-from tasks.results.training import Estimate, Moment
+from tasks.results.training import THRESHOLD, Estimate, Moment
 
 SMALL_TEXT = 8  # Size of the text in small axes, in points.
 LOWEST = 1e-9  # The lowest limit of the gradient axis; below it, curves are indistinguishable.
@@ -117,7 +117,7 @@ def traces(c: Comparison) -> Figure:
 
 
 def _draw_trace(axes: Axes, c: Comparison, trace: Trace) -> None:
-    axes.axhline(0.5, color=GREY, linewidth=0.8, linestyle=":")
+    axes.axhline(THRESHOLD, color=GREY, linewidth=0.8, linestyle=":")
     for model, line in trace.lines.items():
         axes.plot(range(1, len(line) + 1), line, label=model, **style_of(c, model, marker="", linewidth=1.4))
     heading = f"{wording.reason(c, trace.reason)} ({wording.label(trace.review)})"

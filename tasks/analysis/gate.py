@@ -14,9 +14,10 @@ from tasks.analysis.intervals import proportion
 from tasks.data.parquet import read_column, read_tokens
 from tasks.data.review_digests import column_of_test
 from tasks.data.vocabulary import words_by_token, words_of
+from tasks.models.learner import is_right
 from tasks.results.data import Dataset
 from tasks.results.promotion import Cost, Gate, GateLimits, Mistake, PairedTest, Reason, Slice, SliceAccuracy, Verdict
-from tasks.results.training import THRESHOLD, Confusion, Estimate
+from tasks.results.training import Confusion, Estimate
 
 CARD_MISTAKES, LAST_WORDS = 8, 40
 
@@ -46,8 +47,8 @@ def confident_mistakes(test: Path, vocabulary: Path, probabilities: NDArray[np.f
         probabilities: probabilities of "positive", shape (reviews,).
     """
     labels, review_ids = read_column(test, "label"), read_column(test, "review_id")
-    error = np.abs(probabilities - labels)
-    rows = [int(row) for row in np.argsort(-error, kind="stable")[:CARD_MISTAKES] if error[row] >= THRESHOLD]
+    error, wrong = np.abs(probabilities - labels), ~is_right(probabilities, labels)
+    rows = [int(row) for row in np.argsort(-error, kind="stable")[:CARD_MISTAKES] if wrong[row]]
     tokens, by_token = read_tokens(test)[rows], words_by_token(vocabulary)
     return tuple(
         Mistake(
