@@ -5,19 +5,22 @@ the server starts, and branch processes, which import this module again, start s
 """
 
 import os
+import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from inspect import BoundArguments
 from typing import Annotated, Any
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+from cyclopts.argument import Argument
 from cyclopts.config import Env
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from flows.commands import COMMANDS, Webhook, run_flow, say_page
 from flows.environment import quick_exit, say
-from flows.setting_errors import setting_error
-from flows.settings import Settings
+from flows.settings import Settings, masked
 from tasks.errors import PipelineError, SettingError, is_text, one_line, shortened
 from tasks.storage.layout import MODELS, REPORT, SUMMARY
 
@@ -82,6 +85,40 @@ def _parse(arguments: Sequence[str]) -> tuple[Callable[..., Any], BoundArguments
     except (RecursionError, ValueError) as error:
         raise SettingError(f"--spec: found JSON that is too deep or too long ({shortened(error)})") from None
     return command, bound
+
+
+def setting_error(error: CycloptsError) -> str:
+    """One line for each wrong setting: its option or environment variable as the user wrote it, and the fault."""
+    if isinstance(error, UnusedCliTokensError):
+        extra = " ".join(map(repr, error.unused_tokens or ()))
+        return f"found {extra}, which is not an option; --help lists commands and options"
+    cause = error.__cause__
+    if not isinstance(cause, ValidationError):
+        return str(error)
+    keywords = dict(_keywords(error.argument)) if error.argument else {}
+    return "\n".join(_fault(fault, keywords) for fault in cause.errors())
+
+
+def _keywords(argument: Argument) -> Iterator[tuple[tuple[str, ...], str]]:
+    """For each given setting, its path in the settings tree and the option or environment variable that set it."""
+    if argument.tokens and argument.tokens[0].keyword:
+        yield argument.keys, argument.tokens[0].keyword
+    for child in argument.children:
+        yield from _keywords(child)
+
+
+def _fault(fault: ErrorDetails, keywords: dict[tuple[str, ...], str]) -> str:
+    message = fault["msg"].removeprefix("Value error, ")
+    path = tuple(str(part) for part in fault["loc"])
+    keyword = keywords.get(path[:2])
+    if keyword is None:
+        return message
+    field = next((part for part in path[2:] if not part.isdigit()), None)
+    name = f"{keyword}, {field}" if field else keyword
+    expected = re.sub("^(Input|String) should", "it should", message)
+    value = fault["input"]
+    found = repr(masked(value)) if isinstance(value, str) else masked(repr(value))
+    return f"{name}: found {shortened(found)}; {expected}"
 
 
 def run_command_line(arguments: Sequence[str]) -> int:

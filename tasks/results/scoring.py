@@ -56,7 +56,7 @@ class Scoring:
     Attributes:
         label: the network's display name.
         model: the network's hash.
-        parts: a Parquet file for each batch: probability, tokens, unknown_share, truncated of each scored row.
+        parts: a Parquet file for each batch: probability, tokens, words, unknown, truncated of each scored row.
         columns: file with all columns of the input, as an Arrow schema.
         digests: SHA-256 of the parts, then of the columns.
         rows: how many rows were scored.

@@ -7,8 +7,7 @@ from cyclopts import CycloptsError
 from prefect.utilities.schema_tools.validation import validate
 from pydantic import ValidationError
 
-from flows.main import app
-from flows.setting_errors import setting_error
+from flows.main import app, setting_error
 from flows.settings import DataSettings, Settings
 from tasks.results.data import TextData
 
