@@ -1,7 +1,7 @@
-"""The compiled learner: trains Keras's recurrent networks with compiled loops that skip shared padding.
+"""The compiled learner: trains Keras's recurrent networks with compiled loops that skip the padding that reviews share.
 
-It starts from a Keras model, with the same network, initial weights, loss and optimizer. Results differ from Keras's
-only by float32 rounding.
+It starts from a Keras model, and uses the same network, initial weights, loss and optimizer. Results differ from
+Keras's only by float32 rounding.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,7 +26,7 @@ class RMSprop:
 
     Args:
         learning_rate: Keras's learning rate.
-        weights: the weights, the embedding's first; updated in place.
+        weights: the weights, with the embedding first; updated in place.
     """
 
     def __init__(self, learning_rate: float, weights: list[Floats]) -> None:
@@ -36,7 +36,7 @@ class RMSprop:
         self._steps = np.zeros(1, np.int64)
 
     def step(self, gradients: Gradients, run: Map) -> None:
-        """Take one step: the embedding row by row for the tokens that occur, every other weight as a whole.
+        """Take one step; of the embedding, only the rows of tokens that occur change.
 
         Args:
             gradients: the gradients of a batch.
@@ -68,7 +68,7 @@ class RMSprop:
         self._steps[...] = state["steps_0"]
 
     def write_to(self, optimizer: Any) -> None:
-        """Copy the current state to a built Keras RMSprop."""
+        """Copy the current state to a Keras RMSprop that has been built."""
         iterations, _, *variables = optimizer.variables
         iterations.assign(int(self._steps[0]))
         for variable, velocity in zip(variables, self._velocities, strict=True):
@@ -81,7 +81,7 @@ class CompiledLearner:
     Args:
         spec: a network for which `tasks.models.compiled_network.unsupported_reason` returns None.
         model: the compiled Keras model of that network, which provides the initial weights and the learning rate.
-        threads: how many threads to use; changes speed, never results.
+        threads: the number of threads to use; affects speed, never results.
     """
 
     engine = "compiled loops"
@@ -114,7 +114,7 @@ class CompiledLearner:
         return self._network.gradient_norms(tokens, labels)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return everything training resumes from: the weights and the optimizer's state."""
+        """Return what training needs to resume: the weights and the optimizer's state."""
         weights = {f"weight_{i}": weight.copy() for i, weight in enumerate(self._weights)}
         return {**weights, **self._optimizer.state()}
 

@@ -20,13 +20,13 @@ from tasks.models.loops.tokens import entry_norms
 from tasks.models.packing import GROUPS, PackedBatch, PackedReviews, pack, unpacked_layout
 from tasks.models.spec import ModelSpec
 
-NORM_REVIEWS = 125  # Reviews whose gradients are computed at once.
+NORM_REVIEWS = 125  # The number of reviews whose gradients are computed at once.
 
 
 def unsupported_reason(spec: ModelSpec) -> str | None:
     """Why the compiled loops do not support a network, or None if they do.
 
-    Dropout draws a mask for each input of each review, so reviews would no longer share their padding.
+    Dropout draws a mask for each input of each review, so reviews could not share their padding.
     """
     return "dropout" if spec.dropout else None
 
@@ -35,7 +35,7 @@ def unsupported_reason(spec: ModelSpec) -> str | None:
 class Gradients:
     """A batch's probabilities of "positive", shape (reviews,), and the gradients of its mean loss.
 
-    `others` are the gradients of all weights but the embedding's, in Keras's order and shapes.
+    `others` are the gradients of all weights except the embedding, in Keras's order and shapes.
     """
 
     probabilities: Floats
@@ -43,13 +43,13 @@ class Gradients:
     others: list[Floats]
 
     def full(self, vocabulary_size: int) -> list[Floats]:
-        """Return the gradients of all weights, the embedding's with a row for every token."""
+        """Return the gradients of all weights; that of the embedding has a row for every token."""
         return [self.embedding.full(vocabulary_size), *self.others]
 
 
 @dataclass(frozen=True)
 class _PreparedBatch:
-    """What all groups of a batch share: its tokens, and each layer's states over the padding."""
+    """What all groups of a batch share: embedded tokens, and each layer's states over the padding."""
 
     batch: PackedBatch
     values: Floats
@@ -77,7 +77,7 @@ class CompiledNetwork:
     Args:
         spec: a network for which `unsupported_reason` returns None.
         weights: float32, in the order of Keras's `model.get_weights()`; the arrays are not copied.
-        threads: how many threads to use; changes speed, never results.
+        threads: the number of threads to use; affects speed, never results.
     """
 
     def __init__(self, spec: ModelSpec, weights: list[Floats], threads: int) -> None:
@@ -124,7 +124,7 @@ class CompiledNetwork:
         return probabilities
 
     def gradients(self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> Gradients:
-        """Compute a batch's gradients; `tokens` has shape (reviews, timesteps), `labels`, 0 or 1, (reviews,)."""
+        """Compute a batch's gradients from tokens, shape (reviews, timesteps), and labels 0 or 1, shape (reviews,)."""
         batch = pack(tokens)
         distinct = batch.distinct_tokens()
         prepared = self._prepare(batch.reindexed(distinct), *self._project(distinct))
@@ -142,7 +142,7 @@ class CompiledNetwork:
         )
 
     def gradient_norms(self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> Floats:
-        """Implement `Learner.gradient_norms` with the training loops."""
+        """Implement `Learner.gradient_norms` with the loops that training uses."""
         values, projections = self._project(np.arange(len(self._embedding.table)))
         norms = np.empty(tokens.shape, np.float32)
         for first in range(0, len(tokens), NORM_REVIEWS):
@@ -153,7 +153,7 @@ class CompiledNetwork:
         return norms
 
     def _project(self, tokens: NDArray[np.int64]) -> tuple[Floats, list[Floats]]:
-        """The tokens' embeddings, and their projections through the first layer's kernels, in reused buffers."""
+        """Return the tokens' embeddings, and their projections by the first layer's kernels, in reused buffers."""
         for layer in self._recurrent:
             layer.refresh()
         values = self._embedding.forward(tokens)
@@ -168,7 +168,7 @@ class CompiledNetwork:
         return values, projections
 
     def _prepare(self, batch: PackedBatch, values: Floats, projections: list[Floats]) -> _PreparedBatch:
-        """Compute the padding's states in every layer."""
+        """Compute every layer's states over the padding."""
         padding = []
         of_padding = Inputs(values, np.zeros(batch.padding, np.int32))
         sequence: LayerInputs | None = None
@@ -181,7 +181,7 @@ class CompiledNetwork:
         return _PreparedBatch(batch, values, projections, padding)
 
     def _by_group(self, prepared: _PreparedBatch, *arrays: NDArray[Any]) -> Iterator[tuple[Any, ...]]:
-        """The arguments of a per-group method, for `map`: one iterable per argument, with a value per group."""
+        """Return arguments for `map` of a per-group method: one iterable per argument, with a value for each group."""
         groups = enumerate(prepared.batch.groups)
         return zip(*((prepared, group, self._workspaces[i], *arrays) for i, group in groups), strict=True)
 

@@ -1,7 +1,7 @@
 """How much of an earlier state survives in the last one: the Jacobian of the last state with respect to earlier ones.
 
-A loss's gradient is this Jacobian times the error of the network's output; the Jacobian alone does not depend on that
-error. It is a product of one Jacobian per timestep (Bengio, Simard & Frasconi 1994, "Learning long-term
+The gradient of a loss is this Jacobian times the error of the network's output; the Jacobian itself does not depend on
+that error. This Jacobian is a product of one Jacobian per timestep (Bengio, Simard & Frasconi 1994, "Learning long-term
 dependencies with gradient descent is difficult"; Pascanu, Mikolov & Bengio 2013). The formulas are those of
 `tasks.models.recurrence`, differentiated by hand, in float64.
 """
@@ -16,7 +16,7 @@ from tasks.models.recurrence import sigmoid
 from tasks.models.spec import Cell, ModelSpec
 
 Array = NDArray[np.floating]
-Jacobian = Callable[[], Array]  # One timestep's Jacobian, computed when needed: all of them would take 500 MB.
+Jacobian = Callable[[], Array]  # One timestep's Jacobian, computed when needed: all together would take 500 MB.
 
 
 def has_state_jacobian(spec: ModelSpec) -> bool:
@@ -27,7 +27,7 @@ def has_state_jacobian(spec: ModelSpec) -> bool:
 def state_jacobian_norms(
     spec: ModelSpec, weights: Sequence[NDArray[np.floating]], tokens: NDArray[np.integer]
 ) -> Array:
-    """Frobenius norm of d h_T / d state_{T-k} for k = 1, 2, … timesteps, relative to that for k = 1.
+    """Frobenius norm of d h_T / d state_{T-k} for k = 1, 2, …, timesteps, relative to that for k = 1.
 
     h_T is the hidden state that the sigmoid unit reads; a state is h, or h and c together for an LSTM.
 
@@ -37,7 +37,7 @@ def state_jacobian_norms(
         tokens: shape (reviews, timesteps).
 
     Returns:
-        shape (reviews, timesteps), the first column 1.
+        shape (reviews, timesteps); the first column is 1.
     """
     embedding, kernel, recurrent_kernel, bias = (weight.astype(np.float64) for weight in weights[:4])
     inputs = embedding[tokens].transpose(1, 0, 2)
@@ -63,7 +63,7 @@ def _simple_rnn(inputs: Array, kernel: Array, recurrent_kernel: Array, bias: Arr
 
 
 def _lstm(inputs: Array, kernel: Array, recurrent_kernel: Array, bias: Array) -> Iterator[Jacobian]:
-    """c' = f·c + i·g, h' = o·tanh(c'): each depends on h through the gates' sums, and on c through f·c."""
+    """c' = f·c + i·g, h' = o·tanh(c'): each depends on h through the gates, and on c through f·c."""
     units = len(recurrent_kernel)
     h = c = np.zeros((inputs.shape[1], units))
     for x in inputs:
@@ -90,7 +90,7 @@ def _lstm_jacobian(recurrent_kernel: Array, c_of_gates: Array, h_of_o: Array, h_
 
 
 def _gru(inputs: Array, kernel: Array, recurrent_kernel: Array, bias: Array) -> Iterator[Jacobian]:
-    """h' = z·h + (1 - z)·g, g = tanh(x_g + r·s_g), s = h·U + b: directly through z·h, and through the three gates."""
+    """h' = z·h + (1 - z)·g, g = tanh(x_g + r·s_g), s = h·U + b: h' depends on h directly (z·h) and through z, r, g."""
     h = np.zeros((inputs.shape[1], len(recurrent_kernel)))
     for x in inputs:
         x_z, x_r, x_g = np.split(x @ kernel + bias[0], 3, axis=1)
@@ -120,7 +120,8 @@ def _through_gates(recurrent_kernel: Array, of_gates: Array) -> Array:
 
     Args:
         recurrent_kernel: U of these gates, shape (units, gates · units).
-        of_gates: the derivative of each unit with respect to its gates' sums, shape (reviews, gates · units).
+        of_gates: the derivative of each unit with respect to its gates before activation, shape (reviews, gates ·
+            units).
     """
     units = len(recurrent_kernel)
     blocks = [slice(first, first + units) for first in range(0, recurrent_kernel.shape[1], units)]

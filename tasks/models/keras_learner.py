@@ -1,4 +1,4 @@
-"""Builds a specification's Keras model, and trains it with Keras itself: on GPUs and with dropout."""
+"""Builds the Keras model of a specification, and trains it with Keras itself if there is a GPU or dropout."""
 
 import random
 import threading
@@ -41,7 +41,7 @@ def build(spec: ModelSpec, vocabulary_size: int, learning_rate: float, seed: int
 def _seeded(seed: int) -> Iterator[None]:
     """Let Keras draw the seeds of weights and dropout from a generator that no other thread uses.
 
-    Keras draws them from Python's global generator, which Prefect's threads use for their waiting times.
+    By default, Keras draws them from Python's global generator, which Prefect's threads use for their waiting times.
     """
     import keras
     from keras.src.random import seed_generator
@@ -66,7 +66,7 @@ def _recurrent_layers(spec: ModelSpec) -> list[Any]:
     return [keras.layers.Bidirectional(layer) for layer in layers] if spec.bidirectional else layers
 
 
-NORM_REVIEWS = 125  # Reviews whose gradients are computed at once.
+NORM_REVIEWS = 125  # The number of reviews whose gradients are computed at once.
 
 
 class KerasLearner:
@@ -74,7 +74,7 @@ class KerasLearner:
 
     Args:
         model: a compiled Sequential of an embedding, recurrent layers and a sigmoid unit.
-        reason: why Keras computes this network, for `engine`.
+        reason: why Keras computes this network; shown in `engine`.
     """
 
     def __init__(self, model: Any, reason: str = "") -> None:
@@ -83,7 +83,7 @@ class KerasLearner:
         model.optimizer.build(model.trainable_variables)
 
     def set_threads(self, threads: int) -> None:
-        """Do nothing: TensorFlow fixes its threads when it starts."""
+        """Do nothing: TensorFlow fixes its number of threads when it starts."""
 
     def fit_epoch(self, batches: Iterable[Batch]) -> Metrics:
         """Take one Keras training step per batch; return the mean loss and accuracy over the reviews."""
@@ -124,7 +124,7 @@ class KerasLearner:
         return norms
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return everything training resumes from: all variables, including the optimizer's and random generators'."""
+        """Return what training needs to resume: all variables, including those of optimizer and random generators."""
         return {f"variable_{i}": variable.numpy() for i, variable in enumerate(self._variables())}
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:

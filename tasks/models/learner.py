@@ -49,7 +49,7 @@ class Metrics:
 
     @property
     def accuracy(self) -> float:
-        """Share of reviews on the correct side of the threshold so far."""
+        """Share of reviews so far whose probability is on the correct side of the threshold."""
         return self._hits / max(self.reviews, 1)
 
 
@@ -61,7 +61,7 @@ class Learner(Protocol):
         """What computes the network, for display: "compiled loops", or "Keras" with the reason."""
 
     def set_threads(self, threads: int) -> None:
-        """Use `threads` threads from now on, if the learner can."""
+        """Use `threads` threads from now on, if the learner supports that."""
 
     def fit_epoch(self, batches: Iterable[Batch]) -> Metrics:
         """Take one optimizer step per batch; return the mean loss and accuracy over the reviews."""
@@ -72,13 +72,13 @@ class Learner(Protocol):
     def gradient_norms(self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> NDArray[np.float32]:
         """How far each review's gradient reaches back: the norm of d loss / d input at each timestep, 0 at padding.
 
-        The input is the embedded token at that timestep, the loss the review's binary cross-entropy. In a simple RNN
-        the gradient at timestep t contains the product of all Jacobians from t to the end, which shrinks or grows
+        The input is the embedded token at that timestep, and the loss is the review's binary cross-entropy. In a simple
+        RNN the gradient at timestep t contains the product of all Jacobians from t to the end, which shrinks or grows
         exponentially (Bengio, Simard & Frasconi 1994). Result: shape (reviews, timesteps).
         """
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return everything training resumes from, as arrays."""
+        """Return what training needs to resume, as arrays."""
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
         """Restore what `state` returned."""

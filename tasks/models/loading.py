@@ -1,4 +1,4 @@
-"""Creates learners, from a new network or a saved one, on the fastest engine that supports it."""
+"""Creates learners for new or saved networks, with the fastest engine that supports the network."""
 
 import importlib
 import logging
@@ -28,7 +28,7 @@ def new_learner(spec: ModelSpec, vocabulary_size: int, learning_rate: float, see
 
 
 def open_learner(spec: ModelSpec, path: Path, threads: int) -> Learner:
-    """Open the learner of a saved Keras model.
+    """Create a learner from a saved Keras model.
 
     Raises:
         ValueError: Keras cannot read the file.
@@ -69,7 +69,7 @@ def start_tensorflow(threads: int) -> None:
         tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
         tensorflow.config.threading.set_inter_op_parallelism_threads(1)
     except RuntimeError:
-        pass  # TensorFlow fixes its threads once, and an earlier call in this process did so.
+        pass  # TensorFlow fixes its number of threads once, and an earlier call in this process has done so.
     tensorflow.config.experimental.enable_op_determinism()
     tensorflow.get_logger().addFilter(_is_no_retracing_warning)
 
@@ -83,7 +83,7 @@ def _is_no_retracing_warning(record: logging.LogRecord) -> bool:
 def _without_start_notes() -> Iterator[None]:
     """Drop TensorFlow's start-up messages that no setting suppresses; pass on all other terminal output.
 
-    The whole process shares the terminal, so one thread at a time redirects it.
+    The whole process shares the terminal, so only one thread at a time may redirect it.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _TERMINAL, tempfile.TemporaryFile() as caught:

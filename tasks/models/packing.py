@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tasks.models.loops.records import Layout
 from tasks.models.loops.tokens import pack_tokens
 
-# The number of parts a batch is split into. Independent of the number of threads, so that sums are always the same.
+# The number of parts a batch is split into. It does not depend on the threads, so that sums are always the same.
 GROUPS = 2
 
 
@@ -44,13 +44,13 @@ class PackedBatch:
     def distinct_tokens(self) -> NDArray[np.int64]:
         """Return the distinct tokens, ascending, of a batch whose rows are tokens; always includes padding's 0."""
         occurs = np.zeros(1 + max(int(group.rows.max()) for group in self.groups), bool)
-        occurs[0] = True  # Padding's state is always needed.
+        occurs[0] = True  # The state of padding is always needed.
         for group in self.groups:
             occurs[group.rows] = True
         return np.flatnonzero(occurs)
 
     def reindexed(self, tokens: NDArray[np.int64]) -> "PackedBatch":
-        """Convert a batch whose rows are tokens to rows of a table with only these tokens."""
+        """Convert a batch whose rows are tokens to one whose rows are those of a table with only these tokens."""
         row_of = np.zeros(tokens[-1] + 1, np.int32)
         row_of[tokens] = np.arange(len(tokens), dtype=np.int32)
         groups = [replace(group, rows=row_of[group.rows]) for group in self.groups]
@@ -58,13 +58,13 @@ class PackedBatch:
 
 
 def pack(tokens: NDArray[np.unsignedinteger]) -> PackedBatch:
-    """Pack a batch to read a table of the whole vocabulary: a token's row is the token itself.
+    """Pack a batch that reads a table of the whole vocabulary: a token's row is the token itself.
 
-    `tokens` has shape (reviews, timesteps), padded in front with 0.
+    `tokens` has shape (reviews, timesteps), padded with 0 at the start.
     """
     reviews, timesteps = tokens.shape
     starts = (tokens != 0).argmax(axis=1)
-    starts[tokens[np.arange(reviews), starts] == 0] = timesteps - 1  # Only padding: its last 0 counts as its token.
+    starts[tokens[np.arange(reviews), starts] == 0] = timesteps - 1  # If it is all padding, the last 0 is its token.
     order = np.argsort(starts, kind="stable")
     writable = np.require(tokens, requirements=["C", "W"])  # The loops are compiled for one array type.
     groups = []

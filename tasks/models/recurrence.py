@@ -1,6 +1,6 @@
 """Textbook versions of the recurrences that Keras's layers compute, batched, in NumPy.
 
-They serve understanding and testing; training uses Keras or the compiled loops of `tasks.models.loops`.
+They are for understanding and testing; training uses Keras or the compiled loops of `tasks.models.loops`.
 """
 
 from collections.abc import Callable, Sequence
@@ -47,7 +47,7 @@ def lstm(inputs: Array, kernel: Array, recurrent_kernel: Array, bias: Array, ret
 
     i, f, o = sigmoid(…), g = tanh(…) of input_t·W + h·U + b; c = f·c + i·g; h = o·tanh(c). The kernels' four blocks are
     in Keras's order i, f, g, o: kernel (features, 4·units), recurrent kernel (units, 4·units), bias (4·units,).
-    Arguments and result otherwise as for `simple_rnn`.
+    Arguments and result are otherwise as for `simple_rnn`.
     """
     units = recurrent_kernel.shape[0]
     h = c = np.zeros((len(inputs), units), inputs.dtype)
@@ -64,7 +64,8 @@ def gru(inputs: Array, kernel: Array, recurrent_kernel: Array, bias: Array, retu
     """Gated recurrent unit (Cho et al. 2014) in Keras's and cuDNN's variant, with the reset gate after the product.
 
     z, r = sigmoid(…), g = tanh(x_g + r·(h·U_g + b_g)); h = z·h + (1 - z)·g. Blocks are in the order z, r, g: kernel
-    (features, 3·units), recurrent kernel (units, 3·units), bias (2, 3·units) with rows for input and state.
+    (features, 3·units), recurrent kernel (units, 3·units), bias (2, 3·units) with a row for the input and one for the
+    state.
     """
     units = recurrent_kernel.shape[0]
     h = np.zeros((len(inputs), units), inputs.dtype)

@@ -51,7 +51,7 @@ def read_saved_weights(spec: ModelSpec, path: Path) -> dict[str, NDArray[np.floa
 
 
 def _recurrent_datasets(spec: ModelSpec, layer: int) -> dict[str, str]:
-    """Map the name of each of a recurrent layer's weights to its dataset in the file.
+    """Map the name of each weight of a recurrent layer to its dataset in the file.
 
     Keras names layers in a file after their class and numbers them per class.
     """
@@ -74,8 +74,8 @@ class SavedNetwork:
     Attributes:
         folder: contains `best.keras`, `network.json`, `vocabulary.json`.
         spec: the network.
-        seed: the seed it was trained with.
-        vocabulary_size, max_length: the size and length of its token sequences.
+        seed: the seed that the network was trained with.
+        vocabulary_size, max_length: the number of distinct tokens, and the length of a token sequence.
         description: the contents of `network.json`.
     """
 
@@ -109,7 +109,7 @@ class SavedNetwork:
         return f"{self.spec.name} seed {self.seed}"
 
     def word_index(self, of_data: Path) -> dict[str, int]:
-        """Return all words with a rank if the data have them, otherwise the vocabulary; empty without words.
+        """Return all ranked words if the data include them, otherwise the vocabulary; empty if there are no words.
 
         Args:
             of_data: `word_index.json` of the training data. Unlike the vocabulary, it distinguishes unknown words,
@@ -134,12 +134,12 @@ class SavedNetwork:
         units = [len(weights[f"layer{layer}.forward.recurrent_kernel"]) for layer in range(len(self.spec.units))]
         found = (*weights["embedding"].shape, *units)
         expected = (self.vocabulary_size, self.spec.embedding, *self.spec.units)
-        if found != expected:  # The compiled loops would read beyond the ends of the arrays.
+        if found != expected:  # Otherwise the compiled loops would read beyond the ends of the arrays.
             raise DataError(f"{path}: found sizes {found}, expected {expected} as in network.json; train it again")
         return list(weights.values())
 
     def predict(self, tokens: NDArray[np.unsignedinteger]) -> "NetworkPredictions":
-        """Predict reviews with `best.keras`.
+        """Predict the reviews' labels with `best.keras`.
 
         The compiled loops support every network here: they lack only dropout, which predictions do not use.
 

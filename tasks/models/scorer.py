@@ -24,9 +24,9 @@ class EncodedTexts(NamedTuple):
 
     Attributes:
         tokens: shape (texts, max_length).
-        lengths: int32, shape (texts,); tokens before truncation, including the start token.
-        words: int64, shape (texts,); words in each text.
-        unknown: int64, shape (texts,); words missing from the vocabulary.
+        lengths: int32, shape (texts,); number of tokens before truncation, including the start token.
+        words: int64, shape (texts,); number of words in each text.
+        unknown: int64, shape (texts,); number of words missing from the vocabulary.
     """
 
     tokens: NDArray[np.unsignedinteger]
@@ -43,7 +43,7 @@ class Scorer:
 
         Args:
             folder: contains `best.keras` and `network.json`.
-            words: JSON, words with their ranks: all of them, or only the network's vocabulary.
+            words: JSON file of words with their ranks: all ranked words, or only the network's vocabulary.
 
         Raises:
             DataError: a file cannot be read, the network has no words, or its tokenizer version differs.
@@ -57,11 +57,11 @@ class Scorer:
             raise DataError(f"{words}: contains no words, so texts cannot be read; train on data with a word index")
         self._tokenizer = Tokenizer(index)
         self._known = pa.array([word for word, rank in index.items() if rank < self._beyond], pa.large_string())
-        # A full vocabulary leaves out rarer words; most of them had a rank beyond it.
+        # A full vocabulary omits rarer words; most words missing from it had a rank beyond it.
         is_cut = words.name == VOCABULARY and len(index) >= self._beyond - 1
         self._missing = self._beyond if is_cut else None
         self._weights = self.saved.weights()
-        self._networks = threading.local()  # A network has its own buffers, so each thread needs one.
+        self._networks = threading.local()  # A network has buffers, so each thread needs a network.
 
     @property
     def _beyond(self) -> int:
@@ -91,7 +91,7 @@ class Scorer:
         """
         words, _ = split_words([text])
         known = pc.is_in(words, value_set=self._known).to_pylist()
-        lengths = self._tokenizer.encode(words, self._missing).offsets  # Each word is a text: no token, or one.
+        lengths = self._tokenizer.encode(words, self._missing).offsets  # Each word, as a text, gives one token or none.
         tokens = self.encode(pa.array([text], pa.large_string())).tokens[0]
         after = self.predict(prefixes(tokens)).tolist()
         total = int(lengths[-1]) + 1

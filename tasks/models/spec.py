@@ -1,4 +1,4 @@
-"""Network specifications and named presets. Builds nothing, imports no framework."""
+"""Network specifications and named presets. This module builds nothing and imports no framework."""
 
 from typing import Annotated, Literal
 

@@ -1,10 +1,10 @@
-"""Compares an exported model with Keras's predictions, in a separate process without this project.
+"""Compares an exported model's predictions with Keras's, in a separate process without this project.
 
 python -I export_check.py savedmodel|onnx MODEL EXAMPLES
 
 MODEL is the SavedModel's folder or the ONNX file; EXAMPLES is an `.npz` with `tokens`, `probability`, and for a
 SavedModel `texts` (concatenated UTF-8), `offsets` and `text_probability`. Prints a JSON object with the largest
-difference for each input. Only NumPy and the model's own runtime are imported.
+difference for each input. Only NumPy and the model's runtime are imported.
 """
 
 import itertools

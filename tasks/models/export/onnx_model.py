@@ -1,4 +1,4 @@
-"""Writes a trained network as an ONNX model that takes tokens, operator by operator.
+"""Writes a trained network, operator by operator, as an ONNX model that takes tokens.
 
 Input "tokens": int32, shape (reviews, timesteps), both dynamic. Output "probability": float32, shape (reviews,). The
 operators are Gather, RNN, LSTM, GRU, Gemm, Sigmoid, and Transpose and Reshape between them. ONNX's recurrent operators
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from tasks.errors import PipelineError
 
-OPSET, IR_VERSION = 17, 9  # Every onnxruntime since 1.14 runs these; opset 17 is that of ONNX 1.12 (2022).
+OPSET, IR_VERSION = 17, 9  # onnxruntime 1.14 and later run these; opset 17 is from ONNX 1.12 (2022).
 OPERATORS = {"SimpleRNN": "RNN", "LSTM": "LSTM", "GRU": "GRU"}
-# The position of each ONNX gate in Keras's order: i, o, f, c in i, f, c, o; z, r, h in both.
+# The position of each ONNX gate in Keras's order. ONNX has i, o, f, c, Keras i, f, c, o; both have z, r, h.
 GATES = {"RNN": [0], "LSTM": [0, 3, 1, 2], "GRU": [0, 1, 2]}
 Array = NDArray[np.float32]
 
@@ -70,8 +70,8 @@ class _Graph:
     def recurrent(self, name: str, layer: Any, features: str, only_last: bool) -> str:
         """Add a recurrent layer and return the name of its output.
 
-        Its shape is (reviews, units) with `only_last`, otherwise (timesteps, reviews, units); the units of both
-        directions are concatenated.
+        With `only_last`, the output has shape (reviews, units), otherwise (timesteps, reviews, units); the units of
+        both directions are concatenated.
         """
         directions = _directions(layer)
         operator = OPERATORS[type(directions[0]).__name__]
@@ -110,7 +110,7 @@ def _directions(layer: Any) -> list[Any]:
 
 
 def _onnx_weights(layer: Any, operator: str) -> tuple[Array, Array, Array]:
-    """W, R (gates x units, inputs) and B (2 x gates x units,) of one direction, in ONNX's order of gates."""
+    """W and R, shape (gates x units, inputs), and B (2 x gates x units,) of one direction, in ONNX's order of gates."""
     kernel, recurrent_kernel, bias = layer.get_weights()
     units, order = layer.units, GATES[operator]
     # Keras's bias is one row or, for a GRU, one row for the inputs and one for the states.

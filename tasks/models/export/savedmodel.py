@@ -2,7 +2,8 @@
 
 Signatures: "serving_default" takes strings, "tokens" takes padded tokens. The text operators follow the rules of
 `tasks.data.tokenizer`: ASCII letters become lower-case, separators become spaces, words end at U+0020 only, words
-missing from the index are skipped, words beyond the vocabulary become 2; a 1 is prepended; cut and padded in front.
+missing from the index are skipped, words beyond the vocabulary become 2, a 1 is prepended, and texts are truncated and
+padded at the start.
 """
 
 from collections.abc import Mapping
@@ -25,7 +26,7 @@ def write_savedmodel(model: Any, index: Mapping[str, int], vocabulary_size: int,
         model: the network.
         index: word -> rank, 1 the most frequent.
         vocabulary_size: the exclusive upper bound of tokens.
-        max_length: the number of tokens the network reads: the last ones of each text.
+        max_length: the number of tokens that the network reads, the last ones of each text.
         path: the SavedModel's folder.
     """
     import keras
@@ -71,10 +72,10 @@ def tokens_of(texts: Any, table: Any, max_length: int) -> Any:
     """
     import tensorflow as tf
 
-    lower = tf.strings.lower(texts, encoding="")  # Without an encoding it lower-cases only ASCII.
+    lower = tf.strings.lower(texts, encoding="")  # Without an encoding, only ASCII letters are lower-cased.
     spaced = tf.strings.regex_replace(lower, f"[{_escaped(SEPARATORS)}]", " ")
     words = tf.strings.split(spaced, sep=" ")
-    tokens = tf.ragged.map_flat_values(table.lookup, words)  # The empty string between two spaces is no word.
+    tokens = tf.ragged.map_flat_values(table.lookup, words)  # The empty string between two spaces is not a word.
     known = tf.ragged.boolean_mask(tokens, tokens != SKIPPED)
     start = tf.fill([tf.shape(texts)[0], 1], tf.constant(START, tf.int32))
     cut = tf.concat([start, known], axis=1)[:, -max_length:]
@@ -92,7 +93,7 @@ def _escaped(separators: str) -> str:
 
 
 def _without_cudnn(model: Any) -> None:
-    """Trace portable operators: cuDNN's, which Keras picks on a GPU, run on no other machine."""
+    """Make Keras use portable operators: those of cuDNN, which it picks on a GPU, do not run without one."""
     for layer in model.layers:
         both = [layer.forward_layer, layer.backward_layer] if hasattr(layer, "forward_layer") else [layer]
         for directed in both:

@@ -14,7 +14,7 @@ class CellWeights(NamedTuple):
     """A cell's weights, or their gradients, in Keras's order.
 
     Shapes: (features, gates · units), (units, gates · units), and (gates · units,) or, for a GRU, (2, gates · units)
-    for input and state.
+    with a row for the input and one for the state.
     """
 
     kernel: Floats
@@ -27,10 +27,10 @@ class CompiledCell:
     """A cell of `tasks.models.loops.cells`.
 
     Attributes:
-        number: the loops' number for the cell.
+        number: the number that the loops give the cell.
         blocks: the number of pre-activation values per unit.
-        input_blocks: the block for each gate in Keras's kernel.
-        recurrent_blocks: the block for each gate in Keras's recurrent kernel.
+        input_blocks: the block of each gate in Keras's kernel.
+        recurrent_blocks: the block of each gate in Keras's recurrent kernel.
     """
 
     number: int
@@ -40,7 +40,7 @@ class CompiledCell:
 
     @property
     def derivatives(self) -> int:
-        """The number of derivatives the backward pass needs per timestep and unit."""
+        """The number of derivatives that the backward pass needs per timestep and unit."""
         return cells.DERIVATIVES[self.number]
 
     @property
@@ -71,7 +71,7 @@ class CompiledCell:
         return CellWeights(kernel.reshape(shape), gradients.recurrent_kernel, bias)
 
     def _of_bias(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The blocks of Keras's bias: for its first or only row, and for its second."""
+        """The blocks of Keras's bias: those of its first or only row, and those of its second."""
         return self.input_blocks, self.recurrent_blocks
 
 

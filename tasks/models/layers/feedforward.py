@@ -19,8 +19,8 @@ class EmbeddingGradient:
 
     Attributes:
         tokens: the tokens that occur in the batch, ascending, int64, shape (distinct,).
-        sums: the gradient and its squares, each summed over a token's occurrences, shape (distinct, 2, features).
-            Keras's optimizers also sum the squares of an embedding's gradient, rather than square the sum.
+        sums: the gradient and its squares, each summed over a token's occurrences, shape (distinct, 2, features). Like
+            Keras's optimizers, this sums the squares of an embedding's gradient, rather than squaring the sum.
     """
 
     tokens: NDArray[np.int64]
@@ -34,7 +34,7 @@ class EmbeddingGradient:
 
 
 class Embedding:
-    """The embedding with the given table, shape (vocabulary size, features), not copied."""
+    """The embedding with the given table, shape (vocabulary size, features), which is not copied."""
 
     def __init__(self, table: Floats) -> None:
         self.table = table
@@ -48,7 +48,7 @@ class Embedding:
         add_to_tokens(sequence.layout, sequence.entries.rows, d_outputs, sums)
 
 
-CLIP = np.float32(1e-7)  # Keras keeps probabilities this far from 0 and 1 before taking the logarithm.
+CLIP = np.float32(1e-7)  # Keras clips probabilities to this distance from 0 and 1 before taking the logarithm.
 
 
 class DenseWeights(NamedTuple):
@@ -59,7 +59,7 @@ class DenseWeights(NamedTuple):
 
 
 class Dense:
-    """A sigmoid unit with the given weights, not copied."""
+    """A sigmoid unit with the given weights, which are not copied."""
 
     def __init__(self, weights: DenseWeights) -> None:
         self.weights = weights

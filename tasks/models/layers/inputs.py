@@ -54,9 +54,9 @@ class LayerInputs:
     constant_from: Ints = field(default_factory=lambda: np.zeros(0, np.int32))
 
     def backwards(self) -> "LayerInputs":
-        """Return every review at every timestep, from its end to its start; padding is read from row 0.
+        """Return the inputs of every review at every timestep, from end to start; padding is read from row 0.
 
-        A review's padding comes last here, after the review's own states, so it cannot be shared.
+        A review's padding comes last here, after its words, so reviews cannot share it.
         """
         timesteps = len(self.layout.batch_sizes)
         begun = np.arange(self.reviews) < self.layout.batch_sizes[:, None]  # (timesteps, reviews)
@@ -69,11 +69,11 @@ class LayerInputs:
 
 
 def no_padding(values: Floats) -> Inputs:
-    """Inputs for no timesteps."""
+    """Return inputs with no timesteps."""
     return Inputs(values, np.zeros(0, np.int32))
 
 
 def outputs_in(layout: Layout) -> NDArray[np.int32]:
-    """The row of `States.hidden` with each entry's output: the state before the review's next entry."""
+    """The row of `States.hidden` that contains each entry's output: the state before the review's next entry."""
     entries = np.arange(layout.offsets[-1], dtype=np.int32)
     return entries + np.repeat(layout.batch_sizes, layout.batch_sizes)

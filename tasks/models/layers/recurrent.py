@@ -18,7 +18,7 @@ NEGLIGIBLE_GRADIENT = 1e-15
 
 
 class Direction:
-    """A cell that reads reviews from start to end, or backwards, with the given weights, not copied."""
+    """A cell that reads reviews from start to end, or backwards, with the given weights, which are not copied."""
 
     def __init__(self, cell: CompiledCell, weights: CellWeights, name: str, backwards: bool) -> None:
         self.cell, self.weights, self.backwards = cell, weights, backwards
@@ -31,7 +31,7 @@ class Direction:
         self.kernels: Kernels = self.cell.to_blocks(self.weights)
 
     def project(self, values: Floats, projections: Floats) -> None:
-        """Project inputs of shape (n, features) by the kernel, into shape (n, blocks, units)."""
+        """Project inputs by the kernel, from shape (n, features) to shape (n, blocks, units)."""
         project(values, self.kernels, projections)
 
     def take_projections(self, count: int, workspace: Workspace) -> Floats:
@@ -87,7 +87,7 @@ class Direction:
         d_inputs: SequenceGradient,
         vanished: float,
     ) -> CellWeights:
-        """Return the weights' gradients; add the inputs' to `d_inputs`. Arguments as in `recurrent_backward`.
+        """Return the weights' gradients; add those of the inputs to `d_inputs`. Arguments as in `recurrent_backward`.
 
         `d_final`, shape (reviews, outputs of the layer), is the gradient of the outputs after the last timestep.
         """
@@ -155,7 +155,7 @@ class Recurrent:
     def forward_padding(self, sequence: LayerInputs | None, workspace: Workspace) -> States:
         """Compute the states over the padding that all reviews share, for `forward`.
 
-        `sequence` is one review of only padding, or None if no padding is shared.
+        `sequence` is one review that is all padding, or None if no padding is shared.
         """
         ahead = self.directions[0]
         start = ahead.no_states()
@@ -171,7 +171,7 @@ class Recurrent:
     def forward(
         self, sequence: LayerInputs, padding: States, workspace: Workspace, keep_states: bool, keep_derivatives: bool
     ) -> LayerPass:
-        """Read a group of reviews; a layer above needs `keep_states`, and `backward` needs both."""
+        """Read a group of reviews; set `keep_states` for a layer above, and both flags for `backward`."""
         sequences = [sequence.backwards() if direction.backwards else sequence for direction in self.directions]
         states = [
             direction.forward(
@@ -243,7 +243,7 @@ def no_gradient(timesteps: int, outputs: int) -> SequenceGradient:
 
 
 def add_gradients(groups: Iterable[list[CellWeights]]) -> list[CellWeights]:
-    """Sum the weight gradients that `Recurrent.backward` returns over groups, for each direction."""
+    """Sum over groups the weight gradients that `Recurrent.backward` returns, separately for each direction."""
     return [CellWeights(*map(add_up, zip(*parts, strict=True))) for parts in zip(*groups, strict=True)]
 
 

@@ -5,14 +5,16 @@ input's projection and the product of hidden state and recurrent kernel.
 
 - Simple RNN: a single block.
 - LSTM: i, f, g, o as in Keras.
-- GRU: g from the input, z, r, g from the state. The input's kernel has the first three, the recurrent kernel the last
-  three, so that the reset gate can scale only the state's share of g.
+- GRU: the input's share of g, z, r, and the state's share of g. The input's kernel has the first three, the recurrent
+  kernel the last three, so that the reset gate can scale the state's share alone.
 
 The forward pass keeps the *derivatives* of each timestep, by which the backward pass multiplies the gradients of the
-states. So the backward pass needs no activations, and padding, whose states all reviews share, needs them only once.
+states. So the backward pass needs no activations, and padding, whose states all reviews share, needs derivatives only
+once.
 
-- LSTM: the cell state's with respect to blocks i, f, g; the hidden state's to block o and to the cell state; and f.
-- GRU: the hidden state's with respect to the four blocks, and z.
+- LSTM: those of the cell state with respect to blocks i, f, g; those of the hidden state with respect to block o and to
+  the cell state; and f.
+- GRU: those of the hidden state with respect to the four blocks; and z.
 """
 
 import numpy as np
@@ -21,14 +23,14 @@ from tasks.models.loops.lanes import LANES, Floats, Ints, fast, fast_inlined, fl
 from tasks.models.loops.records import States
 
 SIMPLE_RNN, LSTM, GRU = 0, 1, 2
-# The number of derivatives each unit keeps, indexed by cell. A simple RNN's follow from its hidden state.
+# The number of derivatives each unit keeps, indexed by cell. Those of a simple RNN follow from its hidden state.
 DERIVATIVES = (0, 6, 5)
 _ONE = np.float32(1.0)
 
 
 @fast
 def simple_rnn_forward(rows: Ints, projections: Floats, hidden: Floats) -> None:
-    """Replace the product with the recurrent kernel in `hidden` with the new state; arguments as for `step_forward`."""
+    """Replace the recurrent kernel's product, given in `hidden`, by the new state; arguments as for `step_forward`."""
     units = hidden.shape[1]
     for i in range(len(rows)):
         projection, h = projections[rows[i]], hidden[i]
@@ -47,7 +49,7 @@ def _simple_rnn_forward(lanes: int, j: int, projection: Floats, h: Floats) -> No
 def lstm_forward(
     rows: Ints, projections: Floats, work: Floats, keep: bool, cell: Floats, next_cell: Floats, next_hidden: Floats
 ) -> None:
-    """Read the product from `work`'s first four blocks; with `keep`, leave `lstm_backward`'s derivatives there."""
+    """Read the recurrent kernel's product from blocks 0 to 3 of `work`; with `keep`, store the derivatives there."""
     units = next_hidden.shape[1]
     for i in range(len(rows)):
         gates, projection, c, new_c, new_h = work[i], projections[rows[i]], cell[i], next_cell[i], next_hidden[i]
@@ -83,7 +85,7 @@ def _lstm_forward(
 
 @fast
 def gru_forward(rows: Ints, projections: Floats, work: Floats, keep: bool, hidden: Floats, next_hidden: Floats) -> None:
-    """Read the product from `work`'s second to fourth blocks; with `keep`, leave `gru_backward`'s derivatives there."""
+    """Read the recurrent kernel's product from blocks 1 to 3 of `work`; with `keep`, store the derivatives there."""
     units = next_hidden.shape[1]
     for i in range(len(rows)):
         gates, projection, h, new_h = work[i], projections[rows[i]], hidden[i], next_hidden[i]
@@ -127,7 +129,7 @@ def simple_rnn_backward(dz: Floats, d_hidden: Floats, states: States, after: int
 
 @fast
 def simple_rnn_padding_backward(dz: Floats, d_hidden: Floats, hidden: Floats) -> None:
-    """Like `simple_rnn_backward`, for reviews that share their hidden state after the timestep, shape (units,)."""
+    """Like `simple_rnn_backward`, for reviews that share `hidden`, the state after the timestep, shape (units,)."""
     units = d_hidden.shape[1]
     for i in range(len(dz)):
         row, dh = dz[i], d_hidden[i]
@@ -169,7 +171,7 @@ def _lstm_backward(lanes: int, j: int, units: int, row: Floats, dh: Floats, dc: 
 
 @fast
 def gru_backward(dz: Floats, d_hidden: Floats, states: States, before: int) -> None:
-    """Like `step_backward`; `d_hidden` becomes the share that bypasses the gates to the state before the timestep."""
+    """Like `step_backward`; `d_hidden` becomes the part that reaches the preceding state directly, through z."""
     units = d_hidden.shape[1]
     for i in range(len(dz)):
         row, dh, derivatives = dz[i], d_hidden[i], states.derivatives[before + i]
@@ -223,8 +225,8 @@ def step_backward(
         cell: SIMPLE_RNN, LSTM or GRU.
         dz: result, shape (reviews, at least blocks · units).
         d_hidden: gradient of the hidden state after the timestep, shape (reviews, units); for a GRU, replaced with the
-            share that bypasses the gates to the state before it.
-        d_cell: gradient of an LSTM's cell state after the timestep, replaced with the one before it.
+            part that reaches the state before it directly, through z.
+        d_cell: gradient of an LSTM's cell state after the timestep, replaced with the gradient before it.
         states: those before the timestep start at row `before`, those after it at row `after`.
     """
     if cell == SIMPLE_RNN:

@@ -1,8 +1,8 @@
 """Arithmetic on several float32 numbers in one vector register, and the cells' activations on them.
 
-The compiler cannot see that a timestep's rows do not overlap, so it computes number by number, or checks at each row.
-`load` reads adjacent numbers as `Lanes`, which add, subtract, multiply and divide like one number; `store` writes them
-back.
+The compiler cannot see that a timestep's rows do not overlap, so its code computes number by number, or checks at each
+row. `load` reads adjacent numbers as `Lanes`, which add, subtract, multiply and divide like one number; `store` writes
+them back.
 """
 
 import operator
@@ -20,7 +20,7 @@ from tasks.storage.compiled import compiled
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 # All flags but "afn" (approximate functions): NaN and infinities do not occur in the loops. With "reassoc" the compiler
-# may sum a loop in another order wherever it inlines it, so sums that decide results are accumulated in memory.
+# may sum in another order wherever it inlines a loop, so sums that decide results are accumulated in memory.
 FAST_MATH = {"contract", "arcp", "nsz", "reassoc", "nnan", "ninf"}
 fast = compiled(fastmath=FAST_MATH, error_model="numpy")
 fast_inlined = compiled(fastmath=FAST_MATH, error_model="numpy", inline="always")
@@ -29,11 +29,11 @@ SMALLEST_NORMAL = np.float32(1e-30)
 
 @fast_inlined
 def flushed_number(x: np.float32) -> np.float32:
-    """`x`, or 0 if it has vanished: each denormal number costs the processor about a hundred cycles."""
+    """`x`, or 0 if it is vanishingly small: each denormal number costs the processor about a hundred cycles."""
     return x if abs(x) > SMALLEST_NORMAL else np.float32(0.0)
 
 
-LANES = 16  # 512 bits; processors with narrower registers compute them in parts.
+LANES = 16  # 512 bits in all; processors with narrower registers compute them in parts.
 _FLAGS = tuple(sorted(FAST_MATH))
 
 
@@ -103,7 +103,7 @@ def clipped(_context: Any, lanes: Any, _limit: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def flushed(_context: Any, lanes: Any) -> Any:
-    """Each number, or 0 if it has vanished, as in `flushed_number`."""
+    """Each number, or 0 if it is vanishingly small, as in `flushed_number`."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         numbers = arguments[0]
@@ -124,7 +124,7 @@ def _broadcast(builder: Any, lanes: Lanes, number: Any) -> Any:
 
 
 def _define(operation: Any, instruction: str) -> None:
-    """Define a numba operation on lanes, or on lanes and one number for all of them."""
+    """Define a numba operation between lanes, or between lanes and a single number."""
 
     def find_type(_context: Any) -> Any:
         def result(left: Any, right: Any) -> Any:

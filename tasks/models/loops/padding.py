@@ -4,8 +4,9 @@ A pre-activation gradient is a *source* times one of the derivatives of `tasks.m
 the states. A GRU's source is the gradient of the hidden state. An LSTM has two: for the blocks i, f and g the gradient
 of the cell state, including the hidden state's contribution; for o the gradient of the hidden state. So one matrix maps
 a review's sources to the gradients of the hidden state before the timestep and of the input: one product instead of one
-per block. The matrix stays the same once padding no longer changes the state. A simple RNN has one block and nothing to
-gain: its sources are the pre-activation gradients, and one product with the recurrent kernel handles words and padding.
+per block. The matrix stays the same once padding no longer changes the state. A simple RNN has one block and would gain
+nothing: its sources are the pre-activation gradients, and one product with the recurrent kernel handles words and
+padding.
 """
 
 from typing import NamedTuple
@@ -92,7 +93,7 @@ def add_to_inputs(
         matrix: maps sources to the gradients of the inputs.
         d_inputs: result; added to any gradient already there.
         t: the timestep, as counted in `d_inputs`.
-        first: the review of the first row of `sources`.
+        first: the review that the first row of `sources` belongs to.
         products: memory for the gradients, shape (reviews, features).
     """
     count = len(sources)
@@ -116,7 +117,8 @@ def add_or_set(left: Floats, right: Floats, out: Floats, known: int) -> None:
 def _add_sums(rows: Floats, sums: Floats) -> None:
     """Add all rows to `sums[0]`, and their squares to `sums[1]`.
 
-    Row by row: the compiler may sum a column in its own order, and in a different one wherever it inlines.
+    The rows are added one by one: the compiler may sum a column in any order, and in a different one wherever it
+    inlines.
     """
     count, features = rows.shape
     total = sums.reshape(sums.size)
@@ -198,7 +200,7 @@ def _take_gru_sources(d_hidden: Floats, sources: Floats) -> None:
 
 @fast
 def _take_lstm_sources(d_hidden: Floats, d_cell: Floats, derivatives: Floats, sources: Floats) -> None:
-    """Compute the sources of some reviews; `d_cell` becomes the gradient of the cell state before the timestep."""
+    """Compute the reviews' sources; `d_cell` becomes the gradient of the cell state before the timestep."""
     units = d_hidden.shape[1]
     for i in range(len(sources)):
         dh, dc, source = d_hidden[i], d_cell[i], sources[i]

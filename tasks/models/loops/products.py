@@ -1,8 +1,8 @@
-"""Products of small matrices, at the full speed of the processor's vector units whatever their size.
+"""Products of small matrices, whatever their size, at the full speed of the processor's vector units.
 
-A BLAS library takes longer to prepare a product than a timestep's product of 64 reviews and 32 units takes. Here a
-*tile* of the result stays in the processor's registers while its products are summed, step by step, as in Goto &
-van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008). Each number in a result is one chain of
+Preparing a product in a BLAS library takes longer than computing that of a timestep with 64 reviews and 32 units. Here
+a *tile* of the result stays in the processor's registers while its products are summed, step by step, as in Goto & van
+de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008). Each number in a result is summed in one chain of
 additions in step order, whatever its tile, so results depend neither on the number of rows multiplied at once nor on
 the machine's BLAS.
 """
@@ -20,7 +20,7 @@ from tasks.models.loops.lanes import LANES, Floats, fast
 _WIDE = bool(llvmlite.binding.get_host_cpu_features().get("avx512f"))
 TILE_ROWS, TILE_VECTORS = (8, 2) if _WIDE else (6, 1)
 TILE_COLUMNS = TILE_VECTORS * LANES
-# A tile of up to four rows takes as long as one: each addition waits for the one before it.
+# A tile of up to four rows takes as long as a single row: each addition waits for the one before it.
 HEIGHTS = (TILE_ROWS, 4, 3, 2, 1)
 _POINTER = types.CPointer(types.float32)  # type: ignore[attr-defined]
 _INDEX = ir.IntType(64)

@@ -50,7 +50,8 @@ def recurrent_forward(
             empty if unknown. Without `keep_states`, a review at the end of the group is dropped once such a timestep
             leaves its states unchanged to the bit, because all later ones would, too.
         keep_states: keep the states of all entries, for `recurrent_backward` or a layer above; otherwise timesteps
-            alternate between two rows per review, which stay in the processor's cache. The last states are at the end.
+            alternate between two rows per review, which stay in the processor's cache. The last rows contain the final
+            states.
         keep_derivatives: keep the derivatives of all entries, for `recurrent_backward`; otherwise one work row per
             review is enough.
     """
@@ -87,7 +88,7 @@ def recurrent_forward(
 def _count_settled(
     cell: int, states: States, before: int, after: int, t: int, constant_from: Ints, settled: int
 ) -> int:
-    """Count the reviews at the end of the group settled after timestep t, given that `settled` were before."""
+    """Count the reviews at the end of the group that have settled after timestep t; `settled` of them had before."""
     while settled < len(constant_from):
         review = len(constant_from) - settled - 1
         if constant_from[review] > t or not _equal(states.hidden[before + review], states.hidden[after + review]):
@@ -127,7 +128,7 @@ def recurrent_backward(
 ) -> None:
     """Compute the gradients of packed reviews, and of the padding before them.
 
-    Before a review begins, it shares the padding's states, but its gradients are its own.
+    Until a review begins, it shares the states of the padding, but not their gradients.
 
     Args:
         cell: see `tasks.models.loops.cells`.
@@ -147,7 +148,7 @@ def recurrent_backward(
     width, features = len(kernels.bias), inputs.values.shape[1]
     first_column = width - kernels.recurrent_kernel.shape[1]
     input_width = kernels.kernel.shape[1]
-    # Rows a multiple of 512 bytes apart compete for few cache lines: products take half as long again.
+    # Rows a multiple of 512 bytes apart compete for few cache lines, and products take half as long again.
     apart = LANES if width % 128 == 0 else 0
     dz = np.empty((BLOCK + reviews, width + apart), np.float32)
     block = np.empty((len(dz), units + features), np.float32)  # The hidden states and inputs for `dz`.
@@ -178,7 +179,7 @@ def recurrent_backward(
         d_values = d_inputs.values[row : row + begun]
         add_or_set(now[:, :input_width], kernels.kernel_transposed, d_values, d_inputs.ends[t])
         filled += begun
-        if begun < end:  # All share states and input, so one outer product of the sum is enough.
+        if begun < end:  # They share states and input, so one outer product of the sum is enough.
             if cell == SIMPLE_RNN:
                 add_to_inputs(of_padding[:, :width], kernels.kernel_transposed, d_inputs, t, begun, work.d_inputs)
                 sum_rows(of_padding)
@@ -201,7 +202,7 @@ def recurrent_backward(
 
 @fast
 def _live_reviews(d_hidden: Floats, d_cell: Floats, has_cell: bool, end: int, outputs_end: int, vanished: float) -> int:
-    """Count the reviews that still have a gradient; set the gradients behind the last of them to zero."""
+    """Count the reviews that still have a gradient; set the gradients after the last of them to zero."""
     end = max(end, outputs_end)
     while end > outputs_end:
         largest = np.float32(0.0)

@@ -21,8 +21,8 @@ def rmsprop(
     Args:
         weights, velocities: w and v, shape (n,).
         gradients: g, shape (n,).
-        squares: g², shape (n,). A separate argument because for an embedding Keras sums the squares over a token's
-            occurrences, rather than square the sum.
+        squares: g², shape (n,); a separate argument because, for an embedding, Keras sums the squares over a token's
+            occurrences instead of squaring the sum.
         learning_rate, rho, epsilon: as Keras names them.
     """
     for i in range(len(weights)):
@@ -41,7 +41,7 @@ def rmsprop_rows(
     rho: np.float32,
     epsilon: np.float32,
 ) -> None:
-    """Apply `rmsprop` to a table: only the given rows have a gradient; the velocities of all others decay.
+    """Apply `rmsprop` to a table in which only the given rows have a gradient; the velocities of all others decay.
 
     Args:
         weights, velocities: shape (n, features).
