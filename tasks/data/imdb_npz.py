@@ -1,4 +1,4 @@
-"""Reads and writes `imdb.npz`, the file format of `keras.datasets.imdb`, without running anything from it.
+"""Reads and writes `imdb.npz`, the file format of `keras.datasets.imdb`, without running any code from it.
 
 The file is a zip of four `.npy` members. `x_train` and `x_test` are pickled object arrays of Python lists, so
 `numpy.load(allow_pickle=True)` would run any code hidden in them. `tasks.data.pickled_lists` reads them without
@@ -26,7 +26,7 @@ from tasks.storage.files import atomic_path
 MEMBERS = ("x_train", "y_train", "x_test", "y_test")
 MAX_MEMBER_BYTES = 2 << 30
 MAX_REVIEWS = 10_000_000
-_HEADER_BYTES = 512  # NumPy's own headers have 128. Long ones can nest deeper than Python's parser can handle.
+_HEADER_BYTES = 512  # NumPy writes 128. Long headers can nest deeper than Python's parser can handle.
 # What NumPy raises for a header that is not a Python literal.
 BAD_HEADER = (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, TokenError)
 
@@ -124,7 +124,7 @@ def _read_labels(where: str, member: IO[bytes]) -> NDArray[np.uint8]:
 
 
 def _read_reviews(where: str, archive: zipfile.ZipFile, name: str) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Read the ranks and offsets of one split: fast if each review is its own list, slower for other pickles."""
+    """Read the ranks and offsets of one split: fast if each review is a separate list, more slowly otherwise."""
     with archive.open(name) as member:
         count = _read_object_header(where, member)
         try:

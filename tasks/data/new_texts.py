@@ -1,4 +1,4 @@
-"""Converts new texts to a trained network's tokens: from an `imdb.npz` with other ranks, or from own texts."""
+"""Converts new texts (an `imdb.npz` with other ranks, or own texts) to a trained network's tokens."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +31,7 @@ def read_npz(
 
     Args:
         path: the file.
-        word_index: the word index of the file; None if its ranks are the network's.
+        word_index: the word index of the file; None if it uses the network's ranks.
         index: the network's word index, word -> rank.
         vocabulary_size, max_length: the network's vocabulary size and tokens per text.
 
@@ -58,7 +58,7 @@ def read_texts(
         index, vocabulary_size, max_length: as in `read_npz`.
 
     Raises:
-        DataError: a file or row is not as expected; the message has one line on the first.
+        DataError: a file or row is not as expected; the message describes the first in one line.
     """
     data = TextData((path,), text_column=text_column, label_column=text_column)  # The texts stand in for labels.
     tokenizer = Tokenizer(index)
@@ -80,7 +80,7 @@ def _inputs_of(data: TextData) -> list[Input]:
     try:
         return inputs_of(data)
     except DataError as error:
-        raise DataError(str(error).removeprefix("--data ")) from error  # Drift has no such option.
+        raise DataError(str(error).removeprefix("--data ")) from error  # The drift check has no such option.
 
 
 def _prepared(reviews: Reviews, vocabulary_size: int, max_length: int) -> NewTexts:

@@ -1,12 +1,12 @@
 """Reads reviews from other pickled object arrays: tuples, arrays and shared lists of integers.
 
-`tasks.data.pickled_lists` reads the usual array of lists, fast. Anything else comes here, to Python's own
-`pickle.Unpickler`. `pickletools` reads the whole file first and refuses opcodes that arrays of integers do not need,
-before the unpickler executes any. Names in the file are never looked up: a few of NumPy's map to functions of this
+`tasks.data.pickled_lists` reads the usual array of lists, fast. All others are read here, by Python's
+`pickle.Unpickler`. Before it executes anything, the whole file is read with `pickletools`, and opcodes that arrays of
+integers do not need are refused. Names in the file are never looked up: a few of NumPy's map to functions of this
 module that create records, and all others are refused. NumPy gets only bytes and the name of an integer type.
 
 All of these APIs are public. `pickle._Unpickler`, written in Python, would not need the first pass, because its memo is
-a dictionary and its opcode table can be cut down. But it is private and several times slower.
+a dictionary and its opcode table can be reduced. But it is private and several times slower.
 """
 
 import io
@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from tasks.errors import DataError, shortened
 
 MAX_BYTES = 1 << 29
-MAX_OPCODES = 1 << 26  # Each may create an object. Consecutive integers do not count.
-MAX_RANKS = 1 << 29  # Shared lists unpack to more than is in the file.
+MAX_OPCODES = 1 << 26  # Each may create an object. Consecutive integers are not counted.
+MAX_RANKS = 1 << 29  # Shared lists unpack to more ranks than the file contains.
 MAX_RANK = 2**31 - 1
 _ADVICE = (
     "only lists of integers, tuples or arrays of them are read. Nothing from the file was run. If you wrote this file, "
@@ -53,7 +53,7 @@ def read_pickled_reviews(where: str, content: bytes) -> list[NDArray[np.int32]]:
         content: the pickle.
 
     Returns:
-        one array per review, shape (its integers,).
+        one array per review, shape (integers,).
 
     Raises:
         DataError: the pickle contains anything but sequences of integers of at most 31 bits, or is truncated.
@@ -67,7 +67,7 @@ def read_pickled_reviews(where: str, content: bytes) -> list[NDArray[np.int32]]:
 
 
 class _RefusedError(Exception):
-    """The pickle contains something else; the message says what."""
+    """The pickle contains something that is not read here; the message says what."""
 
 
 def _checked(content: bytes) -> bytes:
@@ -87,10 +87,10 @@ def _checked(content: bytes) -> bytes:
         if number > MAX_OPCODES:
             raise _RefusedError(f"more than {MAX_OPCODES} opcodes")
         if name == "MARK" and (integers := _INTEGERS.match(content, stream.tell())):
-            stream.seek(integers.end())  # The bulk of a file of tuples, and slow one by one.
+            stream.seek(integers.end())  # Most of a file of tuples; slow if read one by one.
         elif name == "LONG_BINPUT" and (operand or 0) > number:
-            raise _RefusedError(f"the memo index {operand}")  # The unpickler would allocate that many values.
-        elif name == "FRAME":  # If one ended inside an operand, the unpickler would see different opcodes.
+            raise _RefusedError(f"the memo index {operand}")  # The unpickler would allocate a memo of that size.
+        elif name == "FRAME":  # If a frame ended in an operand, the unpickler would see other opcodes.
             parts.append(content[start : stream.tell() - _FRAME_BYTES])
             start = stream.tell()
     return b"".join([*parts, content[start:]])
@@ -109,7 +109,7 @@ class _Unpickler(pickle.Unpickler):
 
 @dataclass
 class _Record:
-    """A description of an array or a type: a type's text, and the state that BUILD sets on either."""
+    """Describes an array or a type: the type's text, and the state that BUILD sets."""
 
     text: Any = None
     state: Any = None
@@ -119,7 +119,7 @@ class _Record:
 
 
 def _encode(text: Any, encoding: Any) -> Any:
-    """Return the text unencoded, because a short file can request a long text many times; encode it when needed."""
+    """Return the text unencoded, because a short file can request a long text many times; it is encoded when needed."""
     if encoding != "latin1":
         raise _RefusedError(f"the encoding {_described(encoding)}")
     return text

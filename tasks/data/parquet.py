@@ -62,7 +62,7 @@ def write_split(
 
 
 class RowGroup(NamedTuple):
-    """Some prepared reviews: the columns of `schema`; tokens have shape (reviews, max_length)."""
+    """A group of prepared reviews: the columns of `schema`; tokens have shape (reviews, max_length)."""
 
     review_ids: NDArray[np.integer]
     labels: NDArray[np.uint8]
@@ -125,7 +125,8 @@ def check_splits(folder: Path, vocabulary_size: int, max_length: int) -> None:
     """Check both written splits against the expected schema and ranges.
 
     Raises:
-        DataError: one line per fault: a wrong column, no reviews, a value out of range, only one label.
+        DataError: a schema, label, length or token is wrong, or there are no reviews; the message has one line per
+            fault.
     """
     with ThreadPoolExecutor(len(SPLITS)) as pool:
         faults = pool.map(lambda split: _split_faults(folder / f"{split}.parquet", vocabulary_size, max_length), SPLITS)
@@ -146,7 +147,7 @@ def _split_faults(path: Path, vocabulary_size: int, max_length: int) -> list[str
 
 
 def _range_faults(path: Path, vocabulary_size: int, max_length: int) -> list[str]:
-    """Find values out of range, a row group at a time; only the first of each kind."""
+    """Find values out of range, a row group at a time; return only the first of each kind."""
     first: dict[str, str] = {}
     unpadded, start = UnpaddedReviews.read(unpadded_path(path)), 0
     for batch in pq.ParquetFile(path).iter_batches(ROW_GROUP, columns=["label", "length", "tokens"]):
@@ -165,7 +166,7 @@ def _range_faults(path: Path, vocabulary_size: int, max_length: int) -> list[str
 def _faults_of(
     lengths: NDArray[np.int32], tokens: NDArray[np.unsignedinteger], vocabulary_size: int
 ) -> Iterator[tuple[str, str]]:
-    """Yield each fault in some reviews: its kind, and what was found."""
+    """Yield each fault in a group of reviews: its kind, and what was found."""
     if tokens.max() >= vocabulary_size:
         yield "token", f"token {tokens.max()}, expected less than the vocabulary of {vocabulary_size}"
     if lengths.min() < 1:

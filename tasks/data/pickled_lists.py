@@ -29,18 +29,18 @@ EMPTY_LIST, APPEND, APPENDS = 93, 97, 101
 BININT, BININT1, BININT2, LONG1, LONG4 = 74, 75, 77, 138, 139
 MEMOIZE, BINPUT, LONG_BINPUT = 148, 113, 114
 _INTEGERS = (BININT, BININT1, BININT2)
-# Opcodes that change nothing in the lists, with their size in bytes, including the operand.
+# Opcodes that change nothing in the lists, with their sizes in bytes, including operands.
 _SKIPPED = {MEMOIZE: 1, BINPUT: 2, LONG_BINPUT: 5, FRAME: 9}
 # The size of the longest opcode in bytes, including its operand.
 LONGEST_OPCODE = 9
 # What is being built. `pickle` fills a list in two ways: a MARK, a batch of items and APPENDS, or one item and APPEND.
 # Both the outer list and each review may be filled either way.
 OUTER_LIST = 0
-BATCH = 1  # A batch of reviews that is still empty.
+BATCH = 1  # An empty batch of reviews.
 REVIEW = 2  # A review in a batch; it ends where the next one begins or the batch ends.
-REVIEW_BATCH = 3  # A batch of integers in such a review.
-REVIEW_INTEGER = 4  # An integer in such a review that waits for its APPEND.
-SINGLE = 5  # A review without a batch that waits for its own APPEND.
+REVIEW_BATCH = 3  # A batch of integers in a review in a batch.
+REVIEW_INTEGER = 4  # A review in a batch, with an integer before its APPEND.
+SINGLE = 5  # A review outside a batch, before its APPEND.
 SINGLE_BATCH = 6
 SINGLE_INTEGER = 7
 # How the walk ends.
@@ -58,7 +58,7 @@ _GRAMMAR = {
 
 
 def _transitions() -> NDArray[np.uint8]:
-    """Convert the grammar to an array for the compiled loop: the next state by state and opcode."""
+    """Convert the grammar to an array for the compiled loop: the next state for each state and opcode."""
     table = np.full((len(_GRAMMAR), 256), REFUSED, np.uint8)
     for state, next_states in _GRAMMAR.items():
         table[state, [LONG1, LONG4]] = TOO_LARGE
@@ -108,7 +108,7 @@ def read_pickled_lists(where: str, member: IO[bytes]) -> Iterator[Lists]:
     state = OUTER_LIST
     while state != DONE:
         chunk = member.read(_CHUNK_BYTES)
-        # Padding lets the loop read a whole operand at the end of the file without looking past the buffer.
+        # Padding lets the loop read a whole operand at the end of the file without reading past the buffer.
         buffer = np.frombuffer(rest + chunk + (b"" if chunk else bytes(LONGEST_OPCODE)), np.uint8)
         values = np.empty(len(buffer) // 2 + 1, np.int32)
         starts = np.empty(len(buffer) + 1, np.int64)

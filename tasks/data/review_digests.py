@@ -1,4 +1,4 @@
-"""Digests of reviews' words and labels, which identify the same reviews however they were prepared."""
+"""Digests of reviews' words and labels, which identify reviews however they were prepared."""
 
 import hashlib
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ def column_of_test(dataset: Dataset, column: str) -> list[str]:
         raise DataError(f"--slice-columns {column}: found {source.title}, expected own texts with columns")
     if any(given.path.is_dir() for given in inputs_of(source.texts)):
         raise DataError(f"--slice-columns {column}: found a folder of texts, expected .csv, .parquet or .jsonl files")
-    data = replace(source.texts, label_column=column)  # The column stands in for the labels.
+    data = replace(source.texts, label_column=column)  # The column takes the place of the labels.
     values = [""] * source.survey.test
     try:
         for batch, rows, places in _test_batches(data, source.survey):
@@ -119,7 +119,7 @@ def set_name(values: Digests) -> str:
 
 
 def match(first: Digests, second: Digests) -> NDArray[np.intp]:
-    """Return each review's row in the second set, in the order of the first.
+    """For each review of the first set, return its row in the second.
 
     Raises:
         DataError: the sets differ.

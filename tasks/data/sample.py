@@ -1,8 +1,8 @@
-"""The bundled sample: film reviews that the project generates itself, so that a first run needs no network.
+"""The bundled sample: film reviews that the project generates itself, so that a first run downloads nothing.
 
 Sentences are drawn from templates with Zipf-distributed words and strung together into reviews with IMDB's distribution
-of lengths. Some sentences are verdicts, most of them long before the end, and they disagree: a network must weigh all
-of them, and one that forgets the beginning of a review gets it wrong. One seed determines everything.
+of lengths. Some sentences are verdicts, most of them long before the end, and they disagree: a network must weigh them
+all, and misjudges reviews if it forgets how they began. One seed determines everything.
 """
 
 from collections.abc import Iterator
@@ -20,21 +20,21 @@ from tasks.data.tokens import Reviews
 from tasks.storage.files import write_json
 
 TRAIN_REVIEWS, TEST_REVIEWS, SEED = 3_000, 1_000, 1
-VERSION = 3  # Part of the file names; change it when the reviews change.
+VERSION = 3  # Part of the file names; increase it when the reviews change.
 # Words per review, lognormal. Verdicts are shorter than other sentences, so the median becomes 178 and the mean 239.
 MEDIAN_WORDS, SIGMA = 212.0, 0.72
 SHORTEST, LONGEST = 12, 2_000
 # Kinds of sentences. A verdict's kind is the label it supports.
 NEGATIVE, POSITIVE, NEUTRAL = 0, 1, 2
 SENTENCE_TEMPLATES = (sample_words.NEGATIVE, sample_words.POSITIVE, sample_words.NEUTRAL)
-SENTENCES = (450, 450, 9_000)  # How many of each kind to generate.
+SENTENCES = (450, 450, 9_000)  # The number of sentences of each kind to generate.
 VERDICTS, AGREEMENT = 16, 0.72  # The most verdicts per review, and the chance that one agrees with the label.
-VERDICT_WORDS = 420  # Verdicts are within this many words of the end: earlier ones would be truncated at 500 tokens.
-SURNAMES = 6_000  # Surnames before duplicates are removed.
+VERDICT_WORDS = 420  # Verdicts are within this many words of the end: truncation to 500 tokens would drop earlier ones.
+SURNAMES = 6_000  # The number of surnames before duplicates are removed.
 
 
 class _Sentences(NamedTuple):
-    """Concatenated sentences, kind after kind.
+    """Concatenated sentences, one kind after another.
 
     Attributes:
         words: the distinct words.
@@ -53,7 +53,7 @@ class _Sentences(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """The number of sentences per review, and the kind of each sentence, review after review."""
+    """The number of sentences per review, and the kind of each sentence, one review after another."""
 
     sentence_counts: NDArray[np.int64]
     kinds: NDArray[np.int64]
@@ -108,7 +108,7 @@ def _names(random: np.random.Generator) -> list[str]:
 
 
 def _reviews(random: np.random.Generator, sentences: _Sentences, count: int) -> Reviews:
-    """Generate reviews with random labels, their words as numbers."""
+    """Generate reviews with random labels; words are given as numbers."""
     labels = random.integers(0, 2, count).astype(np.uint8)
     plan = _plan(random, labels, float(sentences.lengths[-SENTENCES[NEUTRAL] :].mean()))
     chosen = np.empty(len(plan.kinds), np.int64)
@@ -117,7 +117,7 @@ def _reviews(random: np.random.Generator, sentences: _Sentences, count: int) -> 
         chosen[of_kind] = first + random.integers(0, SENTENCES[kind], len(of_kind))
     lengths = sentences.lengths[chosen]
     ends = np.cumsum(lengths)
-    # From a word's position in the reviews to its position in the sentences.
+    # The distance from a word's position in the reviews to its position in the sentences.
     shifts = np.repeat(sentences.starts[chosen] - (ends - lengths), lengths)
     tokens = sentences.tokens[np.arange(ends[-1]) + shifts]
     offsets = np.concatenate([[0], ends[np.cumsum(plan.sentence_counts) - 1]])
@@ -125,7 +125,7 @@ def _reviews(random: np.random.Generator, sentences: _Sentences, count: int) -> 
 
 
 def _plan(random: np.random.Generator, labels: NDArray[np.uint8], sentence_length: float) -> _Plan:
-    """Plan reviews of IMDB's lengths, with verdicts that usually agree with the label.
+    """Plan reviews as long as IMDB's, with verdicts that usually agree with the label.
 
     Args:
         random: the source of all draws.

@@ -8,11 +8,11 @@ checked on 1,000 raw reviews, each of which gives exactly the ranks of `imdb.npz
 - the characters !"#$%&()*+,-./:;<=>?@[\\]^_`{|}~, tab and newline become spaces: an apostrophe stays part of its
   word, and `<br />` leaves the word `br`;
 - words end at U+0020 only: other Unicode spaces, including U+0085, are part of 515 words of the index;
-- empty words are dropped, and so are words missing from the index. They leave no trace in the tokens, so they are
+- empty words are dropped, and so are words missing from the index. The latter leave no trace in the tokens, so they are
   counted here.
 
 `tasks.data.tokens` does the rest: ranks move up by 3, those beyond the vocabulary become 2, a 1 is prepended, and
-reviews are cut and padded in front.
+reviews are truncated and padded at the start.
 """
 
 from collections.abc import Iterable, Mapping
@@ -56,7 +56,7 @@ class Encoded(NamedTuple):
     Attributes:
         ranks: int32, the concatenated ranks of all texts' known words.
         offsets: int64, shape (texts + 1,); text i is `ranks[offsets[i]:offsets[i + 1]]`.
-        skipped: int64, shape (texts,); the number of words in each text that were skipped as missing from the index.
+        skipped: int64, shape (texts,); the number of words in each text that were skipped because the index lacks them.
     """
 
     ranks: NDArray[np.int32]
@@ -86,7 +86,7 @@ def split_words(texts: "pa.Array | Iterable[str]") -> Words:
 
 
 def _cut(text: NDArray[np.uint8], ends: NDArray[np.int64]) -> Words:
-    """Cut words at spaces and at the ends of texts; text i is `text[ends[i]:ends[i + 1]]`."""
+    """Split text into words at spaces and at the ends of texts; text i is `text[ends[i]:ends[i + 1]]`."""
     in_word = text != SPACE
     first, last = in_word.copy(), in_word.copy()
     first[1:] &= ~in_word[:-1]
@@ -134,8 +134,8 @@ class Tokenizer:
 
         Args:
             texts: the texts.
-            missing: the rank for words missing from the index, for an index that is cut to a vocabulary; None to skip
-                them.
+            missing: the rank for words missing from the index, if the index is limited to a vocabulary; None to skip
+                such words.
         """
         words, offsets = split_words(texts)
         places = pc.index_in(words, value_set=self._words)

@@ -47,9 +47,9 @@ def token_dtype(vocabulary_size: int) -> np.dtype[np.unsignedinteger]:
 def padded(
     reviews: Reviews, rows: NDArray[np.int64], vocabulary_size: int, max_length: int
 ) -> NDArray[np.unsignedinteger]:
-    """Return the tokens of the chosen reviews, padded and truncated in front to `max_length`.
+    """Return the tokens of the chosen reviews, padded or truncated at the start to `max_length`.
 
-    Equivalent to Keras's `pad_sequences(load_data(num_words=vocabulary_size), maxlen=max_length)`: a 1 in front of each
+    Equivalent to Keras's `pad_sequences(load_data(num_words=vocabulary_size), maxlen=max_length)`: a 1 before each
     review, word ranks moved up by 3, everything from `vocabulary_size` on replaced by 2, then pre-padding with 0 and
     pre-truncation.
 

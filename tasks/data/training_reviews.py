@@ -12,7 +12,7 @@ from tasks.results.data import Split
 
 
 def validation_start(reviews: int, share: float) -> int:
-    """The first training review held out for validation, which takes the last `share` of them."""
+    """The index of the first validation review; the last `share` of the training reviews is held out for validation."""
     return int(reviews * (1 - share))
 
 

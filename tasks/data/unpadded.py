@@ -2,11 +2,11 @@
 
 The padded Parquet is the pipeline's output; this file is what training reads. It is an uncompressed Arrow file, so its
 tokens have the same layout on disk as in memory: branches share one copy in the page cache, and a branch's own memory
-contains only the reviews of its batch, however many there are.
+contains only the reviews of its batch, however large the data are.
 
 Measured with batches of 128 reviews drawn from 2,500,000 (Linux; a network's step takes 6 ms or more): 0.9 ms per batch
 from the mapping if its pages are released after each batch, because touching a page also loads its neighbours; 0.16 ms
-if each review is read with a call. From a small file that stays mapped: 0.03 ms; from a padded matrix in memory:
+if each review is read with a system call. From a small file that stays mapped: 0.03 ms; from a padded matrix in memory:
 0.015 ms.
 """
 
@@ -29,9 +29,9 @@ from tasks.storage.files import atomic_path
 
 # A file up to this size stays in memory once read.
 RESIDENT_BYTES = 32 << 20
-PREDICT_REVIEWS = 256  # Reviews that a network predicts at once; changing it changes results in the last bits.
-# Reviews padded at once when a network reads many: a multiple of that number, so that predictions are bit-identical to
-# those with all reviews padded at once.
+PREDICT_REVIEWS = 256  # Reviews that a network predicts at once; changing the number changes the last bits of results.
+# Reviews padded at once when a network reads many: a multiple of `PREDICT_REVIEWS`, so that predictions are
+# bit-identical to those with all reviews padded at once.
 CHUNK = 20 * PREDICT_REVIEWS
 _MAX_LENGTH = b"max_length"
 
@@ -45,7 +45,7 @@ def unpadded_path(split: Path) -> Path:
 def unpadded_writer(
     path: Path, vocabulary_size: int, max_length: int
 ) -> Iterator[Callable[[NDArray[np.uint8], NDArray[np.unsignedinteger]], None]]:
-    """Yield a function that appends reviews: their labels, and their tokens padded in front, (reviews, max_length).
+    """Yield a function that appends reviews: their labels, and their tokens padded at the start, (reviews, max_length).
 
     The file appears, whole, at the end of the block. Columns: label uint8, tokens list of the smallest unsigned type.
     """
@@ -89,7 +89,7 @@ class _File:
         return len(self.mapping) <= RESIDENT_BYTES or not can_release
 
     def release(self) -> None:
-        """Release what was read from this process's memory; it stays in the page cache."""
+        """Remove from this process's memory what was read; it stays in the page cache."""
         if not self.is_resident:
             self.mapping.madvise(mmap.MADV_DONTNEED)
 
@@ -109,7 +109,7 @@ class UnpaddedReviews:
 
     Attributes:
         labels: 0 or 1, uint8, shape (reviews,).
-        counts: tokens in each review after truncation, including the start token, int32, shape (reviews,).
+        counts: number of tokens in each review after truncation, including the start token, int32, shape (reviews,).
         max_length: length of a padded review.
     """
 
@@ -148,7 +148,7 @@ class UnpaddedReviews:
         return len(self.labels)
 
     def tokens_of(self, rows: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
-        """Tokens of arbitrary reviews, padded in front, shape (len(rows), max_length), in the smallest type."""
+        """Tokens of arbitrary reviews, padded at the start, shape (len(rows), max_length), in the smallest type."""
         tokens = self._padding(len(rows))
         if self._file.is_resident:
             _fill_from_tokens(self._file.tokens, self._starts[rows], self.counts[rows], tokens)

@@ -10,10 +10,10 @@ from tasks.storage.files import write_json
 
 MAX_BYTES = 64 << 20
 MAX_WORD = 200
-MAX_RANK = 10_000_000  # More words than fit into a file of MAX_BYTES; tables of words by rank are this long.
+MAX_RANK = 10_000_000  # More words than fit into a file of MAX_BYTES; tables of words by rank are at most this long.
 UNKNOWN_WORD = "⟨unknown⟩"
 # How text becomes tokens: ASCII letters in lower case; punctuation, tab and newline as spaces; split at U+0020; a start
-# token 1, ranks moved up by 3, 2 for words outside the vocabulary. Increase it when these rules change.
+# token 1, ranks moved up by 3, 2 for words outside the vocabulary. Increase the version when these rules change.
 TOKENIZER_VERSION = 1
 
 
@@ -54,7 +54,7 @@ def read_vocabulary(path: Path) -> dict[str, int]:
 
 
 def words_by_token(path: Path | None) -> dict[int, str]:
-    """Return token -> word, with "⟨unknown⟩" for unknown words; that is the only entry without a vocabulary.
+    """Return token -> word, with "⟨unknown⟩" for unknown words, the only entry if there is no vocabulary.
 
     Raises:
         DataError: see `read_vocabulary`.

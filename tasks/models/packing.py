@@ -42,7 +42,7 @@ class PackedBatch:
     padding: int
 
     def distinct_tokens(self) -> NDArray[np.int64]:
-        """Return the distinct tokens, ascending, of a batch whose rows are tokens; always includes padding's 0."""
+        """Return the distinct tokens, ascending, of a batch whose rows are tokens; they include the 0 of padding."""
         occurs = np.zeros(1 + max(int(group.rows.max()) for group in self.groups), bool)
         occurs[0] = True  # The state of padding is always needed.
         for group in self.groups:

@@ -27,14 +27,14 @@ from tasks.results.data import Survey, TextData
 from tasks.storage.files import atomic_path, sha256_of_file, sha256_of_json
 from tasks.storage.layout import SURVEYED_REVIEWS, SURVEYED_WORDS
 
-# The largest vocabulary that can be requested. Rarer words are skipped, as are overlong ones, which are not words.
+# The largest vocabulary that can be requested. Rarer words are skipped, as are overlong ones, which are not real words.
 MAX_WORDS = 1_000_000
 _MERGED_PIECES = 16
-_BYTES_PER_ENTRY = 16  # Per entry of the word index as JSON, without the word.
+_BYTES_PER_ENTRY = 16  # For each entry of the word index as JSON, not counting the word.
 
 
 def count_words(texts: pa.LargeStringArray) -> pa.Table:
-    """Count each distinct word in the texts: columns word and count."""
+    """Count each distinct word in the texts; return columns word and count."""
     counts = pc.value_counts(split_words(texts).words)
     table = pa.table({"word": counts.field("values"), "count": counts.field("counts")})
     return table.filter(pc.less_equal(pc.utf8_length(table["word"]), MAX_WORD))
@@ -76,7 +76,7 @@ def read_index(path: Path) -> dict[str, int]:
     """Read the words that `write_ranked` wrote, as word -> rank.
 
     Raises:
-        DataError: there are none.
+        DataError: there are no words.
     """
     words = pq.read_table(path, columns=["word"])["word"].to_pylist()
     if not words:
@@ -134,7 +134,7 @@ def survey_texts(inputs: Sequence[Input], data: TextData, folder: Path, advance:
         advance: called with each batch's size in bytes.
 
     Raises:
-        DataError: a file or row is not as expected; the message has one line on the first.
+        DataError: a file or row is not as expected; the message describes the first in one line.
     """
     read_labels = LabelReader(data.positive)
 
@@ -226,12 +226,12 @@ def _write_survey(reviews: SurveyedReviews, inputs: Sequence[Input], folder: Pat
 
 
 def _repeated(digests: NDArray[np.uint64]) -> int:
-    """Count the sorted digests that equal the one before."""
+    """Count the sorted digests that equal their predecessors."""
     return int(np.count_nonzero((digests[1:] == digests[:-1]).all(axis=1)))
 
 
 def _shared(of_train: NDArray[np.uint64], of_test: NDArray[np.uint64]) -> int:
-    """Count the test reviews with a training review's digest. Half a digest is enough for a count."""
+    """Count the test reviews whose digest is also a training review's. Half of each digest is enough for a count."""
     return int(np.count_nonzero(np.isin(of_test[:, 0], of_train[:, 0])))
 
 

@@ -27,7 +27,7 @@ KINDS = f"{', '.join(READERS)}, an imdb.npz, or a folder with train/pos and trai
 
 
 class Input(NamedTuple):
-    """A file, or a folder with `pos` and `neg`; "either": its texts are divided between both parts."""
+    """A file, or a folder with `pos` and `neg`; if `part` is "either", its texts are divided between both parts."""
 
     path: Path
     part: Part
@@ -60,10 +60,10 @@ def inputs_of(data: TextData) -> list[Input]:
 
 
 def read_batches(inputs: Sequence[Input], data: TextData) -> Iterator[tuple[Part, TextBatch]]:
-    """Yield all texts, each batch with its part.
+    """Yield all texts in batches, each with its part.
 
     Raises:
-        DataError: a file or row is not as expected; the message has one line on the first.
+        DataError: a file or row is not as expected; the message describes the first in one line.
     """
     for entry in inputs:
         if entry.path.is_dir():
@@ -125,13 +125,13 @@ def matches(pattern: Path) -> list[Path]:
 
 
 def _test_inputs(given: Path) -> list[Input]:
-    """Resolve one path or pattern of `--test-data`; from a whole folder like `aclImdb`, take only its test part."""
+    """Resolve one path or pattern of `--test-data`; of a folder like `aclImdb`, take only the test part."""
     inputs = list(_inputs(given, "--test-data"))
     return [entry for entry in inputs if entry.part == "test"] or inputs
 
 
 def _folder(path: Path, option: str) -> Iterator[Input]:
-    """Yield the parts of a folder like `aclImdb`, or the folder itself if it is one of them."""
+    """Yield the parts of a folder like `aclImdb`, or the folder itself if it contains `pos` and `neg`."""
     if has_classes(path):
         yield Input(path, "either")
     elif has_classes(path / "train"):

@@ -44,7 +44,7 @@ def read_csv(path: Path, text_column: str, label_column: str) -> Iterator[TextBa
 
 
 def _open_csv(path: Path, text_column: str, label_column: str) -> arrow_csv.CSVStreamingReader:
-    # Errors name the row only with one thread. Texts are parsed while others are counted or encoded.
+    # Arrow's errors name the row only with one thread. Meanwhile, other threads count or encode earlier texts.
     return arrow_csv.open_csv(
         path,
         read_options=arrow_csv.ReadOptions(block_size=BATCH_BYTES, use_threads=False),
@@ -78,10 +78,10 @@ def header(path: Path) -> list[str]:
 
 
 def check_quotes(path: Path, last: pa.RecordBatch | None) -> None:
-    """Check a CSV file's last batch for a quote that is never closed: Arrow reads everything after it as one row.
+    """Check a CSV file's last batch for an unclosed quote: Arrow reads everything after such a quote as one row.
 
     Raises:
-        DataError: there is one.
+        DataError: a quote is never closed.
     """
     if last is None or not any(b"\n" in column[-1].cast(pa.large_binary()).as_py() for column in last.columns):
         return
@@ -92,7 +92,7 @@ def check_quotes(path: Path, last: pa.RecordBatch | None) -> None:
 
 
 def csv_fault(path: Path, message: str) -> str:
-    """Convert Arrow's message to one line with the row."""
+    """Convert Arrow's message to one line that names the row."""
     if columns := _COLUMNS.search(message):
         row, expected, found = columns.groups()
         return f"{path}, row {row}: found {found} columns, expected {expected}; put texts with commas in quotes"
@@ -167,7 +167,7 @@ def _characters(location: str, text: str) -> str:
 
 
 def _json_label(location: str, value: Any) -> str | None:
-    """Convert a label to a string; true, 1 and "1" mean the same as in other formats."""
+    """Convert a label to a string; as in other formats, true, 1 and "1" mean the same."""
     if isinstance(value, str):
         return _characters(location, value)
     if value is None:
@@ -269,7 +269,7 @@ def files_of(folder: Path) -> list[Path]:
 
 
 def read_folder(folder: Path) -> Iterator[TextBatch]:
-    """Read the texts in a folder with `pos` and `neg`, with these names as labels.
+    """Read the texts in a folder with `pos` and `neg`; these two names are the labels.
 
     Raises:
         DataError: a file is not UTF-8.

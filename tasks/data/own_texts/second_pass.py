@@ -1,6 +1,7 @@
 """The second pass over own texts: writes tokens as Parquet, in the order that the first pass decided.
 
-Encoded reviews are first stored in files of neighbouring reviews, so that only one file at a time is in memory.
+Encoded reviews are first stored in files of reviews that will be neighbours, so that only one file at a time is in
+memory.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,15 +37,15 @@ class Bucket(NamedTuple):
 
 
 class Spill:
-    """Sorts reviews by their places on disk, a bucket at a time.
+    """Sorts reviews on disk by their places in the result, a bucket at a time.
 
-    A bucket is a range of places, and a file that reviews are appended to; only one bucket at a time is in memory.
+    A bucket is a file of the reviews in a range of places; only one bucket at a time is in memory.
     """
 
     def __init__(self, folder: Path, reviews: int) -> None:
         buckets = max(1, min(_MAX_BUCKETS, -(-reviews // _BUCKET)))
         per_bucket = -(-reviews // buckets)
-        self._size = -(-per_bucket // ROW_GROUP) * ROW_GROUP  # Whole row groups.
+        self._size = -(-per_bucket // ROW_GROUP) * ROW_GROUP  # A multiple of the row group size.
         self._paths = [folder / f"{bucket}.arrows" for bucket in range(-(-reviews // self._size))]
         self._writers: list[pa.RecordBatchStreamWriter | None] = [None] * len(self._paths)
         self._open_files = ExitStack()
@@ -68,7 +69,7 @@ class Spill:
             )
 
     def buckets(self) -> Iterator[Bucket]:
-        """Yield all reviews, in the order of their places. No more can be added."""
+        """Yield all reviews, in the order of their places. No more can be added afterwards."""
         self._open_files.close()
         for path in self._paths:
             with pa.ipc.open_stream(path.read_bytes()) as reader:
@@ -92,7 +93,7 @@ PARTS = {IN_TRAIN: "train", IN_TEST: "test"}
 
 @dataclass(frozen=True)
 class DatasetShape:
-    """How to cut reviews: vocabulary size, tokens per review, reviews per split (None: all)."""
+    """The shape of a prepared dataset: vocabulary size, tokens per review, reviews per split (None: all)."""
 
     vocabulary_size: int
     max_length: int
@@ -109,7 +110,7 @@ class _TextsToEncode(NamedTuple):
 
 
 class _Encoded(NamedTuple):
-    """Encoded reviews of one part: columns label, length and ranks (cut in front); word counts before the cut."""
+    """Encoded reviews of one part: columns label, length and truncated ranks; word counts before truncation."""
 
     part: int
     places: NDArray[np.int32]
@@ -155,7 +156,7 @@ def write_dataset(
         folder: the folder for the two files and, temporarily, the encoded reviews.
         texts: what to read.
         tokenizer: converts words to ranks.
-        cut: how to cut reviews.
+        cut: the dataset's shape.
         metadata: metadata for the Parquet files.
         advance: called with each batch's size in bytes.
 

@@ -9,14 +9,14 @@ import pyarrow.compute as pc
 
 from tasks.errors import DataError
 
-# Readers yield batches of about this size: large enough for fast loops, small enough for many at once.
+# Readers yield batches of about this size: large enough for fast loops, small enough to keep many in memory.
 BATCH_BYTES = 8 << 20
 BATCH_ROWS = 8_192
 
 
 @dataclass(frozen=True)
 class TextBatch:
-    """Some texts with their labels, in file order.
+    """A batch of texts with their labels, in file order.
 
     Attributes:
         texts: the texts; null where the file has none.
@@ -33,7 +33,7 @@ class TextBatch:
 
 
 def check_texts(batch: TextBatch) -> None:
-    """Check the texts of any kind of file.
+    """Check the texts of a batch from any kind of file.
 
     Raises:
         DataError: a text is missing, empty or not UTF-8; the message names file and row.
@@ -64,7 +64,7 @@ def check_columns(path: Path, names: Sequence[str], text_column: str, label_colu
     """Check that a file has the two columns.
 
     Raises:
-        DataError: the file has no columns, lacks one of the two, or has several with that name.
+        DataError: the file has no columns, lacks one of the two, or has several with the same name.
     """
     if not names:
         raise DataError(f"{path}: the file is empty; expected the columns {text_column!r} and {label_column!r}")

@@ -10,13 +10,13 @@ from typing import TypeVar
 
 Piece = TypeVar("Piece")
 Outcome = TypeVar("Outcome")
-# Computes the pieces instead of threads: for example a cluster's executor, to which pieces are sent pickled.
+# Computes the pieces in place of threads, for example on a cluster, to which pieces are sent pickled.
 _EXECUTOR: ContextVar[tuple[Executor, int] | None] = ContextVar("executor", default=None)
 
 
 @contextmanager
 def using_executor(executor: Executor, workers: int) -> Iterator[None]:
-    """Make `in_order` use `executor` inside the block; `workers` pieces keep it busy."""
+    """Make `in_order` use `executor` inside the block; `workers` pieces at a time keep it busy."""
     token = _EXECUTOR.set((executor, workers))
     try:
         yield
@@ -27,8 +27,8 @@ def using_executor(executor: Executor, workers: int) -> Iterator[None]:
 def in_order(function: Callable[[Piece], Outcome], pieces: Iterable[Piece]) -> Iterator[Outcome]:
     """Yield the function's result for each piece, in order; only about two pieces per worker are in memory.
 
-    Pieces are computed by threads, one per core, which suits functions that release the interpreter lock; or by the
-    executor of `using_executor`.
+    Pieces are computed by threads, one per core, which suits functions that release the interpreter lock, or by the
+    executor given to `using_executor`.
     """
     chosen = _EXECUTOR.get()
     if chosen:

@@ -1,7 +1,7 @@
 """Merges the columns of several batches into columns of one file: a common schema, and conversion to it.
 
 Values that fit no column type, such as lists in JSON Lines or numbers mixed with words, become JSON in a text column
-marked as such: JSON Lines writes them as they were.
+marked as such, so that JSON Lines can contain them as they were.
 """
 
 import json
@@ -27,7 +27,7 @@ def json_column(values: list[Any]) -> JsonColumn:
     """Convert values from JSON to a column of strings, booleans, integers or floats; anything else stays JSON text."""
     kinds = {type(value) for value in values if value is not None}
     if not kinds:
-        return JsonColumn(pa.nulls(len(values)))  # The next batch may determine their type.
+        return JsonColumn(pa.nulls(len(values)))  # A later batch may determine their type.
     if kinds == {str}:
         return JsonColumn(pa.array(values, TEXT))
     if kinds == {bool}:
@@ -50,7 +50,7 @@ def is_json(field: pa.Field) -> bool:
 def joined(first: pa.Schema | None, second: pa.Schema) -> pa.Schema:
     """Merge two schemas: the first's columns come first; types are widened where that changes no value.
 
-    Other types become JSON: a large integer would not survive as a float, nor a distant date in nanoseconds.
+    Other types become JSON: a large integer would not survive as a float, nor would a distant date in nanoseconds.
     """
     if first is None or first.equals(second, check_metadata=True):
         return second
@@ -85,7 +85,7 @@ def _holds(wider: pa.DataType, other: pa.DataType) -> bool:
 
 
 def fitted(columns: pa.RecordBatch, schema: pa.Schema) -> list[pa.Array]:
-    """Convert a batch's columns to the types and order of a joined schema; null for missing columns."""
+    """Convert a batch's columns to the types and order of a joined schema; missing columns become null."""
     present = set(columns.schema.names)
     return [
         _fit(columns.column(field.name), columns.schema.field(field.name), field)

@@ -23,7 +23,7 @@ from tasks.errors import DataError
 
 
 def read_csv_rows(path: Path, text_column: str) -> Iterator[RowBatch]:
-    """Read the rows of a CSV file; rows with a different number of columns from the header are set aside.
+    """Read the rows of a CSV file; rows whose number of columns differs from the header's are set aside.
 
     Raises:
         DataError: a column is missing, or a quote is never closed.
@@ -43,7 +43,7 @@ def read_csv_rows(path: Path, text_column: str) -> Iterator[RowBatch]:
     try:
         with arrow_csv.open_csv(
             path,
-            # Rows are numbered only with one thread.
+            # Arrow numbers rows only with one thread.
             read_options=arrow_csv.ReadOptions(block_size=BATCH_BYTES, use_threads=False),
             parse_options=arrow_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=set_aside),
             convert_options=arrow_csv.ConvertOptions(
@@ -90,7 +90,7 @@ def _check_type(path: Path, kind: pa.DataType) -> None:
 
 
 def _plain(columns: pa.RecordBatch) -> pa.RecordBatch:
-    """Unpack dictionaries: each batch has its own, and a written column needs one."""
+    """Unpack dictionary-encoded columns: each batch has its own dictionary, but a written column needs a single one."""
     arrays = [
         column.dictionary_decode() if pa.types.is_dictionary(column.type) else column for column in columns.columns
     ]
@@ -106,7 +106,7 @@ def texts_below(folder: Path) -> list[Path]:
 
 
 def read_folder_rows(folder: Path, text_column: str) -> Iterator[RowBatch]:
-    """Read the texts in a folder; each is row 1 of its file, and one that is not UTF-8 is set aside."""
+    """Read the texts in a folder; each is row 1 of its file, and any that is not UTF-8 is set aside."""
     files: list[str] = []
     texts: list[str] = []
     rejects: list[Reject] = []
@@ -141,7 +141,7 @@ JsonObject = dict[str, Any]
 
 
 class _LineError(Exception):
-    """Why a line is not a row."""
+    """A line is not a row; the message says why."""
 
 
 class _Line(NamedTuple):
@@ -228,7 +228,7 @@ def _line_batches(path: Path, parse: Callable[[_Line], JsonObject], text_column:
 
 
 def _lines(path: Path) -> Iterator[_Line]:
-    """Yield non-empty lines with their numbers; only the start of a line that is too long."""
+    """Yield non-empty lines with their numbers; of a line that is too long, only the start."""
     number = 0
     with path.open("rb") as file:
         if file.peek(2).startswith(UTF_16):

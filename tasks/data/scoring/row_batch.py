@@ -28,7 +28,7 @@ class Reject(NamedTuple):
 
 @dataclass(frozen=True)
 class RowBatch:
-    """Some rows of a file, in file order.
+    """A batch of rows of a file, in file order.
 
     Attributes:
         file: the path, for messages.
@@ -55,7 +55,7 @@ class RowBatch:
 
 
 def checked(batch: RowBatch, text_column: str) -> RowBatch:
-    """Move rows that are not UTF-8 or whose text contains no words to the rejects."""
+    """Move to the rejects all rows that are not UTF-8 or whose text contains no words."""
     batch = _without(batch, _not_utf8(batch.columns), "not UTF-8; save the file as such")
     has_word = pc.match_substring_regex(batch.texts(text_column), _HAS_WORD).fill_null(False)
     return _without(batch, ~has_word.to_numpy(zero_copy_only=False), EMPTY)

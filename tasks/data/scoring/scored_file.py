@@ -1,4 +1,4 @@
-"""Scores of rows: kept batch by batch, so that an interrupted scoring resumes, and joined with their rows in a file."""
+"""Scores of rows: kept batch by batch, so that interrupted scoring can resume, and joined with their rows in a file."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -99,7 +99,7 @@ class ScoredRows(NamedTuple):
     Attributes:
         inputs, text_column: what to read.
         columns: all input columns.
-        parts: the files of scores, batch by batch.
+        parts: the files of scores, one per batch.
         model: the network's hash.
     """
 
@@ -121,7 +121,7 @@ def read_columns(path: Path) -> pa.Schema:
 
 
 def write_rejected_rows(rows: ScoredRows, rejects: Path) -> None:
-    """Write only the rows without scores."""
+    """Write only the rows without scores, with the reasons."""
     with reject_writer(rejects) as write_rejects:
         for batch in read_rows(rows.inputs, rows.text_column):
             write_rejects(batch.rejects)
@@ -132,8 +132,8 @@ def write_scored_rows(rows: ScoredRows, output: Path, rejects: Path, advance: Ca
 
     Args:
         rows: the rows to read again, and their scores.
-        output: the file for all columns and the new ones.
-        rejects: the file for file, row and reason.
+        output: the file for the input columns and the new ones.
+        rejects: the file for the rows without scores.
         advance: called with each batch's size in bytes.
 
     Returns:
