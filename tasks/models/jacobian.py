@@ -120,8 +120,7 @@ def _through_gates(recurrent_kernel: Array, of_gates: Array) -> Array:
 
     Args:
         recurrent_kernel: U of these gates, shape (units, gates · units).
-        of_gates: the derivative of each unit with respect to its gates before activation, shape (reviews, gates ·
-            units).
+        of_gates: the derivative of each unit with respect to its pre-activation gates, shape (reviews, gates · units).
     """
     units = len(recurrent_kernel)
     blocks = [slice(first, first + units) for first in range(0, recurrent_kernel.shape[1], units)]

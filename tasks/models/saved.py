@@ -134,7 +134,7 @@ class SavedNetwork:
         units = [len(weights[f"layer{layer}.forward.recurrent_kernel"]) for layer in range(len(self.spec.units))]
         found = (*weights["embedding"].shape, *units)
         expected = (self.vocabulary_size, self.spec.embedding, *self.spec.units)
-        if found != expected:  # Otherwise the compiled loops would read beyond the ends of the arrays.
+        if found != expected:  # With other sizes, the compiled loops would read beyond the arrays.
             raise DataError(f"{path}: found sizes {found}, expected {expected} as in network.json; train it again")
         return list(weights.values())
 

@@ -1,9 +1,9 @@
 """The version of the code that decides a result: its arithmetic, not its texts.
 
-Cache keys include this version. It covers a step's module, every module of ours that it reaches, and the releases of
-the libraries it computes with. Modules that decide no result are listed below, each with its reason. Comments,
-docstrings, log lines and error messages are left out, so that a better message retrains nothing. A changed formula,
-constant or default changes the version.
+Cache keys include this version. It covers a step's module, every module of ours that this module reaches, and the
+releases of the libraries it computes with. Modules that decide no result are listed below, each with its reason.
+Comments, docstrings, log lines and error messages are left out, so that a better message retrains nothing. A changed
+formula, constant or default changes the version.
 
 `python -m tasks.storage.code_version tasks.train` prints what a step's version covers.
 """
@@ -192,7 +192,7 @@ def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 
 class _WithoutTexts(ast.NodeTransformer):
-    """Removes everything from a syntax tree that only people read."""
+    """Removes from a syntax tree everything that only people read."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
@@ -211,7 +211,7 @@ def _is_log_call(node: ast.expr) -> bool:
 
 
 def _is_step(decorator: ast.expr) -> bool:
-    """Whether a decorator is `@step(…)`, which only sets a title and where the result is kept."""
+    """Whether a decorator is `@step(…)`, which only sets a title and the place where the result is kept."""
     return isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Name) and decorator.func.id == "step"
 
 

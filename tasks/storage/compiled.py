@@ -3,7 +3,7 @@
 Numba keeps machine code on disk and loads it as long as the function's file is unchanged. But machine code also
 contains helpers and constants that the function uses from other files; when only those change, numba loads stale code.
 Here the cache is in a folder named after a digest of all sources beside the function, so any change to them triggers
-recompilation. In return, a compiled function may use only what its own folder defines.
+recompilation. In return, a compiled function may use only what its folder defines.
 """
 
 import hashlib
@@ -86,7 +86,7 @@ def cache_folder(room: Path, preferred: str) -> Path | None:
             folder = base / f"{prefix}{_digest(room)}"
             is_new = not folder.exists()
             folder.mkdir(parents=True, exist_ok=True)
-            os.utime(folder)  # Marks it as in use.
+            os.utime(folder)  # Marks the folder as in use.
             tempfile.TemporaryFile(dir=folder).close()  # Numba, too, writes a file before it accepts a folder.
             if is_new:
                 _remove_unused(base.glob(f"{prefix}*"))
@@ -103,7 +103,7 @@ def _bases(room: Path, preferred: str) -> Iterator[Path]:
 
 
 def _digest(room: Path) -> str:
-    """16 hexadecimal digits that depend on every source in the room, and on this file for its compiler options."""
+    """16 hexadecimal digits that depend on every source in the room, and on this file, which sets compiler options."""
     digest = hashlib.sha256()
     for source in (Path(__file__), *sorted(room.glob("*.py"))):
         digest.update(f"{source.name}\0".encode())
@@ -121,7 +121,7 @@ def _remove_unused(folders: Iterator[Path]) -> None:
 
 @contextmanager
 def _cache_dir(folder: Path | None) -> Iterator[None]:
-    """Set numba's `NUMBA_CACHE_DIR` temporarily: a function reads it once, when it is decorated."""
+    """Set numba's `NUMBA_CACHE_DIR` temporarily: numba reads it once per function, when decorating the function."""
     previous = config.CACHE_DIR
     config.CACHE_DIR = str(folder) if folder else previous
     try:

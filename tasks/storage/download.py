@@ -16,9 +16,9 @@ from tasks.storage.files import locked, remove, sha256_of_file
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 ATTEMPTS = 4
 MAX_BYTES = 200 << 20
-# For the whole download, all attempts together; at 250 kbit/s, the 17 MB file arrives in time.
+# The limit for all attempts together; at 250 kbit/s, the 17 MB file arrives in time.
 MAX_SECONDS = 600.0
-GRACE_SECONDS = 5.0  # Lets the download fail by itself, with a more specific error.
+GRACE_SECONDS = 5.0  # Lets the download itself fail first, with a more specific error.
 MAX_WAIT_SECONDS = 60.0
 RETRIED_STATUSES = {408, 416, 429}
 BACK_OFF = wait_exponential(multiplier=0.3, max=10) + wait_random(0, 0.3)

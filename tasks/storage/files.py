@@ -1,4 +1,4 @@
-"""Files that are complete or absent: written beside the target, then moved into place. Locks, and files from a pipe."""
+"""Files that are complete or absent (written beside the target, then moved into place); locks; files from a pipe."""
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     `path` is replaced; its target is left alone.
 
     Raises:
-        PipelineError: a folder is in the way.
+        PipelineError: there is a folder at `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir() and not path.is_symlink():
@@ -87,7 +87,7 @@ def remove(path: Path) -> None:
 def point(link: Path, target: Path) -> None:
     """Point `link` to `target`, atomically; where symbolic links are not allowed, write the path to `<link>.txt`."""
     temporary = link.with_name(f".{link.name}-{target.name}")
-    temporary.unlink(missing_ok=True)  # A killed process may have left it.
+    temporary.unlink(missing_ok=True)  # A killed process may have left this file.
     try:
         temporary.symlink_to(os.path.relpath(target, link.parent), target_is_directory=True)
         temporary.replace(link)
@@ -171,7 +171,7 @@ CHUNK = 1 << 20
 
 
 def spool(stream: BinaryIO, folder: Path, suffix: str) -> Path:
-    """Write a stream to a file named by its content, and return its path; an existing file is left alone.
+    """Write a stream to a file named after its content, and return the path; an existing file is left alone.
 
     Args:
         stream: the stream, read to its end, a piece at a time.

@@ -2,7 +2,7 @@
 
 outputs/data/<fingerprint>/          a prepared dataset
 outputs/models/<name>-seed<n>-<key>/ a trained network
-outputs/runs/<run>/                  a run: its report and record; `latest` and `promoted` link to two of them
+outputs/runs/<run>/                  a run: its report and record; `latest` and `promoted` are links to runs
 outputs/registry/                    promoted networks and the ledger
 outputs/cache/                       downloads, the bundled sample, surveys of own texts
 outputs/figures/, outputs/scores/    kept figures and kept scores
@@ -23,12 +23,12 @@ RUN_LOG = "history.parquet"
 # A dataset.
 DATASET = "dataset.json"
 TRAIN, TEST = "train.parquet", "test.parquet"
-VOCABULARY = "vocabulary.json"  # The words of the tokens.
+VOCABULARY = "vocabulary.json"  # The words that have tokens.
 WORD_INDEX = "word_index.json"  # All ranked words, including those beyond the vocabulary.
 # A network. Its folder also contains a copy of the dataset's vocabulary.
 NETWORK = "network.json"
 HISTORY = "history.parquet"
-FIRST, LAST, BEST = "first.keras", "last.keras", "best.keras"  # After the first, the last and the best epoch.
+FIRST, LAST, BEST = "first.keras", "last.keras", "best.keras"  # Saved after the first, the last and the best epoch.
 PREDICTIONS = "predictions.parquet"
 MEMORY, REACH = "memory.parquet", "reach.parquet"
 RECORD = "record.json"  # Written last: its presence means that the network is trained.

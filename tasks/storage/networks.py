@@ -1,4 +1,4 @@
-"""Finds a trained network by the name a user gives: one of a run, the champion, one in the registry, or a folder."""
+"""Finds a trained network by the name a user gives: a run, the champion, a hash in the registry, or a folder."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +22,7 @@ class Trained(NamedTuple):
 
     @property
     def word_index(self) -> Path:
-        """The file with all ranked words; data that came without words do not have it."""
+        """The file with all ranked words; absent if the data came without words."""
         return self.test.parent / WORD_INDEX
 
 

@@ -5,8 +5,8 @@
     outputs/registry/champion.json      a copy for other programs: the champion and the entry that made it
 
 The ledger determines the champion: the network of the last entry that changed it. A promotion first writes the folder,
-then the line; each appears complete or not at all, so a killed process leaves either the old champion or the new one.
-A lock allows one writer at a time.
+then the ledger's line; each appears complete or not at all, so a killed process leaves either the old champion or the
+new one. A lock allows one writer at a time.
 """
 
 import getpass
@@ -41,7 +41,7 @@ from tasks.storage.layout import (
 )
 from tasks.storage.reuse import LOGGER, Logger
 
-# The files of a network whose contents determine its name.
+# The files whose contents determine a network's name.
 NETWORK_FILES = (BEST, LAST, HISTORY, NETWORK, VOCABULARY, RECORD, PREDICTIONS)
 _ENTRY = TypeAdapter(Entry)
 
@@ -56,7 +56,7 @@ class Registry:
 
     @contextmanager
     def writing(self, logger: Logger = LOGGER) -> Iterator[None]:
-        """Be the only writer inside the block; first, clean up anything a killed writer left unfinished."""
+        """Make this process the only writer inside the block; first, clean up after a killed writer."""
         with locked(self.root / "registry.lock", logger):
             self._recover()
             yield
@@ -65,7 +65,7 @@ class Registry:
         """Read the ledger, oldest entry first. An unfinished last line is ignored.
 
         Raises:
-            DataError: the file cannot be read, another line is damaged, or one is missing.
+            DataError: the file cannot be read, another line is damaged, or a line is missing.
         """
         if not self._ledger.exists():
             return []
@@ -105,7 +105,7 @@ class Registry:
         return sorted(path.name for path in self._networks.glob("[!.]*"))
 
     def add(self, files: Mapping[str, Path], more: Mapping[str, Path]) -> str:
-        """Copy a network's files into their own folder; if it exists, only verify it. Call inside `writing`.
+        """Copy a network's files into a folder of their own; if it exists, only verify it. Call inside `writing`.
 
         Args:
             files: name in the folder -> file; their contents determine the network's name.
@@ -131,7 +131,7 @@ class Registry:
         return network
 
     def verify(self, network: str) -> None:
-        """Check a network's files against the hashes in its manifest, and those against its name.
+        """Check a network's files against the hashes in its manifest, and the hashes against its name.
 
         Raises:
             DataError: a file is missing or has changed.
@@ -237,7 +237,7 @@ def content_hash(files: Mapping[str, Path]) -> str:
 
 
 def folder_hash(folder: Path) -> str:
-    """Compute the name of the network in a folder, whether in the registry, in `outputs/models` or a copy of either."""
+    """Compute the name of the network in a folder of the registry or of `outputs/models`, or in a copy of one."""
     return content_hash({name: folder / name for name in NETWORK_FILES if (folder / name).is_file()})
 
 

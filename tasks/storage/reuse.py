@@ -81,7 +81,7 @@ class Record(Generic[T]):
 
     @property
     def lock(self) -> Path:
-        """The lock of the process that writes into the record's folder."""
+        """The lock that a process holds while it writes into the record's folder."""
         folder = self.path.parent
         return folder.with_name(f"{folder.name}.lock")
 
@@ -89,7 +89,7 @@ class Record(Generic[T]):
 class Step(Generic[P, T]):
     """A plain function that computes a result from inputs, with what a run needs to keep that result.
 
-    Calling it calls the function. Every function takes a keyword argument `logger` after its inputs.
+    Calling the step calls the function, which takes a keyword argument `logger` after its inputs.
     """
 
     def __init__(self, function: Callable[P, T], title: str, record: Callable[..., Record[T] | None]) -> None:
@@ -115,7 +115,7 @@ class Step(Generic[P, T]):
         return self._record(*inputs)
 
     def keep(self, *inputs: Any, fresh: bool = False, logger: Logger = LOGGER) -> T:
-        """Return the result for these inputs, computed now unless it was kept; `fresh` always computes it.
+        """Return the result for these inputs, computed now unless it was kept, or always with `fresh`.
 
         If two processes want the same result, one computes it and the other waits.
         """
@@ -139,7 +139,7 @@ def step(title: str, record: Callable[..., Record[T] | None]) -> Callable[[Calla
     """Turn a function into a step of runs.
 
     Args:
-        title: its title in a run, with the function's inputs as fields: "train {job.label}".
+        title: the step's title in a run, with the function's inputs as fields, such as "train {job.label}".
         record: returns where the result is kept, given the same inputs.
     """
     return lambda function: Step(function, title, record)

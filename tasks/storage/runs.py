@@ -25,7 +25,7 @@ from tasks.storage.layout import FIGURES, IN_USE, LATEST, MODELS, PROMOTED, RECO
 
 SCHEMA = 1  # The version of `run.json`; increase it when the format changes.
 RETENTION_LOCK = Path(RUNS) / "retention.lock"
-# Whether a run on another host is alive cannot be checked.
+# A run on another host, which cannot be checked, counts as alive for this long.
 LONGEST_RUN_SECONDS = 7 * 24 * 3600.0
 # Another run may be about to copy figures drawn this recently.
 DRAWN_SECONDS = 3600.0
@@ -54,7 +54,7 @@ class FinishedRun:
     durations: dict[str, float]
 
     def candidate(self, model: str | None) -> Branch:
-        """Return the branch with the best validation accuracy at any epoch, the first if tied; ignores test reviews.
+        """Return the first branch with the best validation accuracy at any epoch; test reviews play no part.
 
         Args:
             model: consider only branches of the network with this name; None for all.
@@ -78,7 +78,7 @@ def best_validation(branch: Branch) -> float:
 
 
 def write_run(folder: Path, comparison: Comparison) -> None:
-    """Write `run.json` to a run's folder. A folder with this file is a finished run."""
+    """Write `run.json` to a run's folder. A folder with this file is that of a finished run."""
     run = FinishedRun(
         name=comparison.run,
         dataset=comparison.dataset,

@@ -1,7 +1,7 @@
-"""Exchange of data and trained networks between machines without a shared folder, through an address all can reach.
+"""Exchange of data and trained networks between machines without a shared folder, via an address that all can reach.
 
 Each machine keeps its own copy under the same `--outputs` path; the address (a folder, or a URL that fsspec supports,
-such as s3://bucket/rnn) has the same tree. A file from there is accepted only with the SHA-256 in its record.
+such as s3://bucket/rnn) has the same tree. A file from there is accepted only if it has the SHA-256 in its record.
 """
 
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ class Share:
     outputs: Path
 
     def check(self) -> None:
-        """Open the address.
+        """Check that the address can be used.
 
         Raises:
             PipelineError: its protocol is unknown, or the package for it is not installed.
@@ -71,7 +71,7 @@ class Share:
                 raise DataError(f"{self._at(path)[1]}: {content} found, SHA-256 {digest} expected; check --share")
 
     def pull_record(self, record: Record[Any] | None) -> None:
-        """Copy a result that another machine has kept, if it is not here. `Record.read` checks it later."""
+        """Copy a result that another machine has kept, if it is missing here. `Record.read` checks it later."""
         if self.address is None or record is None or record.path.exists():
             return
         self._copy([record.path])

@@ -68,7 +68,7 @@ class Journal:
 
 
 class JournalReader:
-    """Reads events appended from now on. A line that is still being written is left for the next call."""
+    """Reads the events appended after its creation. A line that is still being written is left for the next call."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -179,7 +179,7 @@ def recurrent_backward(
         d_values = d_inputs.values[row : row + begun]
         add_or_set(now[:, :input_width], kernels.kernel_transposed, d_values, d_inputs.ends[t])
         filled += begun
-        if begun < end:  # They share states and input, so one outer product of the sum is enough.
+        if begun < end:  # These reviews share states and input, so one outer product of the sum is enough.
             if cell == SIMPLE_RNN:
                 add_to_inputs(of_padding[:, :width], kernels.kernel_transposed, d_inputs, t, begun, work.d_inputs)
                 sum_rows(of_padding)
