@@ -33,7 +33,7 @@ SPACE = ord(" ")
 
 
 def _byte_table() -> NDArray[np.uint8]:
-    """Map each byte to its replacement. In UTF-8, non-ASCII characters have bytes of 128 or more, which stay."""
+    """Map each byte to its replacement. Bytes from 128 on encode non-ASCII characters in UTF-8 and do not change."""
     table = np.arange(256, dtype=np.uint8)
     table[ord("A") : ord("Z") + 1] += ord("a") - ord("A")
     table[[ord(separator) for separator in SEPARATORS]] = SPACE

@@ -90,7 +90,7 @@ def _check_type(path: Path, kind: pa.DataType) -> None:
 
 
 def _plain(columns: pa.RecordBatch) -> pa.RecordBatch:
-    """Unpack dictionary-encoded columns: each batch has its own dictionary, but a written column needs a single one."""
+    """Unpack dictionary-encoded columns: each batch has a dictionary, but a written column needs a single one."""
     arrays = [
         column.dictionary_decode() if pa.types.is_dictionary(column.type) else column for column in columns.columns
     ]
