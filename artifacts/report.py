@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Template
 from markupsafe import Markup, escape
 
-from artifacts import pages as reader_page
+from artifacts import pages
 from artifacts.blocks import Block, Drawing, Paragraph, Section, unfolded, without_details
 from artifacts.figures.render import Picture
 from artifacts.markup import escape_markdown, html_spans, markdown_spans
@@ -31,7 +31,7 @@ def files(comparison: Comparison, drawn: Mapping[str, Picture], reader: ReaderPa
     content[SUMMARY] = summary(comparison).encode()
     content[REPORT] = html(comparison, drawn, reader).encode()
     if reader and reader.is_usable:
-        content[READER] = reader_page.reader_html(reader).encode()
+        content[READER] = pages.reader_html(reader).encode()
     numbers = json.dumps(metrics(comparison), indent=2, ensure_ascii=False, allow_nan=False)
     return content | {METRICS: f"{numbers}\n".encode()}
 

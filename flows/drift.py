@@ -7,7 +7,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from artifacts.figures.render import data_uri, png
-from artifacts.figures.scores import drift_figure as drift_figure
+from artifacts.figures.scores import drift_figure
 from artifacts.publish import Artifact
 from artifacts.wording import drift as wording
 from flows.ops.deployed_commit import warn_of_another_commit

@@ -3,13 +3,13 @@ import sys
 import pytest
 from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
-from flows import pool as runners
+from flows import pool
 from flows.pool import task_runner
 from tasks.errors import PipelineError
 
 
 def test_a_runner_has_a_worker_for_each_core(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runners, "available_cores", lambda: 3)
+    monkeypatch.setattr(pool, "available_cores", lambda: 3)
     threads, processes = task_runner("thread", None, print), task_runner("process", None, print)
     assert isinstance(threads, ThreadPoolTaskRunner)
     assert isinstance(processes, ProcessPoolTaskRunner)

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows import pool as fork_server
+from flows import pool
 from flows.pool import branch_context, end_fork_server, preload_branches
 from flows.settings import RunSettings, Settings
 from tests.fixtures.runs import branch_of, finished_run, keep_run
@@ -22,8 +22,8 @@ def settings(outputs: Path, **run: object) -> Settings:
 def starts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A word for each start of the fork server, which does not start."""
     words: list[str] = []
-    monkeypatch.setattr(fork_server, "FORKS", True)
-    monkeypatch.setattr(fork_server, "branch_context", lambda: None)
+    monkeypatch.setattr(pool, "FORKS", True)
+    monkeypatch.setattr(pool, "branch_context", lambda: None)
     monkeypatch.setattr(forkserver, "ensure_running", lambda: words.append("start"))
     return words
 
@@ -66,7 +66,7 @@ def loaded() -> None:
     sys.exit(0 if machine_code and {"tensorflow", "prefect", "tasks.train"} <= set(sys.modules) else 1)
 
 
-@pytest.mark.skipif(not fork_server.FORKS, reason="this system forks no process with libraries loaded")
+@pytest.mark.skipif(not pool.FORKS, reason="this system forks no process with libraries loaded")
 def test_a_branch_process_starts_with_tensorflow_and_the_loops_loaded() -> None:
     process = branch_context().Process(target=loaded)
     process.start()
@@ -74,7 +74,7 @@ def test_a_branch_process_starts_with_tensorflow_and_the_loops_loaded() -> None:
     assert process.exitcode == 0
 
 
-@pytest.mark.skipif(not fork_server.FORKS, reason="this system forks no process with libraries loaded")
+@pytest.mark.skipif(not pool.FORKS, reason="this system forks no process with libraries loaded")
 def test_the_fork_server_ends_while_it_still_imports() -> None:
     before = set(psutil.Process().children())
     own = forkserver.ForkServer()

@@ -6,7 +6,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.objects import Artifact
 
-from flows import progress as ui
+from flows import progress as module
 from flows.progress import TrainingArtifacts
 from tests.flows.ops.events import BEGIN, branch, epoch
 
@@ -62,7 +62,7 @@ def test_progress_and_curve_grow_in_place(client: SyncPrefectClient, name: str) 
 def test_drawing_waits_until_it_takes_only_its_share(
     client: SyncPrefectClient, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ui, "DRAWING_SHARE", 1e-6)
+    monkeypatch.setattr(module, "DRAWING_SHARE", 1e-6)
     job = branch(name)
     view = TrainingArtifacts([job])
     view.add(job, BEGIN)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.data.new_texts import read_texts
-from tasks.data.scoring import readers as csv_rows
+from tasks.data.scoring import readers
 from tasks.data.tokens import OFFSET, START, UNKNOWN
 from tasks.errors import DataError, PipelineError, RejectsError
 from tasks.evaluate import evaluate
@@ -91,7 +91,7 @@ def test_four_forms_of_the_same_texts_give_the_same_scores(trained: Trained, tmp
 def test_a_scoring_that_was_killed_resumes_at_the_last_whole_part(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(csv_rows, "BATCH_BYTES", 1_000)
+    monkeypatch.setattr(readers, "BATCH_BYTES", 1_000)
     path = tmp_path / "many.csv"
     path.write_text("text\n" + "\n".join(trained.texts * 5) + "\n")
     undisturbed = scored(trained, path, tmp_path / "whole" / "o.parquet")

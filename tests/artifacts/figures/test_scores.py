@@ -2,7 +2,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from artifacts.figures import scores as comparison
+from artifacts.figures import scores
 from tasks.results.run_summary import RunSummary
 from tests.artifacts import examples
 
@@ -19,7 +19,7 @@ def axes_of(figure: Figure) -> Axes:
 
 
 def test_each_seed_has_a_point() -> None:
-    axes = axes_of(comparison.seeds(examples.comparison(3)))
+    axes = axes_of(scores.seeds(examples.comparison(3)))
     points, mean, interval = axes.lines[:3]
     assert list(points.get_xdata()) == [0.88, 0.89, 0.9]
     assert list(mean.get_xdata()) == [0.88, 0.88]
@@ -28,37 +28,37 @@ def test_each_seed_has_a_point() -> None:
 
 
 def test_roc_curves_with_their_areas() -> None:
-    axes = axes_of(comparison.roc(examples.comparison()))
+    axes = axes_of(scores.roc(examples.comparison()))
     assert labels(axes) == ["simple_rnn (AUC 0.880)", "lstm (AUC 0.940)"]
     assert list(axes.lines[1].get_ydata()) == [0.0, 0.75, 1.0]
 
 
 def test_curves_of_several_seeds_say_whose_they_are() -> None:
     c = examples.comparison(3)
-    assert labels(axes_of(comparison.roc(c))) == ["simple_rnn seed 1 (AUC 0.880)", "lstm seed 1 (AUC 0.940)"]
-    assert labels(axes_of(comparison.precision_recall(c))) == ["simple_rnn seed 1", "lstm seed 1"]
+    assert labels(axes_of(scores.roc(c))) == ["simple_rnn seed 1 (AUC 0.880)", "lstm seed 1 (AUC 0.940)"]
+    assert labels(axes_of(scores.precision_recall(c))) == ["simple_rnn seed 1", "lstm seed 1"]
 
 
 def test_no_colour_of_a_confusion_matrix_means_a_model() -> None:
-    for axes in comparison.confusion(examples.comparison()).axes:
+    for axes in scores.confusion(examples.comparison()).axes:
         red, green, blue, _ = axes.collections[0].get_cmap()(range(256)).T
         assert np.abs(red - green).max() < 0.01
         assert np.abs(green - blue).max() < 0.01
 
 
 def test_precision_recall_starts_after_a_recall_of_zero() -> None:
-    axes = axes_of(comparison.precision_recall(examples.comparison()))
+    axes = axes_of(scores.precision_recall(examples.comparison()))
     assert axes.lines[0].get_xydata().tolist() == [[0.5, 0.9], [1.0, 0.5]]
 
 
 def test_calibration_shows_the_bins() -> None:
-    axes = axes_of(comparison.calibration(examples.comparison()))
+    axes = axes_of(scores.calibration(examples.comparison()))
     assert labels(axes) == ["simple_rnn (error 0.090)", "lstm (error 0.090)"]
     assert axes.lines[1].get_xydata().tolist() == [[0.05, 0.1], [0.95, 0.8]]
 
 
 def test_confusion_counts_and_shares_rows_by_label() -> None:
-    simple_rnn, lstm = comparison.confusion(examples.comparison()).axes
+    simple_rnn, lstm = scores.confusion(examples.comparison()).axes
     assert (simple_rnn.get_title(), lstm.get_title()) == ("simple_rnn", "lstm")
     assert [text.get_text() for text in lstm.texts] == ["44\n88.0%", "6\n12.0%", "6\n12.0%", "44\n88.0%"]
 
@@ -68,7 +68,7 @@ def test_the_trend_joins_runs_on_the_newest_data() -> None:
         return RunSummary("r", 1.0, "IMDB reviews", fingerprint, 1, accuracies, 1.0, {}, {}, {}, "x")
 
     rows = [run("old", lstm=0.5), run("new", lstm=0.8), run("new", gru=0.7), run("new", lstm=0.9)]
-    axes = axes_of(comparison.trend(rows))
+    axes = axes_of(scores.trend(rows))
     assert labels(axes) == ["lstm", "gru"]
     assert axes.lines[0].get_xydata().tolist() == [[1.0, 0.8], [3.0, 0.9]]
 
@@ -78,5 +78,5 @@ def test_the_trend_joins_only_comparable_runs() -> None:
         nested = {"training": {"epochs": 10, "seed": 1} | settings, "run": {"outputs": str(accuracy), "smoke": False}}
         return RunSummary("r", 1.0, "IMDB reviews", "f", 1, {"lstm": accuracy}, 1.0, {}, nested, {}, "x")
 
-    axes = axes_of(comparison.trend([run(0.8), run(0.5, epochs=1), run(0.9, seed=7)]))
+    axes = axes_of(scores.trend([run(0.8), run(0.5, epochs=1), run(0.9, seed=7)]))
     assert list(axes.lines[0].get_ydata()) == [0.8, 0.9]

@@ -20,7 +20,7 @@ def curves(axes: Axes) -> dict[str, list[float]]:
         ("loss", {"training": [0.5, 0.3], "validation": [0.4, 0.45]}),
     ],
 )
-def test_the_tutorials_curves(curve: training.Curve, expected: dict[str, list[float]]) -> None:
+def test_the_tutorials_curves(curve: training.CurveName, expected: dict[str, list[float]]) -> None:
     c = examples.comparison()
     (axes,) = training.tutorial_curve(c, c.branches[0], curve).axes
     assert curves(axes) == expected

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.ops import deployed_commit as checkout
+from flows.ops import deployed_commit
 from flows.ops.deployed_commit import UNKNOWN, commit, warn_of_another_commit
 
 
@@ -50,12 +50,12 @@ def test_another_commit_than_the_deployments_is_one_warning(
     deployed: str, here: str, warns: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__VERSION", deployed)
-    monkeypatch.setattr(checkout, "commit", lambda: here)
-    monkeypatch.setattr(checkout, "get_run_logger", lambda: logging.getLogger("run"))
+    monkeypatch.setattr(deployed_commit, "commit", lambda: here)
+    monkeypatch.setattr(deployed_commit, "get_run_logger", lambda: logging.getLogger("run"))
     warn_of_another_commit()
     assert [deployed in message and here in message for message in caplog.messages] == [True] * warns
 
 
 def test_a_run_of_no_deployment_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkout, "commit", lambda: pytest.fail("git was asked"))
+    monkeypatch.setattr(deployed_commit, "commit", lambda: pytest.fail("git was asked"))
     warn_of_another_commit()

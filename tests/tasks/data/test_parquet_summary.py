@@ -1,6 +1,6 @@
 import numpy as np
 
-from tasks.data import parquet as description
+from tasks.data import parquet
 from tasks.data.parquet import content_digest, describe, is_imdb, write_split
 from tests.conftest import make_reviews, random_reviews
 
@@ -24,5 +24,5 @@ def test_the_digest_is_that_of_every_token_border_and_label(monkeypatch) -> None
     assert content_digest(random_reviews(20), random_reviews(10, seed=1)) == digest
     assert len({digest, content_digest(test, train), content_digest(train, train)}) == 3
     assert not is_imdb(train, test)
-    monkeypatch.setattr(description, "IMDB_CONTENT", digest)
+    monkeypatch.setattr(parquet, "IMDB_CONTENT", digest)
     assert is_imdb(train, test)

@@ -94,7 +94,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def forget() -> None:
     """Let the next version be computed anew."""
     code_version.cache_clear()
-    module.source.cache_clear()
+    module.module_source.cache_clear()
 
 
 def version_after(project: Path, name: str, old: str, new: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import PipelineError
-from tasks.storage import files as locks
+from tasks.storage import files
 from tasks.storage.files import locked
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -22,7 +22,7 @@ def hold(path: Path, held: Event, let_go: Event) -> None:
 def test_a_wait_says_what_for_and_who_holds_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locks, "SILENT_SECONDS", 0.05)
+    monkeypatch.setattr(files, "SILENT_SECONDS", 0.05)
     held, let_go = SPAWN.Event(), SPAWN.Event()
     process = SPAWN.Process(target=hold, args=(tmp_path / "a.lock", held, let_go))
     process.start()
@@ -40,8 +40,8 @@ def test_a_wait_says_what_for_and_who_holds_it(
 
 
 def test_a_wait_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locks, "SILENT_SECONDS", 0.02)
-    monkeypatch.setattr(locks, "LONGEST_SECONDS", 0.02)
+    monkeypatch.setattr(files, "SILENT_SECONDS", 0.02)
+    monkeypatch.setattr(files, "LONGEST_SECONDS", 0.02)
     held, let_go = SPAWN.Event(), SPAWN.Event()
     process = SPAWN.Process(target=hold, args=(tmp_path / "a.lock", held, let_go))
     process.start()

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.data.scoring import readers as line_rows
+from tasks.data.scoring import readers
 from tasks.data.scoring.inputs import read_rows, row_inputs, scoring_signature
 from tasks.data.scoring.row_batch import EMPTY, RowBatch
 from tasks.errors import DataError
@@ -127,7 +127,7 @@ def test_lines_in_utf_16_are_no_reviews(tmp_path: Path, name: str) -> None:
 
 
 def test_a_line_that_is_too_long_is_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line_rows, "MAX_LINE", 20)
+    monkeypatch.setattr(readers, "MAX_LINE", 20)
     path = written(tmp_path / "r.txt", b"short\n" + b"x" * 70 + b"\nlast\n")
     assert rows_of(path) == [(1, "short"), (3, "last")]
     assert [row for _, row, _ in rejects_of(path)] == [2]

@@ -4,7 +4,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.data.own_texts import first_pass as word_counts
+from tasks.data.own_texts import first_pass
 from tasks.data.own_texts.first_pass import WordCounts, count_words
 
 
@@ -25,7 +25,7 @@ def test_counts_of_pieces_are_those_of_the_whole_by_frequency_then_by_word(piece
 
 
 def test_very_long_and_very_many_words_are_left_out(monkeypatch) -> None:
-    monkeypatch.setattr(word_counts, "MAX_WORDS", 2)
+    monkeypatch.setattr(first_pass, "MAX_WORDS", 2)
     assert ranked([["c a b " + "x" * 201 + " c"]]) == [("c", 2), ("a", 1)]
-    monkeypatch.setattr(word_counts, "MAX_BYTES", 50)
+    monkeypatch.setattr(first_pass, "MAX_BYTES", 50)
     assert ranked([["c a"]]) == [("a", 1)]
