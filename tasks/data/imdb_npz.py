@@ -1,4 +1,4 @@
-"""Reads and writes `imdb.npz`, the file format of `keras.datasets.imdb`, without running any code from it.
+"""Reads and writes `imdb.npz`, the format of `keras.datasets.imdb`, without running any code that a file contains.
 
 The file is a zip of four `.npy` members. `x_train` and `x_test` are pickled object arrays of Python lists, so
 `numpy.load(allow_pickle=True)` would run any code hidden in them. `tasks.data.pickled_lists` reads them without
@@ -35,7 +35,7 @@ def read_imdb_npz(path: Path) -> tuple[Reviews, Reviews]:
     """Read the training and test reviews of an `imdb.npz`, in file order.
 
     Raises:
-        DataError: the file is missing, truncated, not such an archive, or contains anything but lists, tuples or
+        DataError: the file is missing, truncated or not such an archive, or contains anything but lists, tuples or
             arrays of non-negative integers with a label of 0 or 1 for each. The message names the member and what was
             found.
     """
@@ -53,7 +53,7 @@ def read_imdb_npz(path: Path) -> tuple[Reviews, Reviews]:
 
 
 def write_imdb_npz(path: Path, train: Reviews, test: Reviews) -> None:
-    """Write reviews in the format that `read_imdb_npz` and `keras.datasets.imdb.load_data` read, atomically."""
+    """Atomically write reviews in the format that `read_imdb_npz` and `keras.datasets.imdb.load_data` read."""
     arrays: dict[str, NDArray[np.generic]] = {}
     for split, reviews in (("train", train), ("test", test)):
         lists = np.empty(len(reviews), dtype=object)
@@ -124,7 +124,7 @@ def _read_labels(where: str, member: IO[bytes]) -> NDArray[np.uint8]:
 
 
 def _read_reviews(where: str, archive: zipfile.ZipFile, name: str) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Read the ranks and offsets of one split: fast if each review is a separate list, more slowly otherwise."""
+    """Read the ranks and offsets of one split: quickly if each review is a separate list, more slowly otherwise."""
     with archive.open(name) as member:
         count = _read_object_header(where, member)
         try:

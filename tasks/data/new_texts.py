@@ -1,4 +1,4 @@
-"""Converts new texts (an `imdb.npz` with other ranks, or own texts) to a trained network's tokens."""
+"""Converts new texts (an `imdb.npz`, or own texts) to the tokens of a trained network."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,9 +31,9 @@ def read_npz(
 
     Args:
         path: the file.
-        word_index: the word index of the file; None if it uses the network's ranks.
+        word_index: the word index of the file; None if the file uses the network's ranks.
         index: the network's word index, word -> rank.
-        vocabulary_size, max_length: the network's vocabulary size and tokens per text.
+        vocabulary_size, max_length: the network's vocabulary size and number of tokens per text.
 
     Raises:
         DataError: a file cannot be read.
@@ -50,15 +50,15 @@ def read_npz(
 def read_texts(
     path: Path, text_column: str, index: Mapping[str, int], vocabulary_size: int, max_length: int
 ) -> NewTexts:
-    """Read texts without labels, in the formats that `--data` accepts; unknown words as in `read_npz`.
+    """Read texts without labels, in the formats that `--data` accepts; unknown words are treated as in `read_npz`.
 
     Args:
-        path: a .csv, .parquet or .jsonl file, a pattern of them, or a folder with `pos` and `neg`.
+        path: a .csv, .parquet or .jsonl file, a pattern that matches such files, or a folder with `pos` and `neg`.
         text_column: the name of the text column.
         index, vocabulary_size, max_length: as in `read_npz`.
 
     Raises:
-        DataError: a file or row is not as expected; the message describes the first in one line.
+        DataError: a file or row is not as expected; the message describes the first fault in one line.
     """
     data = TextData((path,), text_column=text_column, label_column=text_column)  # The texts stand in for labels.
     tokenizer = Tokenizer(index)

@@ -1,8 +1,8 @@
 """Reads reviews from other pickled object arrays: tuples, arrays and shared lists of integers.
 
-`tasks.data.pickled_lists` reads the usual array of lists, fast. All others are read here, by Python's
+`tasks.data.pickled_lists` quickly reads the usual array of lists. All others are read here, by Python's
 `pickle.Unpickler`. Before it executes anything, the whole file is read with `pickletools`, and opcodes that arrays of
-integers do not need are refused. Names in the file are never looked up: a few of NumPy's map to functions of this
+integers do not need are refused. Names in the file are never looked up: a few names of NumPy map to functions of this
 module that create records, and all others are refused. NumPy gets only bytes and the name of an integer type.
 
 All of these APIs are public. `pickle._Unpickler`, written in Python, would not need the first pass, because its memo is
@@ -67,7 +67,7 @@ def read_pickled_reviews(where: str, content: bytes) -> list[NDArray[np.int32]]:
 
 
 class _RefusedError(Exception):
-    """The pickle contains something that is not read here; the message says what."""
+    """The pickle contains something that this module refuses to read; the message says what."""
 
 
 def _checked(content: bytes) -> bytes:
@@ -87,7 +87,7 @@ def _checked(content: bytes) -> bytes:
         if number > MAX_OPCODES:
             raise _RefusedError(f"more than {MAX_OPCODES} opcodes")
         if name == "MARK" and (integers := _INTEGERS.match(content, stream.tell())):
-            stream.seek(integers.end())  # Most of a file of tuples; slow if read one by one.
+            stream.seek(integers.end())  # They are most of a file of tuples, and slow to read one by one.
         elif name == "LONG_BINPUT" and (operand or 0) > number:
             raise _RefusedError(f"the memo index {operand}")  # The unpickler would allocate a memo of that size.
         elif name == "FRAME":  # If a frame ended in an operand, the unpickler would see other opcodes.
@@ -119,7 +119,7 @@ class _Record:
 
 
 def _encode(text: Any, encoding: Any) -> Any:
-    """Return the text unencoded, because a short file can request a long text many times; it is encoded when needed."""
+    """Return the text unencoded, because a short file can request a long text many times; encode it when needed."""
     if encoding != "latin1":
         raise _RefusedError(f"the encoding {_described(encoding)}")
     return text
@@ -195,7 +195,7 @@ def _integers_in(kind: Any, content: Any) -> NDArray[Any]:
 
 
 def _described(value: Any) -> str:
-    """Describe a value for errors. Sequences are not written out: they may be nested endlessly."""
+    """Describe a value for error messages. Sequences are not written out: they may be nested endlessly."""
     if value is None or isinstance(value, int | str):
         return shortened(repr(value), 40)
     return f"a {type(value).__name__.strip('_').lower()}"

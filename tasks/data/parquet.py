@@ -29,7 +29,7 @@ ROW_GROUP = 5_000
 def schema(vocabulary_size: int, max_length: int, metadata: Mapping[str, str]) -> pa.Schema:
     """Columns of a prepared split.
 
-    review_id int32 (place in the source file, or for own texts, in the order of their hashes), label uint8
+    review_id int32 (place in the source file or, for own texts, in the order of their hashes), label uint8
     (1 = positive), length int32 (tokens before truncation, including the start token), tokens fixed-size list of the
     smallest unsigned type.
     """
@@ -52,7 +52,7 @@ def write_split(
     max_length: int,
     metadata: Mapping[str, str],
 ) -> None:
-    """Pad the reviews in the given order and write them, a row group at a time, atomically."""
+    """Pad the reviews in the given order, a row group at a time, and write them atomically."""
     all_lengths = lengths(reviews)
     with split_writer(path, vocabulary_size, max_length, metadata) as write:
         for start in range(0, len(order), ROW_GROUP):
@@ -74,7 +74,7 @@ class RowGroup(NamedTuple):
 def split_writer(
     path: Path, vocabulary_size: int, max_length: int, metadata: Mapping[str, str]
 ) -> Iterator[Callable[[RowGroup], None]]:
-    """Yield a function that appends a row group; both files appear, each whole, at the end of the block."""
+    """Yield a function that appends a row group to the Parquet and unpadded files; at the end both appear, complete."""
     layout = schema(vocabulary_size, max_length, metadata)
 
     def write(group: RowGroup) -> None:
@@ -122,7 +122,7 @@ SPLITS = ("train", "test")
 
 
 def check_splits(folder: Path, vocabulary_size: int, max_length: int) -> None:
-    """Check both written splits against the expected schema and ranges.
+    """Check the written training and test splits against the expected schema and ranges.
 
     Raises:
         DataError: a schema, label, length or token is wrong, or there are no reviews; the message has one line per

@@ -100,7 +100,7 @@ def read_pickled_lists(where: str, member: IO[bytes]) -> Iterator[Lists]:
         member: the pickle.
 
     Raises:
-        NotPlainListsError: the pickle contains anything but lists of integers of at most 31 bits, each list once.
+        NotPlainListsError: the pickle contains anything but lists of integers of at most 31 bits, or a list twice.
         DataError: the pickle is truncated, unreadable, or continues after the reviews.
     """
     rest = member.read(_PROLOGUE_BYTES)
@@ -180,7 +180,7 @@ def _walk_opcodes(
         if state >= DONE:
             break
         if opcode in _INTEGERS:
-            # Reading the size from a table would make each position wait for the one before.
+            # If the size were read from a table, each position would have to wait for the preceding one.
             value, size = np.int32(buffer[position + 1]), 2
             if opcode != BININT1:
                 value |= np.int32(buffer[position + 2]) << 8

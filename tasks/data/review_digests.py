@@ -1,4 +1,4 @@
-"""Digests of reviews' words and labels, which identify reviews however they were prepared."""
+"""Digests of the words and labels of reviews; they identify a review however it was prepared."""
 
 import hashlib
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ def column_of_test(dataset: Dataset, column: str) -> list[str]:
 
 
 def _digests_of_texts(data: TextData, survey: Survey) -> Digests:
-    """Digest all test reviews of own texts, by their place in the test part."""
+    """Digest all test reviews of own texts; return the digests in the order of the test part."""
     labels = pq.read_table(survey.reviews)["label"].to_numpy()
     result = np.empty(survey.test, f"S{2 * DIGEST_BYTES}")
     start = 0
@@ -102,7 +102,7 @@ def _test_batches(data: TextData, survey: Survey) -> Iterator[tuple[TextBatch, N
 
 
 def write_digests(path: Path, values: Digests) -> None:
-    """Write digests to a Parquet file with one column, atomically."""
+    """Atomically write digests to a Parquet file with one column."""
     with atomic_path(path) as temporary:
         pq.write_table(pa.table({"digest": pa.array(values.astype(str))}), temporary)
 

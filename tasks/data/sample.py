@@ -21,14 +21,15 @@ from tasks.storage.files import write_json
 
 TRAIN_REVIEWS, TEST_REVIEWS, SEED = 3_000, 1_000, 1
 VERSION = 3  # Part of the file names; increase it when the reviews change.
-# Words per review, lognormal. Verdicts are shorter than other sentences, so the median becomes 178 and the mean 239.
+# The number of words per review is lognormal. Verdicts are shorter than other sentences, so its median becomes
+# 178, its mean 239.
 MEDIAN_WORDS, SIGMA = 212.0, 0.72
 SHORTEST, LONGEST = 12, 2_000
 # Kinds of sentences. A verdict's kind is the label it supports.
 NEGATIVE, POSITIVE, NEUTRAL = 0, 1, 2
 SENTENCE_TEMPLATES = (sample_words.NEGATIVE, sample_words.POSITIVE, sample_words.NEUTRAL)
 SENTENCES = (450, 450, 9_000)  # The number of sentences of each kind to generate.
-VERDICTS, AGREEMENT = 16, 0.72  # The most verdicts per review, and the chance that one agrees with the label.
+VERDICTS, AGREEMENT = 16, 0.72  # The maximum number of verdicts per review; the chance that one agrees with the label.
 VERDICT_WORDS = 420  # Verdicts are within this many words of the end: truncation to 500 tokens would drop earlier ones.
 SURNAMES = 6_000  # The number of surnames before duplicates are removed.
 
@@ -64,7 +65,7 @@ def write_sample(
 ) -> None:
     """Generate `train` + `test` reviews and write them as an `imdb.npz` with its word index.
 
-    The word index is written first, so that reviews always come with their words.
+    The word index is written first, so that the reviews never exist without it.
     """
     random = np.random.default_rng(seed)
     sentences = _sentences(random)
@@ -108,7 +109,7 @@ def _names(random: np.random.Generator) -> list[str]:
 
 
 def _reviews(random: np.random.Generator, sentences: _Sentences, count: int) -> Reviews:
-    """Generate reviews with random labels; words are given as numbers."""
+    """Generate reviews with random labels; each word is an index into `sentences.words`."""
     labels = random.integers(0, 2, count).astype(np.uint8)
     plan = _plan(random, labels, float(sentences.lengths[-SENTENCES[NEUTRAL] :].mean()))
     chosen = np.empty(len(plan.kinds), np.int64)

@@ -1,7 +1,7 @@
 """The tokenizer of Keras's IMDB data set, in both directions: texts to word ranks, and ranks to texts.
 
 The data set does not document how its tokens were made. These rules were derived from the official word index and
-checked on 1,000 raw reviews, each of which gives exactly the ranks of `imdb.npz`:
+checked on 1,000 raw reviews, each of which gives exactly its ranks in `imdb.npz`:
 
 - only ASCII letters become lower-case: 21 words of the index contain upper-case letters outside ASCII, and `str.lower`
   gets some reviews wrong;
@@ -11,7 +11,7 @@ checked on 1,000 raw reviews, each of which gives exactly the ranks of `imdb.npz
 - empty words are dropped, and so are words missing from the index. The latter leave no trace in the tokens, so they are
   counted here.
 
-`tasks.data.tokens` does the rest: ranks move up by 3, those beyond the vocabulary become 2, a 1 is prepended, and
+`tasks.data.tokens` does the rest: 3 is added to ranks, those beyond the vocabulary become 2, a 1 is prepended, and
 reviews are truncated and padded at the start.
 """
 
@@ -44,7 +44,7 @@ BYTE_TABLE = _byte_table()
 
 
 class Words(NamedTuple):
-    """The concatenated words of texts: text i is `words[offsets[i]:offsets[i + 1]]`; offsets int64, (texts + 1,)."""
+    """The concatenated words of texts: text i is `words[offsets[i]:offsets[i + 1]]`; offsets: int64, (texts + 1,)."""
 
     words: pa.LargeStringArray
     offsets: NDArray[np.int64]
@@ -102,10 +102,10 @@ def _cut(text: NDArray[np.uint8], ends: NDArray[np.int64]) -> Words:
 
 
 class Tokenizer:
-    """A word index in both directions. It can be sent to other processes."""
+    """Converts texts to word ranks and back by a word index. It can be sent to other processes."""
 
     def __init__(self, index: Mapping[str, int]) -> None:
-        """Create a tokenizer from a word index: word -> rank, 1 the most frequent.
+        """Create a tokenizer from a word index: word -> rank (1 = most frequent).
 
         Raises:
             DataError: a word is not valid Unicode.

@@ -31,7 +31,7 @@ SHUFFLE_SEED = 113
 
 
 def keras_shuffles(train: int, test: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The orders in which `keras.datasets.imdb.load_data` returns `train` and `test` reviews (its seed 113)."""
+    """The orders in which `keras.datasets.imdb.load_data`, with its default seed, 113, returns the two splits."""
     random = np.random.RandomState(SHUFFLE_SEED)
     orders = np.arange(train), np.arange(test)
     for order in orders:
@@ -50,12 +50,12 @@ def padded(
     """Return the tokens of the chosen reviews, padded or truncated at the start to `max_length`.
 
     Equivalent to Keras's `pad_sequences(load_data(num_words=vocabulary_size), maxlen=max_length)`: a 1 before each
-    review, word ranks moved up by 3, everything from `vocabulary_size` on replaced by 2, then pre-padding with 0 and
+    review, word ranks increased by 3, everything from `vocabulary_size` on replaced by 2, then pre-padding with 0 and
     pre-truncation.
 
     Args:
         reviews: word ranks as in the file.
-        rows: which reviews, in which order.
+        rows: which reviews to take, and in which order.
         vocabulary_size: number of distinct tokens, including the three special ones.
         max_length: length of every row of the result.
 

@@ -1,4 +1,4 @@
-"""The training reviews, and an epoch's batches."""
+"""The training reviews, and the batches of an epoch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class TrainingReviews:
 
     @property
     def words_per_epoch(self) -> int:
-        """The number of words an epoch reads, including start tokens."""
+        """The number of words read in an epoch, including start tokens."""
         return int(self.reviews.counts[: self.validation_start].sum())
 
     def batch_count(self, batch_size: int) -> int:

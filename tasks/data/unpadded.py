@@ -29,15 +29,15 @@ from tasks.storage.files import atomic_path
 
 # A file up to this size stays in memory once read.
 RESIDENT_BYTES = 32 << 20
-PREDICT_REVIEWS = 256  # Reviews that a network predicts at once; changing the number changes the last bits of results.
-# Reviews padded at once when a network reads many: a multiple of `PREDICT_REVIEWS`, so that predictions are
-# bit-identical to those with all reviews padded at once.
+PREDICT_REVIEWS = 256  # The number of reviews predicted at once; another number changes the last bits of results.
+# The number of reviews padded at once when a network reads many: a multiple of `PREDICT_REVIEWS`, so that predictions
+# are bit-identical to those with all reviews padded at once.
 CHUNK = 20 * PREDICT_REVIEWS
 _MAX_LENGTH = b"max_length"
 
 
 def unpadded_path(split: Path) -> Path:
-    """The file beside a split's Parquet file."""
+    """The path of the unpadded file beside a split's Parquet file."""
     return split.with_suffix(".arrow")
 
 
@@ -45,9 +45,9 @@ def unpadded_path(split: Path) -> Path:
 def unpadded_writer(
     path: Path, vocabulary_size: int, max_length: int
 ) -> Iterator[Callable[[NDArray[np.uint8], NDArray[np.unsignedinteger]], None]]:
-    """Yield a function that appends reviews: their labels, and their tokens padded at the start, (reviews, max_length).
+    """Yield a function that appends reviews: labels, and tokens padded at the start, shape (reviews, max_length).
 
-    The file appears, whole, at the end of the block. Columns: label uint8, tokens list of the smallest unsigned type.
+    The complete file appears at the end of the block. Columns: label uint8, tokens list of the smallest unsigned type.
     """
     tokens_type = pa.list_(pa.field("element", pa.from_numpy_dtype(token_dtype(vocabulary_size)), nullable=False))
     layout = pa.schema(
@@ -148,7 +148,7 @@ class UnpaddedReviews:
         return len(self.labels)
 
     def tokens_of(self, rows: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
-        """Tokens of arbitrary reviews, padded at the start, shape (len(rows), max_length), in the smallest type."""
+        """Tokens of arbitrary reviews, padded at the start, shape (len(rows), max_length), in the file's type."""
         tokens = self._padding(len(rows))
         if self._file.is_resident:
             _fill_from_tokens(self._file.tokens, self._starts[rows], self.counts[rows], tokens)

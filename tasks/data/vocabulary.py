@@ -13,7 +13,7 @@ MAX_WORD = 200
 MAX_RANK = 10_000_000  # More words than fit into a file of MAX_BYTES; tables of words by rank are at most this long.
 UNKNOWN_WORD = "⟨unknown⟩"
 # How text becomes tokens: ASCII letters in lower case; punctuation, tab and newline as spaces; split at U+0020; a start
-# token 1, ranks moved up by 3, 2 for words outside the vocabulary. Increase the version when these rules change.
+# token 1, ranks increased by 3, 2 for words outside the vocabulary. Increase the version when these rules change.
 TOKENIZER_VERSION = 1
 
 
@@ -64,12 +64,12 @@ def words_by_token(path: Path | None) -> dict[int, str]:
 
 
 def words_of(tokens: Iterable[int], by_token: Mapping[int, str]) -> list[str]:
-    """Return a prepared review's words, without padding and start token; a token without a word becomes "⟨token⟩"."""
+    """Return a prepared review's words, without padding or start token; a token without a word becomes "⟨token⟩"."""
     return [by_token.get(token, f"⟨{token}⟩") for token in tokens if token not in (PAD, START)]
 
 
 def write_vocabulary(path: Path, word_index: Path | None, vocabulary_size: int) -> None:
-    """Write the part of a word index that a vocabulary covers; empty if there is no word index.
+    """Write the part of a word index that a vocabulary covers; write it empty if there is no word index.
 
     Raises:
         DataError: see `read_word_index`.

@@ -30,11 +30,11 @@ from tasks.storage.layout import SURVEYED_REVIEWS, SURVEYED_WORDS
 # The largest vocabulary that can be requested. Rarer words are skipped, as are overlong ones, which are not real words.
 MAX_WORDS = 1_000_000
 _MERGED_PIECES = 16
-_BYTES_PER_ENTRY = 16  # For each entry of the word index as JSON, not counting the word.
+_BYTES_PER_ENTRY = 16  # Allowed for each entry of the word index as JSON, besides the word.
 
 
 def count_words(texts: pa.LargeStringArray) -> pa.Table:
-    """Count each distinct word in the texts; return columns word and count."""
+    """Count each distinct word in the texts; return the columns `word` and `count`."""
     counts = pc.value_counts(split_words(texts).words)
     table = pa.table({"word": counts.field("values"), "count": counts.field("counts")})
     return table.filter(pc.less_equal(pc.utf8_length(table["word"]), MAX_WORD))
@@ -53,7 +53,7 @@ class WordCounts:
             self._pieces = [self._merged()]
 
     def ranked(self) -> pa.Table:
-        """Return the words, most frequent first; equally frequent ones in the order of their UTF-8 bytes."""
+        """Return the words, most frequent first; equally frequent ones are sorted by their UTF-8 bytes."""
         order = [("count", "descending"), ("word", "ascending")]
         ranked = self._merged().sort_by(order).slice(0, MAX_WORDS)
         bytes_so_far = pc.cumulative_sum(pc.add(pc.binary_length(ranked["word"]), _BYTES_PER_ENTRY))
@@ -67,7 +67,7 @@ class WordCounts:
 
 
 def write_ranked(path: Path, ranked: pa.Table) -> None:
-    """Write ranked words, atomically."""
+    """Write ranked words atomically."""
     with atomic_path(path) as temporary:
         pq.write_table(ranked, temporary, compression="zstd")
 
@@ -125,7 +125,7 @@ class Surveyed(NamedTuple):
 
 
 def survey_texts(inputs: Sequence[Input], data: TextData, folder: Path, advance: Callable[[int], None]) -> Surveyed:
-    """Read all texts once and write what the second pass needs to `folder`.
+    """Read all texts once and write to `folder` what the second pass needs.
 
     Args:
         inputs: what to read.
@@ -134,7 +134,7 @@ def survey_texts(inputs: Sequence[Input], data: TextData, folder: Path, advance:
         advance: called with each batch's size in bytes.
 
     Raises:
-        DataError: a file or row is not as expected; the message describes the first in one line.
+        DataError: a file or row is not as expected; the message describes the first fault in one line.
     """
     read_labels = LabelReader(data.positive)
 
@@ -231,7 +231,7 @@ def _repeated(digests: NDArray[np.uint64]) -> int:
 
 
 def _shared(of_train: NDArray[np.uint64], of_test: NDArray[np.uint64]) -> int:
-    """Count the test reviews whose digest is also a training review's. Half of each digest is enough for a count."""
+    """Count the test reviews that share a digest with a training review. Half of each digest is enough for a count."""
     return int(np.count_nonzero(np.isin(of_test[:, 0], of_train[:, 0])))
 
 

@@ -27,7 +27,7 @@ KINDS = f"{', '.join(READERS)}, an imdb.npz, or a folder with train/pos and trai
 
 
 class Input(NamedTuple):
-    """A file, or a folder with `pos` and `neg`; if `part` is "either", its texts are divided between both parts."""
+    """A file, or a folder with `pos` and `neg`; if `part` is "either", its texts are divided between the two parts."""
 
     path: Path
     part: Part
@@ -63,7 +63,7 @@ def read_batches(inputs: Sequence[Input], data: TextData) -> Iterator[tuple[Part
     """Yield all texts in batches, each with its part.
 
     Raises:
-        DataError: a file or row is not as expected; the message describes the first in one line.
+        DataError: a file or row is not as expected; the message describes the first fault in one line.
     """
     for entry in inputs:
         if entry.path.is_dir():
@@ -125,7 +125,7 @@ def matches(pattern: Path) -> list[Path]:
 
 
 def _test_inputs(given: Path) -> list[Input]:
-    """Resolve one path or pattern of `--test-data`; of a folder like `aclImdb`, take only the test part."""
+    """Resolve one path or pattern of `--test-data`; from a folder like `aclImdb`, take only the test part."""
     inputs = list(_inputs(given, "--test-data"))
     return [entry for entry in inputs if entry.part == "test"] or inputs
 

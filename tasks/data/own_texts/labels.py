@@ -32,7 +32,7 @@ class LabelReader:
         """Return the labels of a batch, 0 or 1, shape (texts,).
 
         Raises:
-            DataError: a label is missing, or belongs to a third class; the message names file and row.
+            DataError: a label is missing, or belongs to a third class; the message names the file and the row.
         """
         values = pc.utf8_trim_whitespace(batch.labels)
         missing = pc.index(pc.equal(values, "").fill_null(True), True).as_py()

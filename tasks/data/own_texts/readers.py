@@ -24,7 +24,7 @@ _ENCODING = re.compile(r"Row #(\d+): CSV conversion error to .*: invalid UTF8")
 
 
 def read_csv(path: Path, text_column: str, label_column: str) -> Iterator[TextBatch]:
-    """Read the rows of a CSV file. The header is row 1, as in a spreadsheet; empty lines do not count.
+    """Read the rows of a CSV file. The header is row 1, as in a spreadsheet; empty lines are not counted.
 
     Raises:
         DataError: a column is missing, a row has the wrong number of columns, or a text is not UTF-8.
@@ -44,7 +44,7 @@ def read_csv(path: Path, text_column: str, label_column: str) -> Iterator[TextBa
 
 
 def _open_csv(path: Path, text_column: str, label_column: str) -> arrow_csv.CSVStreamingReader:
-    # Arrow's errors name the row only with one thread. Meanwhile, other threads count or encode earlier texts.
+    # Arrow's errors name the row only if it reads with one thread. Meanwhile, others count or encode earlier texts.
     return arrow_csv.open_csv(
         path,
         read_options=arrow_csv.ReadOptions(block_size=BATCH_BYTES, use_threads=False),
@@ -113,10 +113,11 @@ class _Row(NamedTuple):
 
 
 def read_jsonl(path: Path, text_column: str, label_column: str) -> Iterator[TextBatch]:
-    """Read the objects of a JSON Lines file. Rows are line numbers, from 1; empty lines are skipped.
+    """Read the objects of a JSON Lines file. Row numbers are line numbers, counted from 1; empty lines are skipped.
 
     Raises:
-        DataError: the file is empty, or a line is not a UTF-8 JSON object, lacks a column or has a non-string text.
+        DataError: the file is empty, or a line is not a UTF-8 JSON object, lacks a column or has a text that is not a
+            string.
     """
     rows: list[_Row] = []
     size = 0
@@ -204,7 +205,7 @@ def read_parquet(path: Path, text_column: str, label_column: str) -> Iterator[Te
 
 
 def text_bytes(path: Path) -> int:
-    """Return the uncompressed size of a Parquet file's columns in bytes."""
+    """Return the uncompressed size, in bytes, of the columns of a Parquet file."""
     try:
         metadata = pq.read_metadata(path)
     except (pa.ArrowInvalid, OSError):

@@ -1,4 +1,4 @@
-"""The second pass over own texts: writes tokens as Parquet, in the order that the first pass decided.
+"""The second pass over own texts: writes tokens as Parquet, in the order that the first pass determined.
 
 Encoded reviews are first stored in files of reviews that will be neighbours, so that only one file at a time is in
 memory.
@@ -26,7 +26,7 @@ from tasks.errors import DataError
 from tasks.results.data import Split, Survey, TextData
 
 _BUCKET = 10 * ROW_GROUP
-_MAX_BUCKETS = 200  # Each is an open file.
+_MAX_BUCKETS = 200  # Each bucket is an open file.
 
 
 class Bucket(NamedTuple):
@@ -69,7 +69,7 @@ class Spill:
             )
 
     def buckets(self) -> Iterator[Bucket]:
-        """Yield all reviews, in the order of their places. No more can be added afterwards."""
+        """Yield all reviews, sorted by their places. No reviews can be added afterwards."""
         self._open_files.close()
         for path in self._paths:
             with pa.ipc.open_stream(path.read_bytes()) as reader:
@@ -93,7 +93,7 @@ PARTS = {IN_TRAIN: "train", IN_TEST: "test"}
 
 @dataclass(frozen=True)
 class DatasetShape:
-    """The shape of a prepared dataset: vocabulary size, tokens per review, reviews per split (None: all)."""
+    """The shape of a prepared dataset: the vocabulary size, and the numbers of tokens per review and reviews per split."""
 
     vocabulary_size: int
     max_length: int
@@ -188,7 +188,7 @@ def _pieces(texts: SurveyedTexts, advance: Callable[[int], None]) -> Iterator[_T
     """Yield the batches with the survey's entries for them.
 
     Raises:
-        DataError: the number of reviews in the files differs from the survey.
+        DataError: the number of reviews in the files differs from that in the survey.
     """
     table = pq.read_table(texts.survey.reviews)
     parts, places, labels = (table[name].to_numpy() for name in ("part", "place", "label"))

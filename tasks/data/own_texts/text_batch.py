@@ -36,7 +36,7 @@ def check_texts(batch: TextBatch) -> None:
     """Check the texts of a batch from any kind of file.
 
     Raises:
-        DataError: a text is missing, empty or not UTF-8; the message names file and row.
+        DataError: a text is missing, empty or not UTF-8; the message names the file and the row.
     """
     try:
         batch.texts.validate(full=True)
@@ -61,7 +61,7 @@ def _first_not_utf8(texts: pa.LargeStringArray) -> int:
 
 
 def check_columns(path: Path, names: Sequence[str], text_column: str, label_column: str) -> None:
-    """Check that a file has the two columns.
+    """Check that a file has the columns of texts and labels.
 
     Raises:
         DataError: the file has no columns, lacks one of the two, or has several with the same name.

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 Piece = TypeVar("Piece")
 Outcome = TypeVar("Outcome")
-# Computes the pieces in place of threads, for example on a cluster, to which pieces are sent pickled.
+# An executor that computes the pieces in place of threads, for example on a cluster; it receives them pickled.
 _EXECUTOR: ContextVar[tuple[Executor, int] | None] = ContextVar("executor", default=None)
 
 

@@ -1,4 +1,4 @@
-"""Merges the columns of several batches into columns of one file: a common schema, and conversion to it.
+"""Merges the columns of several batches into those of one file: finds a common schema and converts to it.
 
 Values that fit no column type, such as lists in JSON Lines or numbers mixed with words, become JSON in a text column
 marked as such, so that JSON Lines can contain them as they were.
@@ -27,7 +27,7 @@ def json_column(values: list[Any]) -> JsonColumn:
     """Convert values from JSON to a column of strings, booleans, integers or floats; anything else stays JSON text."""
     kinds = {type(value) for value in values if value is not None}
     if not kinds:
-        return JsonColumn(pa.nulls(len(values)))  # A later batch may determine their type.
+        return JsonColumn(pa.nulls(len(values)))  # A later batch may determine the type.
     if kinds == {str}:
         return JsonColumn(pa.array(values, TEXT))
     if kinds == {bool}:
@@ -48,7 +48,7 @@ def is_json(field: pa.Field) -> bool:
 
 
 def joined(first: pa.Schema | None, second: pa.Schema) -> pa.Schema:
-    """Merge two schemas: the first's columns come first; types are widened where that changes no value.
+    """Merge two schemas: the columns of the first come first; types are widened where that changes no value.
 
     Other types become JSON: a large integer would not survive as a float, nor would a distant date in nanoseconds.
     """

@@ -70,7 +70,7 @@ def read_rows(inputs: Sequence[RowInput], text_column: str) -> Iterator[RowBatch
     """Yield all rows that can be scored, batch by batch, with the others as rejects.
 
     Raises:
-        DataError: a file cannot be read, or has no such column.
+        DataError: a file cannot be read, or lacks the text column.
     """
     for entry in inputs:
         for batch in entry.batches(text_column):

@@ -24,7 +24,7 @@ def rejects_path(output: Path) -> Path:
 
 @contextmanager
 def reject_writer(path: Path) -> Iterator[Callable[[Iterable[Reject]], None]]:
-    """Yield a function that appends rejects to a CSV file, which appears whole at the end of the block."""
+    """Yield a function that appends rejects to a CSV file, which appears, complete, at the end of the block."""
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Reject._fields)
@@ -63,7 +63,7 @@ def check_output(path: Path, inputs: Sequence[Path]) -> None:
 def new_names(columns: pa.Schema, names: Sequence[str]) -> list[str]:
     """Choose names for new columns next to those of the input: a name that is taken gets the suffix `_scored`.
 
-    The suffix is repeated if that name is taken, too: a scored file may be scored again by another network.
+    The suffix is repeated if the suffixed name is taken, too: a scored file may be scored again by another network.
     """
     return [_free_name(name, columns.names) for name in names]
 
@@ -74,7 +74,7 @@ def _free_name(name: str, taken: Sequence[str]) -> str:
 
 @contextmanager
 def row_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
-    """Yield a function that appends rows; the file appears, whole, at the end of the block.
+    """Yield a function that appends rows; the file appears, complete, at the end of the block.
 
     In CSV, nested values such as lists become JSON.
 
@@ -84,7 +84,7 @@ def row_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
     try:
         with atomic_path(path) as temporary, WRITERS[path.suffix](temporary, schema) as write:
             yield write
-    except OverflowError:  # Python's dates end there; those of Parquet do not.
+    except OverflowError:  # Python's dates end with the year 9999; those of Parquet do not.
         raise DataError(f"{path}: a date is outside the years 1 to 9999; give --output a .parquet file") from None
 
 

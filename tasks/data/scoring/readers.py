@@ -43,7 +43,7 @@ def read_csv_rows(path: Path, text_column: str) -> Iterator[RowBatch]:
     try:
         with arrow_csv.open_csv(
             path,
-            # Arrow numbers rows only with one thread.
+            # Arrow numbers rows only if it reads with one thread.
             read_options=arrow_csv.ReadOptions(block_size=BATCH_BYTES, use_threads=False),
             parse_options=arrow_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=set_aside),
             convert_options=arrow_csv.ConvertOptions(
@@ -150,7 +150,7 @@ class _Line(NamedTuple):
 
 
 def read_jsonl_rows(path: Path, text_column: str) -> Iterator[RowBatch]:
-    """Read the objects of a JSON Lines file. Rows are line numbers, from 1; invalid lines are set aside.
+    """Read the objects of a JSON Lines file. Row numbers are line numbers, counted from 1; invalid lines are set aside.
 
     Raises:
         DataError: the file is empty, or its first objects lack the text column.
@@ -228,7 +228,7 @@ def _line_batches(path: Path, parse: Callable[[_Line], JsonObject], text_column:
 
 
 def _lines(path: Path) -> Iterator[_Line]:
-    """Yield non-empty lines with their numbers; of a line that is too long, only the start."""
+    """Yield non-empty lines with their numbers; yield only the start of a line that is too long."""
     number = 0
     with path.open("rb") as file:
         if file.peek(2).startswith(UTF_16):

@@ -19,7 +19,7 @@ EMPTY = "the text is missing or holds no word"
 
 
 class Reject(NamedTuple):
-    """A row that cannot be scored, and why. A CSV's header is row 1, and its empty lines do not count."""
+    """A row that cannot be scored, and why. A CSV's header is row 1, and its empty lines are not counted."""
 
     file: str
     row: int
@@ -55,7 +55,7 @@ class RowBatch:
 
 
 def checked(batch: RowBatch, text_column: str) -> RowBatch:
-    """Move to the rejects all rows that are not UTF-8 or whose text contains no words."""
+    """Move all rows that are not UTF-8, or whose text contains no words, to the rejects."""
     batch = _without(batch, _not_utf8(batch.columns), "not UTF-8; save the file as such")
     has_word = pc.match_substring_regex(batch.texts(text_column), _HAS_WORD).fill_null(False)
     return _without(batch, ~has_word.to_numpy(zero_copy_only=False), EMPTY)
@@ -76,7 +76,7 @@ def _without(batch: RowBatch, faulty: NDArray[np.bool_], reason: str) -> RowBatc
 
 
 def _not_utf8(columns: pa.RecordBatch) -> NDArray[np.bool_]:
-    """Which rows contain a string that is not UTF-8, bool, shape (rows,)."""
+    """Whether each row contains a string that is not UTF-8; shape (rows,)."""
     faulty = np.zeros(len(columns), bool)
     for column in columns.columns:
         if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):

@@ -41,7 +41,7 @@ class ScoredPart:
         tokens: int32, number of tokens before truncation, including the start token.
         words: int64, number of words.
         unknown: int64, number of words missing from the vocabulary.
-        truncated: bool, whether the text is longer than the network reads.
+        truncated: bool, whether the text has more tokens than the network reads.
     """
 
     probability: NDArray[np.float32]
@@ -66,14 +66,14 @@ class ScoredPart:
 
 
 def write_part(path: Path, part: ScoredPart) -> None:
-    """Write a batch's scores, atomically."""
+    """Write a batch's scores atomically."""
     table = pa.table(vars(part)).replace_schema_metadata({CHECKSUM: _checksum(part)})
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 
 def read_part(path: Path) -> ScoredPart | None:
-    """Read the scores that `write_part` wrote; None if there are none, or they are damaged."""
+    """Read the scores that `write_part` wrote; None if they are missing or damaged."""
     try:
         table = pq.read_table(path)
         part = ScoredPart(**{name: table[name].to_numpy() for name in ScoredPart.__dataclass_fields__})
@@ -99,7 +99,7 @@ class ScoredRows(NamedTuple):
     Attributes:
         inputs, text_column: what to read.
         columns: all input columns.
-        parts: the files of scores, one per batch.
+        parts: the files that contain the scores, one per batch.
         model: the network's hash.
     """
 
@@ -111,7 +111,7 @@ class ScoredRows(NamedTuple):
 
 
 def write_columns(path: Path, columns: pa.Schema) -> None:
-    """Write the input columns, atomically."""
+    """Write the input columns atomically."""
     write_bytes(path, pa.schema(list(columns)).serialize().to_pybytes())
 
 
@@ -121,14 +121,14 @@ def read_columns(path: Path) -> pa.Schema:
 
 
 def write_rejected_rows(rows: ScoredRows, rejects: Path) -> None:
-    """Write only the rows without scores, with the reasons."""
+    """Write only the rows without scores, each with the reason."""
     with reject_writer(rejects) as write_rejects:
         for batch in read_rows(rows.inputs, rows.text_column):
             write_rejects(batch.rejects)
 
 
 def write_scored_rows(rows: ScoredRows, output: Path, rejects: Path, advance: Callable[[int], None]) -> tuple[str, ...]:
-    """Write the rows with scores to one file, and those without, with reasons, to another.
+    """Write the rows with scores to one file, and the others, each with the reason, to another.
 
     Args:
         rows: the rows to read again, and their scores.
