@@ -36,7 +36,7 @@ class RMSprop:
         self._steps = np.zeros(1, np.int64)
 
     def step(self, gradients: Gradients, run: Map) -> None:
-        """Take one step; of the embedding, only the rows of tokens that occur change.
+        """Take one step; in the embedding, only the rows of tokens that occur change.
 
         Args:
             gradients: the gradients of a batch.

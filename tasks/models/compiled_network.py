@@ -108,7 +108,7 @@ class CompiledNetwork:
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def map(self, function: Callable[..., Any], *arguments: Iterable[Any]) -> list[Any]:
-        """Like the built-in `map`, on all threads."""
+        """Like the built-in `map`, but on all threads."""
         return list((self._pool.map if self._pool else map)(function, *arguments))
 
     def predict(self, tokens: NDArray[np.unsignedinteger]) -> Floats:

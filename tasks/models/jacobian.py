@@ -16,7 +16,7 @@ from tasks.models.recurrence import sigmoid
 from tasks.models.spec import Cell, ModelSpec
 
 Array = NDArray[np.floating]
-Jacobian = Callable[[], Array]  # One timestep's Jacobian, computed when needed: all together would take 500 MB.
+Jacobian = Callable[[], Array]  # One timestep's Jacobian, computed when needed: those of all would take 500 MB.
 
 
 def has_state_jacobian(spec: ModelSpec) -> bool:

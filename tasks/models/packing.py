@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tasks.models.loops.records import Layout
 from tasks.models.loops.tokens import pack_tokens
 
-# The number of parts a batch is split into. It does not depend on the threads, so that sums are always the same.
+# The number of parts of a batch. It does not depend on the number of threads, so that sums are always the same.
 GROUPS = 2
 
 
@@ -64,7 +64,7 @@ def pack(tokens: NDArray[np.unsignedinteger]) -> PackedBatch:
     """
     reviews, timesteps = tokens.shape
     starts = (tokens != 0).argmax(axis=1)
-    starts[tokens[np.arange(reviews), starts] == 0] = timesteps - 1  # If it is all padding, the last 0 is its token.
+    starts[tokens[np.arange(reviews), starts] == 0] = timesteps - 1  # A review of padding alone has one token.
     order = np.argsort(starts, kind="stable")
     writable = np.require(tokens, requirements=["C", "W"])  # The loops are compiled for one array type.
     groups = []

@@ -61,7 +61,7 @@ def lstm(inputs: Array, kernel: Array, recurrent_kernel: Array, bias: Array, ret
 
 
 def gru(inputs: Array, kernel: Array, recurrent_kernel: Array, bias: Array, return_sequences: bool = False) -> Array:
-    """Gated recurrent unit (Cho et al. 2014) in Keras's and cuDNN's variant, with the reset gate after the product.
+    """Gated recurrent unit (Cho et al. 2014) in the variant of Keras and cuDNN: the reset gate scales the product.
 
     z, r = sigmoid(…), g = tanh(x_g + r·(h·U_g + b_g)); h = z·h + (1 - z)·g. Blocks are in the order z, r, g: kernel
     (features, 3·units), recurrent kernel (units, 3·units), bias (2, 3·units) with a row for the input and one for the

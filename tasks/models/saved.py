@@ -24,7 +24,7 @@ _CELL_WEIGHTS = ("kernel", "recurrent_kernel", "bias")
 
 
 def read_saved_weights(spec: ModelSpec, path: Path) -> dict[str, NDArray[np.float32]]:
-    """Read all weights from a `.keras` file, by name, in the order of Keras's `model.get_weights()`.
+    """Read name -> weight from a `.keras` file, in the order of Keras's `model.get_weights()`.
 
     Args:
         spec: the network that was saved.

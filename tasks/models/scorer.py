@@ -46,7 +46,7 @@ class Scorer:
             words: JSON file of words with their ranks: all ranked words, or only the network's vocabulary.
 
         Raises:
-            DataError: a file cannot be read, the network has no words, or its tokenizer version differs.
+            DataError: a file cannot be read, the network has no words, or its tokenizer has another version.
         """
         self.saved = SavedNetwork.read(folder)
         version = self.saved.description.get("tokenizer_version", TOKENIZER_VERSION)
@@ -61,7 +61,7 @@ class Scorer:
         is_cut = words.name == VOCABULARY and len(index) >= self._beyond - 1
         self._missing = self._beyond if is_cut else None
         self._weights = self.saved.weights()
-        self._networks = threading.local()  # A network has buffers, so each thread needs a network.
+        self._networks = threading.local()  # A network has buffers, so each thread needs a separate network.
 
     @property
     def _beyond(self) -> int:
@@ -87,7 +87,7 @@ class Scorer:
     def read(self, text: str) -> tuple[ReadWord, ...]:
         """Read a text word by word, with the probability after each word that the network reads.
 
-        A skipped word changes nothing: its probability is that of the word before.
+        A skipped word leaves the probability unchanged.
         """
         words, _ = split_words([text])
         known = pc.is_in(words, value_set=self._known).to_pylist()

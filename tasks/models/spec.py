@@ -35,7 +35,7 @@ class ModelSpec(BaseModel):
 class TrainingPlan(BaseModel):
     """How to train a network, apart from data, network and seed. The optimizer is RMSprop.
 
-    These settings decide the result. A new one, added here, also appears in a run's settings.
+    These settings decide the result. Any setting added here also appears in the settings of a run.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

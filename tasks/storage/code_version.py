@@ -164,7 +164,7 @@ def _path(module: str) -> Path | None:
 
 
 def _library(imported: str) -> str:
-    """The longest prefix of an imported name that is in `LIBRARIES`; otherwise its first part."""
+    """The longest prefix of an imported name that is in `LIBRARIES`; the name's first part if none is."""
     parts = imported.split(".")
     names = [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
     return next((name for name in names if name in LIBRARIES), names[-1])

@@ -48,7 +48,7 @@ def compiled(
 
     Use as `@compiled` for exact arithmetic, or with numba's options as `@compiled(fastmath=…, inline=…)`. Machine code
     is kept in `NUMBA_CACHE_DIR` if set, otherwise in `__pycache__` beside the function, otherwise in the user's cache;
-    if none of them is writable, every process compiles for itself.
+    if no such folder is writable, every process compiles for itself.
 
     Args:
         function: must use only what modules in its own folder define, so that the digest covers all of it.
@@ -71,9 +71,9 @@ def compiled(
 
 @cache
 def cache_folder(room: Path, preferred: str) -> Path | None:
-    """Return the folder for machine code of the functions in `room`, created if needed; None if none is writable.
+    """Return the folder for machine code of the functions in `room`, created if needed; None if no folder is writable.
 
-    A new folder replaces those of older sources, unless a process has opened them within the last hour.
+    A new folder replaces those for older versions of the sources, except any opened by a process within the last hour.
 
     Args:
         room: the source folder.

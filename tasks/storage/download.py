@@ -18,7 +18,7 @@ ATTEMPTS = 4
 MAX_BYTES = 200 << 20
 # The limit for all attempts together; at 250 kbit/s, the 17 MB file arrives in time.
 MAX_SECONDS = 600.0
-GRACE_SECONDS = 5.0  # Lets the download itself fail first, with a more specific error.
+GRACE_SECONDS = 5.0  # This lets the download itself fail first, with a more specific error.
 MAX_WAIT_SECONDS = 60.0
 RETRIED_STATUSES = {408, 416, 429}
 BACK_OFF = wait_exponential(multiplier=0.3, max=10) + wait_random(0, 0.3)
@@ -81,7 +81,7 @@ def _in_time(url: str, work: Callable[[], None]) -> None:
 
 
 def _wait(state: RetryCallState) -> float:
-    """Seconds until the next attempt: the server's Retry-After if given, otherwise longer each time."""
+    """Seconds until the next attempt: the server's Retry-After if given, otherwise a wait that grows each time."""
     error = state.outcome.exception() if state.outcome else None
     asked = error.response.headers.get("Retry-After", "") if isinstance(error, httpx.HTTPStatusError) else ""
     is_number = asked.isascii() and asked.isdigit()

@@ -56,13 +56,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8, atomically."""
+    """Write `text` atomically as UTF-8."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, atomically.
+    """Write `value` atomically as indented JSON.
 
     Raises:
         ValueError: `value` contains NaN or infinity, which are not JSON.
@@ -71,7 +71,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content`, atomically."""
+    """Write `content` atomically."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
 
@@ -85,7 +85,7 @@ def remove(path: Path) -> None:
 
 
 def point(link: Path, target: Path) -> None:
-    """Point `link` to `target`, atomically; where symbolic links are not allowed, write the path to `<link>.txt`."""
+    """Point `link` to `target` atomically; where symbolic links are not allowed, write the path to `<link>.txt`."""
     temporary = link.with_name(f".{link.name}-{target.name}")
     temporary.unlink(missing_ok=True)  # A killed process may have left this file.
     try:

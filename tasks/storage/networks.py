@@ -68,8 +68,9 @@ def find_folder(outputs: Path, name: str) -> Path:
 
     Args:
         outputs: the folder above runs and registry.
-        name: "latest" or the start of a run's name, for its best network by validation; the same followed by ":" and
-            the name of one of its networks; "champion"; the start of a hash in the registry; or the path of a folder.
+        name: "latest" or the start of a run's name, for the best network of that run by validation; the same followed
+            by ":" and the name of a network of that run; "champion"; the start of a hash in the registry; or the path
+            of a folder.
 
     Raises:
         DataError: there is no such network, or its files have changed.

@@ -56,7 +56,7 @@ class Registry:
 
     @contextmanager
     def writing(self, logger: Logger = LOGGER) -> Iterator[None]:
-        """Make this process the only writer inside the block; first, clean up after a killed writer."""
+        """Make this process the only writer inside the block, after removing what a killed writer left unfinished."""
         with locked(self.root / "registry.lock", logger):
             self._recover()
             yield
@@ -105,7 +105,7 @@ class Registry:
         return sorted(path.name for path in self._networks.glob("[!.]*"))
 
     def add(self, files: Mapping[str, Path], more: Mapping[str, Path]) -> str:
-        """Copy a network's files into a folder of their own; if it exists, only verify it. Call inside `writing`.
+        """Copy a network's files into a separate folder; if the folder exists, only verify it. Call inside `writing`.
 
         Args:
             files: name in the folder -> file; their contents determine the network's name.
@@ -131,7 +131,7 @@ class Registry:
         return network
 
     def verify(self, network: str) -> None:
-        """Check a network's files against the hashes in its manifest, and the hashes against its name.
+        """Check a network's files against the hashes in its manifest, and these hashes against the network's name.
 
         Raises:
             DataError: a file is missing or has changed.
@@ -170,7 +170,7 @@ class Registry:
         """Return the entry that made an earlier champion.
 
         Args:
-            number: the entry's number; None for the champion before the current one, so two rollbacks go back twice.
+            number: the entry's number; None for the champion before the current one, so that a second rollback goes back further.
 
         Raises:
             DataError: there is no such entry, or its network is already the champion.
@@ -208,7 +208,7 @@ class Registry:
         self._write_copy()
 
     def _write_copy(self) -> None:
-        """Write the champion to `champion.json`, for other programs."""
+        """Write the champion to `champion.json` for other programs."""
         champion = self.champion()
         if champion is not None:
             write_json(self.root / CHAMPION, {"network": champion.network, "entry": champion.number})

@@ -1,8 +1,9 @@
 """Reuse, decided in one place: a step's result is computed once per key, and reused while its files are intact.
 
-A key covers everything that decides the result: hashes of inputs, settings, seed, the version of the code that computes
-it (`tasks.storage.code_version`). The result itself is a record, one JSON file in the folder of the files it points to.
-It is valid only under its key, with its checksum, and while its files have the recorded SHA-256.
+A key covers everything that decides the result: the hashes of the inputs, the settings, the seed, and the version of
+the code that computes it (`tasks.storage.code_version`). The result itself is a record, one JSON file in the folder
+of the files it points to. A record is valid only under its key, with its checksum, and while its files have the
+recorded SHA-256.
 
 Prefect's cache does not work here: its stock policies hash a task's own source but not what it calls, a stored result
 is returned even if its files are gone, and a killed process leaves nothing to resume from.
@@ -59,7 +60,7 @@ class Record(Generic[T]):
         return result if result is not None and is_whole(result) else None
 
     def read_unchecked(self) -> T | None:
-        """Return the result if it was computed under this key, without checking its files, otherwise None."""
+        """Return the result if it was computed under this key, otherwise None; do not check its files."""
         try:
             fields = read_json(self.path)
             header = fields.pop("record")
@@ -107,7 +108,7 @@ class Step(Generic[P, T]):
         return self.name
 
     def title(self, *inputs: Any) -> str:
-        """Return a run's title for the step with these inputs."""
+        """Return the title that the step with these inputs has in a run."""
         return self._title.format(**dict(zip(self._inputs, inputs, strict=True)))
 
     def record(self, *inputs: Any) -> Record[T] | None:
@@ -115,7 +116,7 @@ class Step(Generic[P, T]):
         return self._record(*inputs)
 
     def keep(self, *inputs: Any, fresh: bool = False, logger: Logger = LOGGER) -> T:
-        """Return the result for these inputs, computed now unless it was kept, or always with `fresh`.
+        """Return the kept result for these inputs; compute it if there is none, or always if `fresh` is true.
 
         If two processes want the same result, one computes it and the other waits.
         """

@@ -127,12 +127,12 @@ def _results(run: FinishedRun) -> Iterator[tuple[str, float | Estimate]]:
 
 
 def _accuracy(model: ModelSummary) -> float | Estimate:
-    """The accuracy, with its confidence interval if it has one, which a range over seeds is not."""
+    """The accuracy, with its confidence interval if it has one; a range over seeds is no confidence interval."""
     return model.accuracy.value if model.basis == "range" else model.accuracy
 
 
 def _change(first: Any, second: Any) -> float | Estimate | None:
-    """The second result minus the first; None if a run lacks the result or it is not a number.
+    """The second result minus the first; None if a run lacks the result or the result is not a number.
 
     The interval of the difference combines those of both results (MOVER: Zou and Donner 2008, doi:10.1002/sim.3095) as
     if the runs were independent; on the same test reviews it is wider than necessary.

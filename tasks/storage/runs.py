@@ -54,7 +54,7 @@ class FinishedRun:
     durations: dict[str, float]
 
     def candidate(self, model: str | None) -> Branch:
-        """Return the first branch with the best validation accuracy at any epoch; test reviews play no part.
+        """Return the first branch with the best validation accuracy of any epoch; test reviews play no part.
 
         Args:
             model: consider only branches of the network with this name; None for all.
@@ -143,7 +143,7 @@ def last_command(outputs: Path) -> str | None:
 
 @contextmanager
 def in_use(run: Path, networks: Sequence[Path]) -> Iterator[None]:
-    """Record inside the block which networks a run uses, so that another run's `keep_last` leaves them alone.
+    """During the block, keep a record of the networks that a run uses, so that `keep_last` in another run keeps them.
 
     If the run's folder is empty afterwards, it is removed.
     """

@@ -1,7 +1,7 @@
 """Exchange of data and trained networks between machines without a shared folder, via an address that all can reach.
 
 Each machine keeps its own copy under the same `--outputs` path; the address (a folder, or a URL that fsspec supports,
-such as s3://bucket/rnn) has the same tree. A file from there is accepted only if it has the SHA-256 in its record.
+such as s3://bucket/rnn) has the same tree. A file copied from it is accepted only if it has the SHA-256 in its record.
 """
 
 from collections.abc import Iterable

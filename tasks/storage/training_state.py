@@ -30,7 +30,7 @@ class Checkpoint:
     history: tuple[Epoch, ...]
 
     def write(self, path: Path) -> None:
-        """Write the checkpoint, atomically."""
+        """Write the checkpoint atomically."""
         epochs = np.array([astuple(epoch) for epoch in self.history])
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **{HISTORY: epochs}, **self.state)
@@ -75,7 +75,7 @@ class JournalReader:
         self._offset = path.stat().st_size if path.exists() else 0
 
     def new_events(self) -> list[dict[str, Any]]:
-        """Return the events since the last call, oldest first; none while the file does not exist."""
+        """Return the events since the last call, oldest first; there are none while the file does not exist."""
         try:
             with self._path.open("rb") as file:
                 if file.seek(0, 2) < self._offset:

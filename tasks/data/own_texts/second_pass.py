@@ -93,7 +93,7 @@ PARTS = {IN_TRAIN: "train", IN_TEST: "test"}
 
 @dataclass(frozen=True)
 class DatasetShape:
-    """The shape of a prepared dataset: the vocabulary size, and the numbers of tokens per review and reviews per split."""
+    """A dataset's vocabulary size, number of tokens per review, and number of reviews per split (None: all)."""
 
     vocabulary_size: int
     max_length: int

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from tasks.errors import PipelineError
 
-OPSET, IR_VERSION = 17, 9  # onnxruntime 1.14 and later run these; opset 17 is from ONNX 1.12 (2022).
+OPSET, IR_VERSION = 17, 9  # onnxruntime 1.14 and later support both; opset 17 is from ONNX 1.12 (2022).
 OPERATORS = {"SimpleRNN": "RNN", "LSTM": "LSTM", "GRU": "GRU"}
-# The position of each ONNX gate in Keras's order. ONNX has i, o, f, c, Keras i, f, c, o; both have z, r, h.
+# The position of each ONNX gate in Keras's order. LSTM: i, o, f, c in ONNX, i, f, c, o in Keras.
 GATES = {"RNN": [0], "LSTM": [0, 3, 1, 2], "GRU": [0, 1, 2]}
 Array = NDArray[np.float32]
 

@@ -24,7 +24,7 @@ def write_savedmodel(model: Any, index: Mapping[str, int], vocabulary_size: int,
 
     Args:
         model: the network.
-        index: word -> rank, 1 the most frequent.
+        index: word -> rank (1 = most frequent).
         vocabulary_size: the exclusive upper bound of tokens.
         max_length: the number of tokens that the network reads, the last ones of each text.
         path: the SavedModel's folder.
@@ -93,7 +93,7 @@ def _escaped(separators: str) -> str:
 
 
 def _without_cudnn(model: Any) -> None:
-    """Make Keras use portable operators: those of cuDNN, which it picks on a GPU, do not run without one."""
+    """Make Keras use portable operators: those of cuDNN, which it chooses on a GPU, do not run without a GPU."""
     for layer in model.layers:
         both = [layer.forward_layer, layer.backward_layer] if hasattr(layer, "forward_layer") else [layer]
         for directed in both:

@@ -19,8 +19,8 @@ class EmbeddingGradient:
 
     Attributes:
         tokens: the tokens that occur in the batch, ascending, int64, shape (distinct,).
-        sums: the gradient and its squares, each summed over a token's occurrences, shape (distinct, 2, features). Like
-            Keras's optimizers, this sums the squares of an embedding's gradient, rather than squaring the sum.
+        sums: the gradient and its square, each summed over a token's occurrences, shape (distinct, 2, features). As in
+            Keras's optimizers, the squares are summed; the sum is not squared.
     """
 
     tokens: NDArray[np.int64]

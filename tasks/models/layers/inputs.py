@@ -42,7 +42,7 @@ class LayerInputs:
         padding: the input at each timestep of the padding that all reviews share; empty if the layout is not packed.
         projections: `entries.values` projected by the kernel of each direction of the layer, shape (n, blocks, units),
             if already computed.
-        constant_from: the timestep from which each review reads the same input to its end, int32, shape (reviews,);
+        constant_from: the timestep from which on a review's input stays the same to the end, int32, shape (reviews,);
             empty if unknown.
     """
 

@@ -135,7 +135,7 @@ class LayerPass:
 
 
 class Recurrent:
-    """A recurrent layer with one or two directions; `name` keeps its buffers apart from other layers'."""
+    """A recurrent layer with one or two directions; `name` distinguishes its buffers from those of other layers."""
 
     def __init__(self, cell: CompiledCell, weights: list[CellWeights], name: str) -> None:
         self.directions = [

@@ -1,8 +1,8 @@
 """Arithmetic on several float32 numbers in one vector register, and the cells' activations on them.
 
-The compiler cannot see that a timestep's rows do not overlap, so its code computes number by number, or checks at each
-row. `load` reads adjacent numbers as `Lanes`, which add, subtract, multiply and divide like one number; `store` writes
-them back.
+The compiler cannot see that a timestep's rows do not overlap, so its code computes number by number, or checks each row
+for overlap. `load` reads adjacent numbers as `Lanes`, which add, subtract, multiply and divide like one number; `store`
+writes them back.
 """
 
 import operator

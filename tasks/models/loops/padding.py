@@ -37,7 +37,7 @@ class PaddingWork(NamedTuple):
 
 @fast
 def padding_work(cell: int, reviews: int, units: int, features: int) -> PaddingWork:
-    """Allocate memory, with no timestep's Jacobian yet."""
+    """Allocate memory that contains no timestep's Jacobian yet."""
     sources = 2 if cell == LSTM else 1
     # Each cell's last derivative is between 0 and 1, so 2 matches no timestep.
     derivatives = np.full((DERIVATIVES[cell], units), np.float32(2.0), np.float32)
@@ -117,8 +117,8 @@ def add_or_set(left: Floats, right: Floats, out: Floats, known: int) -> None:
 def _add_sums(rows: Floats, sums: Floats) -> None:
     """Add all rows to `sums[0]`, and their squares to `sums[1]`.
 
-    The rows are added one by one: the compiler may sum a column in any order, and in a different one wherever it
-    inlines.
+    The rows are added one by one: the compiler may sum a column in any order, and in a different order wherever it
+    inlines the loop.
     """
     count, features = rows.shape
     total = sums.reshape(sums.size)

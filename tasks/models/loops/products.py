@@ -1,6 +1,6 @@
 """Products of small matrices, whatever their size, at the full speed of the processor's vector units.
 
-Preparing a product in a BLAS library takes longer than computing that of a timestep with 64 reviews and 32 units. Here
+Preparing a product in a BLAS library takes longer than computing it for a timestep with 64 reviews and 32 units. Here
 a *tile* of the result stays in the processor's registers while its products are summed, step by step, as in Goto & van
 de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008). Each number in a result is summed in one chain of
 additions in step order, whatever its tile, so results depend neither on the number of rows multiplied at once nor on

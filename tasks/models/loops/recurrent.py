@@ -46,7 +46,7 @@ def recurrent_forward(
         recurrent_kernel: shape (units, recurrent blocks · units).
         start: a review that begins at timestep t starts from the states in row t.
         states: result.
-        constant_from: the timestep from which each review reads the same input to its end, int32, shape (reviews,);
+        constant_from: the timestep from which on a review's input stays the same to the end, int32, shape (reviews,);
             empty if unknown. Without `keep_states`, a review at the end of the group is dropped once such a timestep
             leaves its states unchanged to the bit, because all later ones would, too.
         keep_states: keep the states of all entries, for `recurrent_backward` or a layer above; otherwise timesteps
@@ -88,7 +88,7 @@ def recurrent_forward(
 def _count_settled(
     cell: int, states: States, before: int, after: int, t: int, constant_from: Ints, settled: int
 ) -> int:
-    """Count the reviews at the end of the group that have settled after timestep t; `settled` of them had before."""
+    """Count the reviews at the end of the group that have settled after timestep t; `settled` of them did so before."""
     while settled < len(constant_from):
         review = len(constant_from) - settled - 1
         if constant_from[review] > t or not _equal(states.hidden[before + review], states.hidden[after + review]):
