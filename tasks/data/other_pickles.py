@@ -2,7 +2,7 @@
 
 `tasks.data.pickled_lists` quickly reads the usual array of lists. All others are read here, by Python's
 `pickle.Unpickler`. Before it executes anything, the whole file is read with `pickletools`, and opcodes that arrays of
-integers do not need are refused. Names in the file are never looked up: a few names of NumPy map to functions of this
+integers do not need are refused. Names in the file are never looked up: a few names from NumPy map to functions of this
 module that create records, and all others are refused. NumPy gets only bytes and the name of an integer type.
 
 All of these APIs are public. `pickle._Unpickler`, written in Python, would not need the first pass, because its memo is
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from tasks.errors import DataError, shortened
 
 MAX_BYTES = 1 << 29
-MAX_OPCODES = 1 << 26  # Each may create an object. Consecutive integers are not counted.
+MAX_OPCODES = 1 << 26  # Each opcode may create an object. Consecutive integers are not counted.
 MAX_RANKS = 1 << 29  # Shared lists unpack to more ranks than the file contains.
 MAX_RANK = 2**31 - 1
 _ADVICE = (
@@ -41,7 +41,7 @@ _ADMITTED = frozenset(
 _INTEGERS = re.compile(rb"(?:K.|M..|J....)*+", re.DOTALL)
 _FRAME_BYTES = 9
 _TYPES = {f"{order}{kind}{size}" for order in "<>=|" for kind in "iu" for size in "1248"}
-# What an unpickler may raise according to its documentation, and `pickletools` or a call with wrong arguments.
+# What an unpickler may raise according to its documentation, or `pickletools`, or a call with wrong arguments.
 _DAMAGED = (pickle.UnpicklingError, AttributeError, EOFError, IndexError, TypeError, ValueError)
 
 

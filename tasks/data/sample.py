@@ -21,8 +21,8 @@ from tasks.storage.files import write_json
 
 TRAIN_REVIEWS, TEST_REVIEWS, SEED = 3_000, 1_000, 1
 VERSION = 3  # Part of the file names; increase it when the reviews change.
-# The number of words per review is lognormal. Verdicts are shorter than other sentences, so its median becomes
-# 178, its mean 239.
+# The number of words per review is lognormal. Verdicts are shorter than other sentences, so the median becomes
+# 178 and the mean 239.
 MEDIAN_WORDS, SIGMA = 212.0, 0.72
 SHORTEST, LONGEST = 12, 2_000
 # Kinds of sentences. A verdict's kind is the label it supports.

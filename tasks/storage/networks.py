@@ -30,7 +30,7 @@ def find_network(outputs: Path, name: str) -> Trained:
     """Find a network by name, with its data.
 
     Args:
-        outputs: the folder above runs and registry.
+        outputs: the folder that contains the runs and the registry.
         name: as in `find_folder`.
 
     Raises:
@@ -49,7 +49,7 @@ def find_scoring_network(outputs: Path, name: str) -> ScoringNetwork:
     """Find a network by name, with the words it reads; a copy of its folder is enough.
 
     Args:
-        outputs: the folder above runs and registry.
+        outputs: the folder that contains the runs and the registry.
         name: as in `find_folder`.
 
     Raises:
@@ -67,7 +67,7 @@ def find_folder(outputs: Path, name: str) -> Path:
     """Find the folder of a network.
 
     Args:
-        outputs: the folder above runs and registry.
+        outputs: the folder that contains the runs and the registry.
         name: "latest" or the start of a run's name, for the best network of that run by validation; the same followed
             by ":" and the name of a network of that run; "champion"; the start of a hash in the registry; or the path
             of a folder.

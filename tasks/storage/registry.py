@@ -170,7 +170,8 @@ class Registry:
         """Return the entry that made an earlier champion.
 
         Args:
-            number: the entry's number; None for the champion before the current one, so that a second rollback goes back further.
+            number: the entry's number; None for the champion before the current one, so that a second rollback goes
+                back further.
 
         Raises:
             DataError: there is no such entry, or its network is already the champion.

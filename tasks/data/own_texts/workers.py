@@ -25,7 +25,7 @@ def using_executor(executor: Executor, workers: int) -> Iterator[None]:
 
 
 def in_order(function: Callable[[Piece], Outcome], pieces: Iterable[Piece]) -> Iterator[Outcome]:
-    """Yield the function's result for each piece, in order; only about two pieces per worker are in memory.
+    """Yield the function's result for each piece, in order; about two pieces per worker are in memory at a time.
 
     Pieces are computed by threads, one per core, which suits functions that release the interpreter lock, or by the
     executor given to `using_executor`.

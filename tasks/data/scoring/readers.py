@@ -174,7 +174,7 @@ def read_jsonl_rows(path: Path, text_column: str) -> Iterator[RowBatch]:
 
 
 def read_text_rows(path: Path, text_column: str) -> Iterator[RowBatch]:
-    """Read the lines of a text file, each a review.
+    """Read the lines of a text file, each of which is a review.
 
     Raises:
         DataError: the file is empty.

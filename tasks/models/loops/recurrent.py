@@ -48,7 +48,7 @@ def recurrent_forward(
         states: result.
         constant_from: the timestep from which on a review's input stays the same to the end, int32, shape (reviews,);
             empty if unknown. Without `keep_states`, a review at the end of the group is dropped once such a timestep
-            leaves its states unchanged to the bit, because all later ones would, too.
+            leaves its states unchanged to the bit, because later timesteps would not change them either.
         keep_states: keep the states of all entries, for `recurrent_backward` or a layer above; otherwise timesteps
             alternate between two rows per review, which stay in the processor's cache. The last rows contain the final
             states.
