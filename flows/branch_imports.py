@@ -1,6 +1,7 @@
 """The modules that branch processes need, imported once by the fork server: see `flows.pool`.
 
-Nothing here may start a thread that could hold a lock while a process is forked, so TensorFlow must compute nothing.
+Nothing here may start a thread that could hold a lock while a process is forked, so TensorFlow must not
+compute anything.
 """
 
 import importlib

@@ -163,7 +163,7 @@ def promote(
     outputs: Outputs = Path("outputs"),
     webhook: Webhook = None,
 ) -> int:
-    """Make a run's best network the champion if it is better on the same test reviews; HOLD and REJECT exit with 0."""
+    """Make a run's best network the champion if it passes the gate; the verdicts HOLD and REJECT exit with 0, too."""
     return _show_entry(run_flow("flows.promote:promote_flow", outputs, run, model, gate, webhook=webhook))
 
 

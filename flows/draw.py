@@ -1,4 +1,4 @@
-"""Draws the figures of a report; the same numbers are drawn only once."""
+"""Draws the figures of a report, unless the same figures are already stored."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +31,7 @@ class Figures:
         return {self.folder / name: digest for name, digest in self.digests.items()}
 
     def pictures(self) -> dict[str, Picture]:
-        """The figures by the stem of their files."""
+        """Each figure, by the stem of its file names."""
         stems = dict.fromkeys(Path(name).stem for name in self.digests)
         return {stem: self._picture(self.folder / stem) for stem in stems}
 
@@ -41,7 +41,7 @@ class Figures:
 
 def figures_record(comparison: Comparison, root: Path) -> Record[Figures]:
     """Where the figures are stored; valid until the numbers, the drawing code or matplotlib change."""
-    shown = replace(comparison, run="", settings={}, command="", durations={})  # These are in no figure.
+    shown = replace(comparison, run="", settings={}, command="", durations={})  # No figure shows these.
     key = fingerprint(to_jsonable_python(shown), code_version(__name__))
     return Record(root / key / RECORD, key, Figures)
 

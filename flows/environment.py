@@ -54,7 +54,7 @@ def load_prefect() -> None:
     """Import Prefect, which reads its settings at once.
 
     Raises:
-        PipelineError: Prefect rejects one of them.
+        PipelineError: Prefect rejects a setting.
     """
     printed = io.StringIO()  # Prefect prints the settings that it rejects, even passwords.
     try:

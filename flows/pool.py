@@ -71,9 +71,9 @@ def branch_context() -> BaseContext:
 
 
 def preload_branches(settings: Settings) -> None:
-    """Start the fork server now if the run will train in processes of its own.
+    """Start the fork server now if the run will train in separate processes.
 
-    A run that repeats the last one reuses the networks and needs no such processes.
+    A run that repeats the last one reuses its networks and needs no such processes.
     """
     effective = settings.with_smoke_applied()
     repeats = not effective.run.fresh and last_command(effective.run.outputs) == effective.command()
@@ -112,7 +112,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def branches_on(runner: RunnerName, address: str | None) -> Iterator[None]:
-    """Submit the tasks of the block to the given runner.
+    """Submit the tasks in the block to the given runner.
 
     Args:
         runner: "process" or "thread" for one task per core of this machine, "dask" or "ray" for a cluster.
@@ -129,7 +129,7 @@ def branches_on(runner: RunnerName, address: str | None) -> Iterator[None]:
         context.model_copy(update={"task_runner": entered}),
     ):
         if runner == "process":
-            entered._executor._mp_context = branch_context()  # Prefect offers no choice.
+            entered._executor._mp_context = branch_context()  # Prefect has no option for this.
             # A branch that was killed while writing a log line never releases the lock of the log queue, and this
             # process would wait for that lock forever when it exits.
             entered._subprocess_message_queue.cancel_join_thread()
@@ -212,7 +212,7 @@ def stopped_by_signals() -> Iterator[None]:
 
 
 def report_user_errors_once() -> None:
-    """Leave errors that the user can fix to the command line, which prints one line; the UI still shows all of them."""
+    """Leave errors that the user can fix to the command line, which prints a line for each; the UI shows them, too."""
     setup_logging()
     for handler in logging.getLogger().handlers:
         handler.addFilter(_is_no_user_error)

@@ -1,4 +1,4 @@
-"""The promotion and rollback flows; with `--promote`, the training flow runs the same gate as its last step."""
+"""The promotion and rollback flows; with `--promote`, the training flow ends with the same gate."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -53,7 +53,7 @@ def promote_run(outputs: Path, folder: Path, model: str | None, gate: GateSettin
 
 @task(name="promote", task_run_name="promote {folder.name}", persist_result=False, cache_policy=NO_CACHE)
 def judge(outputs: Path, folder: Path, model: str | None, gate: GateSettings) -> Entry:
-    """Score candidate and champion, and write the verdict into the ledger."""
+    """Score the candidate and the champion, and write the verdict to the ledger."""
     candidate = step.find_candidate(read_run(folder), model, gate.slice_columns)
     return step.promote(outputs, candidate, gate.limits(), model_card, logger=get_run_logger())
 

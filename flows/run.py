@@ -1,4 +1,4 @@
-"""A run: its outputs, shared store, clock and progress, and how it does a step, once or for branches side by side."""
+"""A run: its outputs, shared store, clock and progress, and how it does a step, once or for all branches at once."""
 
 import threading
 import time
@@ -257,7 +257,7 @@ class Run:
             raise
 
     def _text_workers(self) -> AbstractContextManager[None]:
-        """Where own texts are counted and encoded: on a Dask cluster, or in threads."""
+        """Where the user's texts are counted and encoded: on a Dask cluster, or in threads."""
         has_texts = isinstance(self.settings.data.given(), TextData)
         return text_workers(self.settings.run.runner, self.settings.run.address) if has_texts else nullcontext()
 
@@ -289,7 +289,7 @@ class Run:
         return result
 
     def _task(self, step: Step[..., Any], inputs: tuple[Any, ...], minutes: float | None = None) -> Any:
-        """The task that makes the step's result, under its name in the UI."""
+        """The task that makes the step's result; the UI shows it under the step's title."""
         seconds = 60 * minutes if minutes else None
         return make.with_options(name=step.name, task_run_name=step.title(*inputs), timeout_seconds=seconds)
 

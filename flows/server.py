@@ -29,7 +29,7 @@ def api_server(ahead: Server | None = None) -> Iterator[Callable[[], None]]:
     uses the same database as `uv run prefect server start`, which can show the run later.
 
     Args:
-        ahead: a temporary server that is already starting, used unless one is configured.
+        ahead: a temporary server that is already starting, used unless a server is configured.
 
     Raises:
         PipelineError: the configured server does not answer, or a temporary one could not be started.
@@ -70,7 +70,7 @@ def server_address() -> str | None:
 
 
 def run_page(run: UUID | None) -> str:
-    """The address at which the UI shows a run, once `api_server` has ended."""
+    """The address at which the UI shows a run after `api_server` has ended."""
     if PREFECT_API_URL.value():
         return masked(url_for("flow-run", obj_id=run) or str(run))
     return f"`uv run prefect server start`, then http://127.0.0.1:4200/runs/flow-run/{run}"

@@ -15,7 +15,7 @@ from tasks.results.promotion import GateLimits
 
 
 class GateSettings(BaseModel):
-    """What a candidate must show to become champion."""
+    """What a candidate must achieve to become champion."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

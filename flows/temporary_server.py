@@ -33,12 +33,12 @@ uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error")
 
 
 def prestart_server() -> "Server | None":
-    """Start a server before the import of Prefect, which takes about as long; None if another one may be configured."""
+    """Start a server before importing Prefect, which takes about as long; None if another may be configured."""
     return None if _may_be_configured() else Server()
 
 
 def _may_be_configured() -> bool:
-    """Whether Prefect's settings may contain a server's address; a fast check that can err only towards yes."""
+    """Whether Prefect's settings may contain a server's address; a fast check that never says no wrongly."""
     home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
     variables = ("PREFECT_API_URL", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH")
     mentions = {
@@ -53,7 +53,7 @@ def _may_be_configured() -> bool:
 
 
 class Server:
-    """A Prefect server at the address `url`, from its creation to the end of a `with` block."""
+    """A Prefect server at the address `url`; it runs from its creation to the end of a `with` block."""
 
     def __init__(self) -> None:
         with socket.socket() as probe:

@@ -1,4 +1,4 @@
-"""The training flow: fetch, prepare, train side by side, evaluate, explain, compare, report."""
+"""The training flow: fetches and prepares reviews, trains and compares networks, and writes a report."""
 
 import re
 import time
@@ -47,7 +47,7 @@ def run_name() -> str:
 
 @flow(name="train", flow_run_name=run_name, **on_failure_hooks("on_completion", *FAILURES))
 def train_flow(settings: Settings = Settings()) -> Path:
-    """Fetch and prepare the reviews, train the networks side by side, evaluate, explain, compare, report."""
+    """Fetch and prepare the reviews; train, evaluate, explain and compare the networks; write the report."""
     with Run.begin(settings) as run:
         data = run.settings.data
         source = run.do(fetch, data.given(), data.source, run.outputs / CACHE)

@@ -83,7 +83,7 @@ def check_versions() -> Iterator[Check]:
 
 
 def check_server() -> Iterator[Check]:
-    """Check whether the Prefect server answers and has this client's version; mark dead runs."""
+    """Check whether the Prefect server answers and has the same version as this client; mark dead runs."""
     address = masked(server_address() or "started by each run")
     try:
         with api_server() as wait:

@@ -1,4 +1,4 @@
-"""`doctor --secure`: writes one file that protects a server on this machine; server, worker and client read it.
+"""`doctor --secure`: writes one file that protects a server on this machine; the server, workers and clients read it.
 
 With Prefect's defaults, any page open in a browser on this machine can call the API, because browsers send a simple
 POST without asking, and access to the API is enough to run code on the workers' hosts. Such a page does not know the
