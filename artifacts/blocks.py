@@ -148,7 +148,7 @@ class SideBySide:
 
 @dataclass(frozen=True)
 class Details:
-    """Blocks that HTML folds under a summary; the markdown report, which cannot fold, leaves them out."""
+    """Blocks that HTML folds under a summary; the markdown report, which cannot fold them, leaves them out."""
 
     summary: str
     blocks: "tuple[Block, ...]"
@@ -170,7 +170,7 @@ Block = Paragraph | Bullets | Drawing | Table[Any] | SideBySide | Details | Topi
 
 @dataclass(frozen=True)
 class Section:
-    """A question that the report answers; `anchor` is its address in the page."""
+    """A question that the report answers; `anchor` is its address on the page."""
 
     anchor: str
     title: str
@@ -197,7 +197,7 @@ def without_details(blocks: Sequence[Block]) -> tuple[Block, ...]:
 
 
 def unfolded(blocks: Sequence[Block]) -> tuple[Block, ...]:
-    """The blocks with all details unfolded, each under its own heading."""
+    """The blocks with all `Details` unfolded, each under its summary as a heading."""
     return present(*(_unfolded(block) for block in blocks))
 
 

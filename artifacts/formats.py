@@ -1,4 +1,4 @@
-"""Values as text: digits, signs and units of numbers, names, settings."""
+"""Values as text: numbers (digits, sign, unit), names and settings."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

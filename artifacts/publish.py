@@ -47,9 +47,9 @@ def publish(artifacts: Iterable[Artifact]) -> None:
 def report_artifacts(comparison: Comparison, drawn: Mapping[str, Picture]) -> Iterator[Artifact]:
     """The report: a short version of the whole, a page for each question, and the comparison as a table.
 
-    The UI is slow beyond 2 MB, so larger pages lose figures.
+    The UI is slow with pages beyond 2 MB, so figures are left out of larger ones.
     """
-    description = escape_markdown(wording.title(comparison))  # The UI renders it as markdown.
+    description = escape_markdown(wording.title(comparison))  # The UI renders descriptions as markdown.
     text = within(MAX_BYTES, drawn, lambda address: report.markdown(comparison, address))
     yield Artifact("report", text, description)
     for section in pages(comparison):

@@ -24,7 +24,7 @@ CALIBRATION_ERROR: Column[Network] = Column(
 
 
 def models(c: Comparison) -> Table[ModelSummary]:
-    """Each model over its seeds, if there are several."""
+    """The results of each model over its seeds, if there are several."""
     columns: list[Column[ModelSummary]] = [
         Column("Model", lambda model: model.name),
         Column("Seeds", lambda model: model.seeds, COUNT),

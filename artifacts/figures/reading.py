@@ -1,4 +1,4 @@
-"""Figures of how networks read: by length, with only the last words, word by word; and how far gradients reach."""
+"""Figures of how networks read: accuracy by length and by words shown; probability word by word; reach of gradients."""
 
 import textwrap
 from collections.abc import Sequence

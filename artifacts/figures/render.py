@@ -10,7 +10,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 DOTS_PER_INCH = 200  # Twice the page's resolution: sharp on a fine screen and when enlarged.
-PNG_COLOURS = 255  # Enough for lines and their smoothed edges; files have a third of the size.
+PNG_COLOURS = 255  # Enough for lines and their smoothed edges; files shrink to a third.
 
 
 @dataclass(frozen=True)

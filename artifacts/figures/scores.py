@@ -145,9 +145,9 @@ MAX_MULTIPLE = 3.0
 
 
 def drift_figure(result: Drift) -> Figure:
-    """Each figure as a multiple of its limit: draws of training reviews in grey, the new texts as a marker.
+    """Each drift figure as a multiple of its limit: draws of training reviews in grey, the new texts as a marker.
 
-    An arrow at three limits marks a larger value; the number next to it is exact.
+    An arrow at three times the limit marks a larger value; the number next to the arrow is exact.
     """
     figure, axes = single(7.0, 3.6)
     for row, item in enumerate(result.figures):

@@ -59,7 +59,7 @@ def frame(axes: Axes) -> None:
 
 
 def title(axes: Axes, text: str, data: str) -> None:
-    """Title the axes with their content, and the data below it."""
+    """Title the axes with their content, and name the data below it."""
     axes.set_title(f"{text}\n{data}", fontsize=MEDIUM)
 
 

@@ -198,7 +198,7 @@ def example(c: Comparison) -> str:
 
 
 def machine(c: Comparison) -> str:
-    """The machine that the run ran on."""
+    """The machine that the run used."""
     machine = c.branches[0].machine
     return f"{machine.platform}; {machine.cpu}, {plural(machine.cores, 'core')}, {machine.memory_gb} GiB of memory."
 

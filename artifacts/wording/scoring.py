@@ -54,7 +54,7 @@ def sure_rows(scoring: Scoring) -> list[dict[str, Any]]:
 
 
 def answer(read: ReadText) -> str:
-    """The network's answer for a text."""
+    """The network's answer to a text."""
     label = "positive" if read.probability > THRESHOLD else "negative"
     text = f"{label}: probability {read.probability:.3f} by {read.label} ({read.model})"
     return text + (f"; it reads only the end, without the first {_count(read.skipped, 'word')}" if read.skipped else "")

@@ -46,7 +46,7 @@ def _caution(c: Comparison) -> list[str]:
 
 
 def verdicts(c: Comparison) -> list[str]:
-    """Which model is better at the epochs worth keeping and at the tutorial's, and what happens between the two."""
+    """Which model is better at the best validation epochs and at the last ones, and what happens in between."""
     if nothing := nothing_shown(c):
         return [nothing]
     if not c.evidence.pairs:

@@ -19,7 +19,7 @@ ABOUT_FINDINGS = (
     "hundredth of the norm at the last word of the same review, mean over long reviews; of the Jacobian of the last "
     "state, which does not depend on the labels or on the last layer, the reach is counted in the same way."
 )
-USUAL_WORDS = 100  # The number of near words if reviews are long enough.
+USUAL_WORDS = 100  # How many last words count as near if reviews are long enough.
 MOMENTS: dict[Moment, str] = {
     "initial": "at the initial weights",
     "first": "after the first epoch",
@@ -142,7 +142,7 @@ def _interval(estimate: Estimate, factor: int, digits: int) -> str:
 
 
 def measured_when(measure: Measure) -> str:
-    """When a reach is measured, or by what."""
+    """The moment at which a reach is measured, or "by the Jacobian"; empty for other measures."""
     if measure in MOMENTS:
         return MOMENTS[measure]
     return "by the Jacobian" if measure == "jacobian" else ""
@@ -173,7 +173,7 @@ def about_reach(c: Comparison) -> str:
 
 
 def _vanished(explanation: Explanation) -> str:
-    """At which moments the median falls below a hundredth of its value at the last word, and how far back."""
+    """At which moments the gradient's median falls below a hundredth of that at the last word, and how far back."""
     steps_back = {MOMENTS[moment]: reach.vanished for moment, reach in explanation.reaches.items()}
     falls = [f"{plural(steps, 'word')} back {when}" for when, steps in steps_back.items() if steps is not None]
     stays = [when for when, steps in steps_back.items() if steps is None]
