@@ -38,7 +38,7 @@ def compare(
     settings: dict[str, object],
     command: str,
 ) -> Comparison:
-    """Compare all branches of a run: everything that the report is made from, except the durations.
+    """Compare all branches of a run; return everything that the report is made from, except the durations.
 
     Args:
         dataset: the dataset that the networks were trained on.

@@ -1,4 +1,4 @@
-"""Errors that a user can fix: one line that says what was found, what was expected and what to do."""
+"""Errors that a user can fix; each is one line that says what was found, what was expected and what to do."""
 
 import errno
 

@@ -92,7 +92,7 @@ class _TestSplit(NamedTuple):
         return cls(review_ids, lengths, UnpaddedReviews.read(split.unpadded))
 
     def chosen(self, rows: NDArray[np.integer]) -> _Reviews:
-        """The reviews in some rows."""
+        """The reviews in the given rows."""
         tokens, labels = self.unpadded.tokens_of(rows), self.unpadded.labels[rows]
         return _Reviews(self.review_ids[rows], tokens, labels, self.lengths[rows])
 

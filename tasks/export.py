@@ -155,7 +155,7 @@ def _export_into(folder: Path, saved: SavedNetwork, index: Mapping[str, int], te
 
 
 def check(model: Path, kind: ExportFormat, examples: Examples) -> dict[str, float]:
-    """The largest difference between exported model and Keras by kind of input, in a process without this project.
+    """The largest difference between the model and Keras for each kind of input, in a process without this project.
 
     Raises:
         PipelineError: the difference exceeds 1e-5, or the model cannot be loaded.

@@ -1,4 +1,4 @@
-"""Step 1: survey own texts; or find or download `imdb.npz`, or fall back to the bundled sample."""
+"""Step 1: survey the user's texts, find or download `imdb.npz`, or fall back to the bundled sample."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -54,7 +54,7 @@ def fetch(
     """The reviews to use: `data`, else the cache, else Kaggle's folders, else a download, else the sample.
 
     Args:
-        data: the user's own `imdb.npz` or own texts, which are surveyed; with either, nothing else is tried.
+        data: the user's own `imdb.npz` or texts, which are surveyed; with either, nothing else is tried.
         wanted: "imdb" never falls back to the sample, "sample" uses nothing else, "auto" falls back if offline.
         cache: folder for downloads and for the sample.
         base: address of the folder that contains the two official files.
@@ -91,7 +91,7 @@ def _find(data: Path | None, wanted: Wanted, cache: Path, base: str, logger: Log
 
 
 def _texts(data: TextData, cache: Path, base: str, logger: Logger) -> Source:
-    """Survey own texts."""
+    """Survey the user's texts."""
     inputs = inputs_of(data)
     index = _index_for_texts(data, cache, base)
     folder = cache / SURVEYS / _text_record(data, inputs, cache).key
@@ -117,13 +117,13 @@ def _log_survey(data: TextData, counts: Survey, logger: Logger) -> None:
 
 
 def _text_record(data: TextData, inputs: list[Input], cache: Path) -> Record[Source]:
-    """Where the survey of own texts is stored; valid until a file is changed, added or removed."""
+    """Where the survey of the user's texts is stored; valid until a file is changed, added or removed."""
     key = fingerprint(signature(inputs), asdict(data), code_version(__name__))
     return Record(cache / SOURCES / f"{key}.json", key, Source)
 
 
 def _index_for_texts(data: TextData, cache: Path, base: str) -> Path | None:
-    """Keras's word index, or None if own texts are read with their own vocabulary.
+    """Keras's word index, or None if the user's texts are read with their own vocabulary.
 
     Raises:
         NetworkError: the index is not on this machine, and the download failed.

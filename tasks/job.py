@@ -52,7 +52,7 @@ class Job:
 
     @property
     def validation_start(self) -> int:
-        """The index of the first validation review; the last of the training reviews are held out for validation."""
+        """The index of the first validation review; the last training reviews are held out for validation."""
         return validation_start(self.dataset.train.reviews, self.plan.validation)
 
     def check(self) -> None:

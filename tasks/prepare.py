@@ -1,4 +1,4 @@
-"""Step 2: prepare an `imdb.npz` or own texts as padded reviews in Parquet, described and checked."""
+"""Step 2: turn an `imdb.npz` or the user's texts into padded reviews in Parquet; describe and check them."""
 
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -57,10 +57,10 @@ def prepare(
     `train.arrow`.
 
     Args:
-        source: the `imdb.npz` or own texts to read.
+        source: the `imdb.npz` or the user's texts to read.
         vocabulary_size: number of different tokens, including the three special ones.
         max_length: length of every prepared review, in tokens.
-        reviews: use only this many reviews of each split (the first in Keras's order, or by hash); None: all.
+        reviews: use only this many reviews of each split (the first in Keras's order, or chosen by hash); None: all.
         root: parent folder of all prepared datasets.
         logger: gets one line about the result.
 

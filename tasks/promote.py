@@ -99,7 +99,7 @@ def find_candidate(run: FinishedRun, model: str | None, columns: Sequence[str] =
     Args:
         run: the run in which it was trained.
         model: consider only networks of this name; None: all.
-        columns: columns of own texts whose values are slices of the test reviews.
+        columns: columns of the user's texts whose values define slices of the test reviews.
 
     Raises:
         DataError: a file that it needs is missing or was changed, or there is no such column.
@@ -248,7 +248,7 @@ def _scored(predictions: NetworkPredictions, labels: NDArray[np.integer]) -> Sco
 
 
 def _look_number(registry: Registry, candidate: Candidate) -> int:
-    """How often these test reviews have decided on a promotion, including this time."""
+    """How often these test reviews have been used to decide on a promotion, including this time."""
     name = set_name(candidate.digests)
     return 1 + sum(entry.test_set == name and entry.is_look for entry in registry.entries())
 

@@ -80,7 +80,7 @@ def scoring_record(data: RowData, network: ScoringNetwork, root: Path) -> Record
 
 @step(title="score {data.title}", record=scoring_record)
 def score(data: RowData, network: ScoringNetwork, root: Path, *, logger: Logger = LOGGER) -> Scoring:
-    """Score all rows, a batch at a time. If killed, scoring resumes after the last complete batch.
+    """Score all rows, a batch at a time. Interrupted scoring resumes after the last complete batch.
 
     Args:
         data: the texts to score.
@@ -89,7 +89,7 @@ def score(data: RowData, network: ScoringNetwork, root: Path, *, logger: Logger 
         logger: gets one line about the network, and one every ten seconds.
 
     Raises:
-        DataError: a file cannot be read or changes meanwhile, there are no rows, or the network cannot read texts.
+        DataError: a file cannot be read or changes during scoring, there are no rows, or the network cannot read texts.
     """
     return _Scoring(data, network, root, logger).run()
 

@@ -73,7 +73,7 @@ class _Training:
         self._history: list[Epoch] = []
 
     def run(self) -> Branch:
-        """Train from the last checkpoint, or from the start, to the end."""
+        """Train to the last epoch, from the last checkpoint or, if there is none, from the start."""
         self._resume()
         for number in range(len(self._history) + 1, self._job.plan.epochs + 1):
             self._run_epoch(number)

@@ -39,7 +39,7 @@ class Predictions(NamedTuple):
         return {model: seeds[min(seeds)] for model, seeds in self.probabilities.items()}
 
     def confidence(self, model: str) -> Probabilities:
-        """Distance of the first seed's probability from 0.5 towards the label, shape (reviews,): above 0 is right."""
+        """Distance of the first seed's probability from 0.5 towards the label, shape (reviews,): above 0 if right."""
         sign = np.where(self.labels == 1, 1.0, -1.0)
         value: Probabilities = sign * (self.first_seed()[model] - THRESHOLD)
         return value
@@ -197,7 +197,7 @@ def rank(models: Sequence[str], pairs: Sequence[Pair]) -> tuple[tuple[str, ...],
 
 
 def overfitting(branches: Sequence[Branch], evaluations: Sequence[Evaluation]) -> dict[str, Overfitting]:
-    """The change of each model from the best validation epoch to the last one, as a mean over seeds."""
+    """The change in each model from the best validation epoch to the last one, as a mean over seeds."""
 
     names = dict.fromkeys(branch.name for branch in branches)
     return {name: _overfitting(name, branches, evaluations) for name in names}

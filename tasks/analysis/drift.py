@@ -100,7 +100,7 @@ class Reference:
         self._score_edges = np.unique(np.quantile(texts.scores[self._scored], shares))
 
     def compared(self, texts: int) -> int:
-        """The size of a draw for this number of new texts: the same, but at most half of the training reviews."""
+        """The size of a draw for this number of new texts: that number, but at most half the training reviews."""
         return min(texts, len(self.texts) // 2)
 
     def figures(self, new: Texts) -> tuple[DriftFigure, ...]:
@@ -116,7 +116,7 @@ class Reference:
         )
 
     def draws(self, size: int) -> dict[FigureName, list[float]]:
-        """The figures of `DRAWS` sets of `size` training reviews, each against the others."""
+        """The figures of `DRAWS` sets of `size` training reviews, each against the remaining reviews."""
         results: dict[FigureName, list[float]] = {name: [] for name in NAMES}
         for _ in range(DRAWS):
             order = self._random.permutation(len(self.texts))
@@ -141,7 +141,7 @@ class Reference:
         return np.append(top, [counts.sum() - top.sum() - unseen, unseen])
 
     def _scores(self, new: Texts, rows: RowNumbers) -> float:
-        """Compare scores only with those of held-out reviews: the network scores the others better than new texts."""
+        """Compare scores only with those of held-out reviews: the network fits the others better than new texts."""
         held_out = self._random.permutation(self._scored)
         size = min(len(rows), len(held_out) // 2)
         chosen, others = (held_out[:size], held_out[size:]) if new is self.texts else (rows[:size], held_out)
@@ -164,7 +164,7 @@ class Reference:
 
 
 def joint_limits(draws: Mapping[FigureName, list[float]]) -> dict[FigureName, float]:
-    """Limits that one draw in 100 exceeds in any figure, but at least `MIN_LIMIT`, even if the draws do not vary."""
+    """Limits such that one draw in 100 exceeds one or more; each is at least `MIN_LIMIT`, even if draws do not vary."""
     names = list(draws)
     values = np.array([draws[name] for name in names])  # (figures, draws)
     means, deviations = values.mean(axis=1), values.std(axis=1)
@@ -244,7 +244,7 @@ class DriftLimits(NamedTuple):
 
 
 def drift_limits(network: SavedNetwork, train: Path) -> DriftLimits:
-    """The limits for 1,000 new texts, or at most half the number of training reviews.
+    """The limits for 1,000 new texts, or for half the number of training reviews if that is less.
 
     Raises:
         DataError: see `read_training_texts`.

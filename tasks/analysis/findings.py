@@ -44,7 +44,7 @@ def length_trend(
         predictions: predictions at one epoch of each network.
         first, second: the models.
         seeds: the seeds that both were trained with.
-        max_length: longer reviews (in words) are truncated, so the slope excludes them.
+        max_length: reviews with more words are truncated, so the slope excludes them.
     """
     # Shape (seeds, reviews): 1 where only the first model is right, -1 where only the second is.
     lead = np.stack([
@@ -175,7 +175,7 @@ def _words_reached(
     """How many words each review's gradient reaches, for both models, shape (seeds, reviews).
 
     Only reviews longer than `words` whose reach is known for all networks of both models count; if there are none,
-    those whose reach is known for all networks of the one model.
+    for each model, those whose reach is known for all its networks.
     """
     counts = [np.stack([frame[measure].to_numpy(np.float64) for frame in frames]) for frames in (simple, gated)]
     longer = simple[0]["words"].to_numpy() > (words or 0)
@@ -186,7 +186,7 @@ def _words_reached(
 
 
 def _paired(claim: Claim, measure: Measure, gated: NDArray[np.float64], simple: NDArray[np.float64]) -> Finding:
-    """Check the claim that the gated model's values minus the simple one's are above 0."""
+    """Check the claim that the gated model's values exceed the simple one's on average."""
     difference = gated - simple if gated.shape == simple.shape else np.zeros((1, 0))
     return _finding(claim, measure, difference)
 
@@ -194,7 +194,7 @@ def _paired(claim: Claim, measure: Measure, gated: NDArray[np.float64], simple: 
 def _finding(
     claim: Claim, measure: Measure, values: NDArray[np.float64], limit: int | None = 0, is_above: bool = True
 ) -> Finding:
-    """Check the claim that the mean of values of shape (seeds, reviews) is above, or below, a limit."""
+    """Check the claim that the mean of `values`, shape (seeds, reviews), is above (or below) a limit."""
     if values.size == 0 or limit is None:
         return Finding(claim, measure, "open", None, None, 0)
     mean = mean_with_interval(values)

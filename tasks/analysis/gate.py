@@ -67,7 +67,7 @@ Slices = dict[str, Flags]
 
 
 def slices_of_test(dataset: Dataset, columns: Sequence[str]) -> Slices:
-    """The slices of a dataset's test reviews by length and by columns of own texts, in the order of its test split.
+    """The slices of the test reviews by length and by columns of the user's texts, in the order of the test split.
 
     Raises:
         DataError: the data have no such column, or have changed.
@@ -84,11 +84,11 @@ def slices_by_length(lengths: NDArray[np.integer]) -> Slices:
 
 
 def slices_by_value(column: str, values: Sequence[str]) -> Slices:
-    """A slice for each value. If there are more than 20, numbers become fifths, and the rarest names share a slice.
+    """A slice for each value. If there are more than 20, numbers are split into fifths; the rarest names share a slice.
 
     Args:
         column: name of the column.
-        values: each review's value as written in the file; empty if it has none.
+        values: each review's value as written in the file; empty if the review has none.
     """
     written = np.array([_shown(value) for value in values], object)
     counts = Counter(written)
@@ -200,7 +200,7 @@ def judge_candidate(
 def decide(test: PairedTest, slice_fails: bool, limits: GateLimits) -> tuple[Verdict, Reason]:
     """The verdict and its reason. A wrong rejection costs only a look, so the interval behind it is not corrected.
 
-    Losses by `non_inferior` add up: ten such promotions in a row may lose ten times as much.
+    Losses that `non_inferior` allows add up: ten such promotions in a row may lose ten times as much.
     """
     tolerated = limits.non_inferior or 0.0
     if test.difference.high < -tolerated:
@@ -234,7 +234,7 @@ def paired_test(candidate: Flags, champion: Flags, look: int, alpha: float) -> P
 
 
 def one_sided(b: int, c: int) -> float:
-    """Probability of at least `b` heads in b + c throws of a fair coin; 1 without throws."""
+    """Probability of at least `b` heads in b + c tosses of a fair coin; 1 without tosses."""
     from scipy.special import bdtrc
 
     return float(bdtrc(b - 1, b + c, 0.5)) if b else 1.0
@@ -262,7 +262,7 @@ def smallest_significant(disagreements: int, reviews: int, corrected: float) -> 
 
 
 def detectable(disagreements: int, reviews: int, corrected: float) -> float:
-    """The true difference that is found in 80 % of all cases, at this rate of disagreement.
+    """The true difference that is detected in 80 % of all cases, at this rate of disagreement.
 
     Normal approximation (Connor 1987), with d the rate and n the reviews: (z_level + z_power) sqrt(d / n).
     """

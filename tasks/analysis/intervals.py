@@ -1,4 +1,4 @@
-"""How certain a number is: intervals of proportions, means, differences and slopes, by scipy where it has them.
+"""How certain a number is: intervals of proportions, means, differences and slopes, computed by scipy where possible.
 
 Functions import scipy.stats themselves: the import takes a second, which a run that only reuses results saves.
 """
@@ -31,7 +31,7 @@ def proportion(hits: float, total: int) -> Estimate:
     return Estimate(hits / total, float(interval.low), float(interval.high))
 
 
-# With fewer seeds, their variance cannot be estimated.
+# With fewer seeds, the variance between them is not estimated.
 MIN_SEEDS = 3
 
 
@@ -58,7 +58,7 @@ def crossed_mean(values: NDArray[np.floating]) -> CrossedMean:
 
 
 def crossed_accuracy(right: NDArray[np.bool_]) -> Estimate:
-    """Mean accuracy with its 95 % interval within 0 to 1: a t-interval of its logit.
+    """Mean accuracy with its 95 % interval, which lies between 0 and 1: a t-interval of its logit.
 
     Args:
         right: whether each seed's network is right on each review, shape (seeds, reviews).

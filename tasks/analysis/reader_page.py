@@ -64,7 +64,7 @@ def _network(branch: Branch, several_seeds: bool) -> ReaderNetwork:
 
 
 def _ranks(dataset: Dataset) -> dict[str, int]:
-    """The whole word index, which separates words outside the vocabulary from skipped ones.
+    """The whole word index, which distinguishes words outside the vocabulary from skipped ones.
 
     If the index can no longer be read, only the vocabulary is used, so that a run with trained networks still gets its
     report.

@@ -46,7 +46,7 @@ def longest_reviews(lengths: NDArray[np.integer], timesteps: int) -> NDArray[np.
 
 
 class GradientReach(NamedTuple):
-    """Quartiles of the gradient's norm, and how many words of each review reach a hundredth of the last word's norm."""
+    """Quartiles of the gradient's norm; for each review, how many words have at least a hundredth of the last's."""
 
     quartiles: Reach
     words: NDArray[np.int64]

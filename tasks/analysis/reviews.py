@@ -14,7 +14,7 @@ from tasks.results.data import Dataset
 from tasks.results.training import THRESHOLD, Evaluation, Explanation
 
 MAX_MISTAKES, MAX_DISAGREEMENTS = 20, 10
-READABLE = range(25, 160)  # Words of a review that is quickly read.
+READABLE = range(25, 160)  # Lengths, in words, of reviews that are quick to read.
 LONG = 0.95  # The quantile of lengths from which a review counts as long.
 
 
@@ -64,7 +64,7 @@ def _criteria(predictions: Predictions) -> list[_Criterion]:
     lead = best - last
     positive, short = predictions.labels == 1, np.isin(predictions.lengths, READABLE)
     long = predictions.lengths >= np.quantile(predictions.lengths, LONG)
-    # With one model, best and last are the same, and no review is right for one of them only.
+    # With one model, best and last are the same, so neither can be the only one that is right.
     return [
         _Criterion("all_right_positive", lowest, positive & short & (lowest > 0)),
         _Criterion("all_right_negative", lowest, ~positive & short & (lowest > 0)),

@@ -38,7 +38,7 @@ class ScoreSummary:
 
     @property
     def histogram(self) -> tuple[int, ...]:
-        """Rows by probability, in equal bins from 0 to 1."""
+        """The number of rows in each of several equal bins of probability from 0 to 1."""
         return tuple(self._histogram.tolist())
 
     @property

@@ -71,7 +71,7 @@ class ModelRanking:
 
 @dataclass(frozen=True)
 class Overfitting:
-    """A model at its best validation epoch and at its last epoch, mean over seeds; losses in nats."""
+    """A model at its best validation epoch and at its last epoch, means over seeds; losses in nats."""
 
     best_epochs: tuple[int, ...]
     last_epoch: int
@@ -83,7 +83,7 @@ class Overfitting:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """A model over its seeds at the last epoch: mean test accuracy with its interval, standard deviation, mean AUC."""
+    """A model's test results over its seeds, last epoch: mean accuracy with interval, standard deviation, mean AUC."""
 
     name: str
     seeds: int
@@ -93,8 +93,8 @@ class ModelSummary:
     auc: float
 
 
-# The textbook's claims: the simple network makes less use of early words; its gradient vanishes; the gated network's
-# does not; the gated network's reaches farther; the gated network's lead grows with the length of the review.
+# The textbook's claims: the simple network makes less use of early words than the gated one; its gradient vanishes;
+# that of the gated network does not, and it reaches farther; the gated network's lead grows with the review's length.
 Claim = Literal["forgets", "vanishes", "survives", "farther", "longer"]
 Measure = Literal["memory", "initial", "first", "last", "jacobian", "length"]
 Answer = Literal["confirmed", "refuted", "open"]

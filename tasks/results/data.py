@@ -1,4 +1,4 @@
-"""Records of the reviews: their source, how own texts are read, how the reviews were prepared."""
+"""Records of the reviews: their source, how the user's texts are read, how the reviews were prepared."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ TEST_SHARE = 0.2
 
 @dataclass(frozen=True)
 class TextData:
-    """Own texts, and how to read them.
+    """The user's texts, and how to read them.
 
     Attributes:
         data: files, folders and patterns.
@@ -37,7 +37,7 @@ class TextData:
 
 @dataclass(frozen=True)
 class Survey:
-    """The result of the first pass over own texts.
+    """The result of the first pass over the user's texts.
 
     Attributes:
         reviews: Parquet file with each review's part, position in its part, and label, in reading order.
@@ -71,14 +71,14 @@ class Source:
     """Where the reviews come from, and the word index that maps ranks to words, if there is one.
 
     Attributes:
-        kind: "texts" for own texts; every other kind is an `imdb.npz`.
-        path: the file; for own texts, the first one.
-        sha256: SHA-256 of the file; for own texts, a digest of all texts and labels, independent of the files.
+        kind: "texts" for the user's texts; every other kind is an `imdb.npz`.
+        path: the file; for the user's texts, the first one.
+        sha256: SHA-256 of the file; for the user's texts, a digest of them and their labels, whatever the files.
         origin: address or path, for display.
-        word_index: JSON file in Keras's format; for own texts, only if its ranks are used.
+        word_index: JSON file in Keras's format; for the user's texts, only if its ranks are used.
         word_index_sha256: SHA-256 of that file.
-        texts: how to read own texts.
-        survey: the result of the first pass over own texts.
+        texts: how to read the user's texts.
+        survey: the result of the first pass over the user's texts.
     """
 
     kind: SourceKind
@@ -91,7 +91,7 @@ class Source:
     survey: Survey | None = None
 
     def files(self) -> dict[Path, str]:
-        """Each file with its SHA-256. Own texts are represented by their survey."""
+        """Each file with its SHA-256. The user's texts are represented by their survey."""
         index = {self.word_index: self.word_index_sha256} if self.word_index and self.word_index_sha256 else {}
         return (self.survey.files() if self.survey else {self.path: self.sha256}) | index
 
@@ -112,7 +112,7 @@ class Split:
         sha256: SHA-256 of that file.
         unpadded: Arrow file of the same reviews without padding, which training reads.
         unpadded_sha256: SHA-256 of that file.
-        unknown_rate: share of the words, without start tokens, whose ranks are beyond the vocabulary.
+        unknown_rate: share of the words, excluding start tokens, whose ranks are beyond the vocabulary.
     """
 
     path: Path

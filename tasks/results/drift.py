@@ -48,7 +48,7 @@ class Drift:
         compared: number of new texts compared, which is also the size of a draw of training reviews.
         training: number of training reviews.
         figures: the differences.
-        distinguishing: the words that differ most, those of the new texts first.
+        distinguishing: the most distinguishing words, those more frequent in the new texts first.
         unseen: share of words that the vocabulary lacks, in the new texts and in the training reviews.
         median_length: median lengths of both, in words.
         seconds: wall time.

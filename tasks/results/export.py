@@ -19,7 +19,7 @@ class Export:
         format: the model's format.
         name: the network's name.
         label: the network's display name.
-        vocabulary_size, max_length: vocabulary and length of the tokens that it reads.
+        vocabulary_size, max_length: size of the vocabulary, and number of tokens that it reads.
         words: number of words with a rank, including those beyond the vocabulary; 0 if the data came without words.
         reviews: number of test reviews that it was checked on.
         differences: by kind of input, the largest difference between its probabilities and Keras's.
@@ -53,7 +53,7 @@ class ReaderNetwork:
         units: units of each recurrent layer.
         bidirectional: whether it reads in both directions.
         epoch, validation_accuracy: the epoch of the weights, and its validation accuracy.
-        weights: float32 weights, by the names of `tasks.models.saved`.
+        weights: float32 weights, by their names in `tasks.models.saved`.
     """
 
     label: str

@@ -70,7 +70,7 @@ class PairedTest:
         level: p must be below this at this look.
         bound: lower bound of the difference at the confidence 1 - level.
         smallest_significant: the smallest difference that reaches `level` at this many disagreements.
-        detectable: the true difference that is found in 80 % of all cases.
+        detectable: the true difference that is detected in 80 % of all cases.
     """
 
     reviews: int
@@ -188,7 +188,7 @@ class CardFacts:
         validation_accuracy: the validation accuracy at that epoch.
         scores: the scores on the test reviews at promotion.
         gate: the verdict and its numbers.
-        slices: the accuracy by length and by the chosen columns of own texts.
+        slices: the accuracy by length and by the chosen columns of the user's texts.
         mistakes: the most confident mistakes.
         precision, recall: estimates with their intervals.
         drift_texts: the number of new texts for which the limits hold.

@@ -51,7 +51,7 @@ class RunDifference(NamedTuple):
 
     Attributes:
         first, second: the values; None if a run lacks it.
-        change: how much larger the second run's result is; None if it is not a number.
+        change: the second run's result minus the first's; None if they are not numbers.
     """
 
     name: str

@@ -62,9 +62,9 @@ class Scoring:
         rows: how many rows were scored.
         rejected: how many rows could not be scored.
         positive: how many rows have a probability above 0.5.
-        truncated: how many rows are longer than the network reads.
+        truncated: how many rows have more words than the network reads.
         unknown_share: share of all words that the vocabulary lacks.
-        histogram: rows by probability, in ten equal bins from 0 to 1.
+        histogram: the number of rows in each of ten equal bins of probability from 0 to 1.
         negative_most, positive_most, least_sure: the rows scored most clearly as negative and as positive, and the
             least certain ones, the most extreme first.
         seconds: wall time.
@@ -144,7 +144,7 @@ class ReadText:
     Attributes:
         label, model: the network's display name and its hash.
         words: all words of the text.
-        skipped: how many words at the start are beyond the network's length.
+        skipped: how many words at the start the network does not read, because the text is too long.
         probability: probability of "positive" after the last word.
     """
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-THRESHOLD = 0.5  # A review counts as positive if its probability is above it.
+THRESHOLD = 0.5  # A review counts as positive if its probability is above this.
 Point = Literal["last", "best"]
 
 
@@ -249,7 +249,7 @@ class Reach:
 
     Attributes:
         lower, median, upper: quartiles over the reviews.
-        vanished: steps back at which the median first falls below a hundredth; None if it never does.
+        vanished: how many steps back the median first falls below a hundredth; None if it never does.
     """
 
     steps_back: tuple[int, ...]
