@@ -1,6 +1,7 @@
 """Branch processes as copies of one that has imported what they need."""
 
 import sys
+import time
 from multiprocessing import forkserver
 from pathlib import Path
 
@@ -80,11 +81,11 @@ def test_the_fork_server_ends_while_it_still_imports() -> None:
     own = forkserver.ForkServer()
     own.set_forkserver_preload(["tests.flows.endless_import"])
     own.ensure_running()
-    (started,) = [
-        child
-        for child in set(psutil.Process().children()) - before
-        if "multiprocessing.forkserver" in " ".join(child.cmdline())
-    ]
+    (started,) = set(psutil.Process().children()) - before
+    deadline = time.monotonic() + 30
+    while "multiprocessing.forkserver" not in " ".join(started.cmdline()):  # Until then it is a copy of this process.
+        assert time.monotonic() < deadline, started.cmdline()
+        time.sleep(0.01)
     end_fork_server()
     psutil.wait_procs([started], 10)
     assert not started.is_running()

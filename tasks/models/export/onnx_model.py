@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tasks.errors import PipelineError
 
-OPSET, IR_VERSION = 17, 9  # onnxruntime 1.14 and later support both; opset 17 is from ONNX 1.12 (2022).
+OPSET, IR_VERSION = 17, 9  # Opset 17 is from ONNX 1.12 (2022), IR 9 from 1.14; onnxruntime 1.20 runs both.
 OPERATORS = {"SimpleRNN": "RNN", "LSTM": "LSTM", "GRU": "GRU"}
 # The position of each ONNX gate in Keras's order. LSTM: i, o, f, c in ONNX, i, f, c, o in Keras; GRU: z, r, h in both.
 GATES = {"RNN": [0], "LSTM": [0, 3, 1, 2], "GRU": [0, 1, 2]}
