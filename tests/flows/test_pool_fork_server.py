@@ -77,11 +77,10 @@ def test_a_branch_process_starts_with_tensorflow_and_the_loops_loaded() -> None:
 
 @pytest.mark.skipif(not pool.FORKS, reason="this system forks no process with libraries loaded")
 def test_the_fork_server_ends_while_it_still_imports() -> None:
-    before = set(psutil.Process().children())
     own = forkserver.ForkServer()
     own.set_forkserver_preload(["tests.flows.endless_import"])
     own.ensure_running()
-    (started,) = set(psutil.Process().children()) - before
+    started = psutil.Process(own._forkserver_pid)
     deadline = time.monotonic() + 30
     while "multiprocessing.forkserver" not in " ".join(started.cmdline()):  # Until then it is a copy of this process.
         assert time.monotonic() < deadline, started.cmdline()
