@@ -26,7 +26,7 @@ from tasks.storage.files import atomic_path
 MEMBERS = ("x_train", "y_train", "x_test", "y_test")
 MAX_MEMBER_BYTES = 2 << 30
 MAX_REVIEWS = 10_000_000
-_HEADER_BYTES = 512  # NumPy writes 128. Long headers can nest deeper than Python's parser can handle.
+_HEADER_BYTES = 512  # NumPy writes 128 bytes. Long headers can nest deeper than Python's parser can handle.
 # What NumPy raises for a header that is not a Python literal.
 BAD_HEADER = (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, TokenError)
 
@@ -141,7 +141,7 @@ def _read_reviews(where: str, archive: zipfile.ZipFile, name: str) -> tuple[NDAr
 
 
 def _read_object_header(where: str, member: IO[bytes]) -> int:
-    """Return the number of reviews in the header."""
+    """Return the number of reviews, as given in the header."""
     (count,), dtype = _read_header(where, member)
     if not dtype.hasobject or dtype.names:
         raise DataError(f"{where}: the array is of type {dtype}; expected object (a list of integers for each review)")

@@ -1,9 +1,9 @@
-"""Reads reviews from other pickled object arrays: tuples, arrays and shared lists of integers.
+"""Reads reviews from pickled object arrays of tuples, arrays or shared lists of integers.
 
 `tasks.data.pickled_lists` quickly reads the usual array of lists. All others are read here, by Python's
 `pickle.Unpickler`. Before it executes anything, the whole file is read with `pickletools`, and opcodes that arrays of
 integers do not need are refused. Names in the file are never looked up: a few names from NumPy map to functions of this
-module that create records, and all others are refused. NumPy gets only bytes and the name of an integer type.
+module that create records, and all others are refused. NumPy receives only bytes and the name of an integer type.
 
 All of these APIs are public. `pickle._Unpickler`, written in Python, would not need the first pass, because its memo is
 a dictionary and its opcode table can be reduced. But it is private and several times slower.
@@ -41,7 +41,7 @@ _ADMITTED = frozenset(
 _INTEGERS = re.compile(rb"(?:K.|M..|J....)*+", re.DOTALL)
 _FRAME_BYTES = 9
 _TYPES = {f"{order}{kind}{size}" for order in "<>=|" for kind in "iu" for size in "1248"}
-# What an unpickler may raise according to its documentation, or `pickletools`, or a call with wrong arguments.
+# What an unpickler (according to its documentation), `pickletools` or a call with wrong arguments may raise.
 _DAMAGED = (pickle.UnpicklingError, AttributeError, EOFError, IndexError, TypeError, ValueError)
 
 
@@ -87,7 +87,7 @@ def _checked(content: bytes) -> bytes:
         if number > MAX_OPCODES:
             raise _RefusedError(f"more than {MAX_OPCODES} opcodes")
         if name == "MARK" and (integers := _INTEGERS.match(content, stream.tell())):
-            stream.seek(integers.end())  # They are most of a file of tuples, and slow to read one by one.
+            stream.seek(integers.end())  # Integers fill most of a file of tuples, and are slow to read one by one.
         elif name == "LONG_BINPUT" and (operand or 0) > number:
             raise _RefusedError(f"the memo index {operand}")  # The unpickler would allocate a memo of that size.
         elif name == "FRAME":  # If a frame ended in an operand, the unpickler would see other opcodes.
@@ -119,7 +119,7 @@ class _Record:
 
 
 def _encode(text: Any, encoding: Any) -> Any:
-    """Return the text unencoded, because a short file can request a long text many times; encode it when needed."""
+    """Return the text unencoded, because a short file can request a long text many times; it is encoded when needed."""
     if encoding != "latin1":
         raise _RefusedError(f"the encoding {_described(encoding)}")
     return text

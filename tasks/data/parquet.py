@@ -1,4 +1,4 @@
-"""Prepared reviews in Parquet: the schema, a writer that works row group by row group, readers, checks, a summary.
+"""Prepared reviews in Parquet: the schema, a writer that works row group by row group, readers, checks and a summary.
 
 The writer also writes the same reviews without padding: see `tasks.data.unpadded`.
 """
@@ -29,9 +29,9 @@ ROW_GROUP = 5_000
 def schema(vocabulary_size: int, max_length: int, metadata: Mapping[str, str]) -> pa.Schema:
     """Columns of a prepared split.
 
-    review_id int32 (place in the source file or, for own texts, in the order of their hashes), label uint8
-    (1 = positive), length int32 (tokens before truncation, including the start token), tokens fixed-size list of the
-    smallest unsigned type.
+    review_id: int32, place in the source file or, for own texts, in the order of their hashes; label: uint8,
+    1 = positive; length: int32, number of tokens before truncation, including the start token; tokens: fixed-size list
+    of the smallest sufficient unsigned type.
     """
     return pa.schema(
         [
@@ -74,7 +74,7 @@ class RowGroup(NamedTuple):
 def split_writer(
     path: Path, vocabulary_size: int, max_length: int, metadata: Mapping[str, str]
 ) -> Iterator[Callable[[RowGroup], None]]:
-    """Yield a function that appends a row group to the Parquet and unpadded files; at the end both appear, complete."""
+    """Yield a function that appends row groups to the Parquet and unpadded files; both appear when the block ends."""
     layout = schema(vocabulary_size, max_length, metadata)
 
     def write(group: RowGroup) -> None:
@@ -96,7 +96,7 @@ def split_writer(
 
 
 def read_tokens(path: Path) -> NDArray[np.unsignedinteger]:
-    """Read the tokens of a split, shape (reviews, max_length), in the smallest unsigned type."""
+    """Read the tokens of a split, shape (reviews, max_length), in the file's unsigned type."""
     file = pq.ParquetFile(path)
     max_length = file.schema_arrow.field("tokens").type.list_size
     value_type = file.schema_arrow.field("tokens").type.value_type.to_pandas_dtype()
@@ -147,7 +147,7 @@ def _split_faults(path: Path, vocabulary_size: int, max_length: int) -> list[str
 
 
 def _range_faults(path: Path, vocabulary_size: int, max_length: int) -> list[str]:
-    """Find values out of range, a row group at a time; return only the first of each kind."""
+    """Find values out of range, a row group at a time; return only the first fault of each kind."""
     first: dict[str, str] = {}
     unpadded, start = UnpaddedReviews.read(unpadded_path(path)), 0
     for batch in pq.ParquetFile(path).iter_batches(ROW_GROUP, columns=["label", "length", "tokens"]):
@@ -184,7 +184,7 @@ EXAMPLE_WORDS = 60
 
 
 def content_digest(train: Reviews, test: Reviews) -> str:
-    """SHA-256 of the decoded reviews, whatever archive they came from."""
+    """SHA-256 of the decoded reviews, independent of the archive they came from."""
     digest = hashlib.sha256()
     for reviews in (train, test):
         for array in (reviews.ranks, reviews.offsets, reviews.labels):
@@ -199,7 +199,7 @@ def describe(path: Path, reviews: Reviews, order: NDArray[np.int64], vocabulary_
 
 
 def split_record(path: Path, labels: NDArray[np.uint8], chosen_lengths: NDArray[np.int32], unknown: float) -> Split:
-    """Build a written split's record from its labels, its lengths and its share of unknown words."""
+    """Build the record of a written split from the split's labels, lengths and share of unknown words."""
     return Split(
         path=path,
         sha256=sha256_of_file(path),

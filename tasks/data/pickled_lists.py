@@ -101,7 +101,7 @@ def read_pickled_lists(where: str, member: IO[bytes]) -> Iterator[Lists]:
 
     Raises:
         NotPlainListsError: the pickle contains anything but lists of integers of at most 31 bits, or a list twice.
-        DataError: the pickle is truncated, unreadable, or continues after the reviews.
+        DataError: the pickle is truncated or unreadable, or continues after the reviews.
     """
     rest = member.read(_PROLOGUE_BYTES)
     rest = rest[_end_of_prologue(where, rest) :]

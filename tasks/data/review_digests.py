@@ -1,4 +1,4 @@
-"""Digests of the words and labels of reviews; they identify a review however it was prepared."""
+"""Digests of reviews: each depends only on words and label, and so identifies a review however it was prepared."""
 
 import hashlib
 from collections.abc import Iterator

@@ -51,7 +51,7 @@ class Words(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """Texts as ranks of words.
+    """Texts as word ranks.
 
     Attributes:
         ranks: int32, the concatenated ranks of all texts' known words.
@@ -77,7 +77,7 @@ def string_array(texts: "pa.Array | Iterable[str]") -> pa.LargeStringArray:
 
 
 def split_words(texts: "pa.Array | Iterable[str]") -> Words:
-    """Split each text into words by the rules above, whether or not they are in an index."""
+    """Split each text into words by the rules above; no index is needed."""
     array = string_array(texts)
     _, offset_buffer, text_buffer = array.buffers()
     ends = np.frombuffer(offset_buffer, np.int64)[array.offset : array.offset + len(array) + 1]
@@ -102,7 +102,7 @@ def _cut(text: NDArray[np.uint8], ends: NDArray[np.int64]) -> Words:
 
 
 class Tokenizer:
-    """Converts texts to word ranks and back by a word index. It can be sent to other processes."""
+    """Converts texts to word ranks and back, using a word index. It can be sent to other processes."""
 
     def __init__(self, index: Mapping[str, int]) -> None:
         """Create a tokenizer from a word index: word -> rank (1 = most frequent).

@@ -59,7 +59,7 @@ class TrainingReviews:
         return -(-self.validation_start // batch_size)
 
     def batches(self, batch_size: int, seed: int, epoch: int) -> Iterator[Batch]:
-        """Yield an epoch's batches in an order that depends only on `seed` and `epoch`; a resumed run repeats it."""
+        """Yield an epoch's batches in an order that depends only on `seed` and `epoch`, even in a resumed run."""
         order = np.random.default_rng([seed, epoch]).permutation(self.validation_start)
         for start in range(0, self.validation_start, batch_size):
             rows = order[start : start + batch_size]

@@ -1,8 +1,8 @@
 """Prepared reviews without their padding, in a file that every process maps into memory.
 
 The padded Parquet is the pipeline's output; this file is what training reads. It is an uncompressed Arrow file, so its
-tokens have the same layout on disk as in memory: branches share one copy in the page cache, and a branch's own memory
-contains only the reviews of its batch, however large the data are.
+tokens have the same layout on disk as in memory: processes share one copy in the page cache, and a process's memory
+contains only the reviews of current batches, however large the data are.
 
 Measured with batches of 128 reviews drawn from 2,500,000 (Linux; a network's step takes 6 ms or more): 0.9 ms per batch
 from the mapping if its pages are released after each batch, because touching a page also loads its neighbours; 0.16 ms
@@ -47,7 +47,8 @@ def unpadded_writer(
 ) -> Iterator[Callable[[NDArray[np.uint8], NDArray[np.unsignedinteger]], None]]:
     """Yield a function that appends reviews: labels, and tokens padded at the start, shape (reviews, max_length).
 
-    The complete file appears at the end of the block. Columns: label uint8, tokens list of the smallest unsigned type.
+    The complete file appears at the end of the block. Columns: label, uint8; tokens, a list of the smallest
+    sufficient unsigned type.
     """
     tokens_type = pa.list_(pa.field("element", pa.from_numpy_dtype(token_dtype(vocabulary_size)), nullable=False))
     layout = pa.schema(
@@ -73,8 +74,8 @@ class _File:
     Attributes:
         path: the path it was opened with.
         mapping: the file's bytes.
-        tokens: the same bytes as tokens.
-        descriptor: for reading without the mapping.
+        tokens: the same bytes, viewed as tokens.
+        descriptor: the file descriptor, for reading without the mapping.
     """
 
     path: Path
@@ -84,7 +85,7 @@ class _File:
 
     @property
     def is_resident(self) -> bool:
-        """Whether the file stays in memory: it is small, or the system cannot release it or read it unmapped."""
+        """Whether the file stays in memory: it is small, or the system lacks `MADV_DONTNEED` or `preadv`."""
         can_release = hasattr(mmap, "MADV_DONTNEED") and hasattr(os, "preadv")
         return len(self.mapping) <= RESIDENT_BYTES or not can_release
 

@@ -10,7 +10,7 @@ from tasks.storage.files import write_json
 
 MAX_BYTES = 64 << 20
 MAX_WORD = 200
-MAX_RANK = 10_000_000  # More words than fit into a file of MAX_BYTES; tables of words by rank are at most this long.
+MAX_RANK = 10_000_000  # Exceeds the number of words in MAX_BYTES; tables of words by rank are at most this long.
 UNKNOWN_WORD = "⟨unknown⟩"
 # How text becomes tokens: ASCII letters in lower case; punctuation, tab and newline as spaces; split at U+0020; a start
 # token 1, ranks increased by 3, 2 for words outside the vocabulary. Increase the version when these rules change.
@@ -54,7 +54,7 @@ def read_vocabulary(path: Path) -> dict[str, int]:
 
 
 def words_by_token(path: Path | None) -> dict[int, str]:
-    """Return token -> word, with "⟨unknown⟩" for unknown words, the only entry if there is no vocabulary.
+    """Return token -> word, with "⟨unknown⟩" for unknown words; without a vocabulary, that is the only entry.
 
     Raises:
         DataError: see `read_vocabulary`.
@@ -69,7 +69,7 @@ def words_of(tokens: Iterable[int], by_token: Mapping[int, str]) -> list[str]:
 
 
 def write_vocabulary(path: Path, word_index: Path | None, vocabulary_size: int) -> None:
-    """Write the part of a word index that a vocabulary covers; write it empty if there is no word index.
+    """Write the part of a word index that a vocabulary covers, or an empty vocabulary if there is no word index.
 
     Raises:
         DataError: see `read_word_index`.

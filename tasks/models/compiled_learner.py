@@ -1,4 +1,4 @@
-"""The compiled learner: trains Keras's recurrent networks with compiled loops that skip the padding that reviews share.
+"""The compiled learner: trains Keras's recurrent networks with compiled loops that compute shared padding only once.
 
 It starts from a Keras model, and uses the same network, initial weights, loss and optimizer. Results differ from
 Keras's only by float32 rounding.
@@ -36,7 +36,7 @@ class RMSprop:
         self._steps = np.zeros(1, np.int64)
 
     def step(self, gradients: Gradients, run: Map) -> None:
-        """Take one step; in the embedding, only the rows of tokens that occur change.
+        """Take one step, which changes the embedding only in the rows of tokens that occur.
 
         Args:
             gradients: the gradients of a batch.
@@ -133,7 +133,7 @@ class CompiledLearner:
 
 
 def load_loops() -> None:
-    """Compile the loops, or load their machine code, by training the smallest network for one step."""
+    """Compile the loops, or load their machine code, by training a tiny network for one step."""
     spec = ModelSpec(name="smallest", cell="simple_rnn", units=(1,), embedding=1, bidirectional=True)
     shapes: list[tuple[int, ...]] = [(2, 1), *[(1, 1), (1, 1), (1,)] * 2, (2, 1), (1,)]
     weights = [np.zeros(shape, np.float32) for shape in shapes]

@@ -1,4 +1,4 @@
-"""A whole network, forward and backward, in compiled loops that skip the padding that reviews share."""
+"""A whole network, forward and backward, in compiled loops that compute shared padding only once."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -43,7 +43,7 @@ class Gradients:
     others: list[Floats]
 
     def full(self, vocabulary_size: int) -> list[Floats]:
-        """Return the gradients of all weights; that of the embedding has a row for every token."""
+        """Return the gradients of all weights; the first, the embedding's, has a row for every token."""
         return [self.embedding.full(vocabulary_size), *self.others]
 
 
@@ -181,7 +181,7 @@ class CompiledNetwork:
         return _PreparedBatch(batch, values, projections, padding)
 
     def _by_group(self, prepared: _PreparedBatch, *arrays: NDArray[Any]) -> Iterator[tuple[Any, ...]]:
-        """Return arguments for `map` of a per-group method: one iterable per argument, with a value for each group."""
+        """Return, for `map`, one iterable per argument of a per-group method; each has a value for each group."""
         groups = enumerate(prepared.batch.groups)
         return zip(*((prepared, group, self._workspaces[i], *arrays) for i, group in groups), strict=True)
 

@@ -16,7 +16,7 @@ from tasks.models.recurrence import sigmoid
 from tasks.models.spec import Cell, ModelSpec
 
 Array = NDArray[np.floating]
-Jacobian = Callable[[], Array]  # One timestep's Jacobian, computed when needed: those of all would take 500 MB.
+Jacobian = Callable[[], Array]  # One timestep's Jacobian, computed when needed: all of them would take 500 MB.
 
 
 def has_state_jacobian(spec: ModelSpec) -> bool:
@@ -63,7 +63,7 @@ def _simple_rnn(inputs: Array, kernel: Array, recurrent_kernel: Array, bias: Arr
 
 
 def _lstm(inputs: Array, kernel: Array, recurrent_kernel: Array, bias: Array) -> Iterator[Jacobian]:
-    """c' = f·c + i·g, h' = o·tanh(c'): each depends on h through the gates, and on c through f·c."""
+    """c' = f·c + i·g, h' = o·tanh(c'): both depend on h through the gates, and on c through f·c."""
     units = len(recurrent_kernel)
     h = c = np.zeros((inputs.shape[1], units))
     for x in inputs:

@@ -18,7 +18,7 @@ _GENERATOR = threading.Lock()
 
 
 def build(spec: ModelSpec, vocabulary_size: int, learning_rate: float, seed: int) -> Any:
-    """Build a compiled `keras.Sequential`; `seed` alone decides how its initial weights are drawn.
+    """Build a compiled `keras.Sequential`; `seed` alone determines how its initial weights are drawn.
 
     Input: integer tokens below `vocabulary_size`, shape (batch, timesteps). Output: float32 probability of "positive",
     shape (batch, 1). Loss: binary cross-entropy; optimizer: RMSprop.
@@ -41,7 +41,7 @@ def build(spec: ModelSpec, vocabulary_size: int, learning_rate: float, seed: int
 def _seeded(seed: int) -> Iterator[None]:
     """Let Keras draw the seeds of weights and dropout from a generator that no other thread uses.
 
-    By default, Keras draws them from Python's global generator, which Prefect's threads use for their waiting times.
+    By default, Keras draws them from Python's global generator, which Prefect's threads use to draw waiting times.
     """
     import keras
     from keras.src.random import seed_generator
@@ -124,7 +124,7 @@ class KerasLearner:
         return norms
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return what training needs to resume: all variables, also of the optimizer and the random generators."""
+        """Return what training needs to resume: all variables, including the optimizer's and random generators'."""
         return {f"variable_{i}": variable.numpy() for i, variable in enumerate(self._variables())}
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:

@@ -1,4 +1,4 @@
-"""What a training loop needs from a network, whatever computes it."""
+"""What a training loop needs from a network, whatever engine computes the network."""
 
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -73,8 +73,8 @@ class Learner(Protocol):
         """How far each review's gradient reaches back: the norm of d loss / d input at each timestep, 0 at padding.
 
         The input is the embedded token at that timestep, and the loss is the review's binary cross-entropy. In a simple
-        RNN the gradient at timestep t contains the product of all Jacobians from t to the end, which shrinks or grows
-        exponentially (Bengio, Simard & Frasconi 1994). Result: shape (reviews, timesteps).
+        RNN the gradient at timestep t contains the product of all Jacobians from t to the end; this product shrinks
+        or grows exponentially (Bengio, Simard & Frasconi 1994). Result: shape (reviews, timesteps).
         """
 
     def state(self) -> dict[str, NDArray[Any]]:

@@ -1,4 +1,4 @@
-"""Creates learners for new or saved networks, with the fastest engine that supports the network."""
+"""Creates learners for new or saved networks, each with the fastest engine that supports its network."""
 
 import importlib
 import logging

@@ -64,7 +64,7 @@ def pack(tokens: NDArray[np.unsignedinteger]) -> PackedBatch:
     """
     reviews, timesteps = tokens.shape
     starts = (tokens != 0).argmax(axis=1)
-    starts[tokens[np.arange(reviews), starts] == 0] = timesteps - 1  # A review of padding alone keeps its last 0.
+    starts[tokens[np.arange(reviews), starts] == 0] = timesteps - 1  # A review that is only padding keeps its last 0.
     order = np.argsort(starts, kind="stable")
     writable = np.require(tokens, requirements=["C", "W"])  # The loops are compiled for one array type.
     groups = []

@@ -31,9 +31,9 @@ def read_saved_weights(spec: ModelSpec, path: Path) -> dict[str, NDArray[np.floa
         path: the file.
 
     Returns:
-        `embedding` (vocabulary size, features); for each recurrent layer, counted from 0, and each direction
-        `layer0.forward.kernel`, `layer0.forward.recurrent_kernel` and `layer0.forward.bias` with gates in Keras's
-        order, `layer0.backward.…` if the network is bidirectional; `dense.kernel` (units, 1) and `dense.bias` (1,).
+        `embedding` (vocabulary size, features); for each recurrent layer, counted from 0,
+        `layer0.forward.kernel`, `layer0.forward.recurrent_kernel` and `layer0.forward.bias`, with gates in Keras's
+        order, and `layer0.backward.…` if the network is bidirectional; `dense.kernel` (units, 1) and `dense.bias` (1,).
 
     Raises:
         ValueError: the file is not a saved model of this network.

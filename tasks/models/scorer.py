@@ -39,7 +39,7 @@ class Scorer:
     """A saved network that reads texts."""
 
     def __init__(self, folder: Path, words: Path) -> None:
-        """Load the network in a folder, and the words it reads.
+        """Load the network in a folder, and the words that the network reads.
 
         Args:
             folder: contains `best.keras` and `network.json`.

@@ -33,9 +33,9 @@ class ModelSpec(BaseModel):
 
 
 class TrainingPlan(BaseModel):
-    """How to train a network, apart from data, network and seed. The optimizer is RMSprop.
+    """All training settings except the data, the network and the seed. The optimizer is RMSprop.
 
-    These settings decide the result. Any setting added here also appears in the settings of a run.
+    These settings affect the result. Any setting added here also appears in the settings of a run.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -49,7 +49,7 @@ class TrainingPlan(BaseModel):
 
 
 def preset(name: PresetName, units: int, embedding: int, dropout: float) -> ModelSpec:
-    """The named network with the given sizes; `stacked_simple_rnn` has the tutorial's four layers."""
+    """The named network with the given sizes; `stacked_simple_rnn` has four recurrent layers."""
     cells: dict[PresetName, Cell] = {"lstm": "lstm", "bidirectional_lstm": "lstm", "gru": "gru"}
     return ModelSpec(
         name=name,

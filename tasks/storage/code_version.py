@@ -1,9 +1,9 @@
-"""The version of the code that decides a result: its arithmetic, not its texts.
+"""The version of the code that determines a result: it covers arithmetic, not wording.
 
 Cache keys include this version. It covers a step's module, every module of ours that this module reaches, and the
-releases of the libraries it computes with. Modules that decide no result are listed below, each with its reason.
-Comments, docstrings, log lines and error messages are left out, so that a better message retrains nothing. A changed
-formula, constant or default changes the version.
+releases of the libraries it computes with. Modules that affect no result are listed below, each with its reason.
+Comments, docstrings, log lines and error messages are left out, so that a better message causes no retraining. A
+changed formula, constant or default changes the version.
 
 `python -m tasks.storage.code_version tasks.train` prints what a step's version covers.
 """
@@ -40,7 +40,7 @@ DECIDES_NOTHING = {
     "tasks.storage.training_state": "writes and reads arrays unchanged, and reports progress",
 }
 
-# Import name -> the distribution whose release decides results.
+# Import name -> the distribution whose release affects results.
 LIBRARIES = {
     "keras": "keras",
     "matplotlib": "matplotlib",
@@ -82,7 +82,7 @@ parsing = tenacity.retry(
 
 
 class ModuleSource(NamedTuple):
-    """A module of ours: the digest of its arithmetic, the names it imports, its constants as written."""
+    """A module of ours: the digest of its arithmetic, the names it imports, and its constants as written."""
 
     digest: str
     imports: frozenset[str]
@@ -95,7 +95,7 @@ class Coverage(NamedTuple):
     Attributes:
         modules: the digest of each module of ours, by name.
         libraries: the release of each library, by distribution.
-        left_out: the reason for each module of ours that is reached but decides nothing, by name.
+        left_out: by name, the reason why a module of ours that is reached affects no result.
     """
 
     modules: dict[str, str]
@@ -105,7 +105,7 @@ class Coverage(NamedTuple):
 
 @cache
 def code_version(module: str) -> str:
-    """SHA-256 of everything that decides the results of a module, such as "tasks.train"."""
+    """SHA-256 of everything that determines the results of a module, such as "tasks.train"."""
     covered = coverage(module)
     lines = [f"{name} {value}\n" for part in (covered.modules, covered.libraries) for name, value in part.items()]
     return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Downloads that appear complete, with the expected SHA-256, or not at all."""
+"""Downloads that appear only once they are complete and have the expected SHA-256."""
 
 import threading
 import time
@@ -18,14 +18,14 @@ ATTEMPTS = 4
 MAX_BYTES = 200 << 20
 # The limit for all attempts together; at 250 kbit/s, the 17 MB file arrives in time.
 MAX_SECONDS = 600.0
-GRACE_SECONDS = 5.0  # This lets the download itself fail first, with a more specific error.
+GRACE_SECONDS = 5.0  # With this extra time, the download fails first, with a more specific error.
 MAX_WAIT_SECONDS = 60.0
 RETRIED_STATUSES = {408, 416, 429}
 BACK_OFF = wait_exponential(multiplier=0.3, max=10) + wait_random(0, 0.3)
 
 
 def download(url: str, target: Path, sha256: str) -> Path:
-    """Fetch `url` to `target`, which appears complete and with the expected SHA-256 or not at all.
+    """Fetch `url` to `target`, which appears only once it is complete and has the expected SHA-256.
 
     An interrupted download is kept as `<target>.part`; the next attempt or the next run resumes it, if the server
     allows that. If two processes want the same file, it is downloaded once.

@@ -1,4 +1,4 @@
-"""Files that are complete or absent (written beside the target, then moved into place); locks; files from a pipe."""
+"""Files that are either complete or absent (written elsewhere, then moved into place), locks, and files from a pipe."""
 
 import hashlib
 import json
@@ -34,7 +34,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; move it to `path` if the block succeeds, otherwise remove it.
 
     The temporary name keeps the suffix, because some writers (Keras, matplotlib) choose the format by it. A link at
-    `path` is replaced; its target is left alone.
+    `path` is replaced; its target does not change.
 
     Raises:
         PipelineError: there is a folder at `path`.

@@ -31,16 +31,16 @@ HISTORY = "history.parquet"
 FIRST, LAST, BEST = "first.keras", "last.keras", "best.keras"  # Saved after the first, the last and the best epoch.
 PREDICTIONS = "predictions.parquet"
 MEMORY, REACH = "memory.parquet", "reach.parquet"
-RECORD = "record.json"  # Written last: its presence means that the network is trained.
+RECORD = "record.json"  # It is written last: its presence means that the network is trained.
 EVALUATION, EXPLANATION = "evaluation.json", "explanation.json"
 PROGRESS = "progress.jsonl"
-LAST_CHECKPOINT, BEST_CHECKPOINT = "checkpoint.npz", "best.npz"  # Only during training.
+LAST_CHECKPOINT, BEST_CHECKPOINT = "checkpoint.npz", "best.npz"  # They exist only during training.
 # A run.
 RUN = "run.json"  # Read by this program; `metrics.json` is for people and other programs.
 REPORT, REPORT_MARKDOWN, READER, SUMMARY, METRICS = (
     "report.html", "report.md", "reader.html", "summary.txt", "metrics.json",
 )  # fmt: skip
-IN_USE = "in-use.json"  # Only during the run: its process, and the networks it uses.
+IN_USE = "in-use.json"  # The run's process and the networks it uses; exists only during the run.
 # The registry.
 NETWORKS = "networks"
 LEDGER, CHAMPION, MANIFEST = "promotions.jsonl", "champion.json", "manifest.json"

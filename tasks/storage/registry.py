@@ -5,7 +5,7 @@
     outputs/registry/champion.json      a copy for other programs: the champion and the entry that made it
 
 The ledger determines the champion: the network of the last entry that changed it. A promotion first writes the folder,
-then the ledger's line; each appears complete or not at all, so a killed process leaves either the old champion or the
+then the ledger's line; each is either complete or absent, so a killed process leaves either the old champion or the
 new one. A lock allows one writer at a time.
 """
 

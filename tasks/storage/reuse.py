@@ -1,8 +1,8 @@
 """Reuse, decided in one place: a step's result is computed once per key, and reused while its files are intact.
 
-A key covers everything that decides the result: the hashes of the inputs, the settings, the seed, and the version of
-the code that computes it (`tasks.storage.code_version`). The result itself is a record, one JSON file in the folder
-of the files it points to. A record is valid only under its key, with its checksum, and while its files have the
+A key covers everything that determines the result: the hashes of the inputs, the settings, the seed, and the version of
+the code that computes it (`tasks.storage.code_version`). The result itself is kept as a record: one JSON file beside
+the files that it points to. A record is valid only under its key, with its checksum, and while its files have the
 recorded SHA-256.
 
 Prefect's cache does not work here: its stock policies hash a task's own source but not what it calls, a stored result
@@ -44,7 +44,7 @@ class Record(Generic[T]):
 
     Attributes:
         path: the JSON file; it is written last, so if it exists, the result is complete.
-        key: fingerprint of everything that decides the result.
+        key: fingerprint of everything that determines the result.
         kind: the result's type, a frozen dataclass.
         checkpoints: files that an interrupted step leaves and resumes from.
     """
@@ -137,7 +137,7 @@ class Step(Generic[P, T]):
 
 
 def step(title: str, record: Callable[..., Record[T] | None]) -> Callable[[Callable[P, T]], Step[P, T]]:
-    """Turn a function into a step of runs.
+    """Turn a function into a step of a run.
 
     Args:
         title: the step's title in a run, with the function's inputs as fields, such as "train {job.label}".

@@ -127,7 +127,7 @@ def _results(run: FinishedRun) -> Iterator[tuple[str, float | Estimate]]:
 
 
 def _accuracy(model: ModelSummary) -> float | Estimate:
-    """The accuracy, with its confidence interval if it has one; a range over seeds is no confidence interval."""
+    """The accuracy, with its confidence interval if it has one; a range over seeds is not a confidence interval."""
     return model.accuracy.value if model.basis == "range" else model.accuracy
 
 
@@ -135,7 +135,7 @@ def _change(first: Any, second: Any) -> float | Estimate | None:
     """The second result minus the first; None if a run lacks the result or the result is not a number.
 
     The interval of the difference combines those of both results (MOVER: Zou and Donner 2008, doi:10.1002/sim.3095) as
-    if the runs were independent; on the same test reviews it is wider than necessary.
+    if the runs were independent; for the same test reviews, it is wider than necessary.
     """
     if not (isinstance(first, float | Estimate) and isinstance(second, float | Estimate)):
         return None

@@ -54,7 +54,7 @@ class FinishedRun:
     durations: dict[str, float]
 
     def candidate(self, model: str | None) -> Branch:
-        """Return the first branch with the best validation accuracy of any epoch; test reviews play no part.
+        """Return the first branch with the highest validation accuracy in any epoch; test reviews are not used.
 
         Args:
             model: consider only branches of the network with this name; None for all.
@@ -170,8 +170,8 @@ def in_use(run: Path, networks: Sequence[Path]) -> Iterator[None]:
 def keep_last(outputs: Path, count: int) -> list[str]:
     """Remove all but the newest `count` runs; return the names of the removed ones.
 
-    Never removed: the targets of `outputs/latest` and `outputs/promoted`, a run without `run.json` (it may still be in
-    progress), and a network that is being trained, is in use by a run in progress, or was used by a remaining run.
+    Never removed are the targets of `outputs/latest` and `outputs/promoted`, a run without `run.json` (it may still be
+    in progress), and a network that is being trained, is in use by a run in progress, or was used by a remaining run.
     """
     outputs = outputs.resolve()
     with locked(outputs / RETENTION_LOCK):

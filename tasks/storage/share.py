@@ -60,7 +60,7 @@ class Share:
         """Copy a result's missing or changed files from the address.
 
         Raises:
-            DataError: a file at the address is missing or does not have the result's SHA-256.
+            DataError: a file at the address is missing or does not have the SHA-256 in the result.
         """
         for path, digest in stored.files().items() if self.address else ():
             if path.is_file() and sha256_of_file(path) == digest:

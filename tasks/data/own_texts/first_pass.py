@@ -1,7 +1,7 @@
-"""The first pass over own texts: each review's part and order, and how often each word occurs.
+"""The first pass over own texts: determines each review's part (training or test) and place, and counts the words.
 
-Reviews are ordered by a hash of their text. So the same reviews give the same tokens, whatever files they are in; a
-folder sorted by label is shuffled; and a text that occurs twice is never in both parts of a split data set.
+Reviews are ordered by a hash of their text. So the same reviews give the same tokens however they are split into files;
+a folder sorted by label is shuffled; and a text that occurs twice is never in both parts of a split data set.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from tasks.storage.layout import SURVEYED_REVIEWS, SURVEYED_WORDS
 # The largest vocabulary that can be requested. Rarer words are skipped, as are overlong ones, which are not real words.
 MAX_WORDS = 1_000_000
 _MERGED_PIECES = 16
-_BYTES_PER_ENTRY = 16  # Allowed for each entry of the word index as JSON, besides the word.
+_BYTES_PER_ENTRY = 16  # Allowed for each entry of the word index as JSON, excluding the word.
 
 
 def count_words(texts: pa.LargeStringArray) -> pa.Table:
@@ -118,7 +118,7 @@ class _Counted(NamedTuple):
 
 
 class Surveyed(NamedTuple):
-    """A survey, and the digest of all texts and labels, which does not depend on the files they are in."""
+    """A survey, and a digest of all texts and labels; it is the same however these are split into files."""
 
     survey: Survey
     digest: str
@@ -155,7 +155,7 @@ def survey_texts(inputs: Sequence[Input], data: TextData, folder: Path, advance:
 
 
 def files_digest(inputs: Sequence[Input]) -> str:
-    """Digest of all files' parts, paths, sizes and modification times; if it changes, the survey is out of date."""
+    """Digest of the part, path, size and modification time of every file; if it changes, the survey is out of date."""
     return sha256_of_json(signature(inputs))
 
 
@@ -236,7 +236,7 @@ def _shared(of_train: NDArray[np.uint64], of_test: NDArray[np.uint64]) -> int:
 
 
 def _content_digest(reviews: SurveyedReviews, order: NDArray[np.int64], train: int) -> str:
-    """SHA-256 of the hashed texts and the labels of both parts."""
+    """SHA-256 of the text hashes and the labels of both parts."""
     digest = hashlib.sha256(str(train).encode())
     digest.update(reviews.digests[order].astype(">u8").tobytes())
     digest.update(reviews.labels[order].tobytes())

@@ -27,7 +27,7 @@ KINDS = f"{', '.join(READERS)}, an imdb.npz, or a folder with train/pos and trai
 
 
 class Input(NamedTuple):
-    """A file, or a folder with `pos` and `neg`; if `part` is "either", its texts are divided between the two parts."""
+    """A file, or a folder with `pos` and `neg`; if `part` is "either", its texts are split into training and test."""
 
     path: Path
     part: Part

@@ -44,7 +44,7 @@ def read_csv(path: Path, text_column: str, label_column: str) -> Iterator[TextBa
 
 
 def _open_csv(path: Path, text_column: str, label_column: str) -> arrow_csv.CSVStreamingReader:
-    # Arrow's errors name the row only if it reads with one thread. Meanwhile, others count or encode earlier texts.
+    # Arrow's errors name the row only if it reads with one thread. Meanwhile, other threads process earlier texts.
     return arrow_csv.open_csv(
         path,
         read_options=arrow_csv.ReadOptions(block_size=BATCH_BYTES, use_threads=False),
@@ -78,7 +78,7 @@ def header(path: Path) -> list[str]:
 
 
 def check_quotes(path: Path, last: pa.RecordBatch | None) -> None:
-    """Check a CSV file's last batch for an unclosed quote: Arrow reads everything after such a quote as one row.
+    """Check a CSV file's last batch for an unclosed quote: Arrow reads all that follows one as a single row.
 
     Raises:
         DataError: a quote is never closed.
@@ -258,7 +258,7 @@ def files_of(folder: Path) -> list[Path]:
     """List the texts in a folder with `pos` and `neg`, in reading order.
 
     Raises:
-        DataError: one of the two contains no texts.
+        DataError: one of these two contains no texts.
     """
     files = []
     for name in CLASSES:

@@ -1,7 +1,7 @@
 """The second pass over own texts: writes tokens as Parquet, in the order that the first pass determined.
 
-Encoded reviews are first stored in files of reviews that will be neighbours, so that only one file at a time is in
-memory.
+Encoded reviews are first sorted into files, each for a range of places in that order; then only one file at a time is
+in memory.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -69,7 +69,7 @@ class Spill:
             )
 
     def buckets(self) -> Iterator[Bucket]:
-        """Yield all reviews, sorted by their places. No reviews can be added afterwards."""
+        """Yield all buckets in order, each sorted by place. No reviews can be added afterwards."""
         self._open_files.close()
         for path in self._paths:
             with pa.ipc.open_stream(path.read_bytes()) as reader:
@@ -110,7 +110,7 @@ class _TextsToEncode(NamedTuple):
 
 
 class _Encoded(NamedTuple):
-    """Encoded reviews of one part: columns label, length and truncated ranks; word counts before truncation."""
+    """Encoded reviews of one part: columns label, length and truncated ranks, and word counts from before it."""
 
     part: int
     places: NDArray[np.int32]
@@ -121,7 +121,7 @@ class _Encoded(NamedTuple):
 
 @dataclass
 class _Totals:
-    """Totals for one part."""
+    """The word counts, labels and lengths of one part."""
 
     words: int = 0
     unknown: int = 0

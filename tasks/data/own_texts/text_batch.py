@@ -64,7 +64,7 @@ def check_columns(path: Path, names: Sequence[str], text_column: str, label_colu
     """Check that a file has the columns of texts and labels.
 
     Raises:
-        DataError: the file has no columns, lacks one of the two, or has several with the same name.
+        DataError: the file has no columns, lacks one of these two, or has one of them twice.
     """
     if not names:
         raise DataError(f"{path}: the file is empty; expected the columns {text_column!r} and {label_column!r}")

@@ -1,7 +1,7 @@
-"""Merges the columns of several batches into those of one file: finds a common schema and converts to it.
+"""Merges the columns of several batches into those of one file: it finds a common schema and converts values to it.
 
 Values that fit no column type, such as lists in JSON Lines or numbers mixed with words, become JSON in a text column
-marked as such, so that JSON Lines can contain them as they were.
+that is marked as JSON, so that they can be written to JSON Lines unchanged.
 """
 
 import json
@@ -24,7 +24,7 @@ class JsonColumn(NamedTuple):
 
 
 def json_column(values: list[Any]) -> JsonColumn:
-    """Convert values from JSON to a column of strings, booleans, integers or floats; anything else stays JSON text."""
+    """Convert values from JSON to a column of strings, booleans, integers or floats; others become JSON text."""
     kinds = {type(value) for value in values if value is not None}
     if not kinds:
         return JsonColumn(pa.nulls(len(values)))  # A later batch may determine the type.
@@ -50,7 +50,7 @@ def is_json(field: pa.Field) -> bool:
 def joined(first: pa.Schema | None, second: pa.Schema) -> pa.Schema:
     """Merge two schemas: the columns of the first come first; types are widened where that changes no value.
 
-    Other types become JSON: a large integer would not survive as a float, nor would a distant date in nanoseconds.
+    Other types become JSON: a float cannot represent every large integer, nor can nanoseconds represent every date.
     """
     if first is None or first.equals(second, check_metadata=True):
         return second

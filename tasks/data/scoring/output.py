@@ -1,4 +1,4 @@
-"""Writers for scored rows (Parquet, CSV or JSON Lines, by suffix) and for rows that could not be scored."""
+"""Writers for scored rows (Parquet, CSV or JSON Lines, chosen by suffix) and for rows that could not be scored."""
 
 import csv
 import json

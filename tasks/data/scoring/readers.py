@@ -1,6 +1,6 @@
-"""Readers of rows to score: CSV, Parquet, JSON Lines, text files with one review per line, folders of text files.
+"""Readers of rows to score: CSV, Parquet, JSON Lines, text files with one review per line, and folders of text files.
 
-Every column is kept. CSV columns stay text as written: "007" is not a number. A row that cannot be read is set aside
+Every column is kept. CSV values stay text, as written: "007" is not a number. A row that cannot be read is set aside
 with the reason.
 """
 
@@ -90,7 +90,7 @@ def _check_type(path: Path, kind: pa.DataType) -> None:
 
 
 def _plain(columns: pa.RecordBatch) -> pa.RecordBatch:
-    """Unpack dictionary-encoded columns: each batch has a dictionary, but a written column needs a single one."""
+    """Unpack dictionary-encoded columns: batches have different dictionaries, but a written column needs one."""
     arrays = [
         column.dictionary_decode() if pa.types.is_dictionary(column.type) else column for column in columns.columns
     ]

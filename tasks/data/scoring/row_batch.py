@@ -19,7 +19,7 @@ EMPTY = "the text is missing or holds no word"
 
 
 class Reject(NamedTuple):
-    """A row that cannot be scored, and why. A CSV's header is row 1, and its empty lines are not counted."""
+    """A row that cannot be scored, and why. In a CSV file, the header is row 1; empty lines are not counted."""
 
     file: str
     row: int
@@ -33,10 +33,10 @@ class RowBatch:
     Attributes:
         file: the path, for messages.
         columns: all columns of the rows that could be read.
-        rows: int64, the number of each of these rows in the file.
+        rows: int64, the row number in the file of each row in `columns`.
         rejects: the rows that could not be read.
         size: approximate size in bytes.
-        paths: for a folder, the file of each of these rows.
+        paths: for a folder, the file of each row in `columns`.
     """
 
     file: str

@@ -83,7 +83,7 @@ def read_part(path: Path) -> ScoredPart | None:
 
 
 def _checksum(part: ScoredPart) -> bytes:
-    """SHA-256 of the columns: Parquet silently reads damaged numbers as other numbers."""
+    """SHA-256 of the columns, because Parquet reads damaged numbers without an error."""
     digest = hashlib.sha256()
     for column in vars(part).values():
         digest.update(column.dtype.str.encode() + column.tobytes())

@@ -2,9 +2,9 @@
 
 python -I export_check.py savedmodel|onnx MODEL EXAMPLES
 
-MODEL is the SavedModel's folder or the ONNX file; EXAMPLES is an `.npz` with `tokens`, `probability`, and for a
-SavedModel `texts` (concatenated UTF-8), `offsets` and `text_probability`. Prints a JSON object with the largest
-difference for each input. Only NumPy and the model's runtime are imported.
+MODEL is the SavedModel's folder or the ONNX file; EXAMPLES is an `.npz` with `tokens` and `probability` and,
+for a SavedModel, `texts` (concatenated UTF-8), `offsets` and `text_probability`. The output is a JSON object with the
+largest difference for each input. Only NumPy and the model's runtime are imported.
 """
 
 import itertools

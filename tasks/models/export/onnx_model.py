@@ -1,8 +1,8 @@
 """Writes a trained network, operator by operator, as an ONNX model that takes tokens.
 
 Input "tokens": int32, shape (reviews, timesteps), both dynamic. Output "probability": float32, shape (reviews,). The
-operators are Gather, RNN, LSTM, GRU, Gemm, Sigmoid, and Transpose and Reshape between them. ONNX's recurrent operators
-expect time first, and order their gates differently from Keras.
+operators are Gather, RNN, LSTM, GRU, Gemm and Sigmoid, with Transpose and Reshape between them. ONNX's recurrent
+operators expect time first, and order their gates differently from Keras.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from tasks.errors import PipelineError
 
 OPSET, IR_VERSION = 17, 9  # Opset 17 is from ONNX 1.12 (2022), IR 9 from 1.14; onnxruntime 1.20 runs both.
 OPERATORS = {"SimpleRNN": "RNN", "LSTM": "LSTM", "GRU": "GRU"}
-# The position of each ONNX gate in Keras's order. LSTM: i, o, f, c in ONNX, i, f, c, o in Keras; GRU: z, r, h in both.
+# Position of each ONNX gate in Keras's order; LSTM: i, o, f, c in ONNX but i, f, c, o in Keras; GRU: z, r, h in both.
 GATES = {"RNN": [0], "LSTM": [0, 3, 1, 2], "GRU": [0, 1, 2]}
 Array = NDArray[np.float32]
 
@@ -110,7 +110,7 @@ def _directions(layer: Any) -> list[Any]:
 
 
 def _onnx_weights(layer: Any, operator: str) -> tuple[Array, Array, Array]:
-    """W and R, shape (gates x units, inputs), and B (2 x gates x units,) of one direction, in ONNX's order of gates."""
+    """W (gates x units, inputs), R (gates x units, units), B (2 x gates x units,) of a direction, in ONNX's order."""
     kernel, recurrent_kernel, bias = layer.get_weights()
     units, order = layer.units, GATES[operator]
     # Keras's bias is one row or, for a GRU, one row for the inputs and one for the states.

@@ -1,4 +1,4 @@
-"""Writes a trained network as a SavedModel that takes texts, with TensorFlow's own operators only.
+"""Writes a trained network as a SavedModel that takes texts, using only TensorFlow's own operators.
 
 Signatures: "serving_default" takes strings, "tokens" takes padded tokens. The text operators follow the rules of
 `tasks.data.tokenizer`: ASCII letters become lower-case, separators become spaces, words end at U+0020 only, words
@@ -26,7 +26,7 @@ def write_savedmodel(model: Any, index: Mapping[str, int], vocabulary_size: int,
         model: the network.
         index: word -> rank (1 = most frequent).
         vocabulary_size: the exclusive upper bound of tokens.
-        max_length: the number of tokens that the network reads, the last ones of each text.
+        max_length: the network reads at most this number of tokens: the last ones of each text.
         path: the SavedModel's folder.
     """
     import keras
@@ -87,7 +87,7 @@ def tokens_of(texts: Any, table: Any, max_length: int) -> Any:
 
 
 def _escaped(separators: str) -> str:
-    """Escape separators for the brackets of an RE2 expression."""
+    """Escape separators for use inside the brackets of an RE2 expression."""
     names = {"\t": r"\t", "\n": r"\n"}
     return "".join(names.get(character, f"\\{character}") for character in separators)
 

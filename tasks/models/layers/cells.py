@@ -45,7 +45,7 @@ class CompiledCell:
 
     @property
     def has_cell_state(self) -> bool:
-        """Whether the cell has a second state besides the hidden one."""
+        """Whether the cell has a cell state besides its hidden state."""
         return self.number == cells.LSTM
 
     def to_blocks(self, weights: CellWeights) -> Kernels:

@@ -48,7 +48,7 @@ class Embedding:
         add_to_tokens(sequence.layout, sequence.entries.rows, d_outputs, sums)
 
 
-CLIP = np.float32(1e-7)  # Keras clips probabilities to this distance from 0 and 1 before taking the logarithm.
+CLIP = np.float32(1e-7)  # Keras keeps probabilities this far from 0 and 1 before taking the logarithm.
 
 
 class DenseWeights(NamedTuple):

@@ -36,14 +36,14 @@ class LayerInputs:
 
     Attributes:
         reviews: the number of reviews in the group.
-        layout: where the entries are: packed, or every review at every timestep if reviews do not share their padding,
-            as above a bidirectional layer.
+        layout: where the entries are. They are packed, unless reviews do not share their padding, as above a
+            bidirectional layer; then every review has an entry at every timestep.
         entries: the input of each entry.
         padding: the input at each timestep of the padding that all reviews share; empty if the layout is not packed.
         projections: `entries.values` projected by the kernel of each direction of the layer, shape (n, blocks, units),
             if already computed.
-        constant_from: the timestep from which on a review's input stays the same to the end, int32, shape (reviews,);
-            empty if unknown.
+        constant_from: the timestep from which each review's input no longer changes, int32, shape (reviews,); empty if
+            unknown.
     """
 
     reviews: int

@@ -9,8 +9,8 @@ input's projection and the product of hidden state and recurrent kernel.
   kernel the last three, so that the reset gate can scale the state's share alone.
 
 The forward pass keeps the *derivatives* of each timestep, by which the backward pass multiplies the gradients of the
-states. So the backward pass needs no activations, and padding, whose states all reviews share, needs derivatives only
-once.
+states. So the backward pass needs no activations; and because all reviews share the states of padding, its derivatives
+are kept only once.
 
 - LSTM: those of the cell state with respect to blocks i, f, g; those of the hidden state with respect to block o and to
   the cell state; and f.
@@ -30,7 +30,7 @@ _ONE = np.float32(1.0)
 
 @fast
 def simple_rnn_forward(rows: Ints, projections: Floats, hidden: Floats) -> None:
-    """Replace the recurrent kernel's product, given in `hidden`, by the new state; arguments as for `step_forward`."""
+    """Replace the recurrent kernel's product in `hidden` with the new state; arguments as for `step_forward`."""
     units = hidden.shape[1]
     for i in range(len(rows)):
         projection, h = projections[rows[i]], hidden[i]
@@ -117,7 +117,7 @@ def _gru_forward(
 
 @fast
 def simple_rnn_backward(dz: Floats, d_hidden: Floats, states: States, after: int) -> None:
-    """Like `step_backward`."""
+    """Implement `step_backward` for a simple RNN."""
     units = d_hidden.shape[1]
     for i in range(len(dz)):
         row, dh, h = dz[i], d_hidden[i], states.hidden[after + i]
@@ -147,7 +147,7 @@ def _simple_rnn_backward(lanes: int, j: int, row: Floats, dh: Floats, h: Floats)
 
 @fast
 def lstm_backward(dz: Floats, d_hidden: Floats, d_cell: Floats, states: States, before: int) -> None:
-    """Like `step_backward`; `d_cell` becomes the gradient of the cell state before the timestep."""
+    """Implement `step_backward` for an LSTM; `d_cell` becomes the gradient of the cell state before the timestep."""
     units = d_hidden.shape[1]
     for i in range(len(dz)):
         row, dh, dc, derivatives = dz[i], d_hidden[i], d_cell[i], states.derivatives[before + i]
@@ -171,7 +171,7 @@ def _lstm_backward(lanes: int, j: int, units: int, row: Floats, dh: Floats, dc: 
 
 @fast
 def gru_backward(dz: Floats, d_hidden: Floats, states: States, before: int) -> None:
-    """Like `step_backward`; `d_hidden` becomes the part that reaches the preceding state directly, through z."""
+    """Implement `step_backward` for a GRU; `d_hidden` becomes the part that reaches the preceding state through z."""
     units = d_hidden.shape[1]
     for i in range(len(dz)):
         row, dh, derivatives = dz[i], d_hidden[i], states.derivatives[before + i]
@@ -225,7 +225,7 @@ def step_backward(
         cell: SIMPLE_RNN, LSTM or GRU.
         dz: result, shape (reviews, at least blocks · units).
         d_hidden: gradient of the hidden state after the timestep, shape (reviews, units); for a GRU, replaced with the
-            part that reaches the state before it directly, through z.
+            part that reaches the preceding state directly, through z.
         d_cell: gradient of an LSTM's cell state after the timestep, replaced with the gradient before it.
         states: those before the timestep start at row `before`, those after it at row `after`.
     """

@@ -1,7 +1,7 @@
-"""Arithmetic on several float32 numbers in one vector register, and the cells' activations on them.
+"""Arithmetic on several float32 numbers in one vector register, and the cells' activation functions on them.
 
 The compiler cannot see that a timestep's rows do not overlap, so its code computes number by number, or checks each row
-for overlap. `load` reads adjacent numbers as `Lanes`, which add, subtract, multiply and divide like one number; `store`
+for overlap. `load` reads adjacent numbers as `Lanes`, for which +, -, * and / work as for single numbers; `store`
 writes them back.
 """
 
@@ -20,7 +20,7 @@ from tasks.storage.compiled import compiled
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 # All flags but "afn" (approximate functions): NaN and infinities do not occur in the loops. With "reassoc" the compiler
-# may sum in another order wherever it inlines a loop, so sums that decide results are accumulated in memory.
+# may sum in another order wherever it inlines a loop, so sums that affect results are accumulated in memory.
 FAST_MATH = {"contract", "arcp", "nsz", "reassoc", "nnan", "ninf"}
 fast = compiled(fastmath=FAST_MATH, error_model="numpy")
 fast_inlined = compiled(fastmath=FAST_MATH, error_model="numpy", inline="always")
@@ -29,7 +29,7 @@ SMALLEST_NORMAL = np.float32(1e-30)
 
 @fast_inlined
 def flushed_number(x: np.float32) -> np.float32:
-    """`x`, or 0 if it is vanishingly small: each denormal number costs the processor about a hundred cycles."""
+    """Return `x`, or 0 if it is vanishingly small: each denormal number costs the processor about a hundred cycles."""
     return x if abs(x) > SMALLEST_NORMAL else np.float32(0.0)
 
 

@@ -1,12 +1,12 @@
 """The backward pass of a padding timestep: all reviews share its states, so they share its Jacobian.
 
 A pre-activation gradient is a *source* times one of the derivatives of `tasks.models.loops.cells`, which depend only on
-the states. A GRU's source is the gradient of the hidden state. An LSTM has two: for the blocks i, f and g the gradient
-of the cell state, including the hidden state's contribution; for o the gradient of the hidden state. So one matrix maps
-a review's sources to the gradients of the hidden state before the timestep and of the input: one product instead of one
-per block. The matrix stays the same once padding no longer changes the state. A simple RNN has one block and would gain
-nothing: its sources are the pre-activation gradients, and one product with the recurrent kernel handles words and
-padding.
+the states. A GRU's source is the gradient of the hidden state. An LSTM has two: for the blocks i, f and g, the gradient
+of the cell state, including the hidden state's contribution; for o, the gradient of the hidden state. So one matrix,
+in one product instead of one per block, maps a review's sources to two gradients: that of the hidden state before the
+timestep and that of the input. The matrix stays the same once padding no longer changes the state. A simple RNN has
+one block and would gain nothing: its sources are the pre-activation gradients, and one product with the recurrent
+kernel handles words and padding.
 """
 
 from typing import NamedTuple
@@ -62,7 +62,7 @@ def padding_backward(
         d_hidden, d_cell: gradients of the states after the timestep, replaced with those before it.
         d_inputs, t: as in `add_to_inputs`.
         work: from `padding_work`; the same for all timesteps.
-        dz: result: the pre-activation gradients summed over reviews, shape (blocks · units,).
+        dz: result, the pre-activation gradients summed over reviews, shape (blocks · units,).
     """
     units = d_hidden.shape[1]
     if _take_derivatives(states.derivatives[step], work.derivatives):

@@ -1,4 +1,4 @@
-"""Products of small matrices, whatever their size, at the full speed of the processor's vector units.
+"""Products of small matrices of any shape, at the full speed of the processor's vector units.
 
 Preparing a product in a BLAS library takes longer than computing it for a timestep with 64 reviews and 32 units. Here
 a *tile* of the result stays in the processor's registers while its products are summed, step by step, as in Goto & van

@@ -18,7 +18,7 @@ class Layout(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """A layer's inputs: entry e reads `values[rows[e]]`; values float32 (n, features), rows int32 (entries,)."""
+    """A layer's inputs: entry e reads `values[rows[e]]`; values: float32, (n, features); rows: int32, (entries,)."""
 
     values: Floats
     rows: Ints
@@ -66,10 +66,10 @@ class SequenceGradient(NamedTuple):
 
     Attributes:
         values: row t · reviews + i belongs to review i at timestep t, shape (timesteps · reviews, features).
-        ends: at timestep t the first `ends[t]` reviews have a gradient, int32, shape (timesteps,); the other rows are
+        ends: at timestep t, the first `ends[t]` reviews have a gradient, int32, shape (timesteps,); the other rows are
             uninitialized.
-        padding: if no layer below needs the padding's gradients, their sum and the sum of their squares, shape (2,
-            features), while `values` covers only words; otherwise empty, shape (0, features).
+        padding: the sums of the padding's gradients and of their squares, shape (2, features), if no layer below needs
+            the separate gradients; `values` then covers only words. Otherwise empty, shape (0, features).
     """
 
     values: Floats

@@ -1,4 +1,4 @@
-"""A recurrent layer over packed reviews, forward and backward, whatever its cell."""
+"""A recurrent layer over packed reviews, forward and backward, for every kind of cell."""
 
 import numpy as np
 
@@ -46,7 +46,7 @@ def recurrent_forward(
         recurrent_kernel: shape (units, recurrent blocks · units).
         start: a review that begins at timestep t starts from the states in row t.
         states: result.
-        constant_from: the timestep from which on a review's input stays the same to the end, int32, shape (reviews,);
+        constant_from: the timestep from which each review's input no longer changes, int32, shape (reviews,);
             empty if unknown. Without `keep_states`, a review at the end of the group is dropped once such a timestep
             leaves its states unchanged to the bit, because later timesteps would not change them either.
         keep_states: keep the states of all entries, for `recurrent_backward` or a layer above; otherwise timesteps

@@ -41,7 +41,7 @@ def rmsprop_rows(
     rho: np.float32,
     epsilon: np.float32,
 ) -> None:
-    """Apply `rmsprop` to a table in which only the given rows have a gradient; the velocities of all others decay.
+    """Apply `rmsprop` to a table in which only the given rows have a gradient; the velocities of all other rows decay.
 
     Args:
         weights, velocities: shape (n, features).

@@ -37,7 +37,7 @@ def add_to_tokens(layout: Layout, rows: Ints, d_inputs: SequenceGradient, sums: 
         layout: where the entries are.
         rows: each entry's token, as a row of `sums`; padding is row 0.
         d_inputs: gradients of the embedded tokens, including padding.
-        sums: result: sums of gradients and of squares, shape (tokens, 2, features).
+        sums: result, the sums of gradients and of squares, shape (tokens, 2, features).
     """
     timesteps = len(layout.batch_sizes)
     reviews = len(d_inputs.values) // timesteps
