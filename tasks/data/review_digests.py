@@ -1,4 +1,4 @@
-"""Digests of reviews: each depends only on words and label, and so identifies a review however it was prepared."""
+"""Digests of reviews' words and labels; a digest identifies a review, however the review was prepared."""
 
 import hashlib
 from collections.abc import Iterator

@@ -124,7 +124,7 @@ class KerasLearner:
         return norms
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return what training needs to resume: all variables, including the optimizer's and random generators'."""
+        """Return what training needs to resume: the variables of model, optimizer and random generators."""
         return {f"variable_{i}": variable.numpy() for i, variable in enumerate(self._variables())}
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:

@@ -109,7 +109,7 @@ class SavedNetwork:
         return f"{self.spec.name} seed {self.seed}"
 
     def word_index(self, of_data: Path) -> dict[str, int]:
-        """Return all ranked words if the data include them, otherwise the vocabulary; empty if there are no words.
+        """Return word -> rank: all ranked words if the data include them, else the vocabulary; empty without words.
 
         Args:
             of_data: `word_index.json` of the training data. Unlike the vocabulary, it distinguishes unknown words,

@@ -95,7 +95,7 @@ class Coverage(NamedTuple):
     Attributes:
         modules: the digest of each module of ours, by name.
         libraries: the release of each library, by distribution.
-        left_out: by name, the reason why a module of ours that is reached affects no result.
+        left_out: for each module of ours that is reached but affects no result, the reason, by name.
     """
 
     modules: dict[str, str]

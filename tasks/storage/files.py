@@ -1,4 +1,4 @@
-"""Files that are either complete or absent (written elsewhere, then moved into place), locks, and files from a pipe."""
+"""Files that are either complete or absent (written beside the target, then moved), locks, and files from a pipe."""
 
 import hashlib
 import json

@@ -118,7 +118,7 @@ class _Counted(NamedTuple):
 
 
 class Surveyed(NamedTuple):
-    """A survey, and a digest of all texts and labels; it is the same however these are split into files."""
+    """A survey, and a digest that depends on all texts and labels, but not on how they are split into files."""
 
     survey: Survey
     digest: str

@@ -78,7 +78,7 @@ def header(path: Path) -> list[str]:
 
 
 def check_quotes(path: Path, last: pa.RecordBatch | None) -> None:
-    """Check a CSV file's last batch for an unclosed quote: Arrow reads all that follows one as a single row.
+    """Check a CSV file's last batch for an unclosed quote: Arrow reads everything after it as one row.
 
     Raises:
         DataError: a quote is never closed.

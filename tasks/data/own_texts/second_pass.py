@@ -110,7 +110,7 @@ class _TextsToEncode(NamedTuple):
 
 
 class _Encoded(NamedTuple):
-    """Encoded reviews of one part: columns label, length and truncated ranks, and word counts from before it."""
+    """Encoded reviews of one part (columns label, length and truncated ranks), and word counts before truncation."""
 
     part: int
     places: NDArray[np.int32]

@@ -110,7 +110,7 @@ def _directions(layer: Any) -> list[Any]:
 
 
 def _onnx_weights(layer: Any, operator: str) -> tuple[Array, Array, Array]:
-    """W (gates x units, inputs), R (gates x units, units), B (2 x gates x units,) of a direction, in ONNX's order."""
+    """W (gates x units, inputs), R (gates x units, units) and B (2 x gates x units,) of a direction in ONNX's order."""
     kernel, recurrent_kernel, bias = layer.get_weights()
     units, order = layer.units, GATES[operator]
     # Keras's bias is one row or, for a GRU, one row for the inputs and one for the states.

@@ -171,7 +171,7 @@ class Recurrent:
     def forward(
         self, sequence: LayerInputs, padding: States, workspace: Workspace, keep_states: bool, keep_derivatives: bool
     ) -> LayerPass:
-        """Read a group of reviews; set `keep_states` if a layer above follows, and both flags if `backward` follows."""
+        """Read a group of reviews; set `keep_states` if a layer is above, and both flags if `backward` follows."""
         sequences = [sequence.backwards() if direction.backwards else sequence for direction in self.directions]
         states = [
             direction.forward(
