@@ -34,10 +34,10 @@ NamedNetwork = Annotated[
 
 
 def run_flow(flow: str, *inputs: Any, webhook: str | None, preload: Callable[[], None] | None = None) -> Any:
-    """Run a flow, with a Prefect server for its duration.
+    """Run a flow and, for its duration, a Prefect server.
 
     Args:
-        flow: its module and name, such as "flows.train:train_flow"; the module is imported while the server starts.
+        flow: module and name, such as "flows.train:train_flow"; the module is imported while the server starts.
         inputs: the flow's parameters.
         webhook: address to which the outcome is posted.
         preload: called before the flow is imported, to start slow work early.
@@ -48,7 +48,7 @@ def run_flow(flow: str, *inputs: Any, webhook: str | None, preload: Callable[[],
     Raises:
         Exception: the error that made the flow fail.
     """
-    # Prefect's notice about usage data would break the progress bars; the server of the run also sends no usage data.
+    # Prefect's notice about usage data would break the progress bars; the run's server sends no such data, either.
     os.environ.setdefault("DO_NOT_TRACK", "1")
     prepare_environment()
     if sys.stderr.isatty():
@@ -168,7 +168,7 @@ def promote(
 
 
 def whole_number(_: object, tokens: Sequence[Token]) -> int:
-    """The number of a ledger entry; cyclopts itself would round 1.5."""
+    """The number of a ledger entry; cyclopts on its own would round 1.5."""
     return int(tokens[0].value)
 
 

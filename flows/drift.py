@@ -40,7 +40,7 @@ def drift_flow(
         fail_on_drift: fail the run if the texts differ.
 
     Raises:
-        DataError: a file cannot be read, or with `fail_on_drift` the texts differ.
+        DataError: a file cannot be read, or, with `fail_on_drift`, the texts differ.
     """
     warn_of_another_commit()
     result = measure(texts, text_column, outputs.resolve(), model)
@@ -59,7 +59,7 @@ def measure(texts: str, text_column: str, outputs: Path, model: str) -> Drift:
 
 
 def read_new_texts(texts: str, text_column: str, outputs: Path, trained: Trained) -> NewTexts:
-    """The texts, encoded as the network's tokens.
+    """The texts, encoded in the network's tokens.
 
     Raises:
         DataError: the file does not exist or cannot be read.

@@ -51,7 +51,7 @@ def prepare_environment() -> None:
 
 
 def load_prefect() -> None:
-    """Import Prefect, which reads its settings at once.
+    """Import Prefect, which reads its settings while it is being imported.
 
     Raises:
         PipelineError: Prefect rejects a setting.

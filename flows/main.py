@@ -25,7 +25,7 @@ from tasks.errors import PipelineError, SettingError, is_text, one_line, shorten
 from tasks.storage.layout import MODELS, REPORT, SUMMARY
 
 if __name__ == "__main__":
-    # Until the imports are done there is nothing to tidy up after Ctrl-C, and a traceback would be noise.
+    # Until the imports are done, there is nothing to tidy up after Ctrl-C, and a traceback would be noise.
     signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
 
 HELP = """Train and compare recurrent networks on the IMDB reviews: data, training, evaluation, report.

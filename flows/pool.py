@@ -27,7 +27,7 @@ from tasks.storage.runs import last_command
 
 
 def task_runner(name: RunnerName, address: str | None, start_process: Callable[[], None]) -> Any:
-    """Prefect's task runner for a runner name.
+    """Prefect's task runner of the given name.
 
     Args:
         name: "process" and "thread" run as many branches at a time as this machine has cores.
@@ -193,7 +193,7 @@ class Stopped(KeyboardInterrupt):
 def stopped_by_signals() -> Iterator[None]:
     """Within the block, SIGINT (Ctrl-C), SIGTERM and SIGHUP kill the branch processes and raise `Stopped`.
 
-    Branch processes ignore Ctrl-C themselves. A signal that was already ignored, as under `nohup`, stays ignored.
+    Branch processes ignore Ctrl-C. A signal that was already ignored, as under `nohup`, stays ignored.
     """
 
     def stop(signal_number: int, _: object) -> None:

@@ -45,7 +45,7 @@ def rollback_flow(outputs: Path = Path("outputs"), to: int | None = None) -> Ent
 
 
 def promote_run(outputs: Path, folder: Path, model: str | None, gate: GateSettings) -> Entry:
-    """Judge the best network of the run in `folder`, inside a flow, and report the outcome."""
+    """Within a flow, judge the best network of the run in `folder` and report the outcome."""
     entry = judge(outputs, folder, model, gate)
     announce_entry(outputs, entry)
     return entry

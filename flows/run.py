@@ -1,4 +1,4 @@
-"""A run: its outputs, shared store, clock and progress, and how it does a step, once or for all branches at once."""
+"""A run: its outputs, shared store, clock and progress, and how it does a step, once or for all branches."""
 
 import threading
 import time
@@ -252,7 +252,7 @@ class Run:
             if isinstance(error, BrokenProcessPool):
                 mark_dead_tasks(runtime.flow_run.id)
             raise
-        except BaseException:  # A signal: the branches' processes were killed and cannot report it.
+        except BaseException:  # A signal: the branches' processes were killed and cannot report their end.
             mark_dead_tasks(runtime.flow_run.id)
             raise
 
@@ -320,7 +320,7 @@ def _result(row: Submitted) -> Any:
 
 
 def as_task(name: str, work: Callable[..., Any], *arguments: Any) -> Any:
-    """Do work as a task, which the UI shows in the timeline. The task has no arguments: Prefect would traverse them."""
+    """Do work as a task, which the UI shows in the timeline. It takes no arguments: Prefect would traverse them."""
 
     @task(name=name, task_run_name=name, persist_result=False, cache_policy=NO_CACHE)
     def shown() -> Any:

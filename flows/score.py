@@ -46,7 +46,7 @@ def score_flow(
     Args:
         texts: path or pattern of .csv, .parquet, .jsonl or .txt files (one review per line), or a folder of .txt files.
         output: .parquet, .csv or .jsonl file to write; by default a file under outputs/scores.
-        model: "latest" or the name of a run, for its best network; RUN:NETWORK; "champion"; a hash; or a folder.
+        model: "latest" or a run's name (its best network is used), RUN:NETWORK, "champion", a hash, or a folder.
         text_column: name of the column of texts.
         max_rejects: fail if a larger share of the rows cannot be scored.
         check_drift: also compare the texts with the training reviews.

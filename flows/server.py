@@ -56,7 +56,7 @@ def api_server(ahead: Server | None = None) -> Iterator[Callable[[], None]]:
 
 
 def _password_apart(url: str) -> dict[str, str]:
-    """Settings that separate an address from the password in it: Prefect prints addresses, but not passwords."""
+    """Settings that keep an address and its password apart, because Prefect prints addresses but not passwords."""
     user, _, rest = url.partition("://")[2].rpartition("@")
     if not user or "/" in user:
         return {}

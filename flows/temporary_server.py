@@ -18,7 +18,7 @@ from tasks.errors import PipelineError
 
 START_SECONDS, STOP_SECONDS = 90.0, 2.0
 MAX_STARTS, RESTART_SECONDS = 4, 2.0
-# Services that only deployments need: a server for one run executes none, and each slows the start.
+# Services that only deployments need: a server for one run has no deployments, and each slows the start.
 UNUSED_SERVICES = ("SCHEDULER", "LATE_RUNS", "FOREMAN", "PAUSE_EXPIRATIONS", "CANCELLATION_CLEANUP", "REPOSSESSOR")
 # The server exits when its standard input closes, which happens however the parent ends.
 _SERVER = """
@@ -33,12 +33,12 @@ uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error")
 
 
 def prestart_server() -> "Server | None":
-    """Start a server before importing Prefect, which takes about as long; None if another may be configured."""
+    """Start a server before Prefect is imported, so that both happen at once; None if another may be configured."""
     return None if _may_be_configured() else Server()
 
 
 def _may_be_configured() -> bool:
-    """Whether Prefect's settings may contain a server's address; a fast check that never says no wrongly."""
+    """Whether Prefect's settings may contain a server's address; a fast check without false negatives."""
     home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
     variables = ("PREFECT_API_URL", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH")
     mentions = {

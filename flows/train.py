@@ -102,7 +102,7 @@ def compare_networks(run: Run, jobs: list[Job]) -> Comparison:
 
 
 def without_failed_rows(*columns: Sequence[Any]) -> list[list[Any]]:
-    """The columns, without any branch that failed in one of them."""
+    """The columns without the rows of branches that failed in any column."""
     rows = [row for row in zip(*columns, strict=True) if None not in row]
     return [list(column) for column in zip(*rows, strict=True)]
 

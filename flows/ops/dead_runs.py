@@ -36,7 +36,7 @@ SILENCE = timedelta(minutes=10)  # Three missed heartbeats of the default 180 s.
 
 
 def label_with_process(run: str) -> None:
-    """Record in the run's labels that this process executes it."""
+    """Record in a run's labels that this process executes the run."""
     process = psutil.Process()
     labels: dict[str, bool | int | float | str] = {
         HOST: socket.gethostname(),
@@ -48,7 +48,7 @@ def label_with_process(run: str) -> None:
 
 
 def mark_dead_runs(flow: str) -> list[str]:
-    """Mark as Crashed the flow's running runs whose processes are gone, and their tasks; return the runs' names."""
+    """Mark Running runs of the flow whose processes are gone, and their tasks, as Crashed; return the runs' names."""
     with get_client(sync_client=True) as client:
         dead = list(_dead_runs(client, flow))
         for run in dead:

@@ -42,7 +42,7 @@ class Check(NamedTuple):
 
     @property
     def state(self) -> str:
-        """Whether there is anything to fix: "ok": no; "note": perhaps; "fix": yes, before a run."""
+        """Whether there is anything to fix: "ok" means no, "note" perhaps, and "fix" yes, before a run."""
         return ("fix" if self.fatal else "note") if self.fix else "ok"
 
 
@@ -111,7 +111,7 @@ def check_server() -> Iterator[Check]:
 
 
 def pool_limit() -> int | None:
-    """How many runs the deployments' work pool allows at a time; None: no limit; `NO_POOL`: no such pool."""
+    """How many runs the deployments' work pool allows at a time: None means no limit, `NO_POOL` no such pool."""
     try:
         with get_client(sync_client=True) as client:
             return client.read_work_pool(POOL).concurrency_limit

@@ -24,7 +24,7 @@ READ_SECONDS, DEADLINE_SECONDS = 10.0, 20.0
 
 
 def announce(sentence: str, *artifacts: Artifact) -> None:
-    """Report an outcome, already on disk, in the log, to the webhook and in the UI; no error here fails a run."""
+    """Report an outcome in the log, to the webhook and in the UI. It is on disk already: no error here fails a run."""
     get_run_logger().info(sentence)
     post_line(sentence)
     publish_or_warn(artifacts)
@@ -50,7 +50,7 @@ def webhook_is_set() -> bool:
 
 
 def post_end(flow: Any, flow_run: Any, state: Any) -> None:
-    """Post how a run ended; a Prefect state hook. A webhook that does not answer never fails the run.
+    """Post how a run ended, as a Prefect state hook. A webhook that does not answer never fails the run.
 
     The body is JSON, `{"text": "train simple_rnn + lstm: Completed …"}`, the form that Slack and Mattermost expect.
     """
@@ -58,7 +58,7 @@ def post_end(flow: Any, flow_run: Any, state: Any) -> None:
 
 
 def on_failure_hooks(*ends: str) -> dict[str, Any]:
-    """State hooks that post how a flow ends; none if no address is set: Prefect logs even a hook that does nothing."""
+    """State hooks that post how a flow ends; none if no address is set, as Prefect logs even idle hooks."""
     return {end: [post_end] for end in ends} if webhook_is_set() else {}
 
 
