@@ -40,7 +40,7 @@ class Shade:
 
 @dataclass(frozen=True)
 class Link:
-    """A link to another file of the run's folder. The address is ours, never data."""
+    """A link to another file of the run's folder. The address never comes from data."""
 
     text: str
     address: str
@@ -53,7 +53,7 @@ Role = Literal["plain", "answer", "warning", "reading"]
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A paragraph of the report; its role decides its appearance."""
+    """A paragraph of the report; its role determines its appearance."""
 
     spans: Spans
     role: Role = "plain"
@@ -76,7 +76,7 @@ class Drawing:
         stem: stem of its file names.
         caption: short description of the figure.
         draw: makes the figure.
-        width: "wide" needs the whole page, and more than that on a small screen.
+        width: "wide" if it needs the full width of the page, or more on a small screen.
     """
 
     stem: str

@@ -19,7 +19,7 @@ def one_line(text: str) -> str:
 _ADDRESS = re.compile(
     r"(?:\b[a-z][a-z0-9+.-]*://|\b(?:mailto|xmpp):|\bwww\.)[\w.~:/?#@!$&',;=%+-]*|[\w.+-]+@[\w.-]+\w", re.I
 )
-# Match a sign only where it would be markup, which excludes an underscore within a word, a colon, "a < b" and "[1, 2]".
+# Match a sign only where it would be markup: not an underscore within a word, a colon, "a < b" or "[1, 2]".
 _MARKDOWN_SIGNS = re.compile(
     r"[\\`*|~]"
     r"|(?<![^\W_])_|_(?![^\W_])"  # Emphasis.

@@ -42,7 +42,7 @@ _SCRIPTS = ("reader_tokens.js", "reader_network.js", "reader.js")
 
 
 def reader_html(reader: ReaderPage) -> str:
-    """The reader page. Its content policy lets only our script run and blocks loading, whatever the data contain."""
+    """The reader page. Its content policy lets only our script run and blocks loading of anything else."""
     script, style = own_source(*_SCRIPTS), own_source("reader.css")
     return (
         template_environment()

@@ -106,7 +106,7 @@ def html(comparison: Comparison, drawn: Mapping[str, Picture], reader: ReaderPag
 
 
 def metrics(comparison: Comparison) -> dict[str, Any]:
-    """Everything in the report, as plain values, except long curves, which follow from the predictions file."""
+    """Everything in the report, as plain values, except long curves, which the predictions file determines."""
     value: dict[str, Any] = _plain(asdict(comparison))
     for evaluation in value["evaluations"]:
         for point in ("last", "best"):

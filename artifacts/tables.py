@@ -24,7 +24,7 @@ CALIBRATION_ERROR: Column[Network] = Column(
 
 
 def models(c: Comparison) -> Table[ModelSummary]:
-    """The results of each model over its seeds, if there are several."""
+    """The results of each model over its seeds; no rows unless a model has several seeds."""
     columns: list[Column[ModelSummary]] = [
         Column("Model", lambda model: model.name),
         Column("Seeds", lambda model: model.seeds, COUNT),
@@ -99,7 +99,7 @@ def networks(c: Comparison) -> Table[Network]:
 
 
 def pairs(c: Comparison) -> Table[Pair]:
-    """The comparison of every two models."""
+    """The comparison of every pair of models."""
     columns: list[Column[Pair]] = [
         Column("First", lambda pair: pair.first),
         Column("Second", lambda pair: pair.second),
@@ -121,7 +121,7 @@ class SeedTestRow(NamedTuple):
 
 
 def seed_tests(c: Comparison) -> Table[SeedTestRow]:
-    """The comparison of every two models with each seed, review by review."""
+    """The comparison of every pair of models with each seed, review by review."""
     columns: list[Column[SeedTestRow]] = [
         Column("First", lambda row: row.pair.first),
         Column("Second", lambda row: row.pair.second),
@@ -138,7 +138,7 @@ def seed_tests(c: Comparison) -> Table[SeedTestRow]:
 
 
 def findings(c: Comparison) -> Table[Finding]:
-    """The textbook's claims, and the numbers that decide them."""
+    """The textbook's claims, and the numbers that test them."""
     columns: list[Column[Finding]] = [
         Column("Claim", lambda finding: why.claim(c, finding.claim)),
         Column("This run", lambda finding: finding.answer),
@@ -184,7 +184,7 @@ class NamedSplit(NamedTuple):
 
 
 def splits(c: Comparison) -> Table[NamedSplit]:
-    """Both splits in numbers."""
+    """The training and test splits in numbers."""
     columns: list[Column[NamedSplit]] = [
         Column("Reviews", lambda row: row.name),
         Column("Count", lambda row: row.split.reviews, COUNT),
@@ -222,7 +222,7 @@ def settings(c: Comparison) -> Table[Item]:
 
 
 def history(rows: Sequence[RunSummary]) -> Table[RunSummary]:
-    """Runs with the settings that differ between them; if a run lacks a model, the cell is empty."""
+    """Runs with the settings that differ between them; a cell is empty if the run lacks the model."""
     names = dict.fromkeys(name for row in rows for name in row.accuracies)
     columns: list[Column[RunSummary]] = [
         Column("Run", lambda row: row.run),

@@ -186,7 +186,7 @@ def _accuracy_lines(run: RunSummary) -> str:
 
 
 def _given_settings(run: RunSummary, settings: Sequence[str]) -> list[str]:
-    """A run's values of some settings, each with its name; settings without a value are left out."""
+    """A run's values for some settings, each with its name; settings without a value are left out."""
     values = flat(run.settings)
     given = [name for name in settings if values.get(name) not in (None, [], "")]
     return [f"{column_title(name)} {setting(values[name])}" for name in given]

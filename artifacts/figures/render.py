@@ -10,7 +10,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 DOTS_PER_INCH = 200  # Twice the page's resolution: sharp on a fine screen and when enlarged.
-PNG_COLOURS = 255  # Enough for lines and their smoothed edges; files shrink to a third.
+PNG_COLOURS = 255  # Enough for lines and their smoothed edges; files shrink to a third of the size.
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Picture:
 
 
 def picture(figure: Figure) -> Picture:
-    """The figure in both formats."""
+    """The figure as PNG and as SVG."""
     _show_dollars(figure)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})

@@ -1,4 +1,4 @@
-"""Drift in words and tables."""
+"""Describes drift in words and tables."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A promotion in words and tables: the verdict's sentence, the ledger, the numbers behind a verdict."""
+"""Describes a promotion in words and tables: the verdict's sentence, the ledger, the numbers behind a verdict."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -126,7 +126,7 @@ def _test_rows(test: PairedTest) -> list[tuple[str, str]]:
 
 
 def _shown(difference: float) -> str:
-    """A difference that the test can show, as text; 1 means that there is none."""
+    """A difference that the test can show, as text; 1 means that it can show none."""
     return f"{100 * difference:.2f} points" if difference < 1 else "none: the networks disagree too rarely"
 
 

@@ -75,7 +75,7 @@ def warnings(c: Comparison) -> list[str]:
 
 
 def name(c: Comparison, branch: Branch) -> str:
-    """The name of a network, with its seed if there are several."""
+    """The name of a network, with its seed if the run has several seeds."""
     return branch.label if c.has_several_seeds() else branch.name
 
 
@@ -160,7 +160,7 @@ def review(review: ReviewText, *models: str) -> str:
 
 
 def mistakes(model: str, reviews: int) -> str:
-    """The number of a model's mistakes that are shown."""
+    """How many of a model's mistakes are shown."""
     return f"{model}: {plural(reviews, 'review')}"
 
 

@@ -1,4 +1,4 @@
-"""Scored texts in words and tables."""
+"""Describes scored texts in words and tables."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def distribution_rows(scoring: Scoring) -> list[dict[str, Any]]:
 
 
 def sure_rows(scoring: Scoring) -> list[dict[str, Any]]:
-    """The reviews of which the network is most and least sure, for tables."""
+    """The reviews about which the network is most and least sure, for tables."""
     kinds = {
         "surely negative": scoring.negative_most,
         "surely positive": scoring.positive_most,

@@ -28,7 +28,7 @@ def nothing_shown(c: Comparison) -> str | None:
 
 
 def _guessing(c: Comparison) -> list[str]:
-    """The models of which no network is reliably better than always predicting the more frequent label."""
+    """The models without a network that is reliably better than always predicting the more frequent label."""
     better = {e.name for e in c.evaluations for point in POINTS if e.at(point).low > c.evidence.chance}
     return [model for model in c.models() if model not in better]
 

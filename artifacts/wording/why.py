@@ -74,7 +74,7 @@ def claim(c: Comparison, claim: Claim) -> str:
 
 
 def _sentence(c: Comparison, which: Claim) -> str:
-    """A claim and the numbers that decide it."""
+    """A claim and the numbers that test it."""
     findings = [finding for finding in c.evidence.findings.of(which) if finding.value is not None]
     if not findings:
         return f"{claim(c, which)}. The reviews of this run are too short or too few to measure it."
@@ -118,7 +118,7 @@ def _cut(trend: LengthTrend) -> str:
 
 
 def number(finding: Finding) -> str | None:
-    """The number that decides a claim, with its interval and its unit."""
+    """The number that tests a claim, with its interval and its unit."""
     value = finding.value
     if value is None:
         return None
