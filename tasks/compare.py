@@ -63,7 +63,7 @@ def compare(
 
 
 def is_the_tutorials(settings: Mapping[str, object]) -> bool:
-    """Whether a run has all the settings of the tutorial that decide its numbers."""
+    """Whether a run has all the settings of the tutorial that determine its numbers."""
     given = flat(settings)
     return all(given.get(name) == value for name, value in TUTORIALS_SETTINGS.items())
 

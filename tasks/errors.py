@@ -6,13 +6,13 @@ import httpx
 
 
 class PipelineError(Exception):
-    """An error in the run's inputs or environment. The command line prints its text and exits with `status`."""
+    """An error in the run's inputs or environment. The command line prints its message and exits with `status`."""
 
     status = 1
 
 
 class DataError(PipelineError):
-    """A file has the wrong content. A retry does not help."""
+    """A file has the wrong content. Retrying does not help."""
 
 
 class SettingError(PipelineError):
@@ -28,7 +28,7 @@ class RejectsError(DataError):
 
 
 class NetworkError(PipelineError):
-    """A download failed. A later retry may help."""
+    """A download failed. Retrying later may help."""
 
 
 DISK = {
@@ -55,7 +55,7 @@ def shortened(value: object, length: int = LONGEST_VALUE) -> str:
 
 
 def is_text(name: str) -> bool:
-    """Whether a name can be written into reports and records; file names may be any bytes."""
+    """Whether a name can be written into reports and records; file names may contain arbitrary bytes."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -67,7 +67,7 @@ def one_line(error: BaseException | None) -> str | None:
     """The message for an error that the user can fix, or None for any other error."""
     if isinstance(error, PipelineError):
         return str(error)
-    # Failed downloads raise NetworkError, so these come from Prefect's client.
+    # Failed downloads raise NetworkError, so the errors below come from Prefect's client.
     unreachable = isinstance(error, RuntimeError) and str(error).startswith("Failed to reach API")
     if unreachable or isinstance(error, httpx.TransportError):
         return (

@@ -1,4 +1,4 @@
-"""Step 5: explain a network: how much it remembers, how far its gradients reach, how it reads."""
+"""Step 5: explain how much a network remembers, how far its gradients reach, and how it reads."""
 
 import time
 from pathlib import Path

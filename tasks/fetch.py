@@ -117,7 +117,7 @@ def _log_survey(data: TextData, counts: Survey, logger: Logger) -> None:
 
 
 def _text_record(data: TextData, inputs: list[Input], cache: Path) -> Record[Source]:
-    """Where the survey of the user's texts is stored; valid until a file is changed, added or removed."""
+    """Where the survey of the user's texts is stored; it is valid until a file is changed, added or removed."""
     key = fingerprint(signature(inputs), asdict(data), code_version(__name__))
     return Record(cache / SOURCES / f"{key}.json", key, Source)
 

@@ -36,7 +36,7 @@ class Job:
 
     @cached_property
     def key(self) -> str:
-        """Fingerprint of everything that decides the result; `code_version` covers the installed libraries."""
+        """Fingerprint of everything that determines the result; `code_version` covers the installed libraries."""
         inputs = self.spec.model_dump(), self.plan.model_dump(), self.dataset.fingerprint, self.seed
         return fingerprint(*inputs, code_version("tasks.train"))
 

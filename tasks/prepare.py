@@ -26,7 +26,7 @@ from tasks.storage.reuse import LOGGER, Logger, Record, step
 
 
 def dataset_fingerprint(source: Source, vocabulary_size: int, max_length: int, reviews: int | None) -> str:
-    """Fingerprint of everything that decides the tokens."""
+    """Fingerprint of everything that determines the tokens."""
     # An imdb.npz contains its ranks; a word index only maps them to words.
     ranks = source.word_index_sha256 if source.texts else None
     return fingerprint(source.sha256, ranks, vocabulary_size, max_length, reviews, code_version(__name__))
@@ -53,8 +53,8 @@ def prepare(
 ) -> Dataset:
     """Write both splits and `vocabulary.json` to `root/<fingerprint>`, which appears whole or not at all.
 
-    A split is a Parquet file of padded reviews, `train.parquet`, and an Arrow file of the same reviews without padding,
-    `train.arrow`.
+    A split is a Parquet file of padded reviews, such as `train.parquet`, and an Arrow file of the same reviews without
+    padding, such as `train.arrow`.
 
     Args:
         source: the `imdb.npz` or the user's texts to read.

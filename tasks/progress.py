@@ -1,4 +1,4 @@
-"""Progress, in bytes, of a step that reads or fetches files. A run decides how to show it; by default it is hidden."""
+"""Progress, in bytes, of a step that reads or fetches files; hidden unless a run shows it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager

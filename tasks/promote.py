@@ -1,6 +1,6 @@
 """Promotion: compares a candidate with the champion on the same test reviews, and may replace the champion.
 
-A promotion is never reused: it adds an entry to the ledger, and every look at the test reviews counts.
+A promotion is never skipped as already done: it adds an entry to the ledger, and every look at the test reviews counts.
 """
 
 import tempfile
@@ -102,7 +102,7 @@ def find_candidate(run: FinishedRun, model: str | None, columns: Sequence[str] =
         columns: columns of the user's texts whose values define slices of the test reviews.
 
     Raises:
-        DataError: a file that it needs is missing or was changed, or there is no such column.
+        DataError: a required file is missing or was changed, or there is no such column.
     """
     branch = run.candidate(model)
     files = {name: branch.folder / name for name in NETWORK_FILES}

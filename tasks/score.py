@@ -67,7 +67,7 @@ def find_scorer(outputs: Path, data: RowData, output: Path | None, model: str, h
 
 
 def scoring_record(data: RowData, network: ScoringNetwork, root: Path) -> Record[Scoring] | None:
-    """Where the scores are stored; valid until a file, the network or the code changes. None if no file is found."""
+    """Where the scores for these files, network and code are stored. None if no file is found."""
     try:
         files = scoring_signature(row_inputs(data.path))
     except DataError:

@@ -95,7 +95,7 @@ def mcnemar(first_right: Flags, second_right: Flags, seed: int) -> SeedTest:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction (1979): the k-th smallest of m p-values times m - k + 1, monotone, at most 1."""
+    """Correct m p-values by Holm's method (1979): multiply the k-th smallest by m - k + 1, keep the order, cap at 1."""
     order = np.argsort(p_values, kind="stable")
     scaled = np.asarray(p_values)[order] * np.arange(len(p_values), 0, -1)
     corrected = np.empty(len(p_values))
@@ -144,7 +144,7 @@ class _Uncorrected(NamedTuple):
 
 
 def compare_pairs(predictions: Predictions) -> tuple[Pair, ...]:
-    """Compare every two models on the same reviews and seeds, the better one first, with Holm's correction.
+    """Compare every pair of models on the same reviews and seeds, the better one first, with Holm's correction.
 
     Models without a common seed, which can happen if networks failed, are not compared.
     """

@@ -3,9 +3,9 @@
 Five figures compare two sets of texts; for sets from one source, each tends to 0 (the AUC to 0.5):
 
 - words: Jensen-Shannon distance of the word frequencies (Lin 1991; the square root of the divergence to base 2, so
-  from 0 to 1) over these classes: each of the 1,000 most frequent words of the training reviews, "rare" for the others
-  and "unseen" for words outside the vocabulary;
-- unseen words: difference between their shares;
+  from 0 to 1) over the 1,000 most frequent words of the training reviews, one class "rare" for the rest of the
+  vocabulary, and one class "unseen" for words outside it;
+- unseen words: difference between the shares of such words;
 - lengths, scores: Jensen-Shannon distance over tenths of the training reviews;
 - domain classifier: cross-validated AUC of naive Bayes on bags of words, trained to tell the sets apart (Rabanser,
   Günnemann & Lipton 2019).
@@ -100,7 +100,7 @@ class Reference:
         self._score_edges = np.unique(np.quantile(texts.scores[self._scored], shares))
 
     def compared(self, texts: int) -> int:
-        """The size of a draw for this number of new texts: that number, but at most half the training reviews."""
+        """The size of a draw: the number of new texts, but at most half the number of training reviews."""
         return min(texts, len(self.texts) // 2)
 
     def figures(self, new: Texts) -> tuple[DriftFigure, ...]:

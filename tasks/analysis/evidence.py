@@ -49,7 +49,7 @@ def gather(
 
 
 def lead_by_length(predictions: Predictions, pair: ModelPair | None, max_length: int) -> LengthTrend | None:
-    """The trend of the gated model's lead over the simple one or, without such a pair, of the best's over the last."""
+    """How the lead of the gated model (without a pair, of the best model) changes with length."""
     if pair:
         return length_trend(predictions, pair.gated, pair.simple, pair.seeds, max_length)
     best, last = predictions.models[0], predictions.models[-1]

@@ -92,7 +92,7 @@ def textbook_pair(branches: Sequence[Branch]) -> ModelPair | None:
 
 
 def _models(branches: Sequence[Branch], cells: Sequence[str]) -> list[str]:
-    """The names of the models with these cells: plain networks first, otherwise in the order of the settings."""
+    """The names of the models with these cells: one-layer networks that read in one direction come first."""
     ours = {branch.name: branch.spec for branch in branches if branch.spec["cell"] in cells}
     return sorted(ours, key=lambda name: not _is_plain(ours[name]))
 

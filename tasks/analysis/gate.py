@@ -23,7 +23,7 @@ CARD_MISTAKES, LAST_WORDS = 8, 40
 
 
 def precision(confusion: Confusion) -> Estimate:
-    """The share of reviews predicted as positive that are positive, with its interval."""
+    """The share of positives among the reviews predicted as positive, with its interval."""
     hits = confusion.positive.positive
     return _proportion_or_unknown(hits, hits + confusion.negative.positive)
 
@@ -79,12 +79,14 @@ def slices_of_test(dataset: Dataset, columns: Sequence[str]) -> Slices:
 
 
 def slices_by_length(lengths: NDArray[np.integer]) -> Slices:
-    """Fifths of the reviews by length, or fewer if lengths repeat. `lengths` are in words, shape (reviews,)."""
+    """Up to five slices of the reviews by length, fewer if lengths repeat. `lengths` are in words, shape (reviews,)."""
     return {f"{lengths[rows].min()} to {lengths[rows].max()} words": rows for rows in _ranges(lengths)}
 
 
 def slices_by_value(column: str, values: Sequence[str]) -> Slices:
-    """A slice for each value. If there are more than 20, numbers are split into fifths; the rarest names share a slice.
+    """A slice for each value, or fewer slices if there are more than 20 values.
+
+    Numbers are then divided into up to five ranges; of other values, the rarest share a slice.
 
     Args:
         column: name of the column.
@@ -103,7 +105,7 @@ def slices_by_value(column: str, values: Sequence[str]) -> Slices:
 
 
 def accuracy_of_slices(right: Flags, slices: Slices) -> tuple[SliceAccuracy, ...]:
-    """A network's accuracy on each slice; `right`: whether it is right on each review, shape (reviews,)."""
+    """A network's accuracy on each slice; `right`: whether the network is right per review, shape (reviews,)."""
     return tuple(
         SliceAccuracy(name, int(rows.sum()), proportion(int(right[rows].sum()), int(rows.sum())))
         for name, rows in slices.items()
@@ -129,7 +131,7 @@ def _numbers(values: NDArray[np.object_]) -> NDArray[np.float64] | None:
 
 
 def _ranges(numbers: NDArray[np.integer] | NDArray[np.floating]) -> list[Flags]:
-    """Fifths of the reviews by a number, or fewer if numbers repeat."""
+    """Up to five ranges of the numbers, fewer if numbers repeat; for each, the flags of its reviews."""
     edges = np.unique(np.quantile(numbers, np.linspace(0, 1, RANGES + 1)))
     bins = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, max(len(edges) - 2, 0))
     return [bins == number for number in np.unique(bins)]
@@ -215,7 +217,7 @@ def decide(test: PairedTest, slice_fails: bool, limits: GateLimits) -> tuple[Ver
 
 
 def paired_test(candidate: Flags, champion: Flags, look: int, alpha: float) -> PairedTest:
-    """Test both networks on the same reviews; `candidate` and `champion`: whether each is right, shape (reviews,)."""
+    """A paired test of two networks; `candidate`, `champion`: whether each is right per review, shape (reviews,)."""
     reviews = len(candidate)
     b, c = int((candidate & ~champion).sum()), int((~candidate & champion).sum())
     corrected = level(look, alpha)
@@ -274,7 +276,7 @@ def detectable(disagreements: int, reviews: int, corrected: float) -> float:
 
 
 def compare_slice(name: str, candidate: Flags, champion: Flags, alpha: float) -> Slice:
-    """Compare both networks on a non-empty part of the reviews; the interval has the confidence 1 - alpha."""
+    """Compare candidate and champion on a non-empty part of the reviews; the interval has the confidence 1 - alpha."""
     b, c = int((candidate & ~champion).sum()), int((~candidate & champion).sum())
     difference = paired_difference(b, c, len(candidate), alpha)
     return Slice(name, len(candidate), float(candidate.mean()), float(champion.mean()), difference)

@@ -58,7 +58,7 @@ def crossed_mean(values: NDArray[np.floating]) -> CrossedMean:
 
 
 def crossed_accuracy(right: NDArray[np.bool_]) -> Estimate:
-    """Mean accuracy with its 95 % interval, which lies between 0 and 1: a t-interval of its logit.
+    """Mean accuracy with its 95 % interval: a t-interval of the logit, transformed to lie between 0 and 1.
 
     Args:
         right: whether each seed's network is right on each review, shape (seeds, reviews).

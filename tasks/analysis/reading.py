@@ -46,7 +46,7 @@ def longest_reviews(lengths: NDArray[np.integer], timesteps: int) -> NDArray[np.
 
 
 class GradientReach(NamedTuple):
-    """Quartiles of the gradient's norm; for each review, how many words have at least a hundredth of the last's."""
+    """Quartiles of the gradient's norm and, for each review, the result of `words_within`, or -1 if unknown."""
 
     quartiles: Reach
     words: NDArray[np.int64]

@@ -46,8 +46,8 @@ class _Criterion(NamedTuple):
 def choose_reviews(evaluations: Sequence[Evaluation]) -> tuple[Chosen, ...]:
     """Choose up to six reviews to read word by word, by the first seeds' predictions: the clearest of each kind.
 
-    The kinds are, among short reviews: all models right (one positive, one negative), all wrong, only the best right,
-    only the last right; and among long reviews, the one on which the best and the last model differ most.
+    The kinds of short reviews: all models are right (one positive, one negative), all are wrong, only the best is
+    right, only the last is right. The kind of long reviews: the best and the last model differ most.
     """
     chosen: list[Chosen] = []
     for criterion in _criteria(read_predictions(evaluations)):
@@ -92,7 +92,7 @@ class ReviewDecoder:
 
 
 def traces(reader: ReviewDecoder, explanations: Sequence[Explanation], chosen: Sequence[Chosen]) -> Iterator[Trace]:
-    """The chosen reviews with the probabilities from each model's first seed, except those after the start token."""
+    """The chosen reviews with the probabilities after each word, from each model's first seed."""
     first: dict[str, Explanation] = {}
     for explanation in explanations:
         first.setdefault(explanation.name, explanation)

@@ -48,7 +48,7 @@ class ScoreSummary:
 
 
 class _SmallestRows:
-    """The rows with the least badness, the best row first; earlier rows win ties."""
+    """The rows with the smallest values of a function of the probability, the smallest first; earlier rows win ties."""
 
     def __init__(self, badness: RowKey) -> None:
         self._badness = badness
@@ -64,5 +64,5 @@ class _SmallestRows:
         self._kept = sorted(self._kept, key=lambda kept: (kept[0], kept[1].row))[:EXTREME_ROWS]
 
     def texts(self) -> tuple[ScoredText, ...]:
-        """The rows."""
+        """The rows so far."""
         return tuple(text for _, text in self._kept)

@@ -94,7 +94,7 @@ class ModelSummary:
 
 
 # The textbook's claims: the simple network makes less use of early words than the gated one; its gradient vanishes;
-# that of the gated network does not, and it reaches farther; the gated network's lead grows with the review's length.
+# that of the gated network does not, and reaches farther; the gated network's lead grows with the review's length.
 Claim = Literal["forgets", "vanishes", "survives", "farther", "longer"]
 Measure = Literal["memory", "initial", "first", "last", "jacobian", "length"]
 Answer = Literal["confirmed", "refuted", "open"]
@@ -105,7 +105,7 @@ class Finding:
     """The answer of one measurement to a claim.
 
     Attributes:
-        value: the number that decides, with its 95 % interval: a difference of shares, a number of words, or the
+        value: the measured value with its 95 % interval; it is a difference of shares, a number of words, or the
             change of a difference of shares per 100 words. None if it cannot be measured.
         basis: what the interval accounts for.
         reviews: the number of reviews measured.
@@ -124,7 +124,7 @@ class LengthTrend:
     """How the first model's lead over the second changes with the length of the review, at the last epoch.
 
     Attributes:
-        slope: change of the lead per 100 words, least squares over all reviews that are not truncated; None if these
+        slope: change of the lead per 100 words, by least squares over all reviews that are not truncated; None if these
             all have the same length.
         cut: the lead on the truncated reviews; None if there are none.
     """
@@ -251,7 +251,7 @@ class Reproduction:
 
     @property
     def reproduced(self) -> bool:
-        """Whether our accuracy is within the tolerance of the tutorial's, or better."""
+        """Whether our accuracy is within the tolerance of the tutorial's accuracy, or above it."""
         return self.ours >= self.tutorial - self.tolerance
 
 

@@ -14,11 +14,11 @@ class TextData:
 
     Attributes:
         data: files, folders and patterns.
-        test_data: the same for the test part; if empty, the folder's test part, or `test_share` of all texts.
+        test_data: the same for the test part; if empty, the test parts found in `data` or, without any, `test_share`.
         text_column, label_column: names of the columns in CSV, Parquet and JSON Lines.
         positive: the label that means positive; None: the known names, such as 1, true, pos.
         test_share: share of the texts to test on, chosen by hash, so that equal texts are in the same part.
-        vocabulary: "training": the training part's words; "imdb": Keras's word index.
+        vocabulary: "training" for the words of the training part, "imdb" for Keras's word index.
     """
 
     data: tuple[Path, ...]
@@ -43,7 +43,7 @@ class Survey:
         reviews: Parquet file with each review's part, position in its part, and label, in reading order.
         words: Parquet file with the words of the training part and their counts, the most frequent first.
         files_sha256: digest of the files' paths, sizes and modification times.
-        train, test: number of reviews.
+        train, test: numbers of reviews in the parts.
         repeated: number of reviews whose text occurs earlier in the same part.
         shared: number of test reviews whose text is also in the training part.
     """
@@ -68,12 +68,12 @@ SourceKind = Literal["imdb", "file", "sample", "texts"]
 
 @dataclass(frozen=True)
 class Source:
-    """Where the reviews come from, and the word index that maps ranks to words, if there is one.
+    """Where the reviews come from, and the word index, if there is one, that maps ranks to words.
 
     Attributes:
         kind: "texts" for the user's texts; every other kind is an `imdb.npz`.
         path: the file; for the user's texts, the first one.
-        sha256: SHA-256 of the file; for the user's texts, a digest of them and their labels, whatever the files.
+        sha256: SHA-256 of the file; for the user's texts, a digest of them and their labels, however split into files.
         origin: address or path, for display.
         word_index: JSON file in Keras's format; for the user's texts, only if its ranks are used.
         word_index_sha256: SHA-256 of that file.
@@ -131,11 +131,11 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Both prepared splits with their vocabulary, and the settings that decided them.
+    """The prepared training and test splits, their vocabulary, and the settings that determined them.
 
     Attributes:
         folder: contains the files and `dataset.json`.
-        fingerprint: fingerprint of everything that decides the tokens.
+        fingerprint: fingerprint of everything that determines the tokens.
         source: where the reviews come from.
         vocabulary_size: tokens run from 0 to `vocabulary_size` - 1; 0 is padding, 1 the start, 2 an unknown word.
         max_length: length of each review in tokens, after padding or truncation at the start.

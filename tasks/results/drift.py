@@ -50,7 +50,7 @@ class Drift:
         figures: the differences.
         distinguishing: the most distinguishing words, those more frequent in the new texts first.
         unseen: share of words that the vocabulary lacks, in the new texts and in the training reviews.
-        median_length: median lengths of both, in words.
+        median_length: median lengths of the new texts and of the training reviews, in words.
         seconds: wall time.
     """
 

@@ -19,7 +19,7 @@ class Export:
         format: the model's format.
         name: the network's name.
         label: the network's display name.
-        vocabulary_size, max_length: size of the vocabulary, and number of tokens that it reads.
+        vocabulary_size, max_length: size of the vocabulary, and number of tokens that the network reads.
         words: number of words with a rank, including those beyond the vocabulary; 0 if the data came without words.
         reviews: number of test reviews that it was checked on.
         differences: by kind of input, the largest difference between its probabilities and Keras's.
@@ -48,9 +48,9 @@ class ReaderNetwork:
     """A trained network at its epoch with the best validation accuracy.
 
     Attributes:
-        label: the name, with the seed if the run has several.
+        label: the name, with the seed if the run has several seeds.
         cell: "simple_rnn", "lstm" or "gru".
-        units: units of each recurrent layer.
+        units: number of units of each recurrent layer.
         bidirectional: whether it reads in both directions.
         epoch, validation_accuracy: the epoch of the weights, and its validation accuracy.
         weights: float32 weights, by their names in `tasks.models.saved`.

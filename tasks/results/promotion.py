@@ -44,7 +44,7 @@ class GateLimits:
 
 @dataclass(frozen=True)
 class Slice:
-    """A part of the test set: both accuracies, and their difference, candidate minus champion.
+    """Accuracies of candidate and champion on a part of the test set, and the difference, candidate minus champion.
 
     The intervals of the differences hold for all slices together with 95 % confidence.
     """
@@ -67,7 +67,7 @@ class PairedTest:
         difference: the candidate's accuracy minus the champion's, with its 95 % interval.
         p: p-value of "the candidate is not better", by the one-sided exact McNemar test.
         look: number of looks at this test set, including this one.
-        level: p must be below this at this look.
+        level: the level that p must be below at this look.
         bound: lower bound of the difference at the confidence 1 - level.
         smallest_significant: the smallest difference that reaches `level` at this many disagreements.
         detectable: the true difference that is detected in 80 % of all cases.
@@ -117,7 +117,7 @@ class Entry:
         number: the entry's number, counted from 1.
         time: seconds since 1970.
         who: user and host.
-        action: "promote", whatever the verdict, or "rollback".
+        action: "promote", for every verdict, or "rollback".
         verdict, reason: the outcome.
         run: name of the candidate's run.
         label: the candidate's display name: its network and seed.

@@ -15,7 +15,7 @@ class ScoringNetwork:
     Attributes:
         folder: contains `best.keras` and `network.json`.
         words: JSON file of words with their ranks: all words, or if that file is missing, only the vocabulary.
-        model: the hash of its files, which is its name in the registry.
+        model: the hash of the network's files, which is its name in the registry.
     """
 
     folder: Path
@@ -56,7 +56,7 @@ class Scoring:
     Attributes:
         label: the network's display name.
         model: the network's hash.
-        parts: a Parquet file for each batch: probability, tokens, words, unknown, truncated of each scored row.
+        parts: a Parquet file for each batch, with probability, tokens, words, unknown, truncated of each scored row.
         columns: file with all columns of the input, as an Arrow schema.
         digests: SHA-256 of the parts, then of the columns.
         rows: how many rows were scored.

@@ -94,7 +94,7 @@ class Scores:
     def overconfidence(self) -> Estimate:
         """How much farther from 0.5 the probabilities are than the shares of positives, on average over reviews.
 
-        It uses the bins of the reliability diagram; the 95 % interval assumes independent binomial shares.
+        The estimate uses the bins of the reliability diagram; the 95 % interval assumes independent binomial shares.
         """
         excess = sum(
             math.copysign(b.reviews, b.probability - 0.5) * (b.probability - b.positive) for b in self.reliability
@@ -115,7 +115,7 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A branch's scores at its last and best validation epochs, and its check against the textbook formulas."""
+    """A branch's scores at its last epoch and at its best one by validation, and its check against the textbook."""
 
     name: str
     seed: int
@@ -217,7 +217,7 @@ class Branch:
 
     @property
     def stem(self) -> str:
-        """The start of the file names of its figures."""
+        """The start of the file names of the branch's figures."""
         return f"{self.name}-seed{self.seed}"
 
     @property
