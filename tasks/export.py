@@ -61,7 +61,7 @@ class Examples:
     text_probability: NDArray[np.float32]
 
     def save(self, path: Path) -> None:
-        """Write the file that the check reads."""
+        """Write the examples to the file that the check reads."""
         content = [text.encode() for text in self.texts]
         np.savez(
             path,

@@ -79,7 +79,7 @@ def precision_recall(c: Comparison) -> Figure:
 
 
 def calibration(c: Comparison) -> Figure:
-    """Reliability diagram: the share of positive reviews at each probability, first seed."""
+    """Reliability diagram: the share of positive reviews in each bin of probability, first seed."""
     figure, axes = single(5.2, 4.4)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
     for branch, evaluation in c.first_networks():

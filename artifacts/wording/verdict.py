@@ -164,7 +164,7 @@ def p_text(p: float) -> str:
 
 
 FLAT_LOSS_SHARE = (
-    0.05  # If two epochs' validation losses differ by less than this share of the lower one, it may be chance.
+    0.05  # If two epochs' validation losses differ by less than this share of the lower one, chance may explain it.
 )
 
 

@@ -175,7 +175,7 @@ def _words_reached(
     """How many words each review's gradient reaches, for both models, shape (seeds, reviews).
 
     Only reviews longer than `words` whose reach is known for all networks of both models count; if there are none,
-    for each model, those whose reach is known for all its networks.
+    each model is measured on those whose reach is known for all networks of that model.
     """
     counts = [np.stack([frame[measure].to_numpy(np.float64) for frame in frames]) for frames in (simple, gated)]
     longer = simple[0]["words"].to_numpy() > (words or 0)

@@ -67,7 +67,7 @@ Slices = dict[str, Flags]
 
 
 def slices_of_test(dataset: Dataset, columns: Sequence[str]) -> Slices:
-    """The slices of the test reviews by length and by columns of the user's texts, in the order of the test split.
+    """Slices of the test reviews by length and by columns of the user's texts, as flags in the order of the split.
 
     Raises:
         DataError: the data have no such column, or have changed.
