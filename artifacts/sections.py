@@ -200,7 +200,7 @@ def how_learned(c: Comparison) -> Section:
 
 
 def learning(branch: Branch) -> tuple[Block, ...]:
-    """A network's training, as in the tutorial."""
+    """A network's training curves, drawn as in the tutorial."""
     curves = tuple(
         Drawing(
             f"{branch.stem}-{curve}",

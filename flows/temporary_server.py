@@ -33,7 +33,7 @@ uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error")
 
 
 def prestart_server() -> "Server | None":
-    """Start a server before Prefect is imported, so that both happen at once; None if another may be configured."""
+    """Start a server just before Prefect is imported, so that the two overlap; None if a server might be configured."""
     return None if _may_be_configured() else Server()
 
 

@@ -135,7 +135,7 @@ def promote(
     *,
     logger: Logger = LOGGER,
 ) -> Entry:
-    """Judge a candidate and add the verdict to the ledger; with PROMOTE, the candidate becomes champion.
+    """Judge a candidate and add the verdict to the ledger; if it is PROMOTE, the candidate becomes champion.
 
     Both candidate and champion are scored now, on the same test reviews, each with its own tokens. Only one promotion
     runs at a time.
@@ -145,10 +145,10 @@ def promote(
         candidate: a result of `find_candidate`.
         limits: the limits that the candidate must meet.
         card: makes the model card.
-        logger: gets a line while waiting for another promotion.
+        logger: gets a line if this has to wait for another promotion.
 
     Raises:
-        DataError: the champion has other test reviews, or a file was changed.
+        DataError: the champion's test reviews are different, or a file was changed.
     """
     with _writing(outputs, logger) as registry:
         measured = _measure(registry, candidate, limits)

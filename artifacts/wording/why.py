@@ -132,7 +132,7 @@ def number(finding: Finding) -> str | None:
 
 
 def points(estimate: Estimate) -> str:
-    """A difference of shares in percentage points with its interval."""
+    """A difference between two shares, in percentage points, with its interval."""
     return f"{_interval(estimate, 100, 1)} points"
 
 

@@ -108,8 +108,8 @@ class Mean(NamedTuple):
 def mean_with_interval(values: NDArray[np.floating]) -> Mean:
     """The mean of values of shape (seeds, reviews), with its 95 % interval.
 
-    With one seed, it is a normal interval over reviews; with two, it runs from the lower to the higher seed's mean;
-    with three or more, it is over seeds and reviews together (`crossed_mean`).
+    With one seed, the interval is a normal approximation over reviews; with two, it runs from the lower of the two
+    means to the higher; with three or more, it is taken over seeds and reviews together (`crossed_mean`).
     """
     from scipy.stats import t
 

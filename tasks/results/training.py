@@ -50,7 +50,7 @@ class Curve(NamedTuple):
 
 @dataclass(frozen=True)
 class Scores:
-    """A model's scores on the test reviews, at the threshold 0.5.
+    """A model's scores on the test reviews, at a threshold of 0.5.
 
     Attributes:
         epoch: the epoch after which the network was scored.

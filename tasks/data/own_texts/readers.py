@@ -168,7 +168,7 @@ def _characters(location: str, text: str) -> str:
 
 
 def _json_label(location: str, value: Any) -> str | None:
-    """Convert a label to a string; as in other formats, true, 1 and "1" mean the same."""
+    """Convert a label to a string; `true`, `1` and `"1"` mean the same thing, as in other formats."""
     if isinstance(value, str):
         return _characters(location, value)
     if value is None:
