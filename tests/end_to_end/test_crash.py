@@ -92,7 +92,7 @@ def test_a_configured_server_that_goes_away_stops_no_training(home: Path, undist
         run.wait_for_epoch(prepared, "lstm", 1)
         server.kill()
         assert run.wait() == 1
-    assert "The report is written, but could not be published" in run.output
+    assert "The results are kept, but could not be published" in run.output
     assert "Error: The Prefect server no longer answers" in run.output
     assert outcome(prepared) == outcome(undisturbed)
     again = Process.main(home, *SMALL, "--outputs", prepared)

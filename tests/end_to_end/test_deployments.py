@@ -130,8 +130,7 @@ def test_a_schedule_fires_and_what_it_trained_scores_a_path(deployed: Served, tm
 
 
 def test_a_worker_that_is_killed_loses_nothing(deployed: Served, undisturbed: Path, prepared: Path) -> None:
-    former_name = {"steps": 120}  # Of `max_length`, as in parameters of earlier versions.
-    settings = {"data": {"source": "sample", "reviews": 600} | former_name, "training": {"epochs": EPOCHS}}
+    settings = {"data": {"source": "sample", "reviews": 600, "max_length": 120}, "training": {"epochs": EPOCHS}}
     text = json.dumps(settings | {"run": {"outputs": str(prepared)}})
     assert deployed.worker
     assert deployed.prefect("deployment", "run", "train/train", "--param", f"settings={text}").returncode == 0

@@ -41,7 +41,7 @@ def promotions(
     for _ in range(simulations):
         champion, candidates = looks(random, reviews, gain, 10)
         verdicts = [
-            gate.judge(ScoredNetwork(candidate, COST), ScoredNetwork(champion, COST), slices, look, limits)
+            gate.judge_candidate(ScoredNetwork(candidate, COST), ScoredNetwork(champion, COST), slices, look, limits)
             for look, candidate in enumerate(candidates, start=1)
         ]
         passed = [v.verdict == "PROMOTE" if level is None else v.test.p < level for v in verdicts]
