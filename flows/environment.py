@@ -15,12 +15,6 @@ from pydantic import ValidationError
 
 from tasks.errors import PipelineError, shortened
 
-
-def quick_exit() -> None:
-    """Skip the garbage collection at exit, which takes up to a second once TensorFlow is loaded."""
-    atexit.register(gc.freeze)
-
-
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -28,6 +22,11 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # A run uses one Keras backend and draws without a window.
 OURS = {"KERAS_BACKEND": "tensorflow", "MPLBACKEND": "agg"}
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+def quick_exit() -> None:
+    """Skip the garbage collection at exit, which takes up to a second once TensorFlow is loaded."""
+    atexit.register(gc.freeze)
 
 
 def prepare_environment() -> None:

@@ -10,6 +10,11 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from inspect import BoundArguments
+
+if __name__ == "__main__":
+    # Until the imports are done, there is nothing to tidy up after Ctrl-C, and a traceback would be noise.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
+
 from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
@@ -23,10 +28,6 @@ from flows.environment import quick_exit, say
 from flows.settings import Settings, masked
 from tasks.errors import PipelineError, SettingError, is_text, one_line, shortened
 from tasks.storage.layout import MODELS, REPORT, SUMMARY
-
-if __name__ == "__main__":
-    # Until the imports are done, there is nothing to tidy up after Ctrl-C, and a traceback would be noise.
-    signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
 
 HELP = """Train and compare recurrent networks on the IMDB reviews: data, training, evaluation, report.
 

@@ -1,7 +1,11 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from flows import main
 from flows.main import run_command_line
 from tasks.errors import DataError
 from tests.fixtures.runs import write_run
@@ -38,6 +42,13 @@ def test_ctrl_c_is_status_130_and_says_how_to_resume(
     assert run_command_line(["history"]) == 130
     expected = "Stopped. Completed work is kept: the same command resumes.\n"
     assert capsys.readouterr().err == expected
+
+
+def test_ctrl_c_during_the_imports_prints_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "cyclopts.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    command = [sys.executable, main.__file__, "--help"]
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_a_damaged_run_log_is_a_user_error(
