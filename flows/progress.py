@@ -125,7 +125,7 @@ class RunProgress:
     def fail(self, step: str, title: str) -> None:
         """Show that a step failed in one branch."""
         if self._bars:
-            self._bars.update(self._branches.get(title, self._steps.get(step, TaskID(0))), status="failed")
+            self._bars.update(self._branches[title] if title in self._branches else self._steps[step], status="failed")
 
     def show_event(self, job: Job, event: dict[str, Any]) -> None:
         """Show an event from a branch's journal: move its bar, or log an epoch."""

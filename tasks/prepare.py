@@ -80,7 +80,7 @@ def prepare(
 
 
 def _prepare_in(folder: Path, source: Source, vocabulary_size: int, max_length: int, limit: int | None) -> Dataset:
-    cut = DatasetShape(vocabulary_size, max_length, limit)
+    shape = DatasetShape(vocabulary_size, max_length, limit)
     metadata = {
         "vocabulary_size": str(vocabulary_size),
         "max_length": str(max_length),
@@ -90,9 +90,9 @@ def _prepare_in(folder: Path, source: Source, vocabulary_size: int, max_length: 
     }
     word_index = _write_word_index(folder / WORD_INDEX, source)
     if source.texts and source.survey and word_index:
-        prepared = _prepare_texts(folder, source.texts, source.survey, Tokenizer.read(word_index), cut, metadata)
+        prepared = _prepare_texts(folder, source.texts, source.survey, Tokenizer.read(word_index), shape, metadata)
     else:
-        prepared = _prepare_npz(folder, source.path, cut, metadata)
+        prepared = _prepare_npz(folder, source.path, shape, metadata)
     check_splits(folder, vocabulary_size, max_length)
     vocabulary = folder / VOCABULARY
     write_vocabulary(vocabulary, word_index, vocabulary_size)
@@ -123,13 +123,13 @@ class _Splits(NamedTuple):
     imdb: bool
 
 
-def _prepare_npz(folder: Path, path: Path, cut: DatasetShape, metadata: dict[str, str]) -> _Splits:
+def _prepare_npz(folder: Path, path: Path, shape: DatasetShape, metadata: dict[str, str]) -> _Splits:
     train, test = read_imdb_npz(path)
 
     def prepare_split(name: str, reviews: Reviews, order: NDArray[np.int64]) -> Split:
-        path, chosen = folder / f"{name}.parquet", order[: cut.reviews]
-        write_split(path, reviews, chosen, cut.vocabulary_size, cut.max_length, metadata)
-        return describe(path, reviews, chosen, cut.vocabulary_size)
+        path, chosen = folder / f"{name}.parquet", order[: shape.reviews]
+        write_split(path, reviews, chosen, shape.vocabulary_size, shape.max_length, metadata)
+        return describe(path, reviews, chosen, shape.vocabulary_size)
 
     orders = keras_shuffles(len(train), len(test))
     with ThreadPoolExecutor(len(SPLITS)) as pool:
@@ -138,12 +138,12 @@ def _prepare_npz(folder: Path, path: Path, cut: DatasetShape, metadata: dict[str
 
 
 def _prepare_texts(
-    folder: Path, data: TextData, survey: Survey, tokenizer: Tokenizer, cut: DatasetShape, metadata: dict[str, str]
+    folder: Path, data: TextData, survey: Survey, tokenizer: Tokenizer, shape: DatasetShape, metadata: dict[str, str]
 ) -> _Splits:
     inputs = inputs_of(data)
     with track("encoding texts", sum(each.bytes() for each in inputs)) as advance:
         texts = SurveyedTexts(inputs, data, survey)
-        splits = write_dataset(folder, texts, tokenizer, cut, metadata, advance)
+        splits = write_dataset(folder, texts, tokenizer, shape, metadata, advance)
     return _Splits(splits["train"], splits["test"], imdb=False)
 
 

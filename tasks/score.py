@@ -121,7 +121,7 @@ class _Scoring:
             raise DataError(f"{data.path}: the file no longer exists")
         self._folder = record.path.parent
         self._scorer = Scorer(network.folder, network.words)
-        self._tally = ScoreSummary()
+        self._summary = ScoreSummary()
         self._started = self._said = time.perf_counter()
 
     def run(self) -> Scoring:
@@ -132,7 +132,7 @@ class _Scoring:
         self._logger.info("%s scores %s", self._scorer.saved.label, self._data.title)
         with track("scoring", sum(each.bytes() for each in self._inputs)) as advance:
             for (path, batch), part, was_kept in in_order(self._score, self._pieces()):
-                self._tally.add(part, batch.texts(self._data.text_column))
+                self._summary.add(part, batch.texts(self._data.text_column))
                 columns = joined(columns, batch.columns.schema)
                 rejected += len(batch.rejects)
                 kept += was_kept * len(part)
@@ -144,7 +144,7 @@ class _Scoring:
         if scoring_signature(self._inputs) != self._files:
             raise DataError(f"{self._data.path}: changed while it was scored; run the same command again")
         if kept:
-            self._logger.info("%d of %d reviews had been scored by an earlier run", kept, self._tally.rows)
+            self._logger.info("%d of %d reviews had been scored by an earlier run", kept, self._summary.rows)
         return self._describe(parts, columns, rejected)
 
     def _pieces(self) -> Iterator[_BatchToScore]:
@@ -166,27 +166,27 @@ class _Scoring:
         now = time.perf_counter()
         if now - self._said >= LOG_SECONDS:
             self._said = now
-            self._logger.info("%d reviews scored in %.0f s", self._tally.rows, now - self._started)
+            self._logger.info("%d reviews scored in %.0f s", self._summary.rows, now - self._started)
 
     def _describe(self, parts: Sequence[Path], columns: pa.Schema, rejected: int) -> Scoring:
         path = self._folder / COLUMNS
         write_columns(path, columns)
-        tally = self._tally
+        summary = self._summary
         return Scoring(
             label=self._scorer.saved.label,
             model=self._network.model,
             parts=tuple(parts),
             columns=path,
             digests=tuple(map(sha256_of_file, (*parts, path))),
-            rows=tally.rows,
+            rows=summary.rows,
             rejected=rejected,
-            positive=tally.positive,
-            truncated=tally.truncated,
-            unknown_share=tally.unknown_share,
-            histogram=tally.histogram,
-            negative_most=tally.negative_most.texts(),
-            positive_most=tally.positive_most.texts(),
-            least_sure=tally.least_sure.texts(),
+            positive=summary.positive,
+            truncated=summary.truncated,
+            unknown_share=summary.unknown_share,
+            histogram=summary.histogram,
+            negative_most=summary.negative_most.texts(),
+            positive_most=summary.positive_most.texts(),
+            least_sure=summary.least_sure.texts(),
             seconds=time.perf_counter() - self._started,
         )
 

@@ -50,17 +50,17 @@ class ScoreSummary:
 class _SmallestRows:
     """The rows with the smallest values of a function of the probability, the smallest first; earlier rows win ties."""
 
-    def __init__(self, badness: RowKey) -> None:
-        self._badness = badness
+    def __init__(self, key: RowKey) -> None:
+        self._key = key
         self._kept: list[tuple[float, ScoredText]] = []
 
     def add(self, probability: NDArray[np.float32], texts: pa.LargeStringArray, before: int) -> None:
-        badness = self._badness(probability)
-        for row in np.argsort(badness, kind="stable")[:EXTREME_ROWS].tolist():
+        keys = self._key(probability)
+        for row in np.argsort(keys, kind="stable")[:EXTREME_ROWS].tolist():
             text = ScoredText(
                 before + row + 1, round(float(probability[row]), 6), texts[row].as_py()[:EXCERPT_CHARACTERS]
             )
-            self._kept.append((float(badness[row]), text))
+            self._kept.append((float(keys[row]), text))
         self._kept = sorted(self._kept, key=lambda kept: (kept[0], kept[1].row))[:EXTREME_ROWS]
 
     def texts(self) -> tuple[ScoredText, ...]:

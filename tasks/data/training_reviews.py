@@ -51,7 +51,7 @@ class TrainingReviews:
 
     @property
     def words_per_epoch(self) -> int:
-        """The number of words read in an epoch, including start tokens."""
+        """The number of words that training reads in an epoch; start tokens count as words."""
         return int(self.reviews.counts[: self.validation_start].sum())
 
     def batch_count(self, batch_size: int) -> int:

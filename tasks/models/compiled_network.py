@@ -14,13 +14,12 @@ from tasks.models.layers.cells import CELLS, CellWeights
 from tasks.models.layers.feedforward import Dense, DenseWeights, Embedding, EmbeddingGradient, d_logits_of
 from tasks.models.layers.inputs import LayerInputs, Workspace, no_padding
 from tasks.models.layers.recurrent import NEGLIGIBLE_GRADIENT, LayerPass, Recurrent, add_gradients, add_up, no_gradient
+from tasks.models.learner import NORM_REVIEWS
 from tasks.models.loops.lanes import Floats
 from tasks.models.loops.records import Inputs, SequenceGradient, States
 from tasks.models.loops.tokens import entry_norms
 from tasks.models.packing import GROUPS, PackedBatch, PackedReviews, pack, unpacked_layout
 from tasks.models.spec import ModelSpec
-
-NORM_REVIEWS = 125  # The number of reviews whose gradients are computed at once.
 
 
 def unsupported_reason(spec: ModelSpec) -> str | None:

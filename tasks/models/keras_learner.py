@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tasks.data.training_reviews import Batch
 from tasks.data.unpadded import PREDICT_REVIEWS
-from tasks.models.learner import Metrics
+from tasks.models.learner import NORM_REVIEWS, Metrics
 from tasks.models.spec import ModelSpec
 
 _GENERATOR = threading.Lock()
@@ -64,9 +64,6 @@ def _recurrent_layers(spec: ModelSpec) -> list[Any]:
         layer_of(units, dropout=spec.dropout, return_sequences=number < last) for number, units in enumerate(spec.units)
     ]
     return [keras.layers.Bidirectional(layer) for layer in layers] if spec.bidirectional else layers
-
-
-NORM_REVIEWS = 125  # The number of reviews whose gradients are computed at once.
 
 
 class KerasLearner:

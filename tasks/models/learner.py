@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from tasks.data.training_reviews import Batch
 from tasks.results.training import THRESHOLD
 
+NORM_REVIEWS = 125  # The number of reviews whose gradient norms are computed at once.
+
 
 def is_right(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> NDArray[np.bool_]:
     """Whether each probability of "positive" is on its label's side of the threshold.

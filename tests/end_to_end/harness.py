@@ -96,7 +96,7 @@ class Process:
         assert written(), f"{text!r} expected in:\n{self.output}"
 
     def wait_for_epoch(self, outputs: Path, name: str, epoch: int, seconds: float = 120) -> None:
-        """Return as soon as a network has ended an epoch, which the run writes to its output some time later."""
+        """Wait until a network has finished an epoch; the journal shows that earlier than the output does."""
         event, deadline = f'"event": "epoch", "epoch": {epoch},', time.monotonic() + seconds
         while not any(event in path.read_text() for path in outputs.glob(f"models/{name}-*/progress.jsonl")):
             assert self._reader.is_alive(), f"{name}'s epoch {epoch} expected of:\n{self.output}"

@@ -156,7 +156,7 @@ def test_the_bar_of_a_step_moves_by_bytes_while_the_step_reads() -> None:
             assert bar.completed == 500
         progress.end("fetch", "fetch auto")
         assert (bar.total, bar.completed, bar.fields["status"]) == (1, 1, "")
-    with track("nobody looks", None) as advance:
+    with track("no terminal", None) as advance:
         advance(10)
 
 
@@ -164,7 +164,8 @@ def test_the_bar_of_a_step_moves_by_bytes_while_the_step_reads() -> None:
 def test_bars_are_for_terminals_only(console: Console) -> None:
     with shown(branch()):
         pass
-    assert ("train lstm seed 1" in console.file.getvalue()) is console.is_terminal  # type: ignore[attr-defined]
+    assert isinstance(console.file, io.StringIO)
+    assert ("train lstm seed 1" in console.file.getvalue()) is console.is_terminal
 
 
 @pytest.mark.parametrize("console", [False], indirect=True)

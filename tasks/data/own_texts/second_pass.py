@@ -146,7 +146,7 @@ def write_dataset(
     folder: Path,
     texts: SurveyedTexts,
     tokenizer: Tokenizer,
-    cut: DatasetShape,
+    shape: DatasetShape,
     metadata: Mapping[str, str],
     advance: Callable[[int], None],
 ) -> dict[str, Split]:
@@ -156,7 +156,7 @@ def write_dataset(
         folder: the folder for the two files and, temporarily, the encoded reviews.
         texts: what to read.
         tokenizer: converts words to ranks.
-        cut: the dataset's shape.
+        shape: the dataset's shape.
         metadata: metadata for the Parquet files.
         advance: called with each batch's size in bytes.
 
@@ -171,15 +171,15 @@ def write_dataset(
     counts = {IN_TRAIN: texts.survey.train, IN_TEST: texts.survey.test}
     with ExitStack() as stack:
         spills = {
-            part: stack.enter_context(Spill(folder / f"{name}-spill", min(counts[part], cut.reviews or counts[part])))
+            part: stack.enter_context(Spill(folder / f"{name}-spill", min(counts[part], shape.reviews or counts[part])))
             for part, name in PARTS.items()
         }
-        for both in in_order(partial(_encode, tokenizer=tokenizer, cut=cut), _pieces(texts, advance)):
+        for both in in_order(partial(_encode, tokenizer=tokenizer, shape=shape), _pieces(texts, advance)):
             for encoded in both:
                 spills[encoded.part].add(encoded.places, encoded.columns)
                 totals[encoded.part].add(encoded)
         return {
-            name: _write_split(folder / f"{name}.parquet", spills[part], totals[part], cut, metadata)
+            name: _write_split(folder / f"{name}.parquet", spills[part], totals[part], shape, metadata)
             for part, name in PARTS.items()
         }
 
@@ -203,24 +203,24 @@ def _pieces(texts: SurveyedTexts, advance: Callable[[int], None]) -> Iterator[_T
         raise DataError(f"{texts.data.title}: {counts}; the files have changed")
 
 
-def _encode(piece: _TextsToEncode, tokenizer: Tokenizer, cut: DatasetShape) -> list[_Encoded]:
-    """Encode a batch's reviews by part, omitting those beyond `cut.reviews`."""
-    wanted = piece.places < (cut.reviews or np.iinfo(np.int32).max)
+def _encode(piece: _TextsToEncode, tokenizer: Tokenizer, shape: DatasetShape) -> list[_Encoded]:
+    """Encode a batch's reviews by part, omitting those beyond `shape.reviews`."""
+    wanted = piece.places < (shape.reviews or np.iinfo(np.int32).max)
     parts = [(part, np.flatnonzero(wanted & (piece.parts == part))) for part in PARTS]
-    return [_encode_rows(piece, part, rows, tokenizer, cut) for part, rows in parts if len(rows)]
+    return [_encode_rows(piece, part, rows, tokenizer, shape) for part, rows in parts if len(rows)]
 
 
 def _encode_rows(
-    piece: _TextsToEncode, part: int, rows: NDArray[np.int64], tokenizer: Tokenizer, cut: DatasetShape
+    piece: _TextsToEncode, part: int, rows: NDArray[np.int64], tokenizer: Tokenizer, shape: DatasetShape
 ) -> _Encoded:
     encoded = tokenizer.encode(piece.texts.take(pa.array(rows)))
     starts, ends = encoded.offsets[:-1], encoded.offsets[1:]
-    kept = np.minimum(ends - starts, cut.max_length)
+    kept = np.minimum(ends - starts, shape.max_length)
     offsets = np.concatenate([[0], np.cumsum(kept)])
     # The last ranks of each review, which the network reads.
     chosen = np.arange(offsets[-1]) + np.repeat(ends - kept - offsets[:-1], kept)
-    beyond = cut.vocabulary_size - OFFSET
-    ranks = np.minimum(encoded.ranks[chosen], beyond).astype(token_dtype(cut.vocabulary_size))
+    beyond = shape.vocabulary_size - OFFSET
+    ranks = np.minimum(encoded.ranks[chosen], beyond).astype(token_dtype(shape.vocabulary_size))
     columns = {
         "label": pa.array(piece.labels[rows]),
         "length": pa.array((ends - starts + 1).astype(np.int32)),
@@ -235,15 +235,15 @@ def _encode_rows(
     )
 
 
-def _write_split(path: Path, spill: Spill, totals: _Totals, cut: DatasetShape, metadata: Mapping[str, str]) -> Split:
+def _write_split(path: Path, spill: Spill, totals: _Totals, shape: DatasetShape, metadata: Mapping[str, str]) -> Split:
     start = 0
-    with split_writer(path, cut.vocabulary_size, cut.max_length, metadata) as write:
+    with split_writer(path, shape.vocabulary_size, shape.max_length, metadata) as write:
         for reviews, lengths in spill.buckets():
             totals.labels.append(reviews.labels)
             totals.lengths.append(lengths)
             for first in range(0, len(reviews), ROW_GROUP):
                 rows = np.arange(first, min(first + ROW_GROUP, len(reviews)))
-                tokens = padded(reviews, rows, cut.vocabulary_size, cut.max_length)
+                tokens = padded(reviews, rows, shape.vocabulary_size, shape.max_length)
                 write(RowGroup(start + rows, reviews.labels[rows], lengths[rows], tokens))
             start += len(reviews)
     unknown = totals.unknown / totals.words if totals.words else 0.0

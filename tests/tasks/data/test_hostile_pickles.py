@@ -1,4 +1,4 @@
-"""Pickles that nobody's tool writes: what they ask for is neither done nor given room."""
+"""Pickles that no tool writes: their instructions are not followed, and they get no extra memory."""
 
 import pickle
 import pickletools
@@ -67,7 +67,7 @@ HOSTILE = {
     "BINUNICODE8": (b"\x8d" + b"\xff" * 7 + b"\x7f.", "ends too early"),
     "BINSTRING": (b"T\xff\xff\xff\x7f.", "ends too early"),
     "FRAME": (b"\x95" + b"\xff" * 7 + b"\x7f", "does not match its shape"),
-    # An unpickler that goes on after the frame takes the text for opcodes: ")", then a memo index of 2**24.
+    # If an unpickler continues after the frame, it reads the text as opcodes: ")", then a memo index of 2**24.
     "a FRAME that cuts an operand": (CUT_FRAME + b"M\5\0U)" + b"r\0\0\0\1".ljust(41, b"N"), "does not match its shape"),
     "word index": (b"\x8a\xff" + b"\x7f" * 255 + b"\x85", "the word index \\d{40}…, which does not fit into 31 bits"),
     "BUILD with a dict": (DTYPE + words("i8") + b"\x85R}b", "the opcode EMPTY_DICT"),

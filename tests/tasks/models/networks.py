@@ -34,3 +34,13 @@ MARKS = [() if spec.name in SHORT_TIER else pytest.mark.slow for spec in SMALL]
 by_spec = pytest.mark.parametrize(
     "spec", [pytest.param(spec, id=spec.name, marks=marks) for spec, marks in zip(SMALL, MARKS, strict=True)]
 )
+
+# Every preset, and a deeper network in both directions; none has dropout.
+REFERENCE_NETWORKS = [
+    preset("simple_rnn", 6, 5, 0.0),
+    preset("lstm", 6, 5, 0.0),
+    preset("gru", 6, 5, 0.0),
+    preset("stacked_simple_rnn", 4, 5, 0.0),
+    preset("bidirectional_lstm", 4, 5, 0.0),
+    ModelSpec(name="deep", cell="gru", units=(5, 3), bidirectional=True, embedding=4),
+]

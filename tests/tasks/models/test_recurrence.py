@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from tasks.models.keras_learner import build
 from tasks.models.recurrence import CELLS, forward, simple_rnn
-from tasks.models.spec import Cell, ModelSpec, preset
+from tasks.models.spec import Cell, ModelSpec
 from tests.conftest import ragged_tokens
+from tests.tasks.models.networks import REFERENCE_NETWORKS
 
 LAYERS = {"simple_rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
@@ -42,17 +43,7 @@ def test_simple_rnn_with_literal_numbers() -> None:
     np.testing.assert_allclose(outputs[0, :, 0], [first, np.tanh(0.35 + 2 * first)], rtol=1e-12)
 
 
-SPECS = [
-    preset("simple_rnn", 6, 5, 0.0),
-    preset("lstm", 6, 5, 0.0),
-    preset("gru", 6, 5, 0.0),
-    preset("stacked_simple_rnn", 4, 5, 0.0),
-    preset("bidirectional_lstm", 4, 5, 0.0),
-    ModelSpec(name="deep", cell="gru", units=(5, 3), bidirectional=True, embedding=4),
-]
-
-
-@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", REFERENCE_NETWORKS, ids=lambda spec: spec.name)
 def test_the_whole_network_equals_keras(spec: ModelSpec) -> None:
     model = build(spec, vocabulary_size=40, learning_rate=0.01, seed=3)
     tokens = ragged_tokens([1, 9, 20, 4], 20, 40)

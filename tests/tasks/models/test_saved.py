@@ -5,16 +5,10 @@ import pytest
 
 from tasks.models.keras_learner import build
 from tasks.models.saved import read_saved_weights
-from tasks.models.spec import ModelSpec, preset
+from tasks.models.spec import ModelSpec
+from tests.tasks.models.networks import REFERENCE_NETWORKS
 
-SPECS = [
-    preset("simple_rnn", 6, 5, 0.1),
-    preset("lstm", 6, 5, 0.0),
-    preset("gru", 6, 5, 0.0),
-    preset("stacked_simple_rnn", 4, 5, 0.0),
-    preset("bidirectional_lstm", 4, 5, 0.0),
-    ModelSpec(name="deep", cell="gru", units=(5, 3), bidirectional=True, embedding=4),
-]
+SPECS = [*REFERENCE_NETWORKS, ModelSpec(name="dropout", cell="simple_rnn", units=(6,), embedding=5, dropout=0.1)]
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
@@ -30,7 +24,7 @@ def test_equals_the_weights_that_keras_saved(spec: ModelSpec, tmp_path: Path) ->
 
 
 def test_names_say_layer_and_direction(tmp_path: Path) -> None:
-    spec = SPECS[-1]
+    spec = REFERENCE_NETWORKS[-1]
     build(spec, vocabulary_size=20, learning_rate=0.01, seed=2).save(tmp_path / "best.keras")
     shapes = {name: array.shape for name, array in read_saved_weights(spec, tmp_path / "best.keras").items()}
     assert shapes["embedding"] == (20, 4)
@@ -41,7 +35,7 @@ def test_names_say_layer_and_direction(tmp_path: Path) -> None:
 
 
 def test_refuses_what_is_not_the_network(tmp_path: Path) -> None:
-    lstm, gru = SPECS[1], SPECS[2]
+    lstm, gru = REFERENCE_NETWORKS[1:3]
     build(lstm, vocabulary_size=20, learning_rate=0.01, seed=2).save(tmp_path / "best.keras")
     with pytest.raises(ValueError, match="not a saved model of gru .*; train the network again"):
         read_saved_weights(gru, tmp_path / "best.keras")
