@@ -1,4 +1,4 @@
-"""The modules that branch processes need, imported once by the fork server: see `flows.pool`.
+"""The modules that branch processes need, imported once by the fork server: see `flows.branch_process`.
 
 Nothing here may start a thread that could hold a lock while a process is forked, so TensorFlow must not
 compute anything.
@@ -11,5 +11,5 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for the run; a t
 
 importlib.import_module("tasks.models.loading").preload()
 
-for module in ("flows.run", "tasks.train", "tasks.evaluate", "tasks.explain"):
+for module in ("flows.branch_process", "tasks.storage.share", "tasks.train", "tasks.evaluate", "tasks.explain"):
     importlib.import_module(module)

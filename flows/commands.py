@@ -14,7 +14,13 @@ from cyclopts import Parameter, Token
 from cyclopts.validators import Number
 from pydantic import ValidationError
 
-from flows.environment import ignore_closed_output, load_prefect, prepare_environment, say
+from flows.environment import (
+    ignore_closed_output,
+    load_prefect,
+    prepare_environment,
+    report_user_errors_once,
+    say,
+)
 from flows.settings import DataSettings, GateSettings
 from tasks.errors import SettingError
 from tasks.results.export import ExportFormat
@@ -57,7 +63,7 @@ def run_flow(flow: str, *inputs: Any, webhook: str | None, preload: Callable[[],
 
     server = prestart_server()
     load_prefect()
-    from flows.pool import report_user_errors_once, stopped_by_signals
+    from flows.pool import stopped_by_signals
     from flows.server import api_server
 
     if webhook:

@@ -1,4 +1,4 @@
-"""Overrides environment variables that would break a run, or reports them in one line; tolerates closed output."""
+"""A run's surroundings: environment variables, Prefect's import and its log, and output that may be closed."""
 
 import atexit
 import contextlib
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from tasks.errors import PipelineError, shortened
+from tasks.errors import PipelineError, one_line, shortened
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,6 +66,20 @@ def load_prefect() -> None:
         fault = shortened(error)
         raise PipelineError(f"Prefect's settings: {fault}; correct PREFECT_ variables, .env or profile") from None
     sys.stderr.write(printed.getvalue())
+
+
+def report_user_errors_once() -> None:
+    """Leave errors that the user can fix to the command line, which prints a line for each; the UI shows them, too."""
+    from prefect.logging.configuration import setup_logging
+
+    setup_logging()
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_is_no_user_error)
+
+
+def _is_no_user_error(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return one_line(error) is None and not record.getMessage().startswith("Finished in state Failed")
 
 
 def ignore_closed_output() -> None:

@@ -1,6 +1,5 @@
 """A run: its outputs, shared store, clock and progress, and how it does a step, once or for all branches."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -19,11 +18,12 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 from prefect.task_engine import TaskRunTimeoutError
 
+from flows.branch_process import BranchProcesses, TimeLimitError
 from flows.environment import ignore_closed_output
 from flows.ops.dead_runs import label_with_process, mark_dead_runs, mark_dead_tasks
 from flows.ops.deployed_commit import warn_of_another_commit
 from flows.ops.notify import post_line
-from flows.pool import branches_on, pool_is_broken, preload_branches, text_workers
+from flows.pool import Runner, branches_on, preload_branches, text_workers
 from flows.progress import RunProgress
 from flows.settings import Settings
 from tasks.errors import DISK, NetworkError, PipelineError, one_line
@@ -35,11 +35,9 @@ from tasks.storage.share import Share
 
 T = TypeVar("T", bound=Result)
 Work = TypeVar("Work")
-POLL_SECONDS = 1.0
 ENDED_TWICE = (
-    "A branch's process ended twice before its task did: it was killed, perhaps because memory ran out (free some, or "
-    "use --runner thread), or the Prefect server did not answer. The same command resumes after the last "
-    "completed epochs"
+    "its process ended twice before its task did: it was killed, perhaps because memory ran out (free some, or use "
+    "--runner thread). The same command resumes after the last completed epoch"
 )
 
 
@@ -49,6 +47,8 @@ def may_pass(_task: object, _run: object, state: Any) -> bool:
         state.result()
     except NetworkError:
         return True
+    except TimeoutError:
+        return False
     except OSError as error:
         return error.errno not in DISK
     except Exception:
@@ -57,14 +57,26 @@ def may_pass(_task: object, _run: object, state: Any) -> bool:
 
 
 @task(retries=1, retry_delay_seconds=5, retry_condition_fn=may_pass, persist_result=False, cache_policy=NO_CACHE)
-def make(step: Step[..., Any], inputs: tuple[Any, ...], fresh: bool, share: Share) -> Any:
-    """Make a step's result and store it. A failed step is retried if the fault may be temporary."""
-    for needed in inputs:
-        if hasattr(needed, "files"):
-            share.pull(needed)
-    result = step.keep(*inputs, fresh=fresh, logger=get_run_logger())
-    share.push(result, step.record(*inputs))
-    return result
+def make(
+    step: Step[..., Any],
+    inputs: tuple[Any, ...],
+    fresh: bool,
+    share: Share,
+    processes: BranchProcesses | None = None,
+    seconds: float | None = None,
+) -> Any:
+    """Make a step's result and store it; with `processes`, in one of them, if need be in a second one."""
+    logger = get_run_logger()
+    if processes is None:
+        return share.keep(step, inputs, fresh, logger)
+    try:
+        return processes.do(share.keep, step, inputs, fresh, logger=logger, seconds=seconds)
+    except BrokenProcessPool:
+        logger.warning("The process ended before its task did; another one resumes after the last completed epoch")
+    try:
+        return processes.do(share.keep, step, inputs, False, logger=logger, seconds=seconds)
+    except BrokenProcessPool:
+        raise PipelineError(ENDED_TWICE) from None
 
 
 @task(persist_result=False, cache_policy=NO_CACHE)
@@ -117,6 +129,7 @@ class Run:
         clock: the seconds that each step took.
         failures: one line for each failed branch.
         progress: shows the steps.
+        runner: what runs branches, within `side_by_side`.
     """
 
     name: str
@@ -125,6 +138,7 @@ class Run:
     clock: Clock = field(default_factory=Clock)
     failures: list[str] = field(default_factory=list)
     progress: RunProgress = field(default_factory=RunProgress)
+    runner: Runner | None = None
 
     @classmethod
     @contextmanager
@@ -211,8 +225,6 @@ class Run:
         except UpstreamError:
             self.progress.fail(step.name, row.title)
             return None
-        except BrokenProcessPool:
-            raise
         except Exception as error:
             message = one_line(error)
             if message is None:
@@ -225,34 +237,15 @@ class Run:
         return result
 
     def side_by_side(self, work: Callable[["Run", list[Job]], Work], jobs: list[Job]) -> Work:
-        """Do work on the chosen runner; if one of its processes dies, retry once, reusing all finished results.
-
-        Raises:
-            PipelineError: a process died again.
-        """
+        """Do work whose `do_each` starts branches on the chosen runner."""
+        settings = self.settings.run
         self.share.push(jobs[0])
         try:
-            return self._on_runner(work, jobs)
-        except BrokenProcessPool:
-            get_run_logger().warning(
-                "A branch's process ended before its task did; all branches resume after their last completed epochs"
-            )
-        self.failures.clear()  # Every branch is tried once more.
-        try:
-            return replace(self, fresh=False)._on_runner(work, jobs)
-        except BrokenProcessPool:
-            raise PipelineError(ENDED_TWICE) from None
-
-    def _on_runner(self, work: Callable[["Run", list[Job]], Work], jobs: list[Job]) -> Work:
-        settings = self.settings.run
-        try:
-            with branches_on(settings.runner, settings.address):
-                return work(self, jobs)
-        except Exception as error:
-            if isinstance(error, BrokenProcessPool):
-                mark_dead_tasks(runtime.flow_run.id)
+            with branches_on(settings.runner, settings.address) as runner:
+                return work(replace(self, runner=runner), jobs)
+        except Exception:
             raise
-        except BaseException:  # A signal: the branches' processes were killed and cannot report their end.
+        except BaseException:  # A signal: tasks that had not begun cannot report their end.
             mark_dead_tasks(runtime.flow_run.id)
             raise
 
@@ -262,6 +255,8 @@ class Run:
         return text_workers(self.settings.run.runner, self.settings.run.address) if has_texts else nullcontext()
 
     def _start(self, step: Step[..., Any], inputs: tuple[Any, ...], minutes: float | None) -> Submitted:
+        if self.runner is None:
+            raise RuntimeError("branches start within `side_by_side`")
         title = step.title(*inputs)
         resolved = tuple(
             value if not isinstance(value, Submitted) else value.future or value.result for value in inputs
@@ -270,7 +265,9 @@ class Run:
             kept = self._reused(step, resolved)
             if kept is not None:
                 return Submitted(title, result=kept)
-        future = self._task(step, resolved, minutes).submit(step, resolved, self.fresh, self.share)
+        parameters = {"step": step, "inputs": resolved, "fresh": self.fresh, "share": self.share}
+        limits = {"processes": self.runner.processes, "seconds": 60 * minutes if minutes else None}
+        future = self.runner.tasks.submit(self._task(step, resolved, minutes), parameters | limits)
         future.add_done_callback(lambda _: self.progress.end(step.name, title))
         return Submitted(title, future=future)
 
@@ -290,7 +287,8 @@ class Run:
 
     def _task(self, step: Step[..., Any], inputs: tuple[Any, ...], minutes: float | None = None) -> Any:
         """The task that makes the step's result; the UI shows it under the step's title."""
-        seconds = 60 * minutes if minutes else None
+        on_cluster = self.runner is not None and self.runner.processes is None
+        seconds = 60 * minutes if minutes and on_cluster else None
         return make.with_options(name=step.name, task_run_name=step.title(*inputs), timeout_seconds=seconds)
 
 
@@ -298,24 +296,18 @@ def _result(row: Submitted) -> Any:
     """Wait for the result of one branch.
 
     Raises:
-        BrokenProcessPool: the pool can no longer return results.
         UpstreamError: an earlier step of the same branch failed.
         PipelineError: the branch took longer than `--timeout`.
     """
     if row.future is None:
         return row.result
-    done = threading.Event()
-    row.future.add_done_callback(lambda _: done.set())
-    while not done.wait(POLL_SECONDS):
-        if pool_is_broken():
-            raise BrokenProcessPool("the thread that returns the results of the pool is gone")
     try:
         return row.future.result()
-    except TaskRunTimeoutError as error:
+    except (TimeLimitError, TaskRunTimeoutError) as error:
         raise PipelineError(
             "not finished within --timeout; completed epochs are kept, the same command resumes"
         ) from error
-    except (UnfinishedRun, UpstreamTaskError) as error:  # The second comes from a process pool.
+    except (UnfinishedRun, UpstreamTaskError) as error:  # The second comes from a cluster.
         raise UpstreamError from error
 
 

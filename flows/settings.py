@@ -167,8 +167,8 @@ class DataSettings(SettingsGroup):
         return next((path for path in self.data if path.suffix == ".npz"), None)
 
 
-RunnerName = Literal["process", "thread", "dask", "ray"]
-RUNNERS = "Where branches run: in processes or threads on this machine, or on a Dask or Ray cluster."
+RunnerName = Literal["process", "thread", "dask"]
+RUNNERS = "Where branches run: in processes or threads on this machine, or on a Dask cluster."
 # A thread cannot be interrupted, so it has no time limit.
 WITHOUT_TIME_LIMIT = ("thread",)
 SMOKE_REVIEWS, SMOKE_LENGTH = 256, 100
@@ -228,7 +228,7 @@ class RunSettings(SettingsGroup):
     outputs: Path = Field(Path("outputs"), description="Folder for data, models and reports.")
     runner: RunnerName = Field("process", description=RUNNERS)
     address: SafeAddress = Field(
-        None, description="Address of a running Dask or Ray cluster (default: the run starts its own)."
+        None, description="Address of a running Dask cluster (default: the run starts its own)."
     )
     share: SafeAddress = Field(
         None,

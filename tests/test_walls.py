@@ -72,15 +72,46 @@ def test_artifacts_import_nothing_of_ours_but_results_errors_and_file_names() ->
         assert all(is_in(imported, allowed) for imported in ours), name
 
 
-def test_only_the_pool_knows_processes_and_clusters() -> None:
-    libraries = ("prefect.task_runners", "prefect_dask", "prefect_ray", "multiprocessing")
+def test_only_the_pool_and_its_processes_know_processes_and_clusters() -> None:
+    libraries = ("prefect.task_runners", "prefect_dask", "multiprocessing")
+    knowing = {"flows.pool", "flows.branch_process"}
     for folder in FOLDERS:
         for name, tree in modules(folder).items():
-            assert name == "flows.pool" or not {each for each in imports(tree) if is_in(each, libraries)}, name
+            assert name in knowing or not {each for each in imports(tree) if is_in(each, libraries)}, name
 
 
-def test_the_temporary_server_starts_without_prefect() -> None:
-    assert not {each for each in imports(modules("flows")["flows.temporary_server"]) if is_in(each, ("prefect",))}
+@pytest.mark.parametrize("name", ["flows.temporary_server", "flows.branch_process", "flows.branch_imports"])
+def test_the_temporary_server_and_branch_processes_start_without_prefect(name: str) -> None:
+    assert not {each for each in imports(modules("flows")[name]) if is_in(each, ("prefect",))}
+
+
+def test_no_private_attribute_of_a_library_is_used() -> None:
+    documented = {"_exit", "_replace", "_asdict", "_fields"}  # `os._exit` and named tuples.
+    for folder in FOLDERS:
+        for name, tree in modules(folder).items():
+            # What a module reads with a leading underscore, it must have defined itself.
+            foreign = private_attributes(tree) - defined(tree) - documented
+            assert foreign == set(), name
+
+
+def private_attributes(tree: ast.Module) -> set[str]:
+    """The names with a leading underscore that a module reads from objects or imports, but for `__name__`."""
+    names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    names |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    return {name for name in names if name.startswith("_") and not name.endswith("__")}
+
+
+def defined(tree: ast.Module) -> set[str]:
+    """The functions of a module, and the attributes and variables that it sets."""
+    names = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and is_set(node)}
+    return names | {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and is_set(node)}
+
+
+def is_set(node: ast.Attribute | ast.Name) -> bool:
+    """Whether a name is assigned; an attribute only counts as the module's own on `self`."""
+    own = not isinstance(node, ast.Attribute) or (isinstance(node.value, ast.Name) and node.value.id == "self")
+    return own and isinstance(node.ctx, ast.Store)
 
 
 def test_imports_form_no_circle() -> None:

@@ -7,13 +7,15 @@ such as s3://bucket/rnn) has the same tree. A file copied from it is accepted on
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import fsspec
 
 from tasks.errors import DataError, PipelineError
 from tasks.storage.files import Stored, atomic_path, sha256_of_file
-from tasks.storage.reuse import Record
+from tasks.storage.reuse import LOGGER, Logger, Record, Result, Step
+
+T = TypeVar("T", bound=Result)
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,15 @@ class Share:
             raise PipelineError(
                 f"--share: {error}; expected a folder or an fsspec URL such as s3://bucket/rnn"
             ) from error
+
+    def keep(self, step: Step[..., T], inputs: tuple[Any, ...], fresh: bool, logger: Logger = LOGGER) -> T:
+        """Return a step's result, as `Step.keep` does; first pull the files of its inputs, then push the result."""
+        for needed in inputs:
+            if hasattr(needed, "files"):
+                self.pull(needed)
+        result = step.keep(*inputs, fresh=fresh, logger=logger)
+        self.push(result, step.record(*inputs))
+        return result
 
     def push(self, stored: Stored, record: Record[Any] | None = None) -> None:
         """Copy a result's files and then its record to the address."""

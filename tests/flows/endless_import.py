@@ -1,4 +1,4 @@
-"""Never finishes importing; for `test_pool_fork_server`."""
+"""Never finishes importing; for `test_branch_process_fork_server`."""
 
 import threading
 

@@ -1,8 +1,11 @@
+import logging
 import subprocess
 import sys
 
 import pytest
 
+from flows.environment import _is_no_user_error
+from tasks.errors import DataError
 from tests.end_to_end.harness import ROOT, environment
 
 
@@ -25,3 +28,24 @@ def test_a_setting_that_prefect_refuses_is_one_line_without_passwords(
     assert done.stderr.startswith("Error: Prefect's settings: ")
     assert done.stderr.count("\n") == 1
     assert "verysecret" not in done.stderr
+
+
+def record(message: str, error: BaseException | None = None) -> logging.LogRecord:
+    """A line of the log."""
+    info = (type(error), error, None) if error else None
+    return logging.LogRecord("prefect", logging.ERROR, __file__, 1, message, (), info)
+
+
+@pytest.mark.parametrize(
+    ("message", "error", "is_logged"),
+    [
+        ("Encountered an exception", DataError("damaged"), False),
+        ("Encountered an exception", ValueError("a bug"), True),
+        ("Finished in state Failed('damaged')", None, False),
+        ("Finished in state Completed()", None, True),
+    ],
+)
+def test_only_errors_that_the_command_line_prints_are_left_out(
+    message: str, error: Exception | None, is_logged: bool
+) -> None:
+    assert _is_no_user_error(record(message, error)) is is_logged

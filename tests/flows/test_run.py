@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -20,48 +20,10 @@ from flows.ops.notify import add_tags
 from flows.run import Run, Submitted, UpstreamError, _result
 from flows.settings import RunSettings, Settings
 from tasks.errors import PipelineError
-from tasks.storage.files import sha256_of_file
-from tasks.storage.reuse import LOGGER, Logger, Record, step
+from tasks.storage.reuse import LOGGER, Logger, step
+from tests.fixtures.steps import CALLS, Text, copy, die, text_record, write
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "no_heartbeat")
-
-CALLS: list[str] = []
-
-
-@dataclass(frozen=True)
-class Text:
-    """A result with one file."""
-
-    path: Path
-    sha256: str
-    title: str = "a text"
-
-    def files(self) -> dict[Path, str]:
-        return {self.path: self.sha256}
-
-
-def text_record(name: str, folder: Path) -> Record[Text]:
-    return Record(folder / f"{name}.json", name, Text)
-
-
-@step(title="write {name}", record=text_record)
-def write(name: str, folder: Path, *, logger: Logger = LOGGER) -> Text:
-    """Write a file."""
-    CALLS.append(name)
-    logger.info("writes %s", name)
-    path = folder / name
-    path.write_text(name)
-    return Text(path, sha256_of_file(path))
-
-
-@step(title="copy {name}", record=lambda name, text: Record(text.path.with_suffix(".copy.json"), name, Text))
-def copy(name: str, text: Text, *, logger: Logger = LOGGER) -> Text:
-    """Copy a file."""
-    CALLS.append(f"copy {name}")
-    logger.info("copies %s", name)
-    path = text.path.with_suffix(".copy")
-    path.write_text(text.path.read_text())
-    return Text(path, sha256_of_file(path))
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +35,7 @@ def calls() -> list[str]:
 
 def in_a_run(folder: Path, work: Callable[[Run], Any], **settings: Any) -> str:
     """Do work in a run; gives its id."""
-    run_settings = RunSettings(outputs=folder, runner="thread", **settings)
+    run_settings = RunSettings.model_validate({"outputs": folder, "runner": "thread"} | settings)
     ids: list[str] = []
 
     @flow(name="test")
@@ -239,3 +201,24 @@ def test_a_row_whose_upstream_failed_is_told_from_one_that_failed(error: Excepti
     future.set_exception(error)
     with pytest.raises(UpstreamError):
         _result(Submitted("evaluate lstm seed 1", future=PrefectConcurrentFuture(uuid4(), future)))
+
+
+def test_a_branch_whose_process_dies_is_resumed_once_and_no_other_branch_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    results: list[Text | None] = []
+
+    def work(run: Run) -> None:
+        rows = run.do_each(die, ["once", "always"], [tmp_path] * 2)
+        limited = run.do_each(die, ["slow"], [tmp_path], minutes=0.01)
+        results.extend(run.results(die, [*rows, *limited]))
+        assert [failure.partition(":")[0] for failure in run.failures] == ["die always", "die slow"]
+        assert "its process ended twice before its task did" in run.failures[0]
+        assert "not finished within --timeout" in run.failures[1]
+
+    run_id = in_a_run(tmp_path, lambda run: run.side_by_side(lambda run, _: work(run), [FakeJob()]), runner="process")
+    assert [result.title if result else None for result in results] == ["a text", None, None]
+    calls = {path.stem: path.read_text() for path in tmp_path.glob("*.calls")}
+    assert calls | {"slow": ""} == {"once": "xx", "always": "xx", "slow": ""}
+    assert_states(run_id, {"die once": "Completed", "die always": "Failed", "die slow": "TimedOut"})
+    assert "once: call 2" in caplog.messages

@@ -5,12 +5,12 @@ import time
 import psutil
 import pytest
 
-from flows.pool import end_with_parent
+from flows.branch_process import end_with_parent
 
 # Starts a branch process as a run does, prints its id, and waits.
 PARENT = """
 import multiprocessing, time
-from flows.pool import end_with_parent
+from flows.branch_process import end_with_parent
 
 def branch(ready):
     end_with_parent()
@@ -64,6 +64,6 @@ def test_a_process_that_multiprocessing_did_not_start_is_refused(monkeypatch: py
 
 @pytest.mark.parametrize(("quick", "printed"), [(False, "collected\n"), (True, "")])
 def test_a_quick_exit_collects_no_garbage(quick: bool, printed: str) -> None:
-    script = GARBAGE + ("from flows.pool import quick_exit; quick_exit()\n" if quick else "") + "del node"
+    script = GARBAGE + ("from flows.environment import quick_exit; quick_exit()\n" if quick else "") + "del node"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == printed
