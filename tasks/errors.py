@@ -74,6 +74,11 @@ def one_line(error: BaseException | None) -> str | None:
             f"The Prefect server no longer answers ({error}). Completed work is kept: once a server is up, the same "
             "command resumes and reports it"
         )
+    if isinstance(error, httpx.HTTPStatusError):
+        return (
+            f"The Prefect server refused a request ({shortened(error)}); `uv run flows/main.py doctor` tells whether it "
+            "has the version of Prefect that is installed here. Completed work is kept"
+        )
     if isinstance(error, OSError) and error.errno in DISK:
         fault = f"{shortened(error.filename, LONGEST_PATH)}: {error.strerror}" if error.filename else str(error)
         return f"{fault}; {DISK[error.errno]}. Completed work is kept: the same command resumes"

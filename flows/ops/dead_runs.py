@@ -23,6 +23,7 @@ from prefect.client.schemas.filters import (
     TaskRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort, TaskRunSort
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
 from prefect.states import Crashed
 
@@ -32,6 +33,7 @@ HOST, PROCESS, PROCESS_STARTED = "rnn.host", "rnn.process", "rnn.process-began"
 UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.SCHEDULED]
 ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
 HEARTBEAT = "prefect.flow-run.heartbeat"
+PAGE = 200  # Runs in one answer of the server; newer FastAPI refuses a request that leaves the number open.
 SILENCE = timedelta(minutes=10)  # Three missed heartbeats of the default 180 s.
 
 
@@ -59,7 +61,10 @@ def mark_dead_runs(flow: str) -> list[str]:
 def _dead_runs(client: SyncPrefectClient, flow: str) -> Iterator[FlowRun]:
     running = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))
     flows = FlowFilter(name=FlowFilterName(any_=[flow]))
-    for run in client.read_flow_runs(flow_filter=flows, flow_run_filter=FlowRunFilter(state=running)):
+    runs = client.read_flow_runs(
+        flow_filter=flows, flow_run_filter=FlowRunFilter(state=running), sort=FlowRunSort.START_TIME_DESC, limit=PAGE
+    )
+    for run in runs:
         # A run without our labels belongs to another project, even if its flow has the same name.
         if HOST in run.labels and _is_dead(client, run):
             yield run
@@ -98,6 +103,8 @@ def mark_left_tasks(flow: str) -> int:
             flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
             flow_run_filter=FlowRunFilter(state=ended),
             task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=UNFINISHED))),
+            sort=TaskRunSort.EXPECTED_START_TIME_DESC,
+            limit=PAGE,
         )
         runs = {task.flow_run_id for task in tasks if task.flow_run_id}
         ours = [run for run in runs if HOST in client.read_flow_run(run).labels]
@@ -105,13 +112,20 @@ def mark_left_tasks(flow: str) -> int:
 
 
 def _mark_tasks(client: SyncPrefectClient, run: UUID) -> int:
-    tasks = client.read_task_runs(
-        flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run])),
-        task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=UNFINISHED))),
-    )
-    for task in tasks:
-        client.set_task_run_state(task.id, Crashed(message="Its process is gone"), force=True)
-    return len(tasks)
+    marked = 0
+    is_full = True
+    while is_full:
+        tasks = client.read_task_runs(
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run])),
+            task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=UNFINISHED))),
+            sort=TaskRunSort.EXPECTED_START_TIME_DESC,
+            limit=PAGE,
+        )
+        for task in tasks:
+            client.set_task_run_state(task.id, Crashed(message="Its process is gone"), force=True)
+        marked += len(tasks)
+        is_full = len(tasks) == PAGE
+    return marked
 
 
 def _mark(client: SyncPrefectClient, run: FlowRun) -> None:

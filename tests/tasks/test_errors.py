@@ -26,6 +26,7 @@ def failed(error: Exception) -> Any:
         (DataError("wrong"), False),
         (OSError(errno.ENOSPC, "No space left on device"), False),
         (ValueError("a fault of ours"), False),
+        (TimeoutError("--timeout"), False),
     ],
 )
 def test_only_faults_that_may_pass_are_tried_again(error: Exception, again: bool) -> None:
@@ -51,6 +52,15 @@ def test_a_server_that_went_away_is_one_line() -> None:
     assert "no longer answers (refused)" in (one_line(httpx.ConnectError("refused")) or "")
     assert "no longer answers (Failed to reach API" in (one_line(RuntimeError("Failed to reach API at http://x")) or "")
     assert one_line(RuntimeError("a fault of ours")) is None
+
+
+def test_a_request_that_the_server_refuses_is_one_line() -> None:
+    request = httpx.Request("POST", "http://127.0.0.1:4200/api/flow_runs/filter")
+    error = httpx.HTTPStatusError("422 Unprocessable\nmore", request=request, response=httpx.Response(422))
+    line = one_line(error) or ""
+    assert "refused a request (422 Unprocessable); " in line
+    assert "doctor" in line
+    assert "\n" not in line
 
 
 def test_a_fault_of_ours_keeps_its_traceback() -> None:
