@@ -8,8 +8,8 @@ from typing import Literal
 from tasks.data import sample
 from tasks.data.imdb_npz import read_imdb_npz
 from tasks.data.own_texts.first_pass import survey_texts
-from tasks.data.own_texts.inputs import Input, inputs_of, signature
 from tasks.data.parquet import is_imdb
+from tasks.data.readers.inputs import Input, labelled_inputs, signature
 from tasks.errors import DataError, NetworkError
 from tasks.progress import track
 from tasks.results.data import Source, SourceKind, Survey, TextData
@@ -30,7 +30,7 @@ def source_record(data: Path | TextData | None, wanted: Wanted, cache: Path) -> 
     """Where the source is stored; None if it must first be downloaded, or cannot be found."""
     if isinstance(data, TextData):
         try:
-            return _text_record(data, inputs_of(data), cache)
+            return _text_record(data, labelled_inputs(data), cache)
         except DataError:
             return None
     if data is None and wanted == "sample":
@@ -92,7 +92,7 @@ def _find(data: Path | None, wanted: Wanted, cache: Path, base: str, logger: Log
 
 def _texts(data: TextData, cache: Path, base: str, logger: Logger) -> Source:
     """Survey the user's texts."""
-    inputs = inputs_of(data)
+    inputs = labelled_inputs(data)
     index = _index_for_texts(data, cache, base)
     folder = cache / SURVEYS / _text_record(data, inputs, cache).key
     with track("reading texts", sum(each.bytes() for each in inputs)) as advance:

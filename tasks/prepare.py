@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from tasks.data.imdb_npz import read_imdb_npz
 from tasks.data.own_texts.first_pass import read_index
-from tasks.data.own_texts.inputs import inputs_of
 from tasks.data.own_texts.second_pass import DatasetShape, SurveyedTexts, write_dataset
 from tasks.data.parquet import SPLITS, check_splits, describe, example, is_imdb, schema, write_split
+from tasks.data.readers.inputs import labelled_inputs
 from tasks.data.tokenizer import Tokenizer
 from tasks.data.tokens import Reviews, keras_shuffles
 from tasks.data.vocabulary import TOKENIZER_VERSION, read_word_index, write_vocabulary
@@ -140,7 +140,7 @@ def _prepare_npz(folder: Path, path: Path, shape: DatasetShape, metadata: dict[s
 def _prepare_texts(
     folder: Path, data: TextData, survey: Survey, tokenizer: Tokenizer, shape: DatasetShape, metadata: dict[str, str]
 ) -> _Splits:
-    inputs = inputs_of(data)
+    inputs = labelled_inputs(data)
     with track("encoding texts", sum(each.bytes() for each in inputs)) as advance:
         texts = SurveyedTexts(inputs, data, survey)
         splits = write_dataset(folder, texts, tokenizer, shape, metadata, advance)

@@ -12,10 +12,10 @@ import pyarrow as pa
 from tasks.analysis.score_summary import ScoreSummary
 from tasks.data.new_texts import NewTexts, encode_texts
 from tasks.data.own_texts.workers import in_order
-from tasks.data.scoring.columns import joined
-from tasks.data.scoring.inputs import read_rows, row_inputs, scoring_signature
+from tasks.data.readers.batch import RowBatch
+from tasks.data.readers.columns import joined
+from tasks.data.readers.inputs import read_scorable, signature, unlabelled_inputs
 from tasks.data.scoring.output import check_output, rejects_path
-from tasks.data.scoring.row_batch import RowBatch
 from tasks.data.scoring.scored_file import (
     NEW_COLUMNS,
     ScoredPart,
@@ -57,9 +57,9 @@ def find_scorer(outputs: Path, data: RowData, output: Path | None, model: str, h
     Raises:
         PipelineError: one of these conditions is not met.
     """
-    inputs = row_inputs(data.path)
+    inputs = unlabelled_inputs(data.path)
     if output is not None:
-        check_output(output, [path for entry in inputs for path in entry.files()])
+        check_output(output, [path for entry in inputs for path in entry.files])
     network = find_scoring_network(outputs, model)
     if has_reviews:
         find_network(outputs, str(network.folder))
@@ -69,7 +69,7 @@ def find_scorer(outputs: Path, data: RowData, output: Path | None, model: str, h
 def scoring_record(data: RowData, network: ScoringNetwork, root: Path) -> Record[Scoring] | None:
     """Where the scores for these files, network and code are stored. None if no file is found."""
     try:
-        files = scoring_signature(row_inputs(data.path))
+        files = signature(unlabelled_inputs(data.path))
     except DataError:
         return None
     words = sha256_of_file(network.words)
@@ -114,8 +114,8 @@ class _Scoring:
 
     def __init__(self, data: RowData, network: ScoringNetwork, root: Path, logger: Logger) -> None:
         self._data, self._network, self._logger = data, network, logger
-        self._inputs = row_inputs(data.path)
-        self._files = scoring_signature(self._inputs)
+        self._inputs = unlabelled_inputs(data.path)
+        self._files = signature(self._inputs)
         record = scoring_record(data, network, root)
         if record is None:
             raise DataError(f"{data.path}: the file no longer exists")
@@ -132,7 +132,7 @@ class _Scoring:
         self._logger.info("%s scores %s", self._scorer.saved.label, self._data.title)
         with track("scoring", sum(each.bytes() for each in self._inputs)) as advance:
             for (path, batch), part, was_kept in in_order(self._score, self._pieces()):
-                self._summary.add(part, batch.texts(self._data.text_column))
+                self._summary.add(part, batch.strings(self._data.text_column))
                 columns = joined(columns, batch.columns.schema)
                 rejected += len(batch.rejects)
                 kept += was_kept * len(part)
@@ -141,14 +141,14 @@ class _Scoring:
                 self._say_progress()
         if columns is None:
             raise DataError(f"{self._data.path}: no rows; expected reviews")
-        if scoring_signature(self._inputs) != self._files:
+        if signature(self._inputs) != self._files:
             raise DataError(f"{self._data.path}: changed while it was scored; run the same command again")
         if kept:
             self._logger.info("%d of %d reviews had been scored by an earlier run", kept, self._summary.rows)
         return self._describe(parts, columns, rejected)
 
     def _pieces(self) -> Iterator[_BatchToScore]:
-        for number, batch in enumerate(read_rows(self._inputs, self._data.text_column)):
+        for number, batch in enumerate(read_scorable(self._inputs, self._data.text_column)):
             yield _BatchToScore(self._folder / PARTS / f"{number:06}.parquet", batch)
 
     def _score(self, piece: _BatchToScore) -> _ScoredBatch:
@@ -156,7 +156,7 @@ class _Scoring:
         kept = read_part(piece.path)
         if kept is not None and len(kept) == len(piece.batch):
             return _ScoredBatch(piece, kept, was_kept=True)
-        texts = self._scorer.encode(piece.batch.texts(self._data.text_column))
+        texts = self._scorer.encode(piece.batch.strings(self._data.text_column))
         truncated = texts.lengths > texts.tokens.shape[1]
         part = ScoredPart(self._scorer.predict(texts.tokens), texts.lengths, texts.words, texts.unknown, truncated)
         write_part(piece.path, part)
@@ -212,7 +212,7 @@ def write(data: RowData, scoring: Scoring, output: Path, max_rejects: float, *, 
         DataError: the rows have changed, or a column cannot be written in this file format.
         RejectsError: more rows are rejected than allowed; their file gives the reasons, and `output` is not written.
     """
-    inputs = row_inputs(data.path)
+    inputs = unlabelled_inputs(data.path)
     rows = ScoredRows(inputs, data.text_column, read_columns(scoring.columns), scoring.parts, scoring.model)
     rejects = rejects_path(output)
     total = scoring.rows + scoring.rejected
@@ -247,9 +247,9 @@ def sample_tokens(data: RowData, network: ScoringNetwork, rows: int) -> NewTexts
     spacing = max(1, -(-rows // DRIFT_ROWS))
     parts = []
     before = 0
-    for batch in read_rows(row_inputs(data.path), data.text_column):
+    for batch in read_scorable(unlabelled_inputs(data.path), data.text_column):
         chosen = np.arange(-before % spacing, len(batch), spacing)
-        texts = batch.texts(data.text_column).take(pa.array(chosen))
+        texts = batch.strings(data.text_column).take(pa.array(chosen))
         parts.append(encode_texts(texts, tokenizer, saved.vocabulary_size, saved.max_length))
         before += len(batch)
     return NewTexts(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))

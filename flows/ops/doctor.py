@@ -18,7 +18,7 @@ from flows.ops.dead_runs import mark_dead_runs, mark_left_tasks
 from flows.server import api_server, server_address, server_version
 from flows.settings import DataSettings, masked
 from tasks.data.imdb_npz import read_imdb_npz
-from tasks.data.own_texts.inputs import inputs_of, read_batches
+from tasks.data.readers.inputs import labelled_columns, labelled_inputs, read_all
 from tasks.errors import PipelineError, one_line
 from tasks.fetch import NPZ_SHA256, OFFICIAL
 from tasks.machine import available_cores
@@ -164,8 +164,8 @@ def _given_file(path: Path) -> Check:
 
 def _given_texts(data: TextData) -> Check:
     try:
-        inputs = inputs_of(data)
-        next(read_batches(inputs, data))
+        inputs = labelled_inputs(data)
+        next(read_all(inputs, labelled_columns(data)))
     except (PipelineError, OSError) as error:
         return Check("data", data.title, str(error))
     return Check("data", f"own texts, {len(inputs)} files or folders, {sum(each.bytes() for each in inputs):,} bytes")

@@ -9,12 +9,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks.data.imdb_npz import read_imdb_npz
-from tasks.data.own_texts.inputs import Input, inputs_of, read_batches
+from tasks.data.readers.batch import Columns
+from tasks.data.readers.inputs import read_all, unlabelled_inputs
 from tasks.data.tokenizer import Tokenizer
 from tasks.data.tokens import Reviews, lengths, padded
 from tasks.data.vocabulary import read_word_index
 from tasks.errors import DataError
-from tasks.results.data import TextData
 
 
 class NewTexts(NamedTuple):
@@ -50,21 +50,20 @@ def read_npz(
 def read_texts(
     path: Path, text_column: str, index: Mapping[str, int], vocabulary_size: int, max_length: int
 ) -> NewTexts:
-    """Read texts without labels, in the formats that `--data` accepts; unknown words are treated as in `read_npz`.
+    """Read texts without labels; unknown words are treated as in `read_npz`.
 
     Args:
-        path: a .csv, .parquet or .jsonl file, a pattern that matches such files, or a folder with `pos` and `neg`.
+        path: a file, a folder or a pattern; see `tasks.data.readers.inputs`.
         text_column: the name of the text column.
         index, vocabulary_size, max_length: as in `read_npz`.
 
     Raises:
         DataError: a file or row is not as expected; the message describes the first fault in one line.
     """
-    data = TextData((path,), text_column=text_column, label_column=text_column)  # The texts stand in for labels.
     tokenizer = Tokenizer(index)
     parts = []
-    for _, batch in read_batches(_inputs_of(data), data):
-        parts.append(encode_texts(batch.texts, tokenizer, vocabulary_size, max_length))
+    for _, batch in read_all(unlabelled_inputs(path), Columns.of_texts(text_column)):
+        parts.append(encode_texts(batch.strings(text_column), tokenizer, vocabulary_size, max_length))
     if not parts:
         raise DataError(f"{path}: no texts; expected at least one")
     return NewTexts(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
@@ -74,13 +73,6 @@ def encode_texts(texts: pa.LargeStringArray, tokenizer: Tokenizer, vocabulary_si
     """Tokenize texts. A word missing from the index counts as unknown; scoring would skip it."""
     ranks, offsets, _ = tokenizer.encode(texts, missing=vocabulary_size)
     return _prepared(Reviews(ranks, offsets, np.zeros(len(texts), np.uint8)), vocabulary_size, max_length)
-
-
-def _inputs_of(data: TextData) -> list[Input]:
-    try:
-        return inputs_of(data)
-    except DataError as error:
-        raise DataError(str(error).removeprefix("--data ")) from error  # The drift check has no such option.
 
 
 def _prepared(reviews: Reviews, vocabulary_size: int, max_length: int) -> NewTexts:

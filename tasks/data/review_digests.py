@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,9 @@ from numpy.typing import NDArray
 
 from tasks.data.imdb_npz import read_imdb_npz
 from tasks.data.own_texts.first_pass import IN_TEST, files_digest
-from tasks.data.own_texts.inputs import inputs_of, read_batches
-from tasks.data.own_texts.text_batch import TextBatch
 from tasks.data.parquet import read_column
+from tasks.data.readers.batch import Column, Columns, RowBatch
+from tasks.data.readers.inputs import labelled_columns, labelled_inputs, read_all
 from tasks.data.tokens import Reviews
 from tasks.errors import DataError
 from tasks.results.data import Dataset, Survey, TextData
@@ -57,16 +56,13 @@ def column_of_test(dataset: Dataset, column: str) -> list[str]:
     source = dataset.source
     if source.texts is None or source.survey is None:
         raise DataError(f"--slice-columns {column}: found {source.title}, expected own texts with columns")
-    if any(given.path.is_dir() for given in inputs_of(source.texts)):
+    if any(entry.path.is_dir() for entry in labelled_inputs(source.texts)):
         raise DataError(f"--slice-columns {column}: found a folder of texts, expected .csv, .parquet or .jsonl files")
-    data = replace(source.texts, label_column=column)  # The column takes the place of the labels.
+    columns = Columns.of_texts(source.texts.text_column, Column("value", column, "--slice-columns"))
     values = [""] * source.survey.test
-    try:
-        for batch, rows, places in _test_batches(data, source.survey):
-            for place, value in zip(places, batch.labels.take(pa.array(rows)).to_pylist(), strict=True):
-                values[place] = value or ""
-    except DataError as error:
-        raise DataError(str(error).replace("--label-column", "--slice-columns")) from error
+    for batch, rows, places in _test_batches(source.texts, source.survey, columns):
+        for place, value in zip(places, batch.strings(column).take(pa.array(rows)).to_pylist(), strict=True):
+            values[place] = value or ""
     return [values[row] for row in read_column(dataset.test.path, "review_id")]
 
 
@@ -75,27 +71,30 @@ def _digests_of_texts(data: TextData, survey: Survey) -> Digests:
     labels = pq.read_table(survey.reviews)["label"].to_numpy()
     result = np.empty(survey.test, f"S{2 * DIGEST_BYTES}")
     start = 0
-    for batch, rows, places in _test_batches(data, survey):
+    for batch, rows, places in _test_batches(data, survey, labelled_columns(data)):
+        texts = batch.strings(data.text_column)
         for row, place in zip(rows, places, strict=True):
-            content = bytes([int(labels[start + row])]) + batch.texts[int(row)].as_buffer().to_pybytes()
+            content = bytes([int(labels[start + row])]) + texts[int(row)].as_buffer().to_pybytes()
             result[place] = hashlib.blake2b(content, digest_size=DIGEST_BYTES).hexdigest()
         start += len(batch)
     return result
 
 
-def _test_batches(data: TextData, survey: Survey) -> Iterator[tuple[TextBatch, NDArray[np.intp], NDArray[np.int32]]]:
+def _test_batches(
+    data: TextData, survey: Survey, columns: Columns
+) -> Iterator[tuple[RowBatch, NDArray[np.intp], NDArray[np.int32]]]:
     """Yield all batches of own texts, each with its test reviews' rows and their places in the test part.
 
     Raises:
         DataError: the files have changed since the survey, or cannot be read.
     """
-    inputs = inputs_of(data)
+    inputs = labelled_inputs(data)
     if files_digest(inputs) != survey.files_sha256:
         raise DataError(f"{data.title}: the files have changed since the network was trained; repeat its run")
     table = pq.read_table(survey.reviews)
     parts, places = table["part"].to_numpy(), table["place"].to_numpy()
     start = 0
-    for _, batch in read_batches(inputs, data):
+    for _, batch in read_all(inputs, columns):
         rows = np.flatnonzero(parts[start : start + len(batch)] == IN_TEST)
         yield batch, rows, places[start + rows]
         start += len(batch)

@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.data.new_texts import read_texts
-from tasks.data.scoring import readers
 from tasks.data.tokens import OFFSET, START, UNKNOWN
 from tasks.errors import DataError, PipelineError, RejectsError
 from tasks.evaluate import evaluate
@@ -26,6 +25,7 @@ from tasks.storage.registry import folder_hash
 from tasks.train import train
 from tests.tasks.data.own_texts.forms import FORMS, reviews
 from tests.tasks.data.own_texts.forms import write as write_form
+from tests.tasks.data.readers.reading import small_batches
 
 WORDS = {f"w{rank}": rank for rank in range(1, 90)}
 
@@ -91,7 +91,7 @@ def test_four_forms_of_the_same_texts_give_the_same_scores(trained: Trained, tmp
 def test_a_scoring_that_was_killed_resumes_at_the_last_whole_part(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(readers, "BATCH_BYTES", 1_000)
+    small_batches(monkeypatch, 1_000)
     path = tmp_path / "many.csv"
     path.write_text("text\n" + "\n".join(trained.texts * 5) + "\n")
     undisturbed = scored(trained, path, tmp_path / "whole" / "o.parquet")
@@ -202,7 +202,7 @@ def test_an_input_without_rows_or_that_changes_is_one_line(
 
 def test_a_sample_for_drift_is_spread_evenly(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.score.DRIFT_ROWS", 20)
-    monkeypatch.setattr("tasks.data.scoring.readers.BATCH_ROWS", 7)
+    small_batches(monkeypatch, 8 << 20, rows=7)
     path = tmp_path / "t.txt"
     path.write_text("\n".join(trained.texts))
     new = sample_tokens(RowData(path, "text"), trained.network, 60)

@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tasks.data.own_texts.inputs import Input, Part, read_batches, signature
 from tasks.data.own_texts.labels import LabelReader
-from tasks.data.own_texts.text_batch import TextBatch
 from tasks.data.own_texts.workers import in_order
+from tasks.data.readers.batch import RowBatch
+from tasks.data.readers.inputs import Input, Part, labelled_columns, read_all, signature
 from tasks.data.tokenizer import split_words
 from tasks.data.vocabulary import MAX_BYTES, MAX_WORD
 from tasks.errors import DataError
@@ -136,13 +136,13 @@ def survey_texts(inputs: Sequence[Input], data: TextData, folder: Path, advance:
     Raises:
         DataError: a file or row is not as expected; the message describes the first fault in one line.
     """
-    read_labels = LabelReader(data.positive)
+    read_labels = LabelReader(data.label_column, data.positive)
 
-    def piece(part: Part, batch: TextBatch) -> _TextsToCount:
-        advance(batch.texts.nbytes)
-        return _TextsToCount(batch.texts, read_labels(batch), part)
+    def piece(part: Part, batch: RowBatch) -> _TextsToCount:
+        advance(batch.size)
+        return _TextsToCount(batch.strings(data.text_column), read_labels(batch), part)
 
-    pieces = (piece(part, batch) for part, batch in read_batches(inputs, data))
+    pieces = (piece(part, batch) for part, batch in read_all(inputs, labelled_columns(data)))
     counts = WordCounts()
     counted_reviews: list[SurveyedReviews] = []
     for counted in in_order(partial(_count, test_share=data.test_share), pieces):

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tasks.data.own_texts.text_batch import TextBatch
+from tasks.data.readers.batch import RowBatch
 from tasks.errors import DataError
 
 KNOWN = {
@@ -20,27 +20,29 @@ class LabelReader:
     """Converts labels to 0 and 1, batch by batch.
 
     Attributes:
+        column: the name of the column of labels.
         positive: the value that means positive; the other value, whatever it is, means negative. If None, the known
             pairs of names are accepted, in upper or lower case.
     """
 
-    def __init__(self, positive: str | None = None) -> None:
+    def __init__(self, column: str, positive: str | None = None) -> None:
+        self.column = column
         self.positive = positive
         self._negative: str | None = None
 
-    def __call__(self, batch: TextBatch) -> NDArray[np.uint8]:
+    def __call__(self, batch: RowBatch) -> NDArray[np.uint8]:
         """Return the labels of a batch, 0 or 1, shape (texts,).
 
         Raises:
             DataError: a label is missing, or belongs to a third class; the message names the file and the row.
         """
-        values = pc.utf8_trim_whitespace(batch.labels)
+        values = pc.utf8_trim_whitespace(batch.strings(self.column))
         missing = pc.index(pc.equal(values, "").fill_null(True), True).as_py()
         if missing >= 0:
             raise DataError(f"{batch.place(missing)}: the label is missing; remove the row, or give it a label")
         return self._known(batch, values) if self.positive is None else self._chosen(batch, values)
 
-    def _known(self, batch: TextBatch, values: pa.LargeStringArray) -> NDArray[np.uint8]:
+    def _known(self, batch: RowBatch, values: pa.LargeStringArray) -> NDArray[np.uint8]:
         places = pc.index_in(pc.ascii_lower(values), value_set=_NAMES)
         wrong = pc.index(places.is_null(), True).as_py()
         if wrong >= 0:
@@ -51,7 +53,7 @@ class LabelReader:
         labels: NDArray[np.uint8] = _VALUES[places.to_numpy()]
         return labels
 
-    def _chosen(self, batch: TextBatch, values: pa.LargeStringArray) -> NDArray[np.uint8]:
+    def _chosen(self, batch: RowBatch, values: pa.LargeStringArray) -> NDArray[np.uint8]:
         is_positive = pc.equal(values, self.positive)
         others = values.filter(pc.invert(is_positive))
         if self._negative is None and len(others):

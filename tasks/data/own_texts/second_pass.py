@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tasks.data.own_texts.first_pass import IN_TEST, IN_TRAIN, files_digest
-from tasks.data.own_texts.inputs import Input, read_batches
 from tasks.data.own_texts.workers import in_order
 from tasks.data.parquet import ROW_GROUP, RowGroup, split_record, split_writer
+from tasks.data.readers.inputs import Input, labelled_columns, read_all
 from tasks.data.tokenizer import Tokenizer
 from tasks.data.tokens import OFFSET, Reviews, padded, token_dtype
 from tasks.errors import DataError
@@ -193,11 +193,12 @@ def _pieces(texts: SurveyedTexts, advance: Callable[[int], None]) -> Iterator[_T
     table = pq.read_table(texts.survey.reviews)
     parts, places, labels = (table[name].to_numpy() for name in ("part", "place", "label"))
     start = 0
-    for _, batch in read_batches(texts.inputs, texts.data):
-        advance(batch.texts.nbytes)
+    for _, batch in read_all(texts.inputs, labelled_columns(texts.data)):
+        advance(batch.size)
         rows = slice(start, start + len(batch))
         start += len(batch)
-        yield _TextsToEncode(batch.texts[: len(parts[rows])], parts[rows], places[rows], labels[rows])
+        strings = batch.strings(texts.data.text_column)
+        yield _TextsToEncode(strings[: len(parts[rows])], parts[rows], places[rows], labels[rows])
     if start != len(parts):
         counts = f"{start} reviews found, {len(parts)} in the first pass"
         raise DataError(f"{texts.data.title}: {counts}; the files have changed")

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 
-from tasks.data.scoring.columns import TEXT, is_json, plain
-from tasks.data.scoring.row_batch import Reject
+from tasks.data.readers.batch import Reject
+from tasks.data.readers.columns import TEXT, is_json, plain
 from tasks.errors import DataError, PipelineError
 from tasks.storage.files import atomic_path
 

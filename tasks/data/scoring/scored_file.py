@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tasks.data.scoring.columns import fitted
-from tasks.data.scoring.inputs import RowInput, read_rows
+from tasks.data.readers.batch import RowBatch
+from tasks.data.readers.columns import fitted
+from tasks.data.readers.inputs import Input, read_scorable
 from tasks.data.scoring.output import new_names, reject_writer, row_writer
-from tasks.data.scoring.row_batch import RowBatch
 from tasks.errors import DataError
 from tasks.results.training import THRESHOLD
 from tasks.storage.files import atomic_path, write_bytes
@@ -103,7 +103,7 @@ class ScoredRows(NamedTuple):
         model: the network's hash.
     """
 
-    inputs: Sequence[RowInput]
+    inputs: Sequence[Input]
     text_column: str
     columns: pa.Schema
     parts: Sequence[Path]
@@ -123,7 +123,7 @@ def read_columns(path: Path) -> pa.Schema:
 def write_rejected_rows(rows: ScoredRows, rejects: Path) -> None:
     """Write only the rows without scores, each with the reason."""
     with reject_writer(rejects) as write_rejects:
-        for batch in read_rows(rows.inputs, rows.text_column):
+        for batch in read_scorable(rows.inputs, rows.text_column):
             write_rejects(batch.rejects)
 
 
@@ -161,7 +161,7 @@ def _joined(rows: ScoredRows) -> Iterator[tuple[RowBatch, ScoredPart]]:
         DataError: the rows in the files are not the ones that were scored.
     """
     paths = iter(rows.parts)
-    for batch in read_rows(rows.inputs, rows.text_column):
+    for batch in read_scorable(rows.inputs, rows.text_column):
         path = next(paths, None)
         part = read_part(path) if path else None
         if part is None or len(part) != len(batch):

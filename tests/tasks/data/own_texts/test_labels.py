@@ -1,15 +1,16 @@
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from tasks.data.own_texts.labels import LabelReader
-from tasks.data.own_texts.text_batch import TextBatch
+from tasks.data.readers.batch import RowBatch
 from tasks.errors import DataError
 
 
-def batch(*labels: str | None) -> TextBatch:
+def batch(*labels: str | None) -> RowBatch:
     """Reviews with these labels."""
-    texts = pa.array(["text"] * len(labels), pa.large_string())
-    return TextBatch(texts, pa.array(labels, pa.large_string()), lambda row: f"r.csv, row {row + 2}")
+    columns = pa.record_batch({"stars": pa.array(labels, pa.large_string())})
+    return RowBatch("r.csv", columns, np.arange(2, 2 + len(labels)), (), 9)
 
 
 @pytest.mark.parametrize(
@@ -17,17 +18,17 @@ def batch(*labels: str | None) -> TextBatch:
     [("0", "1"), ("false", "true"), ("neg", "pos"), ("negative", "positive"), ("False", "TRUE"), ("0.0", " 1 ")],
 )
 def test_known_names(labels: tuple[str, str]) -> None:
-    assert LabelReader()(batch(*labels, labels[1])).tolist() == [0, 1, 1]
+    assert LabelReader("stars")(batch(*labels, labels[1])).tolist() == [0, 1, 1]
 
 
 def test_a_chosen_positive_makes_the_other_one_negative() -> None:
-    read = LabelReader("spam")
+    read = LabelReader("stars", "spam")
     assert read(batch("ham", "spam", "ham")).tolist() == [0, 1, 0]
     assert read(batch("spam", "ham")).tolist() == [1, 0]
 
 
 def test_the_chosen_positive_may_be_a_known_name() -> None:
-    assert LabelReader("0")(batch("0", "1")).tolist() == [1, 0]
+    assert LabelReader("stars", "0")(batch("0", "1")).tolist() == [1, 0]
 
 
 @pytest.mark.parametrize(
@@ -41,11 +42,11 @@ def test_the_chosen_positive_may_be_a_known_name() -> None:
 )
 def test_another_label_is_named_with_its_row(labels: tuple[str | None, ...], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        LabelReader()(batch(*labels))
+        LabelReader("stars")(batch(*labels))
 
 
 def test_a_third_class_in_a_later_batch_is_named() -> None:
-    read = LabelReader("5")
+    read = LabelReader("stars", "5")
     read(batch("5", "1"))
     with pytest.raises(DataError, match="row 3: the label is '3', a third class besides '5' and '1'"):
         read(batch("1", "3"))

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.data.own_texts import readers, second_pass, text_batch
+from tasks.data.own_texts import second_pass
 from tasks.data.own_texts.workers import using_executor
 from tasks.data.parquet import read_column, read_tokens
 from tasks.data.tokenizer import Tokenizer, split_words
@@ -15,6 +15,7 @@ from tasks.fetch import fetch
 from tasks.prepare import prepare
 from tasks.results.data import Dataset, TextData
 from tests.tasks.data.own_texts.forms import FORMS, Row, reviews, write, write_csv
+from tests.tasks.data.readers.reading import small_batches
 
 ROWS = reviews(120)
 
@@ -152,12 +153,8 @@ def test_files_that_change_between_both_passes_are_refused(tmp_path: Path) -> No
 def test_small_batches_and_buckets_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
     path = write(tmp_path, form, ROWS)
     expected = prepared(TextData((path,)), tmp_path / "expected")
-    for module in (text_batch, readers, readers):
-        monkeypatch.setattr(module, "BATCH_BYTES", 500)
-    monkeypatch.setattr("tasks.data.own_texts.readers.BATCH_BYTES", 500)
-    monkeypatch.setattr("tasks.data.own_texts.readers.BATCH_ROWS", 5)
-    for module_name in ("tasks.data.own_texts.second_pass", "tasks.data.own_texts.second_pass"):
-        monkeypatch.setattr(f"{module_name}.ROW_GROUP", 7)
+    small_batches(monkeypatch, 500, rows=5)
+    monkeypatch.setattr(second_pass, "ROW_GROUP", 7)
     monkeypatch.setattr(second_pass, "_BUCKET", 21)
     found = prepared(TextData((path,)), tmp_path / "found")
     for split in ("train", "test"):

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.data.scoring.inputs import row_inputs
+from tasks.data.readers.inputs import unlabelled_inputs
 from tasks.data.scoring.output import SUFFIXES, check_output, new_names, rejects_path, row_writer
 from tasks.data.scoring.scored_file import (
     NEW_COLUMNS,
@@ -23,6 +23,7 @@ from tasks.data.scoring.scored_file import (
     write_scored_rows,
 )
 from tasks.errors import DataError, PipelineError
+from tests.tasks.data.readers.reading import batches
 
 ROWS = pa.RecordBatch.from_pydict({
     "text": pa.array(['a "b"\nc,', "d"]),
@@ -74,7 +75,7 @@ def test_jsonl_in_is_jsonl_out(tmp_path: Path) -> None:
     source = tmp_path / "i.jsonl"
     objects = [{"text": "a", "tags": ["x", {"y": 1}], "id": 7}, {"text": "b", "tags": None, "id": None}]
     source.write_text("\n".join(map(json.dumps, objects)))
-    (batch,) = row_inputs(source)[0].batches("text")
+    (batch,) = batches(source)
     path = write(tmp_path / "o.jsonl", batch.columns)
     assert [json.loads(line) for line in path.read_text().splitlines()][:2] == objects
 
@@ -164,8 +165,8 @@ def scored_rows(tmp_path: Path, scored: int) -> ScoredRows:
     write_part(tmp_path / "0.parquet", part(scored))
     columns = pa.schema([("text", pa.large_string()), ("id", pa.large_string())])
     write_columns(tmp_path / "columns.arrow", columns)
-    parts = [tmp_path / "0.parquet"]
-    return ScoredRows(row_inputs(tmp_path / "i.csv"), "text", read_columns(tmp_path / "columns.arrow"), parts, "abc")
+    inputs, parts = unlabelled_inputs(tmp_path / "i.csv"), [tmp_path / "0.parquet"]
+    return ScoredRows(inputs, "text", read_columns(tmp_path / "columns.arrow"), parts, "abc")
 
 
 def test_rows_are_joined_with_their_scores(tmp_path: Path) -> None:

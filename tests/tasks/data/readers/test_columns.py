@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tasks.data.scoring.columns import fitted, is_json, joined, json_column, plain
+from tasks.data.readers.columns import fitted, is_json, joined, json_column, plain
 from tasks.errors import DataError
 
 

@@ -1,0 +1,129 @@
+"""Reader of CSV files. Values stay text, as written: "007" is not a number."""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyarrow import csv as arrow_csv
+
+from tasks.data.readers.batch import BATCH_BYTES, Columns, Reject, RowBatch
+from tasks.errors import DataError
+
+_HEADER_BYTES = 1 << 20
+_CHUNK = 16 << 20
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def read_csv(path: Path, columns: Columns) -> Iterator[RowBatch]:
+    """Read the rows of a CSV file; rows whose number of columns differs from the header's are rejects.
+
+    The header is row 1, as in a spreadsheet; empty lines are not counted.
+
+    Raises:
+        DataError: a column is missing, a row is too long, or a quote is never closed.
+    """
+    names = _header(path)
+    columns.check(path, names)
+    rows = _Rows(path)
+    last: pa.RecordBatch | None = None
+    try:
+        with _open(path, names, columns, rows) as reader:
+            for batch in reader:
+                yield RowBatch(str(path), batch, rows.numbers(len(batch)), rows.rejects(), batch.nbytes)
+                last = batch if len(batch) else last
+            if rejects := rows.rejects():
+                nothing = pa.RecordBatch.from_pylist([], reader.schema)
+                yield RowBatch(str(path), nothing, rows.numbers(0), rejects, 0)
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{path}: {_fault(str(error))}") from None
+    _check_quotes(path, last)
+
+
+def _open(path: Path, names: list[str], columns: Columns, rows: "_Rows") -> arrow_csv.CSVStreamingReader:
+    return arrow_csv.open_csv(
+        path,
+        # Arrow numbers rows only if it reads with one thread. Meanwhile, other threads process earlier texts.
+        read_options=arrow_csv.ReadOptions(block_size=BATCH_BYTES, use_threads=False),
+        parse_options=arrow_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=rows.reject),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.large_string()),
+            include_columns=[] if columns.keep_others else columns.names,
+            strings_can_be_null=False,
+            check_utf8=False,
+        ),
+    )
+
+
+class _Rows:
+    """Counts the rows of a file, and collects those with a wrong number of columns.
+
+    Arrow may reject rows of the next batch before it yields a batch.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = str(path)
+        self._next = 2
+        self._rejected: list[int] = []
+        self._rejects: list[Reject] = []
+
+    def reject(self, row: arrow_csv.InvalidRow) -> str:
+        """Note a row that Arrow skips."""
+        found = f"found {row.actual_columns} columns, expected {row.expected_columns}; put texts with commas in quotes"
+        self._rejected.append(row.number)
+        self._rejects.append(Reject(self._file, row.number, found))
+        return "skip"
+
+    def rejects(self) -> tuple[Reject, ...]:
+        """Return the rejects since the last call."""
+        rejects, self._rejects = tuple(self._rejects), []
+        return rejects
+
+    def numbers(self, count: int) -> NDArray[np.int64]:
+        """Return the numbers of the next rows that are not rejected, shape (count,)."""
+        candidates = np.arange(self._next, self._next + count + len(self._rejected), dtype=np.int64)
+        numbers = np.setdiff1d(candidates, self._rejected)[:count]
+        if count:
+            self._next = int(numbers[-1]) + 1
+        self._rejected = [row for row in self._rejected if row >= self._next]
+        return numbers
+
+
+def _header(path: Path) -> list[str]:
+    """Read the column names."""
+    with path.open("rb") as file:
+        start = file.read(_HEADER_BYTES)
+    if start.startswith(UTF_16):
+        raise DataError(f"{path}: the file is UTF-16; save it as UTF-8")
+    text = start.decode("utf-8-sig", errors="replace")
+    try:
+        names = next(csv.reader(io.StringIO(text)), [])
+    except csv.Error as error:
+        raise DataError(f"{path}, row 1: no header of column names ({error})") from None
+    if any("\ufffd" in name for name in names):
+        raise DataError(f"{path}, row 1: the column names are not UTF-8; save the file as such")
+    return names
+
+
+def _fault(message: str) -> str:
+    """Convert Arrow's message to one line."""
+    if "straddl" in message:
+        return f"a row is longer than {BATCH_BYTES >> 20} MiB, or a quote is never closed; expected reviews"
+    return f"not a readable CSV file ({message.splitlines()[0][:120]})"
+
+
+def _check_quotes(path: Path, last: pa.RecordBatch | None) -> None:
+    """Check a file's last batch for an unclosed quote: Arrow reads everything after it as one row.
+
+    Raises:
+        DataError: a quote is never closed.
+    """
+    if last is None or not any(b"\n" in column[-1].cast(pa.large_binary()).as_py() for column in last.columns):
+        return
+    with path.open("rb") as file:
+        quotes = sum(chunk.count(b'"') for chunk in iter(lambda: file.read(_CHUNK), b""))
+    if quotes % 2:
+        raise DataError(f"{path}: a quote is never closed, and the rest of the file is one row; close the quote")

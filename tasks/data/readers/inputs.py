@@ -1,0 +1,230 @@
+"""Resolves paths and patterns to files, and reads their rows: the one table of formats for all commands."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import pyarrow.compute as pc
+
+from tasks.data.readers.batch import Column, Columns, RowBatch
+from tasks.data.readers.csv_file import read_csv
+from tasks.data.readers.lines import read_folder, read_jsonl, read_lines
+from tasks.data.readers.parquet_file import read_parquet, text_bytes
+from tasks.data.tokenizer import SEPARATORS
+from tasks.errors import DataError, is_text
+from tasks.results.data import TextData
+
+Part = Literal["train", "test", "either"]
+FORMATS: dict[str, Callable[[Path, Columns], Iterator[RowBatch]]] = {
+    ".csv": read_csv,
+    ".parquet": read_parquet,
+    ".jsonl": read_jsonl,
+    ".txt": read_lines,
+}
+# The formats with columns. Text files have labels only in folders called `pos` and `neg`.
+TABLES = tuple(suffix for suffix in FORMATS if suffix != ".txt")
+LABELLED_KINDS = f"{', '.join(TABLES)}, a folder of such files, a folder with train/pos and train/neg, or an imdb.npz"
+KINDS = f"{', '.join(FORMATS)}, or a folder of such files"
+CLASSES = ("neg", "pos")
+# A character that is neither a space nor turned into one by the tokenizer.
+_HAS_WORD = "[^ " + "".join(f"\\x{ord(separator):02x}" for separator in SEPARATORS) + "]"
+NO_WORD = "the text is missing or holds no word"
+
+
+class Input(NamedTuple):
+    """A file, or a folder of text files; if `part` is "either", its texts are split into training and test."""
+
+    path: Path
+    part: Part
+    files: tuple[Path, ...]
+
+    def bytes(self) -> int:
+        """Return the approximate size of the texts in bytes."""
+        return sum(text_bytes(path) if path.suffix == ".parquet" else path.stat().st_size for path in self.files)
+
+    def batches(self, columns: Columns) -> Iterator[RowBatch]:
+        """Read all rows."""
+        if self.path.is_dir():
+            return read_folder(self.path, self.files, columns)
+        return FORMATS[self.path.suffix](self.path, columns)
+
+
+def labelled_inputs(data: TextData) -> list[Input]:
+    """Return the inputs of texts with labels in reading order, each with its part.
+
+    Raises:
+        DataError: nothing matches a path or pattern, a file's type is not supported, or a folder has no texts.
+    """
+    train = [entry for path in data.data for entry in _labelled(path, "--data")]
+    test = [entry for path in data.test_data for entry in _labelled_test(path)]
+    if test:
+        train = [entry for entry in train if entry.part != "test"]
+        return _distinct([*_all("train", train), *_all("test", test)])
+    if any(entry.part == "test" for entry in train):
+        return _distinct([entry._replace(part="train" if entry.part == "either" else entry.part) for entry in train])
+    return _distinct(_all("either", train))
+
+
+def unlabelled_inputs(given: Path) -> list[Input]:
+    """Return the inputs of texts without labels, given as a path or pattern, in reading order.
+
+    Raises:
+        DataError: nothing matches, a file's type is not supported, or a folder has no texts.
+    """
+    return [entry for path in _paths(given, "", tuple(FORMATS), KINDS) for entry in _unlabelled(path)]
+
+
+def labelled_columns(data: TextData) -> Columns:
+    """Return the columns of texts and labels."""
+    return Columns.of_texts(data.text_column, Column("label", data.label_column, "--label-column"))
+
+
+def read_all(inputs: Sequence[Input], columns: Columns) -> Iterator[tuple[Part, RowBatch]]:
+    """Yield all rows in batches, each with its part.
+
+    Raises:
+        DataError: a file cannot be read, or a row is not as expected or its text is empty; the message describes the
+            first fault in one line.
+    """
+    for entry in inputs:
+        for batch in entry.batches(columns):
+            valid = batch.without_invalid_utf8(columns)
+            length = pc.utf8_length(pc.utf8_trim_whitespace(valid.strings(columns.text)))
+            is_empty = pc.equal(length, 0).fill_null(True).to_numpy(zero_copy_only=False)
+            valid.without(is_empty, "the text is empty; remove the row, or give it a text").check_no_rejects()
+            yield entry.part, valid
+
+
+def read_scorable(inputs: Sequence[Input], text_column: str) -> Iterator[RowBatch]:
+    """Yield all rows whose texts have words, with all their columns; the other rows are the batches' rejects.
+
+    Raises:
+        DataError: a file cannot be read, or lacks the text column.
+    """
+    columns = Columns.of_texts(text_column, keep_others=True)
+    for entry in inputs:
+        for batch in entry.batches(columns):
+            valid = batch.without_invalid_utf8(columns)
+            has_word = pc.match_substring_regex(valid.strings(text_column), _HAS_WORD).fill_null(False)
+            yield valid.without(~has_word.to_numpy(zero_copy_only=False), NO_WORD)
+
+
+def signature(inputs: Sequence[Input]) -> list[tuple[str, str, int, int]]:
+    """Part, path, size and modification time of every file: what a survey and kept scores depend on."""
+    files = [(entry.part, path) for entry in inputs for path in entry.files]
+    return [(part, str(path.absolute()), path.stat().st_size, path.stat().st_mtime_ns) for part, path in files]
+
+
+def _all(part: Part, inputs: list[Input]) -> list[Input]:
+    return [entry._replace(part=part) for entry in inputs]
+
+
+def _distinct(inputs: list[Input]) -> list[Input]:
+    return list(dict.fromkeys(inputs))
+
+
+def _labelled(given: Path, option: str) -> Iterator[Input]:
+    """Resolve a path or pattern of labelled texts."""
+    for path in map(Path.resolve, _paths(given, f"{option} ", TABLES, LABELLED_KINDS)):
+        if not path.is_dir():
+            yield Input(path, "either", (path,))
+        elif _has_classes(path):
+            yield _classes(path, "either")
+        elif _has_classes(path / "train"):
+            yield _classes(path / "train", "either")
+            if _has_classes(path / "test"):
+                yield _classes(path / "test", "test")
+        elif _has_classes(path / "test") and option == "--test-data":
+            yield _classes(path / "test", "test")
+        elif not (tables := _tables(path)):
+            raise DataError(
+                f"{option} {path}: neither train/pos and train/neg nor pos and neg in this folder, nor files of kind "
+                f"{', '.join(TABLES)}; expected one of these"
+            )
+        else:
+            yield from tables
+
+
+def _labelled_test(given: Path) -> list[Input]:
+    """Resolve a path or pattern of `--test-data`; from a folder like `aclImdb`, take only the test part."""
+    inputs = list(_labelled(given, "--test-data"))
+    return [entry for entry in inputs if entry.part == "test"] or inputs
+
+
+def _unlabelled(path: Path) -> list[Input]:
+    if not path.is_dir():
+        return [Input(path, "either", (path,))]
+    if texts := _visible_files(path, "**/*.txt"):
+        return [Input(path, "either", tuple(texts))]
+    if tables := _tables(path):
+        return tables
+    raise DataError(f"{path}: no files of kind {', '.join(FORMATS)} in this folder; expected at least one")
+
+
+def _paths(given: Path, prefix: str, suffixes: Sequence[str], kinds: str) -> list[Path]:
+    """Resolve a path, or a pattern such as `part-*.csv`, to files with these suffixes and folders.
+
+    Args:
+        given: the path or pattern.
+        prefix: what a message writes before the path.
+        suffixes, kinds: the suffixes, and how a message describes what is expected.
+    """
+    paths = [given] if given.exists() else _matches(given)
+    if not paths:
+        raise DataError(f"{prefix}{given}: no such file; give a path or a pattern of {kinds}")
+    for path in paths:
+        _check_name(path)
+        if path.suffix not in suffixes and not path.is_dir():
+            kind = f"is of kind {path.suffix!r}" if path.suffix else "has no suffix"
+            raise DataError(f"{prefix}{path}: the file {kind}; expected {kinds}")
+    return paths
+
+
+def _matches(pattern: Path) -> list[Path]:
+    root = Path(pattern.anchor or ".")
+    try:
+        return sorted(root.glob(str(pattern.relative_to(pattern.anchor))))
+    except (ValueError, NotImplementedError):
+        return []
+
+
+def _check_name(path: Path) -> None:
+    """Check that records can store a file's name.
+
+    Raises:
+        DataError: the name is not UTF-8.
+    """
+    if not is_text(str(path)):
+        raise DataError(f"{str(path)!a}: the name is not UTF-8; rename the file")
+
+
+def _has_classes(folder: Path) -> bool:
+    return all((folder / name).is_dir() for name in CLASSES)
+
+
+def _classes(folder: Path, part: Part) -> Input:
+    """Return the texts in a folder with `pos` and `neg`."""
+    files: list[Path] = []
+    for name in CLASSES:
+        of_class = _visible_files(folder / name, "*.txt")
+        if not of_class:
+            raise DataError(f"{folder / name}: no .txt files; expected one text per file")
+        files += of_class
+    return Input(folder, part, tuple(files))
+
+
+def _tables(folder: Path) -> list[Input]:
+    """Return the files with columns in a folder, but not in its subfolders."""
+    paths = [path for path in _visible_files(folder, "*") if path.suffix in TABLES]
+    for path in paths:
+        _check_name(path)
+    return [Input(path, "either", (path,)) for path in paths]
+
+
+def _visible_files(folder: Path, pattern: str) -> list[Path]:
+    """List the files in a folder that match a pattern, in reading order, without hidden ones."""
+    return sorted(
+        path
+        for path in folder.glob(pattern)
+        if path.is_file() and not any(name.startswith(".") for name in path.relative_to(folder).parts)
+    )

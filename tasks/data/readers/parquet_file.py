@@ -1,0 +1,74 @@
+"""Reader of Parquet files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tasks.data.readers.batch import BATCH_BYTES, BATCH_ROWS, Column, Columns, RowBatch, is_string
+from tasks.errors import DataError
+
+
+def read_parquet(path: Path, columns: Columns) -> Iterator[RowBatch]:
+    """Read the rows of a Parquet file; the first is row 1.
+
+    Raises:
+        DataError: the file is damaged, a wanted column is missing, the texts are not strings, or the values of another
+            wanted column cannot be written as strings.
+    """
+    names = None if columns.keep_others else columns.names
+    try:
+        with pq.ParquetFile(path) as file:
+            columns.check(path, file.schema_arrow.names)
+            first = 1
+            for batch in file.iter_batches(_rows_at_a_time(file), columns=names):
+                rows = np.arange(first, first + len(batch), dtype=np.int64)
+                yield RowBatch(str(path), _converted(path, batch, columns), rows, (), batch.nbytes)
+                first += len(batch)
+    except (pa.ArrowInvalid, OSError) as error:
+        message = str(error).splitlines()[0][:120]
+        raise DataError(f"{path}: not a readable Parquet file ({message}); write the file again") from None
+
+
+def text_bytes(path: Path) -> int:
+    """Return the uncompressed size, in bytes, of the columns of a Parquet file."""
+    try:
+        metadata = pq.read_metadata(path)
+    except (pa.ArrowInvalid, OSError):
+        return path.stat().st_size
+    return sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+
+
+def _rows_at_a_time(file: pq.ParquetFile) -> int:
+    """Return the number of rows that make a batch of the usual size."""
+    groups = [file.metadata.row_group(group) for group in range(file.metadata.num_row_groups)]
+    largest = max((group.total_byte_size / max(group.num_rows, 1) for group in groups), default=1.0)
+    return max(1, min(BATCH_ROWS, int(BATCH_BYTES / max(largest, 1.0))))
+
+
+def _converted(path: Path, batch: pa.RecordBatch, columns: Columns) -> pa.RecordBatch:
+    """Convert the wanted columns to strings, and unpack dictionaries: a written column has one for all its batches."""
+    wanted = {column.name: column for column in reversed(columns.wanted)}
+    arrays = []
+    for name, array in zip(batch.schema.names, batch.columns, strict=True):
+        values = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+        arrays.append(_as_strings(path, values, wanted[name]) if name in wanted else values)
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+
+
+def _as_strings(path: Path, values: pa.Array, column: Column) -> pa.Array:
+    if is_string(values.type):
+        return values
+    found = f"{path}: the {column.content} column has type {values.type}"
+    if column.content == "text":
+        raise DataError(f"{found}; expected strings")
+    if pa.types.is_floating(values.type):
+        # pandas writes a missing label as NaN.
+        values = pc.if_else(pc.is_nan(values), None, values)
+    try:
+        return values.cast(pa.large_string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise DataError(f"{found}; expected 0 and 1, or names") from None

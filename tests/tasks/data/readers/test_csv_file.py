@@ -1,0 +1,133 @@
+from pathlib import Path
+
+import pytest
+
+from tasks.data.readers.inputs import NO_WORD
+from tests.tasks.data.readers.reading import (
+    batches,
+    labelled,
+    rejects,
+    scorable,
+    scoring_error,
+    small_batches,
+    training_error,
+    written,
+)
+
+HEAD = b"text,label\n"
+GOOD = b'"a fine, ""fine""\nfilm",1\n'
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (b"a,b,c\n", "found 3 columns, expected 2; put texts with commas in quotes"),
+        (b"alone\n", "found 1 columns, expected 2; put texts with commas in quotes"),
+        (b"caf\xe9,1\n", "the text is not UTF-8; save the file as such"),
+    ],
+)
+def test_training_stops_at_a_faulty_row_and_scoring_sets_it_aside(tmp_path: Path, row: bytes, reason: str) -> None:
+    path = written(tmp_path / "r.csv", HEAD + GOOD * 3 + row + GOOD)
+    assert training_error(path) == f"r.csv, row 5: {reason}"
+    assert rejects(path) == [("r.csv", 5, reason)]
+    assert [number for number, _ in scorable(path)] == [2, 3, 4, 6]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "r.csv: the file is empty; expected a column 'text'"),
+        (
+            b"review,label\nx,1\n",
+            "r.csv: no column 'text', found 'review', 'label'; name the right one with --text-column",
+        ),
+        (b"text;label\nx;1\n", "r.csv: no column 'text', found 'text;label'"),
+        (b"text,text,label\nx,y,1\n", "r.csv: 2 columns are called 'text'; expected different names"),
+        ((HEAD + GOOD).decode().encode("utf-16"), "r.csv: the file is UTF-16; save it as UTF-8"),
+        (b"text,caf\xe9,label\nx,1,1\n", "r.csv, row 1: the column names are not UTF-8; save the file as such"),
+        (
+            b'label,text\npos,fine\nneg,"never\npos,good\nneg,bad\n',
+            "r.csv: a quote is never closed, and the rest of the file is one row; close the quote",
+        ),
+        (HEAD + b"x" * (17 << 20) + b",1\n", "r.csv: a row is longer than 8 MiB"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+    path = written(tmp_path / "r.csv", content)
+    assert training_error(path).startswith(message)
+    assert scoring_error(path).startswith(message)
+
+
+def test_training_stops_at_an_open_quote_in_the_last_row(tmp_path: Path) -> None:
+    path = written(tmp_path / "r.csv", HEAD + GOOD + b'"never closed,1\n')
+    assert training_error(path).startswith("r.csv, row 3: found 1 columns, expected 2")
+
+
+def test_scoring_stops_at_an_open_quote_that_leaves_a_faulty_row(tmp_path: Path) -> None:
+    path = written(tmp_path / "r.csv", b'text,id\n"a\nb",1\n"c,2\nd,3\n')
+    assert scoring_error(path) == "r.csv: a quote is never closed, and the rest of the file is one row; close the quote"
+
+
+def test_columns_that_are_not_read_may_have_the_same_name_in_training_only(tmp_path: Path) -> None:
+    path = written(tmp_path / "r.csv", b"text,id,id,label\nx,1,2,0\n")
+    assert labelled(path) == [("x", "0")]
+    assert scoring_error(path) == "r.csv: 2 columns are called 'id'; expected different names"
+
+
+def test_a_column_of_labels_is_missing_only_in_training(tmp_path: Path) -> None:
+    path = written(tmp_path / "r.csv", b"text,stars\nx,1\n")
+    assert training_error(path) == (
+        "r.csv: no column 'label', found 'text', 'stars'; name the right one with --label-column"
+    )
+    assert scorable(path) == [(2, "x")]
+
+
+def test_training_stops_at_the_first_of_several_faulty_rows(tmp_path: Path) -> None:
+    path = written(tmp_path / "r.csv", HEAD + GOOD + b"caf\xe9,1\n" + GOOD + b"alone\n")
+    assert training_error(path) == "r.csv, row 3: the text is not UTF-8; save the file as such"
+    path = written(tmp_path / "r.csv", HEAD + b"film,caf\xe9\n" + b"caf\xe9,1\n")
+    assert training_error(path) == "r.csv, row 2: the label is not UTF-8; save the file as such"
+
+
+def test_training_names_a_row_of_a_later_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_batches(monkeypatch, 200)
+    for row, reason in ((b",0\n", "the text is empty"), (b"caf\xe9,0\n", "the text is not UTF-8"), (b"x\n", "found 1")):
+        path = written(tmp_path / "r.csv", HEAD + GOOD * 500 + row + GOOD * 500)
+        assert training_error(path).startswith(f"r.csv, row 502: {reason}")
+
+
+def test_a_file_with_byte_order_mark_windows_line_ends_and_other_columns(tmp_path: Path) -> None:
+    content = b'\xef\xbb\xbfid,label,text\r\n1,neg,"a\r\nb"\r\n2,pos,NA\r\n'
+    path = written(tmp_path / "r.csv", content)
+    assert labelled(path) == [("a\r\nb", "neg"), ("NA", "pos")]
+    assert scorable(path) == [(2, "a\r\nb"), (3, "NA")]
+
+
+def test_scored_rows_keep_their_numbers_and_all_columns_as_written(tmp_path: Path) -> None:
+    lines = [b"id,text", b'1,"two\nlines"', b"2,a,b", b"3,good", b"", b"4,\xff", b"5, .!", b"6", b"\xff,b", b"007,last"]
+    path = written(tmp_path / "r.csv", b"\n".join(lines))
+    assert scorable(path) == [(2, "two\nlines"), (4, "good"), (9, "last")]
+    assert rejects(path) == [
+        ("r.csv", 3, "found 3 columns, expected 2; put texts with commas in quotes"),
+        ("r.csv", 5, "the text is not UTF-8; save the file as such"),
+        ("r.csv", 6, NO_WORD),
+        ("r.csv", 7, "found 1 columns, expected 2; put texts with commas in quotes"),
+        ("r.csv", 8, "column 'id' is not UTF-8; save the file as such"),
+    ]
+    assert batches(path)[0].columns.column("id").to_pylist() == ["1", "3", "007"]
+
+
+def test_row_numbers_run_on_over_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_batches(monkeypatch, 100)
+    lines = [f"row {number}{',' if number % 7 == 0 else ''}" for number in range(2, 200)]
+    path = written(tmp_path / "r.csv", "\n".join(["text", *lines]).encode())
+    assert len(batches(path)) > 10
+    assert scorable(path) == [(number, f"row {number}") for number in range(2, 200) if number % 7]
+    assert [row for _, row, _ in rejects(path)] == list(range(7, 200, 7))
+
+
+def test_a_file_without_good_rows_gives_only_rejects(tmp_path: Path) -> None:
+    assert scorable(written(tmp_path / "r.csv", b"text\n")) == []
+    path = written(tmp_path / "s.csv", b"text\na,b\n")
+    assert scorable(path) == []
+    assert [row for _, row, _ in rejects(path)] == [2]

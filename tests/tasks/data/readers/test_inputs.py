@@ -1,0 +1,116 @@
+"""What one command reads, every command reads."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tasks.data.new_texts import read_texts
+from tasks.data.readers.inputs import FORMATS, labelled_inputs, signature, unlabelled_inputs
+from tasks.errors import DataError
+from tasks.results.data import TextData
+from tests.tasks.data.own_texts.forms import FORMS, reviews, write
+from tests.tasks.data.readers.reading import labelled, rejects, scorable, scoring_error, training_error, written
+
+ROWS = reviews(60)
+
+
+def drift_tokens(path: Path) -> list[list[int]]:
+    """Tokens of texts as the drift check reads them."""
+    return sorted(read_texts(path, "text", {"film": 1, "bad": 2, "good": 3}, 7, 20).tokens.tolist())
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_gives_every_command_the_same_texts(tmp_path: Path, form: str) -> None:
+    path = write(tmp_path, form, ROWS)
+    texts = sorted(row.text for row in ROWS)
+    assert sorted(text for text, _ in labelled(path)) == texts
+    assert sorted(text for _, text in scorable(path)) == texts
+    assert not rejects(path)
+    assert drift_tokens(path) == drift_tokens(write(tmp_path / "csv", ".csv", ROWS))
+
+
+@pytest.mark.parametrize("form", [".csv", ".parquet", ".jsonl"])
+def test_every_command_reads_a_folder_of_files(tmp_path: Path, form: str) -> None:
+    parts = tmp_path / "parts"
+    for number in range(3):
+        write(parts, form, ROWS[number * 20 : number * 20 + 20], f"part-{number}")
+    written(parts / "_SUCCESS", b"")
+    written(parts / f".part-0{form}.crc", b"")
+    written(parts / f".hidden{form}", b"\xff")
+    texts = [row.text for row in ROWS]
+    assert [text for text, _ in labelled(parts)] == texts
+    assert [text for _, text in scorable(parts)] == texts
+    assert drift_tokens(parts) == drift_tokens(write(tmp_path, ".csv", ROWS))
+
+
+def test_drift_reads_lines_and_folders_of_texts_as_scoring_does(tmp_path: Path) -> None:
+    lines = written(tmp_path / "r.txt", b"good film\nbad film\n")
+    folder = tmp_path / "texts"
+    written(folder / "a.txt", b"good film")
+    written(folder / "deep" / "b.txt", b"bad film")
+    assert drift_tokens(lines) == drift_tokens(folder) == [[0] * 17 + [1, 5, 4], [0] * 17 + [1, 6, 4]]
+    assert sorted(text for _, text in scorable(folder)) == sorted(text for _, text in scorable(lines))
+
+
+def test_hidden_files_are_no_texts(tmp_path: Path) -> None:
+    write(tmp_path, "folder", ROWS[:4], "t")
+    for name in ("pos/._1.txt", "pos/.ipynb_checkpoints/2.txt", ".3.txt"):
+        written(tmp_path / "t" / name, b"\x00\xff")
+    assert len(labelled(tmp_path / "t")) == len(scorable(tmp_path / "t")) == 4
+    assert not rejects(tmp_path / "t")
+
+
+def test_a_pattern_means_all_its_files_in_order(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        written(tmp_path / f"{name}.jsonl", json.dumps({"text": name}).encode())
+    assert scorable(tmp_path / "*.jsonl") == [(1, "a"), (1, "b")]
+    before = signature(unlabelled_inputs(tmp_path / "*.jsonl"))
+    written(tmp_path / "b.jsonl", b'{"text": "other"}')
+    assert signature(unlabelled_inputs(tmp_path / "*.jsonl")) != before
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("none.csv", "none.csv: no such file; give a path or a pattern of .csv, .parquet, .jsonl"),
+        ("a.doc", "a.doc: the file is of kind '.doc'; expected .csv, .parquet, .jsonl"),
+        ("bare", "bare: the file has no suffix; expected .csv"),
+    ],
+)
+def test_what_is_no_input_is_named(tmp_path: Path, name: str, message: str) -> None:
+    for other in ("a.doc", "bare"):
+        (tmp_path / other).touch()
+    assert scoring_error(tmp_path / name).startswith(message)
+    assert training_error(tmp_path / name).startswith(f"--data {message}")
+    with pytest.raises(DataError, match=f"^{tmp_path}/{message}"):
+        drift_tokens(tmp_path / name)
+
+
+def test_a_folder_without_texts_is_named(tmp_path: Path) -> None:
+    written(tmp_path / "t" / "a.doc", b"text")
+    assert scoring_error(tmp_path / "t") == (
+        f"t: no files of kind {', '.join(FORMATS)} in this folder; expected at least one"
+    )
+    assert training_error(tmp_path / "t") == (
+        "--data t: neither train/pos and train/neg nor pos and neg in this folder, nor files of kind .csv, .parquet, "
+        ".jsonl; expected one of these"
+    )
+
+
+def test_texts_without_labels_are_nothing_to_train_on(tmp_path: Path) -> None:
+    path = written(tmp_path / "r.txt", b"good\n")
+    assert training_error(path).startswith("--data r.txt: the file is of kind '.txt'; expected .csv, .parquet, .jsonl")
+    written(tmp_path / "t" / "r.txt", b"good\n")
+    assert training_error(tmp_path / "t").startswith("--data t: neither train/pos and train/neg")
+
+
+def test_the_test_part_of_a_folder_is_left_out_where_other_test_data_are_given(tmp_path: Path) -> None:
+    root = tmp_path / "acl"
+    write(root, "folder", ROWS[:4], "train")
+    write(root, "folder", ROWS[4:8], "test")
+    held_out = write(tmp_path, ".csv", ROWS[8:12])
+    parts = [(entry.path.name, entry.part) for entry in labelled_inputs(TextData((root,), (held_out,)))]
+    assert parts == [("train", "train"), ("reviews.csv", "test")]
+    parts = [(entry.path.name, entry.part) for entry in labelled_inputs(TextData((root, held_out)))]
+    assert parts == [("train", "train"), ("test", "test"), ("reviews.csv", "train")]

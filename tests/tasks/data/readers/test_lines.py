@@ -1,0 +1,130 @@
+"""JSON Lines, text files with a review per line, and folders of text files."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tasks.data.readers import lines
+from tasks.data.readers.inputs import NO_WORD
+from tests.tasks.data.own_texts.forms import Row, write_folder
+from tests.tasks.data.readers.reading import (
+    batches,
+    labelled,
+    rejects,
+    scorable,
+    scoring_error,
+    training_error,
+    written,
+)
+
+GOOD_LINE = b'{"text": "a fine film", "label": 1}\n'
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b'{"text": "cut', "not JSON (Unterminated string"),
+        (b"[1]", "found a JSON list; expected one object per line"),
+        (b"[" * 100_000, "not JSON"),
+        (b'{"review": "x", "label": 1}', "no 'text', found 'review', 'label'; name the right one with --text-column"),
+        (b'{"text": 7, "label": 1}', "the text is a JSON int; expected a string"),
+        (b'{"text": "x\\ud800", "label": 1}', "the text contains '\\ud800', half a character; write it as UTF-8"),
+        (b'{"text": "caf\xe9", "label": 1}', "the line is not UTF-8; save the file as such"),
+    ],
+)
+def test_training_stops_at_a_faulty_line_and_scoring_sets_it_aside(tmp_path: Path, line: bytes, reason: str) -> None:
+    path = written(tmp_path / "r.jsonl", GOOD_LINE + b"\n" + GOOD_LINE + line + b"\n" + GOOD_LINE)
+    assert training_error(path).startswith(f"r.jsonl, row 4: {reason}")
+    ((file, row, rejected),) = rejects(path)
+    assert (file, row) == ("r.jsonl", 4)
+    assert rejected.startswith(reason)
+    assert [number for number, _ in scorable(path)] == [1, 3, 5]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b'{"text": "x"}', "no 'label', found 'text'; name the right one with --label-column"),
+        (b'{"text": "x", "label": {}}', "the label is a JSON dict; expected 0 or 1, true or false, or a name"),
+        (b'{"text": "x", "label": "\\udc00"}', "the label contains '\\udc00', half a character"),
+        (b'{"text": null, "label": 1}', "the text is empty; remove the row, or give it a text"),
+    ],
+)
+def test_training_stops_at_a_line_without_text_or_label(tmp_path: Path, line: bytes, message: str) -> None:
+    path = written(tmp_path / "r.jsonl", GOOD_LINE + line + b"\n")
+    assert training_error(path).startswith(f"r.jsonl, row 2: {message}")
+
+
+def test_a_text_that_is_null_and_half_a_character_in_any_column_are_set_aside(tmp_path: Path) -> None:
+    objects = ['{"text": null}', '{"text": "a", "tags": ["\\ud800"]}', '{"text": "b", "\\ud800": 1}', '{"text": "c"}']
+    path = written(tmp_path / "r.jsonl", "\n".join(objects).encode())
+    assert [(row, reason) for _, row, reason in rejects(path)] == [
+        (1, NO_WORD),
+        (2, "column 'tags' contains '\\ud800', half a character; write it as UTF-8"),
+        (3, "column '\\ud800' contains '\\ud800', half a character; write it as UTF-8"),
+    ]
+    assert scorable(path) == [(4, "c")]
+
+
+def test_json_labels_of_any_kind(tmp_path: Path) -> None:
+    labels = (True, 0, 1.0, "neg", None)
+    content = [json.dumps({"text": "x\u2028y", "label": label, "tags": ["a"]}) for label in labels]
+    path = written(tmp_path / "r.jsonl", b"\xef\xbb\xbf" + "\r\n".join(content).encode())
+    assert [label for _, label in labelled(path)] == ["true", "0", "1.0", "neg", None]
+    assert [text for _, text in scorable(path)] == ["x\u2028y"] * 5
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \r\n"])
+def test_a_file_without_lines_is_empty(tmp_path: Path, content: bytes) -> None:
+    path = written(tmp_path / "r.jsonl", content)
+    assert training_error(path) == scoring_error(path) == "r.jsonl: the file is empty; expected one review per line"
+    assert scoring_error(written(tmp_path / "r.txt", content)).startswith("r.txt: the file is empty")
+
+
+def test_a_file_of_objects_without_the_column_is_one_line(tmp_path: Path) -> None:
+    path = written(tmp_path / "r.jsonl", b'{"body": "x"}\n{"body": "y", "n": 1}\n')
+    message = "r.jsonl: no 'text', found 'body', 'n'; name the right one with --text-column"
+    assert training_error(path) == scoring_error(path) == message
+
+
+def test_a_text_file_contains_a_review_per_line(tmp_path: Path) -> None:
+    path = written(tmp_path / "r.txt", "\ufefffirst\r\n\n \nsecond, \u00e9\x85t\u00e9\nthird".encode())
+    assert scorable(path) == [(1, "first"), (4, "second, \u00e9\x85t\u00e9"), (5, "third")]
+
+
+@pytest.mark.parametrize("name", ["r.txt", "r.jsonl"])
+def test_a_file_in_utf_16_is_one_line(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path / name, "good\nbad\n".encode("utf-16"))
+    assert scoring_error(path) == f"{name}: the file is UTF-16; save it as UTF-8"
+
+
+def test_a_line_that_is_too_long_is_a_faulty_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "MAX_LINE", 40)
+    path = written(tmp_path / "r.jsonl", GOOD_LINE + b'"' + b"x" * 150 + b'"\n' + GOOD_LINE)
+    assert [number for number, _ in scorable(path)] == [1, 3]
+    assert rejects(path) == [("r.jsonl", 2, "longer than 0 MiB; expected a review")]
+    assert training_error(path) == "r.jsonl, row 2: longer than 0 MiB; expected a review"
+
+
+def test_a_text_that_is_not_utf8_in_a_folder_of_classes_is_named(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "acl", [Row("good", 1), Row("bad", 0), Row("bad\r\nworse", 0)])
+    assert labelled(folder) == [("bad", "neg"), ("bad\r\nworse", "neg"), ("good", "pos")]
+    (folder / "pos" / "9_9.txt").write_bytes(b"caf\xe9")
+    assert training_error(folder) == "acl/pos/9_9.txt: the text is not UTF-8; save the file as such"
+    (folder / "pos" / "9_9.txt").write_bytes(b" ")
+    assert training_error(folder) == "acl/pos/9_9.txt: the text is empty; remove the row, or give it a text"
+
+
+def test_a_scored_folder_gives_all_texts_below_it_with_their_files(tmp_path: Path) -> None:
+    contents = {"b.txt": b"two", "a/c.txt": b"one\n", "a/d.txt": b"\xff", "a/e.txt": b" ", "notes.md": b"no"}
+    for name, content in contents.items():
+        written(tmp_path / "t" / name, content)
+    (tmp_path / "t" / "folder.txt").mkdir()
+    (tmp_path / "t" / "lost.txt").symlink_to("nowhere")
+    (batch,) = batches(tmp_path / "t")
+    assert batch.columns.to_pydict() == {"file": ["a/c.txt", "b.txt"], "text": ["one\n", "two"]}
+    assert rejects(tmp_path / "t") == [
+        ("d.txt", 1, "the text is not UTF-8; save the file as such"),
+        ("e.txt", 1, NO_WORD),
+    ]

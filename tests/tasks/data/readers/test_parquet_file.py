@@ -1,0 +1,74 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.data.readers.inputs import NO_WORD
+from tests.tasks.data.readers.reading import (
+    batches,
+    labelled,
+    rejects,
+    scorable,
+    scoring_error,
+    training_error,
+)
+
+
+def table(**columns: pa.Array) -> Callable[[Path], None]:
+    return lambda path: pq.write_table(pa.table(columns), path)
+
+
+NOT_UTF8 = pa.Array.from_buffers(pa.string(), 2, pa.array([b"x", b"\xe9"], pa.binary()).buffers())
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda path: path.write_bytes(b"no parquet"), "r.parquet: not a readable Parquet file"),
+        (lambda path: path.write_bytes(b"PAR1"), "r.parquet: not a readable Parquet file"),
+        (table(review=pa.array(["x"])), "r.parquet: no column 'text', found 'review'"),
+        (
+            table(text=pa.array([1]), label=pa.array([1])),
+            "r.parquet: the text column has type int64; expected strings",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, write: Callable[[Path], None], message: str) -> None:
+    write(tmp_path / "r.parquet")
+    assert training_error(tmp_path / "r.parquet").startswith(message)
+    assert scoring_error(tmp_path / "r.parquet").startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("texts", "labels", "message"),
+    [
+        (pa.array(["x"]), pa.array([[1]]), ": the label column has type list"),
+        (pa.array(["x", None]), pa.array([1, 0]), ", row 2: the text is empty; remove the row, or give it a text"),
+        (NOT_UTF8, pa.array([1, 0]), ", row 2: the text is not UTF-8; save the file as such"),
+    ],
+)
+def test_training_stops_at_a_faulty_value(tmp_path: Path, texts: pa.Array, labels: pa.Array, message: str) -> None:
+    table(text=texts, label=labels)(tmp_path / "r.parquet")
+    assert training_error(tmp_path / "r.parquet").startswith(f"r.parquet{message}")
+
+
+def test_labels_of_any_type_become_strings_for_training(tmp_path: Path) -> None:
+    texts = pa.array(["good", "bad", "good"]).dictionary_encode()
+    for labels in (pa.array([1, 0, 1], pa.int8()), pa.array([1.0, 0.0, 1.0]), pa.array(["1", "0", "1"])):
+        table(text=texts, label=labels)(tmp_path / "r.parquet")
+        assert labelled(tmp_path / "r.parquet") == [("good", "1"), ("bad", "0"), ("good", "1")]
+    table(text=texts, label=pa.array([True, None, False]))(tmp_path / "r.parquet")
+    assert [label for _, label in labelled(tmp_path / "r.parquet")] == ["true", None, "false"]
+    table(text=texts, label=pa.array([1.0, float("nan"), 0.0]))(tmp_path / "r.parquet")
+    assert [label for _, label in labelled(tmp_path / "r.parquet")] == ["1", None, "0"]
+
+
+def test_scored_rows_keep_types_and_dictionaries_are_unpacked(tmp_path: Path) -> None:
+    texts = pa.array(["a", None, "b", "a"]).dictionary_encode()
+    table(text=texts, when=pa.array([1, 2, 3, 4], pa.date32()), label=pa.array([1, 0, 1, 0]))(tmp_path / "r.parquet")
+    assert scorable(tmp_path / "r.parquet") == [(1, "a"), (3, "b"), (4, "a")]
+    assert rejects(tmp_path / "r.parquet") == [("r.parquet", 2, NO_WORD)]
+    (batch,) = batches(tmp_path / "r.parquet")
+    assert batch.columns.schema.types == [pa.string(), pa.date32(), pa.int64()]
