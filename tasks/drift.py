@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.analysis.drift import MIN_TEXTS, Reference, Texts, distinguishing_tokens, read_training_texts, unseen_share
+from tasks.data.tokens import Tokens
 from tasks.data.vocabulary import words_by_token
 from tasks.errors import DataError
 from tasks.models.saved import SavedNetwork
@@ -18,7 +19,7 @@ from tasks.storage.reuse import LOGGER, Logger
 def check_drift(
     network: Path,
     train: Path,
-    tokens: NDArray[np.unsignedinteger],
+    tokens: Tokens,
     lengths: NDArray[np.integer],
     *,
     logger: Logger = LOGGER,
@@ -28,7 +29,7 @@ def check_drift(
     Args:
         network: folder of a trained network.
         train: the prepared training reviews, in the network's tokens.
-        tokens: tokens of the new texts, in the network's vocabulary and length, shape (texts, max_length).
+        tokens: tokens of the new texts, in the network's vocabulary and length.
         lengths: lengths of the new texts before truncation, in words, shape (texts,).
         logger: gets one line about the result.
 

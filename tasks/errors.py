@@ -76,8 +76,8 @@ def one_line(error: BaseException | None) -> str | None:
         )
     if isinstance(error, httpx.HTTPStatusError):
         return (
-            f"The Prefect server refused a request ({shortened(error)}); `uv run flows/main.py doctor` tells whether it "
-            "has the version of Prefect that is installed here. Completed work is kept"
+            f"The Prefect server refused a request ({shortened(error)}); `doctor` tells whether it has the version "
+            "of Prefect that is installed here. Completed work is kept"
         )
     if isinstance(error, OSError) and error.errno in DISK:
         fault = f"{shortened(error.filename, LONGEST_PATH)}: {error.strerror}" if error.filename else str(error)

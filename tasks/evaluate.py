@@ -13,7 +13,7 @@ from tasks.data.parquet import read_column
 from tasks.data.training_reviews import TrainingReviews
 from tasks.data.unpadded import UnpaddedReviews
 from tasks.job import Job
-from tasks.models.learner import Learner, predict_parts
+from tasks.models.learner import Learner, predict_all
 from tasks.models.loading import open_learner
 from tasks.models.recurrence import forward
 from tasks.results.training import Branch, Evaluation
@@ -80,13 +80,13 @@ class _BranchPredictions(NamedTuple):
 def _predict(job: Job, branch: Branch) -> _BranchPredictions:
     test, threads = UnpaddedReviews.read(job.dataset.test.unpadded), job.threads()
     learner = open_learner(job.spec, branch.folder / LAST, threads)
-    last = predict_parts(learner, test.parts())
+    last = predict_all(learner, test)
     training = TrainingReviews.read(job.dataset.train, job.validation_start)
-    validation = predict_parts(learner, training.validation_parts())
-    difference = numpy_difference(job, learner, test.tokens_between(0, min(NUMPY_REVIEWS, len(test))))
+    validation = predict_all(learner, training.reviews, training.validation_start)
+    difference = numpy_difference(job, learner, test.tokens_between(0, min(NUMPY_REVIEWS, len(test))).padded())
     best = last
     if branch.best_epoch != len(branch.history):
-        best = predict_parts(open_learner(job.spec, branch.folder / BEST, threads), test.parts())
+        best = predict_all(open_learner(job.spec, branch.folder / BEST, threads), test)
     return _BranchPredictions(last, best, validation, training.validation_labels, difference)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.analysis.reading import longest_reviews, memory, memory_points, reach, trace, words_within
 from tasks.data.parquet import read_column
+from tasks.data.tokens import Tokens
 from tasks.data.unpadded import UnpaddedReviews
 from tasks.job import Job
 from tasks.models.jacobian import has_state_jacobian, state_jacobian_norms
@@ -62,7 +63,7 @@ def explain(job: Job, branch: Branch, chosen: tuple[Chosen, ...], *, logger: Log
         memory=memory_points(right),
         memory_reviews=len(some.labels),
         reaches=reaches,
-        traces=tuple(trace(last, tokens) for tokens in to_read.tokens),
+        traces=tuple(trace(last, to_read.tokens, row) for row in range(len(chosen))),
         seconds=time.perf_counter() - started,
     )
     fewest = explanation.memory[0]
@@ -74,7 +75,7 @@ class _Reviews(NamedTuple):
     """A group of test reviews, a row for each; `lengths` are in words, before truncation."""
 
     review_ids: NDArray[np.integer]
-    tokens: NDArray[np.unsignedinteger]
+    tokens: Tokens
     labels: NDArray[np.integer]
     lengths: NDArray[np.integer]
 
@@ -112,7 +113,7 @@ def _save_reaches(path: Path, job: Job, learners: dict[Moment, Learner], reviews
     reaches = {moment: reach(learner, reviews.tokens, reviews.labels) for moment, learner in learners.items()}
     jacobian = np.full(len(reviews.labels), -1)
     if has_state_jacobian(job.spec):
-        tokens = reviews.tokens[:JACOBIAN_REVIEWS]
+        tokens = reviews.tokens[:JACOBIAN_REVIEWS].padded()
         norms = state_jacobian_norms(job.spec, learners["last"].model().get_weights(), tokens)
         jacobian[:JACOBIAN_REVIEWS] = words_within(norms * (tokens[:, ::-1] != 0))
     words = {moment: reach.words for moment, reach in reaches.items()}

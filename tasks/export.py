@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tasks.data.parquet import read_tokens
 from tasks.data.tokenizer import Tokenizer
-from tasks.data.tokens import OFFSET, PAD, UNKNOWN
+from tasks.data.tokens import OFFSET, PAD, UNKNOWN, Tokens
 from tasks.errors import DataError, PipelineError
 from tasks.machine import available_cores
 from tasks.models.export import check as export_check
@@ -184,23 +184,22 @@ def check(model: Path, kind: ExportFormat, examples: Examples) -> dict[str, floa
     return differences
 
 
-def _examples(
-    model: Any, saved: SavedNetwork, index: Mapping[str, int], tokens: NDArray[np.unsignedinteger]
-) -> Examples:
+def _examples(model: Any, saved: SavedNetwork, index: Mapping[str, int], tokens: Tokens) -> Examples:
     texts = _texts(tokens, index, saved.vocabulary_size)
-    text_tokens = Tokenizer(index).encode(texts).tokens(saved.vocabulary_size, saved.max_length).astype(np.int32)
-    whole = tokens.astype(np.int32)
+    encoded = Tokenizer(index).encode(texts).tokens(saved.vocabulary_size, saved.max_length)
+    whole, text_tokens = (each.padded().astype(np.int32) for each in (tokens, encoded))
     return Examples(whole, _predict(model, whole), texts, text_tokens, _predict(model, text_tokens))
 
 
-def _texts(tokens: NDArray[np.unsignedinteger], index: Mapping[str, int], vocabulary_size: int) -> tuple[str, ...]:
+def _texts(tokens: Tokens, index: Mapping[str, int], vocabulary_size: int) -> tuple[str, ...]:
     """Texts that have these tokens; a token without a word is skipped."""
     by_token = {rank + OFFSET: word for word, rank in index.items()}
     beyond = next((word for word, rank in index.items() if rank + OFFSET >= vocabulary_size), None)
     words = {token: word for token, word in by_token.items() if token < vocabulary_size}
     if beyond is not None:
         words[UNKNOWN] = beyond
-    return tuple(" ".join(words[token] for token in row if token in words) for row in tokens.tolist())
+    reviews = (tokens.review(row).tolist() for row in range(len(tokens)))
+    return tuple(" ".join(words[token] for token in review if token in words) for review in reviews)
 
 
 def _predict(model: Any, tokens: NDArray[np.int32]) -> NDArray[np.float32]:

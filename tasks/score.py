@@ -157,7 +157,7 @@ class _Scoring:
         if kept is not None and len(kept) == len(piece.batch):
             return _ScoredBatch(piece, kept, was_kept=True)
         texts = self._scorer.encode(piece.batch.strings(self._data.text_column))
-        truncated = texts.lengths > texts.tokens.shape[1]
+        truncated = texts.lengths > texts.tokens.max_length
         part = ScoredPart(self._scorer.predict(texts.tokens), texts.lengths, texts.words, texts.unknown, truncated)
         write_part(piece.path, part)
         return _ScoredBatch(piece, part, was_kept=False)
@@ -252,4 +252,4 @@ def sample_tokens(data: RowData, network: ScoringNetwork, rows: int) -> NewTexts
         texts = batch.strings(data.text_column).take(pa.array(chosen))
         parts.append(encode_texts(texts, tokenizer, saved.vocabulary_size, saved.max_length))
         before += len(batch)
-    return NewTexts(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    return NewTexts.joined(parts)

@@ -13,7 +13,7 @@ from tasks.data.training_reviews import Batch, TrainingReviews
 from tasks.data.vocabulary import TOKENIZER_VERSION
 from tasks.errors import DataError, PipelineError
 from tasks.job import Job
-from tasks.models.learner import Learner, Metrics, predict_parts
+from tasks.models.learner import Learner, Metrics, predict_all
 from tasks.models.loading import new_learner
 from tasks.results.training import Branch, Epoch
 from tasks.storage.files import atomic_path, sha256_of_file, write_bytes, write_json
@@ -203,7 +203,7 @@ class _Training:
 def validate(learner: Learner, reviews: TrainingReviews) -> Metrics:
     """The learner's loss and accuracy on the validation reviews."""
     metrics = Metrics()
-    metrics.add(predict_parts(learner, reviews.validation_parts()), reviews.validation_labels)
+    metrics.add(predict_all(learner, reviews.reviews, reviews.validation_start), reviews.validation_labels)
     return metrics
 
 

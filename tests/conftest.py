@@ -14,10 +14,9 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from tasks.data.imdb_npz import write_imdb_npz
-from tasks.data.tokens import Reviews
+from tasks.data.tokens import Reviews, Tokens, offsets_of
 from tasks.results.data import Dataset, Source
 from tests.session import once
 
@@ -137,13 +136,10 @@ def no_heartbeat() -> Iterator[None]:
         yield
 
 
-def ragged_tokens(lengths: list[int], steps: int, words: int, seed: int = 0) -> NDArray[np.uint16]:
-    """Pre-padded tokens of reviews with the given lengths."""
-    random = np.random.default_rng(seed)
-    tokens = np.zeros((len(lengths), steps), np.uint16)
-    for row, length in zip(tokens, lengths, strict=True):
-        row[steps - length :] = random.integers(1, words, length)
-    return tokens
+def ragged_tokens(lengths: list[int], max_length: int, words: int, seed: int = 0) -> Tokens:
+    """Tokens of reviews with the given lengths."""
+    values = np.random.default_rng(seed).integers(1, words, sum(lengths)).astype(np.uint16)
+    return Tokens(values, offsets_of(np.array(lengths)), max_length)
 
 
 @pytest.fixture(scope="module")

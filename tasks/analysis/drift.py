@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.data.parquet import read_column, read_tokens
-from tasks.data.tokens import OFFSET, PAD, START, UNKNOWN
+from tasks.data.tokens import OFFSET, START, UNKNOWN, Tokens, offsets_of
 from tasks.errors import DataError
 from tasks.models.saved import SavedNetwork
 from tasks.results.drift import DriftFigure, FigureName
@@ -49,13 +49,13 @@ class Texts:
     """Prepared texts.
 
     Attributes:
-        tokens: tokens padded at the start, shape (texts, max_length).
+        tokens: what the network reads.
         lengths: lengths before truncation, in words, shape (texts,).
         scores: probabilities of "positive", shape (texts,); NaN if the network was trained on the text.
         vocabulary_size: all tokens are below it.
     """
 
-    tokens: NDArray[np.unsignedinteger]
+    tokens: Tokens
     lengths: NDArray[np.integer]
     scores: NDArray[np.floating]
     vocabulary_size: int
@@ -68,9 +68,9 @@ class Texts:
         """How often each text contains each token, except padding and start; sparse, shape (texts, vocabulary)."""
         from scipy.sparse import csr_matrix
 
-        is_word = (self.tokens != PAD) & (self.tokens != START)
-        columns = self.tokens[is_word].astype(np.int32)
-        starts = np.concatenate([[0], np.cumsum(is_word.sum(axis=1))])
+        is_word = self.tokens.values != START
+        columns = self.tokens.values[is_word].astype(np.int32)
+        starts = offsets_of(is_word)[self.tokens.offsets]
         bags = csr_matrix((np.ones(len(columns)), columns, starts), shape=(len(self), self.vocabulary_size))
         bags.sum_duplicates()
         return bags

@@ -49,15 +49,15 @@ def confident_mistakes(test: Path, vocabulary: Path, probabilities: NDArray[np.f
     labels, review_ids = read_column(test, "label"), read_column(test, "review_id")
     error, wrong = np.abs(probabilities - labels), ~is_right(probabilities, labels)
     rows = [int(row) for row in np.argsort(-error, kind="stable")[:CARD_MISTAKES] if wrong[row]]
-    tokens, by_token = read_tokens(test)[rows], words_by_token(vocabulary)
+    tokens, by_token = read_tokens(test), words_by_token(vocabulary)
     return tuple(
         Mistake(
             review_id=int(review_ids[row]),
             label=int(labels[row]),
             probability=float(probabilities[row]),
-            words=tuple(words_of(review.tolist(), by_token)[-LAST_WORDS:]),
+            words=tuple(words_of(tokens.review(row).tolist(), by_token)[-LAST_WORDS:]),
         )
-        for row, review in zip(rows, tokens, strict=True)
+        for row in rows
     )
 
 

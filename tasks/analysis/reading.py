@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.analysis.intervals import proportion
-from tasks.data.tokens import prefixes
+from tasks.data.tokens import Tokens
 from tasks.models.learner import Learner, is_right
 from tasks.results.training import MemoryPoint, Reach
 
@@ -17,15 +17,11 @@ REACH_REVIEWS, REACH_POINTS = 500, 60
 Flags = NDArray[np.bool_]
 
 
-def memory(learner: Learner, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> dict[int, Flags]:
+def memory(learner: Learner, tokens: Tokens, labels: NDArray[np.integer]) -> dict[int, Flags]:
     """Whether the network is right on each review with only its last k words, for k = 10 … 500 and the whole review."""
-    timesteps = tokens.shape[1]
-    right = {}
-    for words in (*(k for k in MEMORY_WORDS if k < timesteps), timesteps):
-        shown = tokens.copy()
-        shown[:, : timesteps - words] = 0
-        right[words] = is_right(learner.predict(shown), labels)
-    return right
+    whole = tokens.max_length
+    numbers = (*(k for k in MEMORY_WORDS if k < whole), whole)
+    return {words: is_right(learner.predict(tokens.last(words)), labels) for words in numbers}
 
 
 def memory_points(right: dict[int, Flags]) -> tuple[MemoryPoint, ...]:
@@ -52,7 +48,7 @@ class GradientReach(NamedTuple):
     words: NDArray[np.int64]
 
 
-def reach(learner: Learner, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> GradientReach:
+def reach(learner: Learner, tokens: Tokens, labels: NDArray[np.integer]) -> GradientReach:
     """How far the gradient of the loss reaches, relative to each review's last word.
 
     If a network's probability rounds to the label in float32, the gradient is 0 at every word: the review's reach is
@@ -62,7 +58,7 @@ def reach(learner: Learner, tokens: NDArray[np.unsignedinteger], labels: NDArray
     known = norms[:, 0] > 0
     words = np.where(known, words_within(norms), -1)
     relative = norms[known] / norms[known, :1] if known.any() else np.zeros((1, norms.shape[1]))
-    filled = int((tokens != 0).all(axis=0)[::-1].argmin()) or tokens.shape[1]
+    filled = int(tokens.counts.min())
     steps_back = np.unique(np.round(np.geomspace(1, filled, REACH_POINTS)).astype(int)) - 1
     quartiles = np.quantile(relative[:, :filled], [0.25, 0.5, 0.75], axis=0)
     below = np.flatnonzero(quartiles[1] < VANISHED_SHARE)
@@ -77,6 +73,6 @@ def words_within(norms: NDArray[np.floating]) -> NDArray[np.int64]:
     return counts
 
 
-def trace(learner: Learner, review: NDArray[np.unsignedinteger]) -> tuple[float, ...]:
-    """Probability of "positive" if the review ended after its first, second, … word (the start token included)."""
-    return tuple(round(float(p), 5) for p in learner.predict(prefixes(review)))
+def trace(learner: Learner, tokens: Tokens, row: int) -> tuple[float, ...]:
+    """Probability of "positive" if a review ended after its first, second, … word (the start token included)."""
+    return tuple(round(float(p), 5) for p in learner.predict(tokens.prefixes(row)))

@@ -86,8 +86,8 @@ class ReviewDecoder:
         """A review with the probability from each model's first seed."""
         predictions = self._predictions
         probabilities = {model: round(float(p[row]), 4) for model, p in predictions.first_seed().items()}
-        (tokens,) = self._reviews.tokens_between(row, row + 1)
-        words = tuple(words_of(tokens.tolist(), self._words))
+        tokens = self._reviews.tokens_between(row, row + 1)
+        words = tuple(words_of(tokens.values.tolist(), self._words))
         return ReviewText(int(predictions.review_ids[row]), int(predictions.labels[row]), words, probabilities)
 
 

@@ -1,6 +1,6 @@
 """Converts new texts (an `imdb.npz`, or own texts) to the tokens of a trained network."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,16 +12,22 @@ from tasks.data.imdb_npz import read_imdb_npz
 from tasks.data.readers.batch import Columns
 from tasks.data.readers.inputs import read_all, unlabelled_inputs
 from tasks.data.tokenizer import Tokenizer
-from tasks.data.tokens import Reviews, lengths, padded
+from tasks.data.tokens import Reviews, Tokens, lengths, to_tokens
 from tasks.data.vocabulary import read_word_index
 from tasks.errors import DataError
 
 
 class NewTexts(NamedTuple):
-    """Tokens, shape (texts, max_length), and lengths before truncation, including the start token, shape (texts,)."""
+    """Tokens, and lengths before truncation, including the start token, shape (texts,)."""
 
-    tokens: NDArray[np.unsignedinteger]
+    tokens: Tokens
     lengths: NDArray[np.int32]
+
+    @classmethod
+    def joined(cls, parts: "Sequence[NewTexts]") -> "NewTexts":
+        """Join at least one group of texts."""
+        lengths = np.concatenate([part.lengths for part in parts])
+        return cls(Tokens.joined([part.tokens for part in parts]), lengths)
 
 
 def read_npz(
@@ -66,7 +72,7 @@ def read_texts(
         parts.append(encode_texts(batch.strings(text_column), tokenizer, vocabulary_size, max_length))
     if not parts:
         raise DataError(f"{path}: no texts; expected at least one")
-    return NewTexts(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    return NewTexts.joined(parts)
 
 
 def encode_texts(texts: pa.LargeStringArray, tokenizer: Tokenizer, vocabulary_size: int, max_length: int) -> NewTexts:
@@ -76,4 +82,4 @@ def encode_texts(texts: pa.LargeStringArray, tokenizer: Tokenizer, vocabulary_si
 
 
 def _prepared(reviews: Reviews, vocabulary_size: int, max_length: int) -> NewTexts:
-    return NewTexts(padded(reviews, np.arange(len(reviews)), vocabulary_size, max_length), lengths(reviews))
+    return NewTexts(to_tokens(reviews, np.arange(len(reviews)), vocabulary_size, max_length), lengths(reviews))

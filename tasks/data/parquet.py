@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tasks.data.tokens import Reviews, lengths, padded, token_dtype, unknown_rate
+from tasks.data.tokens import Reviews, Tokens, lengths, to_tokens, token_dtype, unknown_rate
 from tasks.data.unpadded import UnpaddedReviews, unpadded_path, unpadded_writer
 from tasks.data.vocabulary import words_by_token, words_of
 from tasks.errors import DataError
@@ -52,22 +52,22 @@ def write_split(
     max_length: int,
     metadata: Mapping[str, str],
 ) -> None:
-    """Pad the reviews in the given order, a row group at a time, and write them atomically."""
+    """Write the tokens of the reviews in the given order atomically, a row group at a time."""
     all_lengths = lengths(reviews)
     with split_writer(path, vocabulary_size, max_length, metadata) as write:
         for start in range(0, len(order), ROW_GROUP):
             rows = order[start : start + ROW_GROUP]
-            tokens = padded(reviews, rows, vocabulary_size, max_length)
+            tokens = to_tokens(reviews, rows, vocabulary_size, max_length)
             write(RowGroup(rows, reviews.labels[rows], all_lengths[rows], tokens))
 
 
 class RowGroup(NamedTuple):
-    """A group of prepared reviews: the columns of `schema`; tokens have shape (reviews, max_length)."""
+    """A group of prepared reviews: the columns of `schema`."""
 
     review_ids: NDArray[np.integer]
     labels: NDArray[np.uint8]
     lengths: NDArray[np.int32]
-    tokens: NDArray[np.unsignedinteger]
+    tokens: Tokens
 
 
 @contextmanager
@@ -76,13 +76,14 @@ def split_writer(
 ) -> Iterator[Callable[[RowGroup], None]]:
     """Yield a function that appends row groups to the Parquet and unpadded files; both appear when the block ends."""
     layout = schema(vocabulary_size, max_length, metadata)
+    tokens_type = layout.field("tokens").type
 
     def write(group: RowGroup) -> None:
         columns = [
             pa.array(group.review_ids.astype(np.int32)),
             pa.array(group.labels),
             pa.array(group.lengths),
-            pa.FixedSizeListArray.from_arrays(pa.array(group.tokens.reshape(-1)), type=layout.field("tokens").type),
+            pa.FixedSizeListArray.from_arrays(pa.array(group.tokens.padded().reshape(-1)), type=tokens_type),
         ]
         writer.write_table(pa.Table.from_arrays(columns, schema=layout))
         write_unpadded(group.labels, group.tokens)
@@ -95,17 +96,17 @@ def split_writer(
         yield write
 
 
-def read_tokens(path: Path) -> NDArray[np.unsignedinteger]:
-    """Read the tokens of a split, shape (reviews, max_length), in the file's unsigned type."""
+def read_tokens(path: Path) -> Tokens:
+    """Read the tokens of a split, in the file's unsigned type."""
+    return Tokens.joined([Tokens.from_padded(padded) for padded in _padded_groups(path)])
+
+
+def _padded_groups(path: Path) -> Iterator[NDArray[np.unsignedinteger]]:
+    """Yield the padded tokens of a split, shape (reviews, max_length), a row group at a time."""
     file = pq.ParquetFile(path)
     max_length = file.schema_arrow.field("tokens").type.list_size
-    value_type = file.schema_arrow.field("tokens").type.value_type.to_pandas_dtype()
-    tokens = np.empty((file.metadata.num_rows, max_length), value_type)
-    start = 0
     for batch in file.iter_batches(ROW_GROUP, columns=["tokens"]):
-        tokens[start : start + len(batch)] = batch.column(0).flatten().to_numpy().reshape(-1, max_length)
-        start += len(batch)
-    return tokens
+        yield batch.column(0).flatten().to_numpy().reshape(-1, max_length)
 
 
 def read_column(path: Path, column: str) -> NDArray[np.integer]:
@@ -156,7 +157,7 @@ def _range_faults(path: Path, vocabulary_size: int, max_length: int) -> list[str
         for kind, text in _faults_of(lengths, tokens, vocabulary_size):
             first.setdefault(kind, text)
         end = start + len(batch)
-        same_tokens = np.array_equal(unpadded.tokens_between(start, end), tokens)
+        same_tokens = np.array_equal(unpadded.tokens_between(start, end).padded(), tokens)
         if not same_tokens or not np.array_equal(unpadded.labels[start:end], batch.column("label").to_numpy()):
             first.setdefault("unpadded", f"review {start} or one of the next differs in {unpadded_path(path).name}")
         start = end

@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tasks.data.tokens import Reviews, padded
+from tasks.data.tokens import Reviews, Tokens, to_tokens
 from tasks.data.vocabulary import UNKNOWN_WORD, read_word_index
 from tasks.errors import DataError
 
@@ -63,11 +63,11 @@ class Encoded(NamedTuple):
     offsets: NDArray[np.int64]
     skipped: NDArray[np.int64]
 
-    def tokens(self, vocabulary_size: int, max_length: int) -> NDArray[np.unsignedinteger]:
-        """Return a network's input, shape (texts, max_length), in the smallest unsigned type; see `padded`."""
+    def tokens(self, vocabulary_size: int, max_length: int) -> Tokens:
+        """Return a network's input; see `to_tokens`."""
         count = len(self.skipped)
         reviews = Reviews(self.ranks, self.offsets, np.zeros(count, np.uint8))
-        return padded(reviews, np.arange(count), vocabulary_size, max_length)
+        return to_tokens(reviews, np.arange(count), vocabulary_size, max_length)
 
 
 def string_array(texts: "pa.Array | Iterable[str]") -> pa.LargeStringArray:

@@ -1,11 +1,15 @@
 """Reviews as word ranks, and as the tokens that a network reads: Keras's index scheme, shuffle and padding."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.storage.compiled import compiled
+
+Value = TypeVar("Value", bound=np.integer)
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,98 @@ PAD, START, UNKNOWN, OFFSET = 0, 1, 2, 3
 SHUFFLE_SEED = 113
 
 
+@dataclass(frozen=True)
+class Tokens:
+    """What a network reads of reviews: their last tokens, at most `max_length` of each, without padding.
+
+    Attributes:
+        values: the concatenated tokens, in the smallest unsigned type of the vocabulary.
+        offsets: int64, shape (reviews + 1,); review i is `values[offsets[i]:offsets[i + 1]]`.
+        max_length: length of a padded review.
+    """
+
+    values: NDArray[np.unsignedinteger]
+    offsets: NDArray[np.int64]
+    max_length: int
+
+    @classmethod
+    def from_padded(cls, padded: NDArray[np.unsignedinteger]) -> "Tokens":
+        """Remove the padding of reviews padded at the start, shape (reviews, max_length)."""
+        is_token = padded != PAD
+        return cls(padded[is_token], offsets_of(is_token.sum(axis=1)), padded.shape[1])
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Tokens]") -> "Tokens":
+        """Join at least one group of reviews of the same `max_length`."""
+        counts = np.concatenate([part.counts for part in parts])
+        return cls(np.concatenate([part.values for part in parts]), offsets_of(counts), parts[0].max_length)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, rows: slice | NDArray[np.integer]) -> "Tokens":
+        """The chosen reviews."""
+        starts, counts = self.offsets[:-1][rows], self.counts[rows]
+        return Tokens(taken(self.values, starts, counts), offsets_of(counts), self.max_length)
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Number of tokens of each review, shape (reviews,)."""
+        return np.diff(self.offsets)
+
+    def review(self, row: int) -> NDArray[np.unsignedinteger]:
+        """The tokens of one review."""
+        return self.values[self.offsets[row] : self.offsets[row + 1]]
+
+    def last(self, count: int) -> "Tokens":
+        """The same reviews without all but their last `count` tokens; their padded length stays the same."""
+        kept = np.minimum(self.counts, count)
+        return Tokens(taken(self.values, self.offsets[1:] - kept, kept), offsets_of(kept), self.max_length)
+
+    def prefixes(self, row: int) -> "Tokens":
+        """A review as it is after its first, second, … token: as many reviews as the review has tokens."""
+        counts = np.arange(1, len(self.review(row)) + 1)
+        starts = np.full(len(counts), self.offsets[row])
+        return Tokens(taken(self.values, starts, counts), offsets_of(counts), self.max_length)
+
+    def padded(self) -> NDArray[np.unsignedinteger]:
+        """The tokens padded with 0 at the start, shape (reviews, max_length)."""
+        padded = np.full((len(self), self.max_length), PAD, self.values.dtype)
+        _pad(self.values, self.offsets, padded)
+        return padded
+
+
+def offsets_of(counts: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Where each of the concatenated sequences starts, and where the last one ends, int64, shape (sequences + 1,)."""
+    offsets = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    return offsets
+
+
+def taken(values: NDArray[Value], starts: NDArray[np.integer], counts: NDArray[np.integer]) -> NDArray[Value]:
+    """Concatenate the sequences of `counts` values that start at `starts`."""
+    result = np.empty(int(counts.sum()), values.dtype)
+    _take(values, starts.astype(np.int64, copy=False), counts.astype(np.int64, copy=False), result)
+    return result
+
+
+@compiled
+def _take(values: NDArray[Value], starts: NDArray[np.int64], counts: NDArray[np.int64], result: NDArray[Value]) -> None:
+    end = 0
+    for row in range(len(starts)):
+        for position in range(counts[row]):
+            result[end + position] = values[starts[row] + position]
+        end += counts[row]
+
+
+@compiled
+def _pad(values: NDArray[np.unsignedinteger], offsets: NDArray[np.int64], padded: NDArray[np.unsignedinteger]) -> None:
+    for row in range(len(padded)):
+        end = offsets[row + 1]
+        for position in range(offsets[row], end):
+            padded[row, position - end + padded.shape[1]] = values[position]
+
+
 def keras_shuffles(train: int, test: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The orders in which `keras.datasets.imdb.load_data`, with its default seed, 113, returns the two splits."""
     random = np.random.RandomState(SHUFFLE_SEED)
@@ -44,55 +140,44 @@ def token_dtype(vocabulary_size: int) -> np.dtype[np.unsignedinteger]:
     return np.min_scalar_type(max(vocabulary_size - 1, UNKNOWN))
 
 
-def padded(
-    reviews: Reviews, rows: NDArray[np.int64], vocabulary_size: int, max_length: int
-) -> NDArray[np.unsignedinteger]:
-    """Return the tokens of the chosen reviews, padded or truncated at the start to `max_length`.
+def to_tokens(reviews: Reviews, rows: NDArray[np.int64], vocabulary_size: int, max_length: int) -> Tokens:
+    """Return the tokens of the chosen reviews, truncated at the start to `max_length`.
 
-    Equivalent to Keras's `pad_sequences(load_data(num_words=vocabulary_size), maxlen=max_length)`: a 1 before each
-    review, word ranks increased by 3, everything from `vocabulary_size` on replaced by 2, then pre-padding with 0 and
-    pre-truncation.
+    Padded, they equal Keras's `pad_sequences(load_data(num_words=vocabulary_size), maxlen=max_length)`: a 1 before each
+    review, word ranks increased by 3, everything from `vocabulary_size` on replaced by 2, then pre-truncation.
 
     Args:
         reviews: word ranks as in the file.
         rows: which reviews to take, and in which order.
         vocabulary_size: number of distinct tokens, including the three special ones.
-        max_length: length of every row of the result.
-
-    Returns:
-        shape (len(rows), max_length), dtype `token_dtype(vocabulary_size)`.
+        max_length: the greatest number of tokens of a review.
     """
-    tokens = np.zeros((len(rows), max_length), token_dtype(vocabulary_size))
-    _fill_from_ranks(reviews.ranks, reviews.offsets, rows, vocabulary_size, tokens)
+    counts = np.minimum(np.diff(reviews.offsets)[rows] + 1, max_length)
+    tokens = Tokens(np.empty(counts.sum(), token_dtype(vocabulary_size)), offsets_of(counts), max_length)
+    starts, ends = reviews.offsets[rows], reviews.offsets[rows + 1]
+    _convert(reviews.ranks, starts, ends, vocabulary_size, tokens.offsets, tokens.values)
     return tokens
 
 
 @compiled
-def _fill_from_ranks(
+def _convert(
     ranks: NDArray[np.int32],
-    offsets: NDArray[np.int64],
-    rows: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
     vocabulary_size: int,
+    offsets: NDArray[np.int64],
     tokens: NDArray[np.unsignedinteger],
 ) -> None:
-    max_length = tokens.shape[1]
-    for row in range(len(rows)):
-        start, end = offsets[rows[row]], offsets[rows[row] + 1]
-        first = max(start, end - max_length)
-        for position in range(first, end):
+    for row in range(len(starts)):
+        first = ends[row] - (offsets[row + 1] - offsets[row])
+        at = offsets[row]
+        if first < starts[row]:  # The whole review fits, with its start token.
+            tokens[at] = START
+            first += 1
+            at += 1
+        for position in range(first, ends[row]):
             token = ranks[position] + OFFSET
-            tokens[row, position - end + max_length] = token if token < vocabulary_size else UNKNOWN
-        if end - start < max_length:
-            tokens[row, start - 1 - end + max_length] = START
-
-
-def prefixes(tokens: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
-    """Return a padded review as it is after its first, second, … token, shape (tokens in the review, timesteps)."""
-    review = tokens[tokens != PAD]
-    result = np.zeros((len(review), len(tokens)), tokens.dtype)
-    for end in range(1, len(review) + 1):
-        result[end - 1, len(tokens) - end :] = review[:end]
-    return result
+            tokens[at + position - first] = token if token < vocabulary_size else UNKNOWN
 
 
 def lengths(reviews: Reviews) -> NDArray[np.int32]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.data.tokens import Tokens
 from tasks.data.unpadded import UnpaddedReviews
 from tasks.results.data import Split
 
@@ -17,9 +18,9 @@ def validation_start(reviews: int, share: float) -> int:
 
 
 class Batch(NamedTuple):
-    """The reviews of one training step: tokens (reviews, timesteps), labels 0 or 1 (reviews,)."""
+    """The reviews of one training step: their tokens, and labels 0 or 1, shape (reviews,)."""
 
-    tokens: NDArray[np.unsignedinteger]
+    tokens: Tokens
     labels: NDArray[np.integer]
 
 
@@ -39,10 +40,6 @@ class TrainingReviews:
     def read(cls, split: Split, validation_start: int) -> "TrainingReviews":
         """Open the reviews of a prepared split."""
         return cls(UnpaddedReviews.read(split.unpadded), validation_start)
-
-    def validation_parts(self) -> Iterator[NDArray[np.unsignedinteger]]:
-        """Tokens of the validation reviews, shape (reviews, timesteps), in parts."""
-        return self.reviews.parts(self.validation_start)
 
     @property
     def validation_labels(self) -> NDArray[np.integer]:

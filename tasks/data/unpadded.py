@@ -4,10 +4,8 @@ The padded Parquet is the pipeline's output; this file is what training reads. I
 tokens have the same layout on disk as in memory: processes share one copy in the page cache, and a process's memory
 contains only the reviews of current batches, however large the data are.
 
-Measured with batches of 128 reviews drawn from 2,500,000 (Linux; a network's step takes 6 ms or more): 0.9 ms per batch
-from the mapping if its pages are released after each batch, because touching a page also loads its neighbours; 0.16 ms
-if each review is read with a system call. From a small file that stays mapped: 0.03 ms; from a padded matrix in memory:
-0.015 ms.
+From a large file each review of a batch is read with a system call: touching a page of the mapping would also load its
+neighbours (measured with batches of 128 reviews drawn from 2,500,000 on Linux: 0.16 ms a batch, against 0.9 ms).
 """
 
 import mmap
@@ -22,17 +20,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.data.tokens import PAD, token_dtype
+from tasks.data.tokens import Tokens, offsets_of, taken, token_dtype
 from tasks.errors import DataError
-from tasks.storage.compiled import compiled
 from tasks.storage.files import atomic_path
 
 # A file up to this size stays in memory once read.
 RESIDENT_BYTES = 32 << 20
-PREDICT_REVIEWS = 256  # The number of reviews predicted at once; another number changes the last bits of results.
-# The number of reviews padded at once when a network reads many: a multiple of `PREDICT_REVIEWS`, so that predictions
-# are bit-identical to those with all reviews padded at once.
-CHUNK = 20 * PREDICT_REVIEWS
 _MAX_LENGTH = b"max_length"
 
 
@@ -44,8 +37,8 @@ def unpadded_path(split: Path) -> Path:
 @contextmanager
 def unpadded_writer(
     path: Path, vocabulary_size: int, max_length: int
-) -> Iterator[Callable[[NDArray[np.uint8], NDArray[np.unsignedinteger]], None]]:
-    """Yield a function that appends reviews: labels, and tokens padded at the start, shape (reviews, max_length).
+) -> Iterator[Callable[[NDArray[np.uint8], Tokens], None]]:
+    """Yield a function that appends reviews: their labels and tokens.
 
     The complete file appears at the end of the block. Columns: label, uint8; tokens, a list of the smallest
     sufficient unsigned type.
@@ -56,11 +49,9 @@ def unpadded_writer(
         metadata={_MAX_LENGTH: str(max_length)},
     )
 
-    def write(labels: NDArray[np.uint8], tokens: NDArray[np.unsignedinteger]) -> None:
-        is_token = tokens != PAD
-        offsets = np.zeros(len(tokens) + 1, np.int32)
-        np.cumsum(is_token.sum(axis=1), out=offsets[1:])
-        lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(tokens[is_token]), type=tokens_type)
+    def write(labels: NDArray[np.uint8], tokens: Tokens) -> None:
+        offsets = pa.array(tokens.offsets.astype(np.int32))
+        lists = pa.ListArray.from_arrays(offsets, pa.array(tokens.values), type=tokens_type)
         writer.write_batch(pa.RecordBatch.from_arrays([pa.array(labels), lists], schema=layout))
 
     with atomic_path(path) as temporary, pa.ipc.new_file(temporary, layout) as writer:
@@ -94,13 +85,13 @@ class _File:
         if not self.is_resident:
             self.mapping.madvise(mmap.MADV_DONTNEED)
 
-    def read_into(self, row: NDArray[np.unsignedinteger], start: int) -> None:
-        """Read tokens from `start` on into `row` without the mapping.
+    def read_into(self, review: NDArray[np.unsignedinteger], start: int) -> None:
+        """Read tokens from `start` on into `review` without the mapping.
 
         Raises:
             DataError: the file has become shorter.
         """
-        if os.preadv(self.descriptor, [row.data], start * row.itemsize) != row.nbytes:
+        if os.preadv(self.descriptor, [review.data], start * review.itemsize) != review.nbytes:
             raise DataError(f"{self.path}: found fewer bytes than when it was opened; run the same command again")
 
 
@@ -148,47 +139,33 @@ class UnpaddedReviews:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def tokens_of(self, rows: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
-        """Tokens of arbitrary reviews, padded at the start, shape (len(rows), max_length), in the file's type."""
-        tokens = self._padding(len(rows))
+    def tokens_of(self, rows: NDArray[np.integer]) -> Tokens:
+        """The tokens of arbitrary reviews, in the file's type."""
+        starts, counts = self._starts[rows], self.counts[rows]
         if self._file.is_resident:
-            _fill_from_tokens(self._file.tokens, self._starts[rows], self.counts[rows], tokens)
-            return tokens
-        firsts = self.max_length - self.counts[rows]
-        for row, first, start in zip(tokens, firsts.tolist(), self._starts[rows].tolist(), strict=True):
-            self._file.read_into(row[first:], start)
+            return self._tokens(taken(self._file.tokens, starts, counts), counts)
+        tokens = self._tokens(np.empty(counts.sum(), self._file.tokens.dtype), counts)
+        for row, start in enumerate(starts.tolist()):
+            self._file.read_into(tokens.review(row), start)
         return tokens
 
-    def tokens_between(self, first: int, end: int) -> NDArray[np.unsignedinteger]:
-        """Tokens of the reviews `first` to `end` - 1, like `tokens_of`."""
-        tokens = self._padding(end - first)
-        _fill_from_tokens(self._file.tokens, self._starts[first:end], self.counts[first:end], tokens)
+    def tokens_between(self, first: int, end: int) -> Tokens:
+        """The tokens of the reviews `first` to `end` - 1, in the file's type."""
+        counts = self.counts[first:end]
+        tokens = self._tokens(taken(self._file.tokens, self._starts[first:end], counts), counts)
         self._file.release()
         return tokens
 
-    def parts(self, first: int = 0) -> Iterator[NDArray[np.unsignedinteger]]:
-        """Yield the tokens of all reviews from `first` on, `CHUNK` reviews at a time."""
-        for start in range(first, len(self), CHUNK):
-            yield self.tokens_between(start, min(start + CHUNK, len(self)))
+    def parts(self, reviews: int, first: int = 0) -> Iterator[Tokens]:
+        """Yield the tokens of all reviews from `first` on, `reviews` reviews at a time."""
+        for start in range(first, len(self), reviews):
+            yield self.tokens_between(start, min(start + reviews, len(self)))
 
-    def _padding(self, reviews: int) -> NDArray[np.unsignedinteger]:
-        return np.zeros((reviews, self.max_length), self._file.tokens.dtype)
+    def _tokens(self, values: NDArray[np.unsignedinteger], counts: NDArray[np.integer]) -> Tokens:
+        return Tokens(values, offsets_of(counts), self.max_length)
 
 
 def _address(values: pa.Array) -> int:
     """The memory address of an array's values."""
     address: int = values.buffers()[1].address
     return address
-
-
-@compiled
-def _fill_from_tokens(
-    flat: NDArray[np.unsignedinteger],
-    starts: NDArray[np.int64],
-    counts: NDArray[np.int32],
-    tokens: NDArray[np.unsignedinteger],
-) -> None:
-    for row in range(len(starts)):
-        first = tokens.shape[1] - counts[row]
-        for position in range(counts[row]):
-            tokens[row, first + position] = flat[starts[row] + position]

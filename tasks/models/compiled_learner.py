@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.data.tokens import Tokens
 from tasks.data.training_reviews import Batch
 from tasks.models.compiled_network import CompiledNetwork, Gradients, chunks
 from tasks.models.learner import Metrics
@@ -105,11 +106,11 @@ class CompiledLearner:
             metrics.add(gradients.probabilities, labels)
         return metrics
 
-    def predict(self, tokens: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
+    def predict(self, tokens: Tokens) -> NDArray[np.float32]:
         """Probabilities of "positive", float32, shape (reviews,)."""
         return self._network.predict(tokens)
 
-    def gradient_norms(self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> NDArray[np.float32]:
+    def gradient_norms(self, tokens: Tokens, labels: NDArray[np.integer]) -> NDArray[np.float32]:
         """Norm of d loss / d input at each timestep, 0 at padding, shape (reviews, timesteps)."""
         return self._network.gradient_norms(tokens, labels)
 
@@ -137,7 +138,7 @@ def load_loops() -> None:
     spec = ModelSpec(name="smallest", cell="simple_rnn", units=(1,), embedding=1, bidirectional=True)
     shapes: list[tuple[int, ...]] = [(2, 1), *[(1, 1), (1, 1), (1,)] * 2, (2, 1), (1,)]
     weights = [np.zeros(shape, np.float32) for shape in shapes]
-    tokens, labels = np.array([[0, 1], [1, 1]], np.uint16), np.array([0, 1], np.uint8)
+    tokens, labels = Tokens(np.ones(3, np.uint16), np.array([0, 1, 3]), max_length=2), np.array([0, 1], np.uint8)
     network = CompiledNetwork(spec, weights, threads=1)
     RMSprop(0.001, weights).step(network.gradients(tokens, labels), network.map)
     network.predict(tokens)

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.data.unpadded import PREDICT_REVIEWS
+from tasks.data.tokens import Tokens
 from tasks.models.layers.cells import CELLS, CellWeights
 from tasks.models.layers.feedforward import Dense, DenseWeights, Embedding, EmbeddingGradient, d_logits_of
 from tasks.models.layers.inputs import LayerInputs, Workspace, no_padding
 from tasks.models.layers.recurrent import NEGLIGIBLE_GRADIENT, LayerPass, Recurrent, add_gradients, add_up, no_gradient
-from tasks.models.learner import NORM_REVIEWS
+from tasks.models.learner import NORM_REVIEWS, PREDICT_REVIEWS
 from tasks.models.loops.lanes import Floats
 from tasks.models.loops.records import Inputs, SequenceGradient, States
 from tasks.models.loops.tokens import entry_norms
@@ -110,7 +110,7 @@ class CompiledNetwork:
         """Like the built-in `map`, but on all threads."""
         return list((self._pool.map if self._pool else map)(function, *arguments))
 
-    def predict(self, tokens: NDArray[np.unsignedinteger]) -> Floats:
+    def predict(self, tokens: Tokens) -> Floats:
         """Probabilities of "positive", float32, shape (reviews,)."""
         if len(tokens) == 0:
             return np.zeros(0, np.float32)
@@ -122,8 +122,8 @@ class CompiledNetwork:
             self.map(self._predict_group, *self._by_group(prepared, probabilities[part]))
         return probabilities
 
-    def gradients(self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> Gradients:
-        """Compute a batch's gradients from tokens, shape (reviews, timesteps), and labels 0 or 1, shape (reviews,)."""
+    def gradients(self, tokens: Tokens, labels: NDArray[np.integer]) -> Gradients:
+        """Compute a batch's gradients from its tokens, and labels 0 or 1, shape (reviews,)."""
         batch = pack(tokens)
         distinct = batch.distinct_tokens()
         prepared = self._prepare(batch.reindexed(distinct), *self._project(distinct))
@@ -140,15 +140,15 @@ class CompiledNetwork:
             ],
         )
 
-    def gradient_norms(self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> Floats:
+    def gradient_norms(self, tokens: Tokens, labels: NDArray[np.integer]) -> Floats:
         """Implement `Learner.gradient_norms` with the loops that training uses."""
         values, projections = self._project(np.arange(len(self._embedding.table)))
-        norms = np.empty(tokens.shape, np.float32)
+        norms = np.empty((len(tokens), tokens.max_length), np.float32)
         for first in range(0, len(tokens), NORM_REVIEWS):
             part = slice(first, first + NORM_REVIEWS)
             prepared = self._prepare(pack(tokens[part]), values, projections)
             self.map(self._group_norms, *self._by_group(prepared, norms[part], labels[part]))
-        norms *= tokens != 0
+        norms[tokens.counts == 0] = 0.0
         return norms
 
     def _project(self, tokens: NDArray[np.int64]) -> tuple[Floats, list[Floats]]:

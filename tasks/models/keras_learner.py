@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.data.tokens import Tokens
 from tasks.data.training_reviews import Batch
-from tasks.data.unpadded import PREDICT_REVIEWS
-from tasks.models.learner import NORM_REVIEWS, Metrics
+from tasks.models.learner import NORM_REVIEWS, PREDICT_REVIEWS, Metrics
 from tasks.models.spec import ModelSpec
 
 _GENERATOR = threading.Lock()
@@ -87,17 +87,17 @@ class KerasLearner:
         metrics = Metrics()
         for tokens, labels in batches:
             self._model.reset_metrics()
-            inputs, targets = tokens.astype(np.int32), labels.astype(np.float32)[:, None]
+            inputs, targets = tokens.padded().astype(np.int32), labels.astype(np.float32)[:, None]
             logs = self._model.train_on_batch(inputs, targets, return_dict=True)
             metrics.add_means(float(logs["loss"]), float(logs["accuracy"]), len(labels))
         return metrics
 
-    def predict(self, tokens: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
+    def predict(self, tokens: Tokens) -> NDArray[np.float32]:
         """Probabilities of "positive", float32, shape (reviews,)."""
-        probabilities: NDArray[np.float32] = self._model.predict(tokens, batch_size=PREDICT_REVIEWS, verbose=0)[:, 0]
-        return probabilities
+        outputs: NDArray[np.float32] = self._model.predict(tokens.padded(), batch_size=PREDICT_REVIEWS, verbose=0)
+        return outputs[:, 0]
 
-    def gradient_norms(self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> NDArray[np.float32]:
+    def gradient_norms(self, tokens: Tokens, labels: NDArray[np.integer]) -> NDArray[np.float32]:
         """Norm of d loss / d input at each timestep, 0 at padding, float32, shape (reviews, timesteps)."""
         import tensorflow as tf
 
@@ -114,10 +114,10 @@ class KerasLearner:
                 loss = tf.reduce_sum(tf.keras.losses.binary_crossentropy(targets, outputs))
             return tf.norm(tape.gradient(loss, inputs), axis=-1)
 
-        inputs, targets = tokens.astype(np.int32), labels.astype(np.float32)[:, None]
+        inputs, targets = tokens.padded().astype(np.int32), labels.astype(np.float32)[:, None]
         parts = [slice(first, first + NORM_REVIEWS) for first in range(0, len(tokens), NORM_REVIEWS)]
         norms: NDArray[np.float32] = np.concatenate([norms_of(inputs[part], targets[part]).numpy() for part in parts])
-        norms *= tokens != 0
+        norms *= inputs != 0
         return norms
 
     def state(self) -> dict[str, NDArray[Any]]:

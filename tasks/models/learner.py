@@ -6,10 +6,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.data.tokens import Tokens
 from tasks.data.training_reviews import Batch
+from tasks.data.unpadded import UnpaddedReviews
 from tasks.results.training import THRESHOLD
 
-NORM_REVIEWS = 125  # The number of reviews whose gradient norms are computed at once.
+# How many reviews a network reads at once, and how many gradient norms are computed at once. Another number changes the
+# last bits of results.
+PREDICT_REVIEWS, NORM_REVIEWS = 256, 125
+READ_REVIEWS = 20 * PREDICT_REVIEWS  # How many are in memory while a whole split is predicted.
 
 
 def is_right(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> NDArray[np.bool_]:
@@ -68,10 +73,10 @@ class Learner(Protocol):
     def fit_epoch(self, batches: Iterable[Batch]) -> Metrics:
         """Take one optimizer step per batch; return the mean loss and accuracy over the reviews."""
 
-    def predict(self, tokens: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
+    def predict(self, tokens: Tokens) -> NDArray[np.float32]:
         """Probabilities of "positive", shape (reviews,)."""
 
-    def gradient_norms(self, tokens: NDArray[np.unsignedinteger], labels: NDArray[np.integer]) -> NDArray[np.float32]:
+    def gradient_norms(self, tokens: Tokens, labels: NDArray[np.integer]) -> NDArray[np.float32]:
         """How far each review's gradient reaches back: the norm of d loss / d input at each timestep, 0 at padding.
 
         The input is the embedded token at that timestep, and the loss is the review's binary cross-entropy. In a simple
@@ -89,6 +94,6 @@ class Learner(Protocol):
         """Return a plain Keras model with the current weights."""
 
 
-def predict_parts(learner: Learner, parts: Iterable[NDArray[np.unsignedinteger]]) -> NDArray[np.float32]:
-    """Probabilities of "positive", shape (reviews,), for reviews whose tokens come in parts."""
-    return np.concatenate([learner.predict(tokens) for tokens in parts])
+def predict_all(learner: Learner, reviews: UnpaddedReviews, first: int = 0) -> NDArray[np.float32]:
+    """Probabilities of "positive" for the reviews from `first` on, shape (reviews - first,)."""
+    return np.concatenate([learner.predict(tokens) for tokens in reviews.parts(READ_REVIEWS, first)])

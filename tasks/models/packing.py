@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.data.tokens import Tokens
 from tasks.models.loops.records import Layout
 from tasks.models.loops.tokens import pack_tokens
 
@@ -57,22 +58,20 @@ class PackedBatch:
         return PackedBatch(groups, self.padding)
 
 
-def pack(tokens: NDArray[np.unsignedinteger]) -> PackedBatch:
+def pack(tokens: Tokens) -> PackedBatch:
     """Pack a batch that reads a table of the whole vocabulary: a token's row is the token itself.
 
-    `tokens` has shape (reviews, timesteps), padded with 0 at the start.
+    A review without tokens is packed as a single token of padding.
     """
-    reviews, timesteps = tokens.shape
-    starts = (tokens != 0).argmax(axis=1)
-    starts[tokens[np.arange(reviews), starts] == 0] = timesteps - 1  # A review that is only padding keeps its last 0.
+    counts, timesteps = tokens.counts, tokens.max_length
+    starts = timesteps - np.maximum(counts, 1)
     order = np.argsort(starts, kind="stable")
-    writable = np.require(tokens, requirements=["C", "W"])  # The loops are compiled for one array type.
     groups = []
-    for first in range(min(GROUPS, reviews)):
+    for first in range(min(GROUPS, len(tokens))):
         indices = order[first::GROUPS].copy()
         layout = layout_of(np.searchsorted(starts[indices], np.arange(timesteps), side="right").astype(np.int32))
-        rows = np.empty(layout.offsets[-1], np.int32)
-        pack_tokens(writable, indices, layout, rows)
+        rows = np.zeros(layout.offsets[-1], np.int32)
+        pack_tokens(tokens.values, tokens.offsets, indices, layout, rows)
         groups.append(PackedReviews(indices, layout, rows))
     return PackedBatch(groups, int(starts.max()))
 

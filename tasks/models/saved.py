@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import PositiveInt, TypeAdapter
 
+from tasks.data.tokens import Tokens
 from tasks.data.vocabulary import read_vocabulary
 from tasks.errors import DataError
 from tasks.machine import available_cores
@@ -138,7 +139,7 @@ class SavedNetwork:
             raise DataError(f"{path}: found sizes {found}, expected {expected} as in network.json; train it again")
         return list(weights.values())
 
-    def predict(self, tokens: NDArray[np.unsignedinteger]) -> "NetworkPredictions":
+    def predict(self, tokens: Tokens) -> "NetworkPredictions":
         """Predict the reviews' labels with `best.keras`.
 
         The compiled loops support every network here: they lack only dropout, which predictions do not use.
@@ -152,8 +153,8 @@ class SavedNetwork:
         started = time.perf_counter()
         probabilities = network.predict(tokens)
         seconds = time.perf_counter() - started
-        words = int(np.count_nonzero(tokens))
-        return NetworkPredictions(probabilities, words / max(seconds, 1e-9), sum(weight.size for weight in weights))
+        speed = len(tokens.values) / max(seconds, 1e-9)
+        return NetworkPredictions(probabilities, speed, sum(weight.size for weight in weights))
 
 
 class NetworkPredictions(NamedTuple):

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tasks.data.tokenizer import Tokenizer, split_words
-from tasks.data.tokens import OFFSET, prefixes
+from tasks.data.tokens import OFFSET, Tokens
 from tasks.data.vocabulary import TOKENIZER_VERSION, read_vocabulary
 from tasks.errors import DataError
 from tasks.models.compiled_network import CompiledNetwork
@@ -23,13 +23,13 @@ class EncodedTexts(NamedTuple):
     """Texts as a network reads them.
 
     Attributes:
-        tokens: shape (texts, max_length).
+        tokens: what the network reads.
         lengths: int32, shape (texts,); number of tokens before truncation, including the start token.
         words: int64, shape (texts,); number of words in each text.
         unknown: int64, shape (texts,); number of words missing from the vocabulary.
     """
 
-    tokens: NDArray[np.unsignedinteger]
+    tokens: Tokens
     lengths: NDArray[np.int32]
     words: NDArray[np.int64]
     unknown: NDArray[np.int64]
@@ -77,7 +77,7 @@ class Scorer:
         tokens = encoded.tokens(self.saved.vocabulary_size, self.saved.max_length)
         return EncodedTexts(tokens, (lengths + 1).astype(np.int32), lengths + encoded.skipped, unknown)
 
-    def predict(self, tokens: NDArray[np.unsignedinteger]) -> NDArray[np.float32]:
+    def predict(self, tokens: Tokens) -> NDArray[np.float32]:
         """Probabilities of "positive", float32, shape (texts,). Thread-safe."""
         if not hasattr(self._networks, "own"):
             self._networks.own = CompiledNetwork(self.saved.spec, self._weights, threads=1)
@@ -92,8 +92,8 @@ class Scorer:
         words, _ = split_words([text])
         known = pc.is_in(words, value_set=self._known).to_pylist()
         lengths = self._tokenizer.encode(words, self._missing).offsets  # Each word, as a text, gives one token or none.
-        tokens = self.encode(pa.array([text], pa.large_string())).tokens[0]
-        after = self.predict(prefixes(tokens)).tolist()
+        tokens = self.encode(pa.array([text], pa.large_string())).tokens
+        after = self.predict(tokens.prefixes(0)).tolist()
         total = int(lengths[-1]) + 1
         read = []
         for word, is_known, token in zip(words.to_pylist(), known, lengths[1:].tolist(), strict=True):

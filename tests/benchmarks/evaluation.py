@@ -50,7 +50,7 @@ def engines(name: str, path: Path, threads: int) -> dict[str, Callable[[], objec
     model = build(spec, 10_000, 0.001, 0)
     learner = CompiledLearner(spec, model, threads)
     tokens, labels = read_tokens(path), read_column(path, "label")
-    inputs = tokens.astype(np.int32)
+    inputs = tokens.padded().astype(np.int32)
     return {
         "keras": lambda: model.evaluate(inputs, labels, batch_size=128, verbose=0),
         "compiled": lambda: learner.predict(tokens),

@@ -190,7 +190,7 @@ def row_groups(count: int) -> Iterator[Any]:
 
     from tasks.data.parquet import ROW_GROUP, RowGroup
     from tasks.data.sample import LONGEST, MEDIAN_WORDS, SHORTEST, SIGMA
-    from tasks.data.tokens import OFFSET, START, token_dtype
+    from tasks.data.tokens import OFFSET, START, Tokens, token_dtype
 
     random = np.random.default_rng(1)
     dtype = token_dtype(VOCABULARY_SIZE)
@@ -205,7 +205,7 @@ def row_groups(count: int) -> Iterator[Any]:
         whole = np.flatnonzero(words < MAX_LENGTH)
         tokens[whole, MAX_LENGTH - seen[whole]] = START
         labels = random.integers(0, 2, reviews).astype(np.uint8)
-        yield RowGroup(np.arange(first, first + reviews), labels, words + 1, tokens)
+        yield RowGroup(np.arange(first, first + reviews), labels, words + 1, Tokens.from_padded(tokens))
 
 
 if __name__ == "__main__":

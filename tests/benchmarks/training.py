@@ -55,7 +55,7 @@ import numpy as np
 
 EPOCH, BATCH = 20_000, 128
 PRESETS = ["simple_rnn", "lstm", "gru", "stacked_simple_rnn", "bidirectional_lstm"]
-Batches = list[tuple[np.ndarray, np.ndarray]]
+Batches = list[tuple[Any, np.ndarray]]  # Tokens for the compiled loops, padded ones for the other engines.
 Fit = Callable[[Batches], object]
 
 # PyTorch and TensorFlow bring LLVM libraries that cannot live in one process, and Keras has one backend in a process.
@@ -112,7 +112,7 @@ def measure(arguments: argparse.Namespace, threads: int) -> None:
     tokens, labels = read_tokens(path), read_column(path, "label")
     for name in arguments.models:
         seconds = time_engines(engines(name, threads), tokens, labels, arguments.rounds, arguments.steps)
-        share = operations(name, tokens[:EPOCH]) / (np.median(seconds["compiled"]) * peak(threads))
+        share = operations(name, tokens[:EPOCH].padded()) / (np.median(seconds["compiled"]) * peak(threads))
         for engine, times in seconds.items():
             ratios = np.array(seconds["keras"]) / np.array(times)
             line = f"{name:18} {threads:7} {engine:8} {np.median(times):8.2f} {min(times):7.2f} {max(times):7.2f}"
@@ -130,7 +130,7 @@ def engines(name: str, threads: int) -> dict[str, Fit]:
 
 
 def time_engines(
-    engines: dict[str, Fit], tokens: np.ndarray, labels: np.ndarray, rounds: int, steps: int
+    engines: dict[str, Fit], tokens: Any, labels: np.ndarray, rounds: int, steps: int
 ) -> dict[str, list[float]]:
     """Seconds per epoch of each engine in each round; engines take turns on the same batches.
 
@@ -141,9 +141,10 @@ def time_engines(
     for number in range(rounds + 1):
         rows = [random.integers(0, EPOCH, BATCH) for _ in range(steps)]
         batches = [(tokens[chosen], labels[chosen]) for chosen in rows]
+        padded = [(part.padded(), targets) for part, targets in batches]
         for engine, fit in engines.items():
             started = time.perf_counter()
-            fit(batches)
+            fit(batches if engine == "compiled" else padded)
             if number:
                 seconds[engine].append((time.perf_counter() - started) / steps * EPOCH / BATCH)
     return seconds

@@ -8,6 +8,7 @@ import pytest
 from tasks.analysis.drift import NAMES, Reference, Texts, joint_limits, read_training_texts
 from tasks.data.new_texts import read_npz, read_texts
 from tasks.data.parquet import read_column, read_tokens
+from tasks.data.tokens import Tokens
 from tasks.drift import check_drift
 from tasks.errors import DataError
 from tasks.fetch import fetch
@@ -35,7 +36,7 @@ def module_dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return prepare.keep(Source("file", path, "0" * 64, str(path)), 50, 30, None, folder)
 
 
-def drift_of(dataset: Dataset, tokens: np.ndarray, lengths: np.ndarray) -> Drift:
+def drift_of(dataset: Dataset, tokens: Tokens, lengths: np.ndarray) -> Drift:
     job = Job(
         preset("simple_rnn", 4, 4, 0.0),
         TrainingPlan(epochs=1, batch_size=32, learning_rate=0.01, validation=0.25),
@@ -54,7 +55,7 @@ def test_test_reviews_of_the_same_kind_do_not_alarm(module_dataset: Dataset) -> 
 
 
 def test_other_words_alarm_and_are_listed(module_dataset: Dataset) -> None:
-    tokens = np.full((50, 30), 7, np.uint8)
+    tokens = Tokens.from_padded(np.full((50, 30), 7, np.uint8))
     drift = drift_of(module_dataset, tokens, np.full(50, 30))
     assert {figure.name for figure in drift.figures if figure.alarms} >= {"words", "lengths", "domain classifier"}
     assert drift.distinguishing[0].new == 1.0

@@ -32,7 +32,7 @@ def test_predictions_carry_the_review_ids(job: Job, dataset: Dataset) -> None:
     test = pd.read_parquet(dataset.test.path)
     assert predictions["review_id"].tolist() == test["review_id"].tolist()
     model = keras.models.load_model(branch.folder / "last.keras")
-    expected = model.predict(read_tokens(dataset.test.path), verbose=0)[:, 0]
+    expected = model.predict(read_tokens(dataset.test.path).padded(), verbose=0)[:, 0]
     np.testing.assert_allclose(predictions["probability_last"], expected, atol=1e-5)
     accuracy = float(np.mean((predictions["probability_last"] > 0.5) == predictions["label"]))
     assert evaluation.last.accuracy == accuracy
@@ -44,7 +44,7 @@ def test_predictions_of_the_best_epoch_are_those_of_the_best_model(job: Job, dat
     branch = train.keep(job)
     predictions = pd.read_parquet(evaluate(job, branch).predictions)
     model = keras.models.load_model(branch.folder / "best.keras")
-    expected = model.predict(read_tokens(dataset.test.path), verbose=0)[:, 0]
+    expected = model.predict(read_tokens(dataset.test.path).padded(), verbose=0)[:, 0]
     np.testing.assert_allclose(predictions["probability_best"], expected, atol=1e-5)
 
 

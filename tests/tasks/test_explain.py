@@ -113,7 +113,7 @@ def test_the_memory_finding_comes_from_the_flags_alone_and_these_from_the_models
         frame = pd.read_parquet(branch.folder / "memory.parquet")
         model = keras.models.load_model(branch.folder / "last.keras")
         for words in (10, 20, 30):
-            shown = tokens.copy()
+            shown = tokens.padded()
             shown[:, : 30 - words] = 0
             right = (model.predict(shown, verbose=0)[:, 0] > 0.5) == labels
             assert np.array_equal(frame[f"right_{words}"], right)
@@ -149,7 +149,7 @@ def reached(dataset: Dataset, model: keras.Model, review_ids: np.ndarray) -> np.
     import tensorflow as tf
 
     rows = pd.Series(range(dataset.test.reviews), read_column(dataset.test.path, "review_id"))[review_ids].to_numpy()
-    tokens = read_tokens(dataset.test.path)[rows].astype(np.int32)
+    tokens = read_tokens(dataset.test.path)[rows].padded().astype(np.int32)
     embedding, *layers = model.layers
     outputs = inputs = embedding(tokens)
     with tf.GradientTape() as tape:

@@ -300,7 +300,7 @@ def test_a_column_of_own_texts_makes_slices(tmp_path: Path) -> None:
     run = train_run(dataset, tmp_path / "outputs", "run", 1)
     candidate = find_candidate(run, None, ["genre"])
     plot = read_json(dataset.vocabulary)["plot"] + 3
-    has_plot = (read_tokens(dataset.test.path) == plot).any(axis=1)
+    has_plot = (read_tokens(dataset.test.path).padded() == plot).any(axis=1)
     assert candidate.slices["genre: drama"].tolist() == has_plot.tolist()
     assert candidate.slices["genre: horror"].tolist() == (~has_plot).tolist()
     entry = promote(tmp_path / "outputs", candidate, EASY, lambda facts: " ".join(part.name for part in facts.slices))

@@ -87,7 +87,7 @@ def test_it_learns(dataset: Dataset, tmp_path: Path) -> None:
 
 def test_last_and_best_models_are_those_of_their_epochs(dataset: Dataset, tmp_path: Path) -> None:
     branch = train.keep(job(dataset, tmp_path))
-    tokens = read_tokens(dataset.train.path)[90:]
+    tokens = read_tokens(dataset.train.path)[90:].padded()
     labels = pd.read_parquet(dataset.train.path)["label"].to_numpy()[90:]
     for file, epoch in (("first", 1), ("last", 3), ("best", branch.best_epoch)):
         model = keras.models.load_model(branch.folder / f"{file}.keras")

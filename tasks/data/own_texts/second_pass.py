@@ -21,7 +21,7 @@ from tasks.data.own_texts.workers import in_order
 from tasks.data.parquet import ROW_GROUP, RowGroup, split_record, split_writer
 from tasks.data.readers.inputs import Input, labelled_columns, read_all
 from tasks.data.tokenizer import Tokenizer
-from tasks.data.tokens import OFFSET, Reviews, padded, token_dtype
+from tasks.data.tokens import OFFSET, Reviews, offsets_of, taken, to_tokens, token_dtype
 from tasks.errors import DataError
 from tasks.results.data import Split, Survey, TextData
 
@@ -216,16 +216,13 @@ def _encode_rows(
 ) -> _Encoded:
     encoded = tokenizer.encode(piece.texts.take(pa.array(rows)))
     starts, ends = encoded.offsets[:-1], encoded.offsets[1:]
-    kept = np.minimum(ends - starts, shape.max_length)
-    offsets = np.concatenate([[0], np.cumsum(kept)])
-    # The last ranks of each review, which the network reads.
-    chosen = np.arange(offsets[-1]) + np.repeat(ends - kept - offsets[:-1], kept)
+    kept = np.minimum(ends - starts, shape.max_length)  # The last ranks of each review, which the network reads.
     beyond = shape.vocabulary_size - OFFSET
-    ranks = np.minimum(encoded.ranks[chosen], beyond).astype(token_dtype(shape.vocabulary_size))
+    ranks = np.minimum(taken(encoded.ranks, ends - kept, kept), beyond).astype(token_dtype(shape.vocabulary_size))
     columns = {
         "label": pa.array(piece.labels[rows]),
         "length": pa.array((ends - starts + 1).astype(np.int32)),
-        "ranks": pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(ranks)),
+        "ranks": pa.ListArray.from_arrays(pa.array(offsets_of(kept).astype(np.int32)), pa.array(ranks)),
     }
     return _Encoded(
         part=part,
@@ -244,7 +241,7 @@ def _write_split(path: Path, spill: Spill, totals: _Totals, shape: DatasetShape,
             totals.lengths.append(lengths)
             for first in range(0, len(reviews), ROW_GROUP):
                 rows = np.arange(first, min(first + ROW_GROUP, len(reviews)))
-                tokens = padded(reviews, rows, shape.vocabulary_size, shape.max_length)
+                tokens = to_tokens(reviews, rows, shape.vocabulary_size, shape.max_length)
                 write(RowGroup(start + rows, reviews.labels[rows], lengths[rows], tokens))
             start += len(reviews)
     unknown = totals.unknown / totals.words if totals.words else 0.0

@@ -9,24 +9,27 @@ from tasks.models.loops.records import Layout, SequenceGradient
 
 @fast
 def pack_tokens(
-    tokens: NDArray[np.unsignedinteger], sorted_indices: NDArray[np.int64], layout: Layout, packed: Ints
+    values: NDArray[np.unsignedinteger],
+    starts: NDArray[np.int64],
+    sorted_indices: NDArray[np.int64],
+    layout: Layout,
+    packed: Ints,
 ) -> None:
     """Copy each entry's token.
 
     Args:
-        tokens: shape (reviews, timesteps).
-        sorted_indices: the row in `tokens` of each of the group's reviews, longest review first.
+        values: the concatenated tokens of the batch's reviews.
+        starts: where each review starts in `values`, and where the last one ends, shape (reviews + 1,).
+        sorted_indices: each of the group's reviews, longest review first.
         layout: where the group's entries are.
-        packed: result, shape (entries,).
+        packed: result, shape (entries,); entries that have no token keep their value.
     """
-    offsets, batch_sizes = layout
-    last = len(batch_sizes) - 1
+    last = len(layout.batch_sizes) - 1
     for i in range(len(sorted_indices)):
-        review = tokens[sorted_indices[i]]
-        for t in range(last, -1, -1):
-            if batch_sizes[t] <= i:
-                break
-            packed[offsets[t] + i] = review[t]
+        review = sorted_indices[i]
+        end = starts[review + 1]
+        for position in range(starts[review], end):
+            packed[layout.offsets[last - end + 1 + position] + i] = values[position]
 
 
 @fast

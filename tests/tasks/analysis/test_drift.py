@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.analysis.drift import NAMES, Reference, Texts, distance, distinguishing_tokens, joint_limits, unseen_share
+from tasks.data.tokens import Tokens
 from tests.tasks.analysis.texts import LENGTH, held_out_texts, make_texts
 
 
@@ -34,8 +35,9 @@ def test_each_figure_notices_its_own_change(training: Texts, changes: dict, figu
 
 def test_more_unseen_words_alarm(training: Texts) -> None:
     new = make_texts(200, 99)
-    tokens = np.where((new.tokens > 200) & (np.arange(LENGTH) % 2 == 0), 2, new.tokens).astype(np.uint16)
-    assert "unseen words" in alarms(training, replace(new, tokens=tokens))
+    padded = new.tokens.padded()
+    padded[(padded > 200) & (np.arange(LENGTH) % 2 == 0)] = 2
+    assert "unseen words" in alarms(training, replace(new, tokens=Tokens.from_padded(padded)))
 
 
 def test_figures_come_with_limits_and_the_usual_ones(training: Texts) -> None:
@@ -73,14 +75,16 @@ def test_the_distance_is_that_of_jensen_and_shannon() -> None:
 
 
 def test_bags_leave_out_padding_and_start() -> None:
-    texts = Texts(np.array([[0, 1, 2, 5, 5], [0, 0, 0, 1, 4]], np.uint8), np.array([3, 1]), np.zeros(2), 6)
+    texts = Texts(
+        Tokens.from_padded(np.array([[0, 1, 2, 5, 5], [0, 0, 0, 1, 4]], np.uint8)), np.array([3, 1]), np.zeros(2), 6
+    )
     assert texts.bags.toarray().tolist() == [[0, 0, 1, 0, 0, 2], [0, 0, 0, 0, 1, 0]]
     assert texts.counts(np.array([0])).tolist() == [0, 0, 1, 0, 0, 2]
     assert unseen_share(texts.counts()) == 0.25
 
 
 def test_telling_words_are_those_that_one_set_holds_more_often() -> None:
-    old = Texts(np.array([[3, 5]] * 10, np.uint8), np.full(10, 2), np.zeros(10), 6)
-    new = Texts(np.array([[4, 5]] * 10, np.uint8), np.full(10, 2), np.zeros(10), 6)
+    old = Texts(Tokens.from_padded(np.array([[3, 5]] * 10, np.uint8)), np.full(10, 2), np.zeros(10), 6)
+    new = Texts(Tokens.from_padded(np.array([[4, 5]] * 10, np.uint8)), np.full(10, 2), np.zeros(10), 6)
     assert set(distinguishing_tokens(new, old)) == {(4, 1.0, 0.0), (3, 0.0, 1.0)}
     assert distinguishing_tokens(new, old)[0] == (4, 1.0, 0.0)

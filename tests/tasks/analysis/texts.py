@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from tasks.analysis.drift import Texts
+from tasks.data.tokens import Tokens
 
 VOCABULARY, LENGTH = 400, 60
 
@@ -18,7 +19,7 @@ def make_texts(count: int, seed: int, exponent: float = 1.0, mean: float = 30.0,
     tokens[random.random(tokens.shape) < 0.1] = 2
     tokens[np.arange(LENGTH) < LENGTH - lengths[:, None]] = 0
     scores = random.beta(2, 2, count) * (1 - shift) + shift
-    return Texts(tokens.astype(np.uint16), lengths, scores, VOCABULARY)
+    return Texts(Tokens.from_padded(tokens.astype(np.uint16)), lengths, scores, VOCABULARY)
 
 
 def held_out_texts() -> Texts:

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.data import parquet
 from tasks.data.parquet import read_column, read_tokens, schema, write_split
-from tasks.data.tokens import padded
+from tasks.data.tokens import to_tokens
 from tests.conftest import make_reviews, random_reviews
 
 
@@ -23,7 +23,7 @@ def test_columns_are_those_of_the_reviews_in_the_given_order(tmp_path: Path) -> 
     assert read_column(tmp_path / "split.parquet", "review_id").tolist() == [2, 0]
     assert read_column(tmp_path / "split.parquet", "label").tolist() == [0, 0]
     assert read_column(tmp_path / "split.parquet", "length").tolist() == [5, 3]
-    assert read_tokens(tmp_path / "split.parquet").tolist() == [[7, 8, 9, 2], [0, 1, 4, 5]]
+    assert read_tokens(tmp_path / "split.parquet").padded().tolist() == [[7, 8, 9, 2], [0, 1, 4, 5]]
     assert pq.read_schema(tmp_path / "split.parquet").metadata == {b"fingerprint": b"abc"}
 
 
@@ -36,8 +36,8 @@ def test_row_groups_of_any_size_give_the_same_tokens(
     write_split(tmp_path / "split.parquet", reviews, order, 50, 30, {})
     assert pq.ParquetFile(tmp_path / "split.parquet").num_row_groups == -(-20 // row_group)
     tokens = read_tokens(tmp_path / "split.parquet")
-    assert tokens.dtype == np.uint8
-    np.testing.assert_array_equal(tokens, padded(reviews, order, 50, 30))
+    assert tokens.values.dtype == np.uint8
+    np.testing.assert_array_equal(tokens.padded(), to_tokens(reviews, order, 50, 30).padded())
 
 
 def test_a_failure_leaves_the_earlier_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +48,7 @@ def test_a_failure_leaves_the_earlier_files(tmp_path: Path, monkeypatch: pytest.
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(parquet, "padded", fail)
+    monkeypatch.setattr(parquet, "to_tokens", fail)
     with pytest.raises(OSError, match="disk full"):
         write_split(path, random_reviews(8), np.arange(8), 50, 30, {})
     assert {file.name for file in before} == {"split.parquet", "split.arrow"}

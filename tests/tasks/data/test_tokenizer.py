@@ -73,7 +73,7 @@ def test_words_that_the_index_lacks_are_skipped_and_counted() -> None:
 
 def test_tokens_start_with_1_are_padded_and_cut_in_front_and_ranks_beyond_the_vocabulary_become_2() -> None:
     encoded = TOKENIZER.encode(["the rare film", "", "the film it's the film"])
-    assert encoded.tokens(20, 5).tolist() == [[0, 1, 4, 2, 5], [0, 0, 0, 0, 1], [4, 5, 6, 4, 5]]
+    assert encoded.tokens(20, 5).padded().tolist() == [[0, 1, 4, 2, 5], [0, 0, 0, 0, 1], [4, 5, 6, 4, 5]]
 
 
 @settings(deadline=None)
@@ -114,7 +114,7 @@ def test_ranks_without_a_word_are_shown_as_unknown() -> None:
 def test_a_megabyte_in_one_review() -> None:
     encoded = TOKENIZER.encode(["the film " * 120_000, "film"])
     assert encoded.offsets.tolist() == [0, 240_000, 240_001]
-    assert encoded.tokens(20, 4).tolist() == [[4, 5, 4, 5], [0, 0, 1, 5]]
+    assert encoded.tokens(20, 4).padded().tolist() == [[4, 5, 4, 5], [0, 0, 1, 5]]
     assert len(split_words(["x" * 1_100_000]).words[0].as_py()) == 1_100_000
 
 
@@ -124,7 +124,7 @@ def test_slices_and_nulls_of_arrow_arrays() -> None:
 
 
 def test_no_texts_and_an_empty_index() -> None:
-    assert TOKENIZER.encode([]).tokens(20, 5).shape == (0, 5)
+    assert TOKENIZER.encode([]).tokens(20, 5).padded().shape == (0, 5)
     assert Tokenizer({}).encode(["the film"]).skipped.tolist() == [2]
 
 

@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tasks.data.tokens import Tokens
 from tasks.models.compiled_network import CompiledNetwork, unsupported_reason
 from tasks.models.keras_learner import KerasLearner, build
 from tasks.models.recurrence import forward
@@ -25,10 +26,10 @@ def network(spec: ModelSpec, model: keras.Model, threads: int = 1) -> CompiledNe
     return CompiledNetwork(spec, model.get_weights(), threads)
 
 
-def keras_gradients(model: keras.Model, tokens: NDArray, labels: NDArray) -> tuple[NDArray, list[NDArray]]:
+def keras_gradients(model: keras.Model, tokens: Tokens, labels: NDArray) -> tuple[NDArray, list[NDArray]]:
     """Probabilities and the mean loss's gradients as Keras computes them."""
     with tf.GradientTape() as tape:
-        probabilities = model(tokens.astype(np.int32))
+        probabilities = model(tokens.padded().astype(np.int32))
         loss = keras.ops.mean(keras.losses.binary_crossentropy(labels[:, None].astype(np.float32), probabilities))
     gradients = tape.gradient(loss, model.trainable_variables)
     return probabilities.numpy()[:, 0], [tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
@@ -36,7 +37,7 @@ def keras_gradients(model: keras.Model, tokens: NDArray, labels: NDArray) -> tup
 
 def assert_gradients_equal(
     spec: ModelSpec,
-    tokens: NDArray,
+    tokens: Tokens,
     labels: NDArray,
     vocabulary_size: int,
     seed: int,
@@ -146,7 +147,7 @@ def test_gradients_equal_central_differences_in_float64(spec: ModelSpec) -> None
     weights = [weight.astype(np.float64) for weight in model.get_weights()]
 
     def loss() -> float:
-        p = forward(spec, weights, tokens)
+        p = forward(spec, weights, tokens.padded())
         return float(-np.mean(np.log(np.where(labels == 1, p, 1 - p))))
 
     gradients = network(spec, model).gradients(tokens, labels).full(8)
@@ -166,7 +167,7 @@ def test_squares_of_the_embedding_are_summed_by_occurrence(spec: ModelSpec) -> N
     model = build(spec, 12, 0.001, 4)
     tokens, labels = ragged_tokens([1, 9, 4, 0, 9], 9, 12), np.array([1, 0, 1, 0, 0])
     embedding, *layers = model.layers
-    inputs = embedding(tokens.astype(np.int32))
+    inputs = embedding(tokens.padded().astype(np.int32))
     with tf.GradientTape() as tape:
         tape.watch(inputs)
         outputs = inputs
@@ -175,7 +176,7 @@ def test_squares_of_the_embedding_are_summed_by_occurrence(spec: ModelSpec) -> N
         loss = keras.ops.mean(keras.losses.binary_crossentropy(labels[:, None].astype(np.float32), outputs))
     occurrences = tape.gradient(loss, inputs).numpy()  # (reviews, timesteps, features)
     expected = np.zeros((12, occurrences.shape[-1]), np.float32)
-    np.add.at(expected, tokens, occurrences**2)
+    np.add.at(expected, tokens.padded(), occurrences**2)
     gradient = network(spec, model).gradients(tokens, labels).embedding
     assert 0 in gradient.tokens  # Padding counts too.
     np.testing.assert_allclose(gradient.sums[:, 1], expected[gradient.tokens], rtol=1e-3, atol=1e-12)

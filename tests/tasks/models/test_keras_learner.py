@@ -4,6 +4,7 @@ import threading
 import numpy as np
 import pytest
 
+from tasks.data.tokens import Tokens
 from tasks.models.keras_learner import KerasLearner, build
 from tasks.models.recurrence import forward
 from tasks.models.spec import preset
@@ -58,10 +59,10 @@ def test_gradient_norms_agree_with_central_differences() -> None:
     spec = preset("simple_rnn", 5, 4, 0.0)
     learner = KerasLearner(build(spec, 50, 0.001, 1))
     embedding, *weights = [weight.astype(np.float64) for weight in learner.model().get_weights()]
-    tokens, labels = np.array([[0, 8, 5, 9]], np.uint8), np.array([1])
-    norms = learner.gradient_norms(tokens, labels)[0]
+    padded, labels = np.array([[0, 8, 5, 9]], np.uint8), np.array([1])
+    norms = learner.gradient_norms(Tokens.from_padded(padded), labels)[0]
     # A table with a row for each timestep, so that each input can be nudged alone.
-    inputs, timesteps = embedding[tokens[0]], np.arange(4)[None]
+    inputs, timesteps = embedding[padded[0]], np.arange(4)[None]
 
     def loss() -> float:
         return -float(np.log(forward(spec, [inputs, *weights], timesteps)[0]))
@@ -84,7 +85,7 @@ def test_gradient_norms_of_more_reviews_than_are_computed_at_once() -> None:
     labels = np.arange(130) % 2
     norms = learner.gradient_norms(tokens, labels)
     np.testing.assert_allclose(norms[125:], learner.gradient_norms(tokens[125:], labels[125:]), rtol=1e-5)
-    assert np.array_equal(norms > 0, tokens != 0)
+    assert np.array_equal(norms > 0, tokens.padded() != 0)
 
 
 def test_the_engine_gives_the_reason() -> None:

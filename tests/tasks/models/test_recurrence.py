@@ -46,6 +46,6 @@ def test_simple_rnn_with_literal_numbers() -> None:
 @pytest.mark.parametrize("spec", REFERENCE_NETWORKS, ids=lambda spec: spec.name)
 def test_the_whole_network_equals_keras(spec: ModelSpec) -> None:
     model = build(spec, vocabulary_size=40, learning_rate=0.01, seed=3)
-    tokens = ragged_tokens([1, 9, 20, 4], 20, 40)
+    tokens = ragged_tokens([1, 9, 20, 4], 20, 40).padded()
     ours = forward(spec, model.get_weights(), tokens)
     np.testing.assert_allclose(ours, model.predict(tokens, verbose=0)[:, 0], atol=1e-5)

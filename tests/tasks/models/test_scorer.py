@@ -37,7 +37,8 @@ def scorer(tmp_path: Path) -> Scorer:
 
 def encoded(scorer: Scorer, *texts: str) -> dict[str, list]:
     values = scorer.encode(pa.array(texts, pa.large_string()))
-    return {name: array.tolist() for name, array in values._asdict().items()}
+    arrays = values._asdict() | {"tokens": values.tokens.padded()}
+    return {name: array.tolist() for name, array in arrays.items()}
 
 
 def test_known_rare_and_unknown_words_are_told_apart(scorer: Scorer) -> None:
@@ -72,7 +73,7 @@ def test_probabilities_are_those_of_keras(spec: ModelSpec, tmp_path: Path) -> No
     texts = ["the film", "", "rare café the", "film " * 9]
     tokens = scorer.encode(pa.array(texts, pa.large_string())).tokens
     expected = keras.models.load_model(tmp_path / "best.keras", compile=False).predict(
-        tokens.astype(np.int32), verbose=0
+        tokens.padded().astype(np.int32), verbose=0
     )[:, 0]
     np.testing.assert_allclose(scorer.predict(tokens), expected, atol=1e-6)
 

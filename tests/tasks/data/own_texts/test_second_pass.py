@@ -71,7 +71,7 @@ def test_each_review_has_the_tokens_of_its_text_and_its_label(tmp_path: Path) ->
     tokenizer = Tokenizer.read(dataset.word_index)
     expected = {
         (
-            tuple(tokenizer.encode([row.text]).tokens(30, 12)[0].tolist()),
+            tuple(tokenizer.encode([row.text]).tokens(30, 12).values.tolist()),
             row.label,
             len(split_words([row.text]).words) + 1,
         )
@@ -80,7 +80,7 @@ def test_each_review_has_the_tokens_of_its_text_and_its_label(tmp_path: Path) ->
     found = set()
     for split in (dataset.train, dataset.test):
         columns = (
-            read_tokens(split.path).tolist(),
+            [tokens.tolist() for tokens in map(read_tokens(split.path).review, range(split.reviews))],
             read_column(split.path, "label"),
             read_column(split.path, "length"),
         )
@@ -103,7 +103,9 @@ def test_the_vocabulary_is_that_of_the_training_part_by_frequency_then_by_word(t
     assert json.loads(dataset.vocabulary.read_text()) == {"c": 1, "b": 2}
     assert dataset.test.unknown_rate == 0
     assert dataset.train.unknown_rate == pytest.approx(3 / 8)
-    rows = zip(read_tokens(dataset.train.path)[:, -6:].tolist(), read_column(dataset.train.path, "label"), strict=True)
+    rows = zip(
+        read_tokens(dataset.train.path).padded()[:, -6:].tolist(), read_column(dataset.train.path, "label"), strict=True
+    )
     assert sorted(rows) == [([0, 0, 1, 4, 2, 2], 1), ([1, 5, 2, 4, 5, 4], 0)]
 
 
@@ -167,7 +169,7 @@ def test_the_first_reviews_only(tmp_path: Path) -> None:
     path = write(tmp_path, ".csv", ROWS)
     every, few = (prepared(TextData((path,)), tmp_path, limit=limit) for limit in (None, 15))
     assert (few.train.reviews, few.test.reviews) == (15, 15)
-    np.testing.assert_array_equal(read_tokens(few.train.path), read_tokens(every.train.path)[:15])
+    np.testing.assert_array_equal(read_tokens(few.train.path).padded(), read_tokens(every.train.path)[:15].padded())
 
 
 def test_other_processes_can_do_the_work(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def both(texts: list[str]) -> tuple[list[list[int]], list[list[int]]]:
     import tensorflow as tf
 
     found = tokens_of(tf.constant([text.encode() for text in texts]), table(), LENGTH).numpy()
-    return found.tolist(), Tokenizer(INDEX).encode(texts).tokens(VOCABULARY, LENGTH).tolist()
+    return found.tolist(), Tokenizer(INDEX).encode(texts).tokens(VOCABULARY, LENGTH).padded().tolist()
 
 
 def test_beyond_the_vocabulary_is_2() -> None:
