@@ -53,6 +53,13 @@ def test_drift_reads_lines_and_folders_of_texts_as_scoring_does(tmp_path: Path) 
     assert sorted(text for _, text in scorable(folder)) == sorted(text for _, text in scorable(lines))
 
 
+def test_a_link_is_read_by_its_own_name(tmp_path: Path) -> None:
+    path = written(tmp_path / "blobs" / "3f9a", b"text,label\ngood,1\n")
+    (tmp_path / "r.csv").symlink_to(path)
+    assert labelled(tmp_path / "r.csv") == [("good", "1")]
+    assert scorable(tmp_path / "r.csv") == [(2, "good")]
+
+
 def test_hidden_files_are_no_texts(tmp_path: Path) -> None:
     write(tmp_path, "folder", ROWS[:4], "t")
     for name in ("pos/._1.txt", "pos/.ipynb_checkpoints/2.txt", ".3.txt"):
