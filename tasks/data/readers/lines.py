@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from tasks.data.readers.batch import BATCH_BYTES, BATCH_ROWS, Columns, Reject, RowBatch, not_found
+from tasks.data.readers.batch import BATCH_BYTES, BATCH_ROWS, Column, Columns, Reject, RowBatch, not_found
 from tasks.data.readers.columns import json_column
 from tasks.data.readers.csv_file import UTF_16
 from tasks.errors import DataError
@@ -72,7 +72,6 @@ def read_folder(folder: Path, files: Sequence[Path], columns: Columns) -> Iterat
 
     If all columns are kept, the column `file` contains the paths relative to the folder.
     """
-
     names = columns.names
 
     def parse(file: _Line) -> JsonObject:
@@ -97,19 +96,24 @@ def _json_object(line: str) -> JsonObject:
 
 
 def _with_strings(record: JsonObject, columns: Columns) -> JsonObject:
-    """Return the columns to keep; the wanted ones become strings: `true`, `1` and `"1"` are the same label."""
-    strings = {}
-    for column in reversed(columns.wanted):
+    """Convert the wanted columns to strings, and return the columns to keep."""
+    for column in columns.wanted:
         if column.name not in record:
             raise _RowError(f"no {not_found(column, list(record))}")
         value = record[column.name]
-        if isinstance(value, bool | int | float) and column.content != "text":
-            value = str(value).lower()
-        if not isinstance(value, str | None):
-            expected = "a string" if column.content == "text" else "0 or 1, true or false, or a name"
-            raise _RowError(f"the {column.content} is a JSON {type(value).__name__}; expected {expected}")
-        strings[column.name] = value
-    return record | strings if columns.keep_others else strings
+        if not isinstance(value, str):
+            record[column.name] = _as_string(value, column)
+    return record if columns.keep_others else {column.name: record[column.name] for column in columns.wanted}
+
+
+def _as_string(value: Any, column: Column) -> str | None:
+    """Convert a value; `true`, `1` and `"1"` are the same label, as in other formats."""
+    if value is None:
+        return None
+    if isinstance(value, bool | int | float) and column.content != "text":
+        return str(value).lower()
+    expected = "a string" if column.content == "text" else "0 or 1, true or false, or a name"
+    raise _RowError(f"the {column.content} is a JSON {type(value).__name__}; expected {expected}")
 
 
 def _check_characters(record: JsonObject, columns: Columns) -> None:
