@@ -89,8 +89,8 @@ def say_page(state: Any) -> None:
 
 
 INPUT = (
-    ".csv, .parquet, .jsonl or .txt (one review per line), a pattern, a folder of .txt files, or - for lines from "
-    "standard input."
+    ".csv, .parquet, .jsonl or .txt (one review per line), a pattern, a folder of such files (a .txt file in it is one "
+    "review), or - for lines from standard input."
 )
 MODEL = (
     '"latest" or the name of a run, for its best network by validation; RUN:NETWORK for another; "champion"; a hash in '
@@ -236,7 +236,7 @@ def export(
 
 
 def drift(
-    texts: Annotated[str, Parameter(help='Texts as for --data, without labels; an imdb.npz; or "sample".')],
+    texts: Annotated[str, Parameter(help='Texts as for score; an imdb.npz; or "sample".')],
     /,
     *,
     model: NamedNetwork = "champion",

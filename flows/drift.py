@@ -33,7 +33,7 @@ def drift_flow(
     """Compare new texts with the training reviews of a network.
 
     Args:
-        texts: path of texts, as for `--data` but without labels; an imdb.npz, whose test reviews are used; or "sample".
+        texts: texts as for `score`; an imdb.npz, whose test reviews are used; or "sample".
         outputs: folder that contains the registry.
         model: "champion", the hash of a network in the registry, or a folder with network.json.
         text_column: name of the column of texts.

@@ -44,7 +44,8 @@ def score_flow(
     """Score texts with a trained network.
 
     Args:
-        texts: path or pattern of .csv, .parquet, .jsonl or .txt files (one review per line), or a folder of .txt files.
+        texts: path or pattern of .csv, .parquet, .jsonl or .txt files (one review per line), or a folder of .txt files
+            (one review per file) or of .csv, .parquet and .jsonl files.
         output: .parquet, .csv or .jsonl file to write; by default a file under outputs/scores.
         model: "latest" or a run's name (its best network is used), RUN:NETWORK, "champion", a hash, or a folder.
         text_column: name of the column of texts.

@@ -85,7 +85,8 @@ class DataSettings(SettingsGroup):
     data: Paths = Field(
         [],
         description="Your own data; no other source is tried. An imdb.npz; or labelled texts: .csv, .parquet and "
-        ".jsonl files, patterns, or a folder like aclImdb (train/pos, train/neg, test/pos, test/neg).",
+        ".jsonl files, patterns, folders of such files, or a folder like aclImdb (train/pos, train/neg, test/pos, "
+        "test/neg).",
     )
     test_data: Paths = Field([], description="The test part of your own texts, in the same forms as --data.")
     test_share: float | None = Field(

@@ -148,7 +148,8 @@ class RowBatch:
             try:
                 strings.validate(full=True)
             except pa.ArrowInvalid:
-                faulty = np.array([not _is_utf8(value.as_py()) for value in strings.cast(pa.large_binary())])
+                values = strings.cast(pa.large_binary()).to_pylist()
+                faulty = np.array([value is not None and not _is_utf8(value) for value in values])
                 batch = batch.without(faulty, f"{columns.subject(name)} is not UTF-8; save the file as such")
         return batch
 
@@ -168,9 +169,5 @@ def is_string(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _is_utf8(value: bytes | None) -> bool:
-    try:
-        (value or b"").decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def _is_utf8(value: bytes) -> bool:
+    return value.decode(errors="ignore").encode() == value

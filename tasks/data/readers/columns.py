@@ -39,7 +39,7 @@ def json_column(values: list[Any]) -> JsonColumn:
             return JsonColumn(pa.array(values, pa.float64()))
     except (OverflowError, pa.ArrowInvalid):
         pass
-    return JsonColumn(_as_json(values), _JSON)
+    return JsonColumn(as_json(values), _JSON)
 
 
 def is_json(field: pa.Field) -> bool:
@@ -97,11 +97,12 @@ def fitted(columns: pa.RecordBatch, schema: pa.Schema) -> list[pa.Array]:
 
 def _fit(column: pa.Array, before: pa.Field, after: pa.Field) -> pa.Array:
     if is_json(after) and not is_json(before):
-        return _as_json(column.to_pylist())
+        return as_json(column.to_pylist())
     return column.cast(after.type)
 
 
-def _as_json(values: list[Any]) -> pa.LargeStringArray:
+def as_json(values: list[Any]) -> pa.LargeStringArray:
+    """Convert values to JSON texts; None becomes null."""
     texts = [None if value is None else json.dumps(plain(value), ensure_ascii=False) for value in values]
     return pa.array(texts, TEXT)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
 
 from tasks.data.readers.batch import BATCH_BYTES, Columns, Reject, RowBatch
@@ -33,11 +32,11 @@ def read_csv(path: Path, columns: Columns) -> Iterator[RowBatch]:
     try:
         with _open(path, names, columns, rows) as reader:
             for batch in reader:
-                yield RowBatch(str(path), batch, rows.numbers(len(batch)), rows.rejects(), batch.nbytes)
+                yield rows.batch(batch)
                 last = batch if len(batch) else last
-            if rejects := rows.rejects():
-                nothing = pa.RecordBatch.from_pylist([], reader.schema)
-                yield RowBatch(str(path), nothing, rows.numbers(0), rejects, 0)
+            rest = rows.batch(pa.RecordBatch.from_pylist([], reader.schema))
+            if rest.rejects:
+                yield rest
     except pa.ArrowInvalid as error:
         raise DataError(f"{path}: {_fault(str(error))}") from None
     _check_quotes(path, last)
@@ -59,37 +58,29 @@ def _open(path: Path, names: list[str], columns: Columns, rows: "_Rows") -> arro
 
 
 class _Rows:
-    """Counts the rows of a file, and collects those with a wrong number of columns.
-
-    Arrow may reject rows of the next batch before it yields a batch.
-    """
+    """Numbers the rows of a file, and collects those with a wrong number of columns."""
 
     def __init__(self, path: Path) -> None:
         self._file = str(path)
         self._next = 2
-        self._rejected: list[int] = []
         self._rejects: list[Reject] = []
+        self._ahead: list[int] = []  # Arrow may reject rows that come after the next batch.
 
     def reject(self, row: arrow_csv.InvalidRow) -> str:
-        """Note a row that Arrow skips."""
+        """Collect a row that Arrow then skips."""
         found = f"found {row.actual_columns} columns, expected {row.expected_columns}; put texts with commas in quotes"
-        self._rejected.append(row.number)
         self._rejects.append(Reject(self._file, row.number, found))
+        self._ahead.append(row.number)
         return "skip"
 
-    def rejects(self) -> tuple[Reject, ...]:
-        """Return the rejects since the last call."""
+    def batch(self, columns: pa.RecordBatch) -> RowBatch:
+        """Return the next rows with their numbers, and all rejects since the last batch."""
+        candidates = np.arange(self._next, self._next + len(columns) + len(self._ahead), dtype=np.int64)
+        numbers = np.setdiff1d(candidates, self._ahead)[: len(columns)]
         rejects, self._rejects = tuple(self._rejects), []
-        return rejects
-
-    def numbers(self, count: int) -> NDArray[np.int64]:
-        """Return the numbers of the next rows that are not rejected, shape (count,)."""
-        candidates = np.arange(self._next, self._next + count + len(self._rejected), dtype=np.int64)
-        numbers = np.setdiff1d(candidates, self._rejected)[:count]
-        if count:
-            self._next = int(numbers[-1]) + 1
-        self._rejected = [row for row in self._rejected if row >= self._next]
-        return numbers
+        self._next = int(numbers.max(initial=self._next - 1)) + 1
+        self._ahead = [row for row in self._ahead if row >= self._next]
+        return RowBatch(self._file, columns, numbers, rejects, columns.nbytes)
 
 
 def _header(path: Path) -> list[str]:

@@ -56,13 +56,12 @@ def labelled_inputs(data: TextData) -> list[Input]:
         DataError: nothing matches a path or pattern, a file's type is not supported, or a folder has no texts.
     """
     train = [entry for path in data.data for entry in _labelled(path, "--data")]
-    test = [entry for path in data.test_data for entry in _labelled_test(path)]
+    test = [entry._replace(part="test") for path in data.test_data for entry in _labelled(path, "--test-data")]
     if test:
         train = [entry for entry in train if entry.part != "test"]
-        return _distinct([*_all("train", train), *_all("test", test)])
-    if any(entry.part == "test" for entry in train):
-        return _distinct([entry._replace(part="train" if entry.part == "either" else entry.part) for entry in train])
-    return _distinct(_all("either", train))
+    if test or any(entry.part == "test" for entry in train):
+        train = [entry._replace(part="train") if entry.part == "either" else entry for entry in train]
+    return list(dict.fromkeys([*train, *test]))
 
 
 def unlabelled_inputs(given: Path) -> list[Input]:
@@ -115,40 +114,25 @@ def signature(inputs: Sequence[Input]) -> list[tuple[str, str, int, int]]:
     return [(part, str(path.absolute()), path.stat().st_size, path.stat().st_mtime_ns) for part, path in files]
 
 
-def _all(part: Part, inputs: list[Input]) -> list[Input]:
-    return [entry._replace(part=part) for entry in inputs]
-
-
-def _distinct(inputs: list[Input]) -> list[Input]:
-    return list(dict.fromkeys(inputs))
-
-
 def _labelled(given: Path, option: str) -> Iterator[Input]:
-    """Resolve a path or pattern of labelled texts."""
-    for path in map(Path.resolve, _paths(given, f"{option} ", TABLES, LABELLED_KINDS)):
+    """Resolve a path or pattern of labelled texts; from a folder like `aclImdb`, `--test-data` takes the test part."""
+    for path in map(_resolved, _paths(given, f"{option} ", TABLES, LABELLED_KINDS)):
+        parts = [name for name in ("train", "test") if _has_classes(path / name)]
         if not path.is_dir():
             yield Input(path, "either", (path,))
         elif _has_classes(path):
             yield _classes(path, "either")
-        elif _has_classes(path / "train"):
-            yield _classes(path / "train", "either")
-            if _has_classes(path / "test"):
-                yield _classes(path / "test", "test")
-        elif _has_classes(path / "test") and option == "--test-data":
-            yield _classes(path / "test", "test")
-        elif not (tables := _tables(path)):
+        elif parts and option == "--test-data":
+            yield _classes(path / parts[-1], "test")
+        elif "train" in parts:
+            yield from (_classes(path / name, "test" if name == "test" else "either") for name in parts)
+        elif tables := _tables(path):
+            yield from tables
+        else:
             raise DataError(
                 f"{option} {path}: neither train/pos and train/neg nor pos and neg in this folder, nor files of kind "
                 f"{', '.join(TABLES)}; expected one of these"
             )
-        else:
-            yield from tables
-
-
-def _labelled_test(given: Path) -> list[Input]:
-    """Resolve a path or pattern of `--test-data`; from a folder like `aclImdb`, take only the test part."""
-    inputs = list(_labelled(given, "--test-data"))
-    return [entry for entry in inputs if entry.part == "test"] or inputs
 
 
 def _unlabelled(path: Path) -> list[Input]:
@@ -189,13 +173,15 @@ def _matches(pattern: Path) -> list[Path]:
 
 
 def _check_name(path: Path) -> None:
-    """Check that records can store a file's name.
-
-    Raises:
-        DataError: the name is not UTF-8.
-    """
+    """Check that records can store a path."""
     if not is_text(str(path)):
         raise DataError(f"{str(path)!a}: the name is not UTF-8; rename the file")
+
+
+def _resolved(path: Path) -> Path:
+    """Resolve links, unless a link leads to a file of another name, as in a cache of downloads."""
+    resolved = path.resolve()
+    return resolved if resolved.suffix == path.suffix else path.absolute()
 
 
 def _has_classes(folder: Path) -> bool:
@@ -226,5 +212,5 @@ def _visible_files(folder: Path, pattern: str) -> list[Path]:
     return sorted(
         path
         for path in folder.glob(pattern)
-        if path.is_file() and not any(name.startswith(".") for name in path.relative_to(folder).parts)
+        if path.is_file() and not any(name.startswith(".") for name in path.parts[len(folder.parts) :])
     )

@@ -5,14 +5,13 @@ These are JSON Lines, text files with one review per line, and folders of text f
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from tasks.data.readers.batch import BATCH_BYTES, BATCH_ROWS, Columns, Reject, RowBatch, not_found
+from tasks.data.readers.batch import BATCH_BYTES, BATCH_ROWS, Column, Columns, Reject, RowBatch, not_found
 from tasks.data.readers.columns import json_column
 from tasks.data.readers.csv_file import UTF_16
 from tasks.errors import DataError
@@ -41,12 +40,16 @@ def read_jsonl(path: Path, columns: Columns) -> Iterator[RowBatch]:
     Raises:
         DataError: the file is empty, or its first objects lack a wanted column.
     """
-    seen: dict[str, None] = {}
+    seen: JsonObject = {}
 
     def parse(line: _Line) -> JsonObject:
-        record = _json_object(_decoded(line))
-        seen.update(dict.fromkeys(record))
-        return _with_strings(record, columns)
+        text = _decoded(line)
+        record = _json_object(text)
+        seen.update(record)
+        kept = _with_strings(record, columns)
+        if "\\u" in text:
+            _check_characters(kept, columns)
+        return kept
 
     for batch in _batches(path, _lines(path), parse, columns):
         for column in columns.wanted:
@@ -69,14 +72,15 @@ def read_folder(folder: Path, files: Sequence[Path], columns: Columns) -> Iterat
 
     If all columns are kept, the column `file` contains the paths relative to the folder.
     """
+    names = columns.names
 
     def parse(file: _Line) -> JsonObject:
         try:
             text = file.content.decode()
         except UnicodeDecodeError:
             raise _RowError("the text is not UTF-8; save the file as such") from None
-        name = {FILE_COLUMN: file.path.relative_to(folder).as_posix()} if columns.keep_others else {}
-        return name | dict.fromkeys(columns.names, file.path.parent.name) | {columns.text: text}
+        row = dict.fromkeys(names, file.path.parent.name) | {columns.text: text}
+        return {FILE_COLUMN: file.path.relative_to(folder).as_posix()} | row if columns.keep_others else row
 
     return _batches(folder, (_Line(path, 1, path.read_bytes()) for path in files), parse, columns)
 
@@ -92,32 +96,34 @@ def _json_object(line: str) -> JsonObject:
 
 
 def _with_strings(record: JsonObject, columns: Columns) -> JsonObject:
-    """Return the columns to keep; the wanted ones become strings: `true`, `1` and `"1"` are the same label."""
-    strings = {}
-    for column in reversed(columns.wanted):
+    """Convert the wanted columns to strings, and return the columns to keep."""
+    for column in columns.wanted:
         if column.name not in record:
             raise _RowError(f"no {not_found(column, list(record))}")
         value = record[column.name]
-        if isinstance(value, bool | int | float) and column.content != "text":
-            value = str(value).lower()
-        if not isinstance(value, str | None):
-            expected = "a string" if column.content == "text" else "0 or 1, true or false, or a name"
-            raise _RowError(f"the {column.content} is a JSON {type(value).__name__}; expected {expected}")
-        strings[column.name] = value
-    kept = record | strings if columns.keep_others else strings
-    for name, value in kept.items():
-        _check_characters(name, value, columns)
-    return kept
+        if not isinstance(value, str):
+            record[column.name] = _as_string(value, column)
+    return record if columns.keep_others else {column.name: record[column.name] for column in columns.wanted}
 
 
-def _check_characters(name: str, value: Any, columns: Columns) -> None:
-    """Check a column's name and value for halves of characters such as "\\ud800", which JSON can write."""
-    try:
-        (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)).encode()
-        name.encode()
-    except UnicodeEncodeError as error:
-        half = ascii(error.object[error.start])
-        raise _RowError(f"{columns.subject(name)} contains {half}, half a character; write it as UTF-8") from None
+def _as_string(value: Any, column: Column) -> str | None:
+    """Convert a value; `true`, `1` and `"1"` are the same label, as in other formats."""
+    if value is None:
+        return None
+    if isinstance(value, bool | int | float) and column.content != "text":
+        return str(value).lower()
+    expected = "a string" if column.content == "text" else "0 or 1, true or false, or a name"
+    raise _RowError(f"the {column.content} is a JSON {type(value).__name__}; expected {expected}")
+
+
+def _check_characters(record: JsonObject, columns: Columns) -> None:
+    """Check names and values for halves of characters such as "\\ud800", which JSON can write."""
+    for name, value in record.items():
+        try:
+            json.dumps({name: value}, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            half = ascii(error.object[error.start])
+            raise _RowError(f"{columns.subject(name)} contains {half}, half a character; write it as UTF-8") from None
 
 
 def _decoded(line: _Line) -> str:
@@ -130,8 +136,13 @@ def _decoded(line: _Line) -> str:
 
 
 def _lines(path: Path) -> Iterator[_Line]:
-    """Yield non-empty lines with their numbers; yield only the start of a line that is too long."""
+    """Yield non-empty lines with their numbers; yield only the start of a line that is too long.
+
+    Raises:
+        DataError: there are none, or the file is UTF-16.
+    """
     number = 0
+    is_empty = True
     with path.open("rb") as file:
         if file.peek(2).startswith(UTF_16):
             raise DataError(f"{path}: the file is UTF-16; save it as UTF-8")
@@ -141,54 +152,47 @@ def _lines(path: Path) -> Iterator[_Line]:
                 while not (rest := file.readline(MAX_LINE)).endswith(b"\n") and rest:
                     pass
             if content.strip():
+                is_empty = False
                 yield _Line(path, number, content.removesuffix(b"\n"))
-
-
-@dataclass
-class _Rows:
-    """The rows of the next batch."""
-
-    path: Path
-    lines: list[_Line] = field(default_factory=list)
-    records: list[JsonObject] = field(default_factory=list)
-    rejects: list[Reject] = field(default_factory=list)
-    size: int = 0
-
-    def add(self, line: _Line, parse: Callable[[_Line], JsonObject]) -> None:
-        """Add a line as a row or as a reject."""
-        self.size += len(line.content)
-        try:
-            self.records.append(parse(line))
-            self.lines.append(line._replace(content=b""))
-        except _RowError as fault:
-            self.rejects.append(Reject(str(line.path), line.number, str(fault)))
-
-    def __len__(self) -> int:
-        return len(self.records) + len(self.rejects)
-
-    def batch(self, columns: Columns) -> RowBatch:
-        """Return the rows as a batch."""
-        names = dict.fromkeys(name for record in self.records for name in record) or {columns.text: None}
-        typed = {name: json_column([record.get(name) for record in self.records]) for name in names}
-        fields = [pa.field(name, column.array.type, metadata=column.metadata) for name, column in typed.items()]
-        table = pa.RecordBatch.from_arrays([column.array for column in typed.values()], schema=pa.schema(fields))
-        numbers = np.array([line.number for line in self.lines], np.int64)
-        paths = tuple(str(line.path) for line in self.lines if line.path != self.path)
-        return RowBatch(str(self.path), table, numbers, tuple(self.rejects), self.size, paths)
+    if is_empty:
+        raise DataError(f"{path}: the file is empty; expected one review per line")
 
 
 def _batches(
     path: Path, lines: Iterable[_Line], parse: Callable[[_Line], JsonObject], columns: Columns
 ) -> Iterator[RowBatch]:
-    is_empty = True
-    rows = _Rows(path)
+    for chunk in _chunks(lines):
+        read: list[_Line] = []
+        records: list[JsonObject] = []
+        rejects: list[Reject] = []
+        for line in chunk:
+            try:
+                records.append(parse(line))
+                read.append(line)
+            except _RowError as fault:
+                rejects.append(Reject(str(line.path), line.number, str(fault)))
+        numbers = np.array([line.number for line in read], np.int64)
+        size = sum(len(line.content) for line in chunk)
+        paths = tuple(str(line.path) for line in read if line.path != path)
+        yield RowBatch(str(path), _table(records, columns), numbers, tuple(rejects), size, paths)
+
+
+def _chunks(lines: Iterable[_Line]) -> Iterator[list[_Line]]:
+    """Yield the lines in lists of the usual size."""
+    chunk: list[_Line] = []
+    size = 0
     for line in lines:
-        is_empty = False
-        rows.add(line, parse)
-        if rows.size >= BATCH_BYTES or len(rows) >= BATCH_ROWS:
-            yield rows.batch(columns)
-            rows = _Rows(path)
-    if is_empty:
-        raise DataError(f"{path}: the file is empty; expected one review per line")
-    if len(rows):
-        yield rows.batch(columns)
+        chunk.append(line)
+        size += len(line.content)
+        if size >= BATCH_BYTES or len(chunk) >= BATCH_ROWS:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def _table(records: list[JsonObject], columns: Columns) -> pa.RecordBatch:
+    names = dict.fromkeys(name for record in records for name in record) or {columns.text: None}
+    typed = {name: json_column([record.get(name) for record in records]) for name in names}
+    fields = [pa.field(name, column.array.type, metadata=column.metadata) for name, column in typed.items()]
+    return pa.RecordBatch.from_arrays([column.array for column in typed.values()], schema=pa.schema(fields))

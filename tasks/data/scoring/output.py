@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 
 from tasks.data.readers.batch import Reject
-from tasks.data.readers.columns import TEXT, is_json, plain
+from tasks.data.readers.columns import TEXT, as_json, is_json, plain
 from tasks.errors import DataError, PipelineError
 from tasks.storage.files import atomic_path
 
@@ -100,16 +100,11 @@ def _csv(path: Path, schema: pa.Schema) -> Iterator[Write]:
     flat = pa.schema([field.with_type(TEXT) if pa.types.is_nested(field.type) else field for field in schema])
 
     def write(rows: pa.RecordBatch) -> None:
-        columns = [_as_text(column) if pa.types.is_nested(column.type) else column for column in rows.columns]
+        columns = [as_json(each.to_pylist()) if pa.types.is_nested(each.type) else each for each in rows.columns]
         writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=flat))
 
     with arrow_csv.CSVWriter(path, flat) as writer:
         yield write
-
-
-def _as_text(column: pa.Array) -> pa.Array:
-    texts = [None if value is None else json.dumps(plain(value), ensure_ascii=False) for value in column.to_pylist()]
-    return pa.array(texts, TEXT)
 
 
 @contextmanager

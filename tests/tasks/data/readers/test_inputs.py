@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tasks.data.new_texts import read_texts
@@ -10,7 +11,16 @@ from tasks.data.readers.inputs import FORMATS, labelled_inputs, signature, unlab
 from tasks.errors import DataError
 from tasks.results.data import TextData
 from tests.tasks.data.own_texts.forms import FORMS, reviews, write
-from tests.tasks.data.readers.reading import labelled, rejects, scorable, scoring_error, training_error, written
+from tests.tasks.data.readers.reading import (
+    batches,
+    labelled,
+    rejects,
+    scorable,
+    scoring_error,
+    small_batches,
+    training_error,
+    written,
+)
 
 ROWS = reviews(60)
 
@@ -51,6 +61,33 @@ def test_drift_reads_lines_and_folders_of_texts_as_scoring_does(tmp_path: Path) 
     written(folder / "deep" / "b.txt", b"bad film")
     assert drift_tokens(lines) == drift_tokens(folder) == [[0] * 17 + [1, 5, 4], [0] * 17 + [1, 6, 4]]
     assert sorted(text for _, text in scorable(folder)) == sorted(text for _, text in scorable(lines))
+
+
+@pytest.mark.parametrize("form", [".parquet", ".jsonl", "folder"])
+def test_a_batch_has_few_bytes_and_few_rows_and_row_numbers_run_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    path = write(tmp_path, form, ROWS)
+    numbers = [number for number, _ in scorable(path)]
+    assert numbers == ([1] * 60 if form == "folder" else list(range(1, 61)))
+    for size, rows in ((1_000, 8_192), (8 << 20, 7)):
+        small_batches(monkeypatch, size, rows)
+        found = batches(path)
+        assert max(map(len, found)) <= 20
+        assert np.concatenate([batch.rows for batch in found]).tolist() == numbers
+
+
+def test_a_name_that_is_not_utf8_in_a_folder_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "parts", ".csv", ROWS, "a\udcff")
+    for error in (training_error(tmp_path / "parts"), scoring_error(tmp_path / "parts")):
+        assert error.endswith("a\\udcff.csv': the name is not UTF-8; rename the file")
+
+
+def test_a_link_is_read_by_its_own_name(tmp_path: Path) -> None:
+    path = written(tmp_path / "blobs" / "3f9a", b"text,label\ngood,1\n")
+    (tmp_path / "r.csv").symlink_to(path)
+    assert labelled(tmp_path / "r.csv") == [("good", "1")]
+    assert scorable(tmp_path / "r.csv") == [(2, "good")]
 
 
 def test_hidden_files_are_no_texts(tmp_path: Path) -> None:
