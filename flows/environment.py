@@ -55,7 +55,7 @@ def load_prefect() -> None:
     Raises:
         PipelineError: Prefect rejects a setting.
     """
-    printed = io.StringIO()  # Prefect prints the settings that it rejects, even passwords.
+    printed = io.StringIO()  # Prefect prints the settings that it rejects, with their values.
     try:
         with contextlib.redirect_stderr(printed):
             importlib.import_module("prefect.context")

@@ -79,7 +79,7 @@ Paths = Annotated[
 ]
 
 
-class DataSettings(SettingsGroup):
+class DataSettings(SettingsGroup, title="Data"):
     """Which reviews to use, and how to truncate them."""
 
     data: Paths = Field(
@@ -176,7 +176,7 @@ SMOKE_REVIEWS, SMOKE_LENGTH = 256, 100
 MAX_MINUTES = 366 * 24 * 60
 
 
-class ModelSettings(SettingsGroup):
+class ModelSettings(SettingsGroup, title="Models"):
     """Which networks to train."""
 
     models: list[PresetName] = Field(["simple_rnn", "lstm"], description="Named networks to train side by side.")
@@ -190,7 +190,7 @@ class ModelSettings(SettingsGroup):
     )
 
 
-class TrainingSettings(TrainingPlan):
+class TrainingSettings(TrainingPlan, title="Training"):
     """How to train. The optimizer is RMSprop; the loss is binary cross-entropy."""
 
     seed: int = Field(1, ge=0, le=2**31 - 1001, description="Seed for initial weights, batch order and dropout.")
@@ -223,7 +223,7 @@ SafeAddress = Annotated[
 ]
 
 
-class RunSettings(SettingsGroup):
+class RunSettings(SettingsGroup, title="Run"):
     """Where and how to run."""
 
     outputs: Path = Field(Path("outputs"), description="Folder for data, models and reports.")

@@ -19,7 +19,15 @@ from tasks.errors import PipelineError
 START_SECONDS, STOP_SECONDS = 90.0, 2.0
 MAX_STARTS, RESTART_SECONDS = 4, 2.0
 # Services that only deployments need: a server for one run has no deployments, and each slows the start.
-UNUSED_SERVICES = ("SCHEDULER", "LATE_RUNS", "FOREMAN", "PAUSE_EXPIRATIONS", "CANCELLATION_CLEANUP", "REPOSSESSOR")
+UNUSED_SERVICES = (
+    "SCHEDULER",
+    "LATE_RUNS",
+    "FOREMAN",
+    "PAUSE_EXPIRATIONS",
+    "CANCELLATION_CLEANUP",
+    "REPOSSESSOR",
+    "CLEANUP_RECONCILER",
+)
 # The server exits when its standard input closes, which happens however the parent ends.
 _SERVER = """
 import os, sys, threading

@@ -43,7 +43,7 @@ def distinguishing_rows(drift: Drift) -> list[dict[str, Any]]:
 def summary(drift: Drift) -> list[tuple[str, str]]:
     """Further numbers about the new texts and the training reviews."""
     return [
-        ("unseen words", f"{drift.unseen[0]:.2%} of the new texts', {drift.unseen[1]:.2%} of the training reviews'"),
+        ("unseen words", f"{drift.unseen[0]:.2%} of all words, {drift.unseen[1]:.2%} in the training reviews"),
         ("median length", f"{drift.median_length[0]:.0f} and {drift.median_length[1]:.0f} words"),
         ("size of a draw", f"{drift.compared:,} of {drift.training:,} training reviews"),
     ]
