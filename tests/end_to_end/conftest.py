@@ -105,13 +105,18 @@ def server(new_home: Callable[[], Path]) -> Iterator[Served]:
         yield Served(home, settings)
 
 
-@pytest.fixture(scope="session")
-def deployed(server: Served) -> Iterator[Served]:
-    """The server with pool, deployments and a worker, as the README sets them up."""
+def set_up_deployments(server: Served) -> None:
+    """Create the work pool and the deployments, as the README does."""
     pool = ["work-pool", "create", "--type", "process", "rnn"]
     for command in (pool, ["work-pool", "set-concurrency-limit", "rnn", "1"], ["deploy", "--all"]):
         done = server.prefect(*command)
         assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture(scope="session")
+def deployed(server: Served) -> Iterator[Served]:
+    """The server with pool, deployments and a worker, as the README sets them up."""
+    set_up_deployments(server)
     server.start_worker()
     yield server
     assert server.worker

@@ -124,6 +124,10 @@ class Process:
         """The Prefect server that it started, if it is there yet."""
         return self._running("create_app")
 
+    def fork_servers(self) -> list[psutil.Process]:
+        """The process that its branches are forked from, if it is there yet."""
+        return [process for process in self._running(FORK_SERVER) if process.ppid() == self.pid]
+
     def branches(self) -> list[psutil.Process]:
         """The processes that its branches run in."""
         servers = {process.pid for process in self._running(FORK_SERVER)}
