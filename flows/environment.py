@@ -69,7 +69,7 @@ def load_prefect() -> None:
 
 
 def report_user_errors_once() -> None:
-    """Leave errors that the user can fix to the command line, which prints a line for each; the UI shows them, too."""
+    """Leave errors that the user can fix, and Ctrl-C, to the command line's own line; the UI shows them, too."""
     from prefect.logging.configuration import setup_logging
 
     setup_logging()
@@ -79,7 +79,9 @@ def report_user_errors_once() -> None:
 
 def _is_no_user_error(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
-    return one_line(error) is None and not record.getMessage().startswith("Finished in state Failed")
+    message = record.getMessage()
+    is_of_user = message.startswith("Finished in state Failed") or "aborted by an interrupt signal" in message
+    return one_line(error) is None and not is_of_user
 
 
 def ignore_closed_output() -> None:
