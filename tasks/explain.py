@@ -13,9 +13,9 @@ from tasks.data.parquet import read_column
 from tasks.data.tokens import Tokens
 from tasks.data.unpadded import UnpaddedReviews
 from tasks.job import Job
-from tasks.models.jacobian import has_state_jacobian, state_jacobian_norms
 from tasks.models.learner import Learner
 from tasks.models.loading import new_learner, open_learner
+from tasks.models.recurrence import has_state_jacobian, state_jacobian_norms
 from tasks.results.comparison import Chosen
 from tasks.results.data import Split
 from tasks.results.training import Branch, Explanation, Moment, Reach

@@ -10,10 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.data.tokens import Tokens
-from tasks.models.layers.cells import CELLS, CellWeights
 from tasks.models.layers.feedforward import Dense, DenseWeights, Embedding, EmbeddingGradient, d_logits_of
 from tasks.models.layers.inputs import LayerInputs, Workspace, no_padding
-from tasks.models.layers.recurrent import NEGLIGIBLE_GRADIENT, LayerPass, Recurrent, add_gradients, add_up, no_gradient
+from tasks.models.layers.recurrent import (
+    NEGLIGIBLE_GRADIENT,
+    CellWeights,
+    LayerPass,
+    Recurrent,
+    add_gradients,
+    add_up,
+    no_gradient,
+)
 from tasks.models.learner import NORM_REVIEWS, PREDICT_REVIEWS
 from tasks.models.loops.lanes import Floats
 from tasks.models.loops.records import Inputs, SequenceGradient, States
@@ -85,9 +92,7 @@ class CompiledNetwork:
         cell_weights = [CellWeights(*recurrent[first : first + 3]) for first in range(0, len(recurrent), 3)]
         directions = 2 if spec.bidirectional else 1
         self._recurrent = [
-            Recurrent(
-                CELLS[spec.cell], cell_weights[number * directions : (number + 1) * directions], f"layer {number}"
-            )
+            Recurrent(spec.cell, cell_weights[number * directions : (number + 1) * directions], f"layer {number}")
             for number in range(len(spec.units))
         ]
         self._dense = Dense(DenseWeights(kernel, bias))

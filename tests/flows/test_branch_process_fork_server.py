@@ -63,8 +63,8 @@ def test_a_run_with_other_settings_or_made_anew_imports_ahead(tmp_path: Path, st
 
 def loaded() -> None:
     """Exit with 0 if a branch process finds loaded what it needs, and nothing of Prefect."""
-    loops = sys.modules.get("tasks.models.loops.recurrent")
-    machine_code = loops is not None and loops.recurrent_backward.signatures
+    layers = sys.modules.get("tasks.models.layers.recurrent")
+    machine_code = layers is not None and layers.CELLS["simple_rnn"].backward.signatures
     needed = {"tensorflow", "tasks.train", "tasks.storage.share"} <= set(sys.modules)
     sys.exit(0 if machine_code and needed and "prefect" not in sys.modules else 1)
 

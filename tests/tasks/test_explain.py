@@ -163,7 +163,7 @@ def reached(dataset: Dataset, model: keras.Model, review_ids: np.ndarray) -> np.
 
 
 def test_the_reach_of_the_jacobian_comes_from_the_models_alone(trained: Trained) -> None:
-    # The formulas themselves are checked against finite differences in tests/tasks/models/test_jacobian.py.
+    # The formulas themselves are checked against finite differences in tests/tasks/models/test_recurrence.py.
     values = {}
     for name, (branch, _) in trained.networks.items():
         frame = pd.read_parquet(branch.folder / "reach.parquet")

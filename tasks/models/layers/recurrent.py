@@ -3,32 +3,50 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
+from typing import NamedTuple
 
 import numpy as np
 
-from tasks.models.layers.cells import CellWeights, CompiledCell
 from tasks.models.layers.inputs import LayerInputs, Workspace, no_padding, outputs_in
+from tasks.models.loops import gru, lstm, simple_rnn
 from tasks.models.loops.lanes import Floats
-from tasks.models.loops.records import Inputs, KernelGradients, Kernels, SequenceGradient, States
-from tasks.models.loops.recurrent import project, recurrent_backward, recurrent_forward, unpack_outputs
+from tasks.models.loops.records import Cell, Inputs, KernelGradients, Kernels, SequenceGradient, States, Trajectory
+from tasks.models.loops.recurrent import loops_of, project, unpack_outputs
 from tasks.models.packing import unpacked_layout
 
 # Gradients this small are lost to rounding in the sums they would be added to.
 NEGLIGIBLE_GRADIENT = 1e-15
 
 
+CELLS = {"simple_rnn": loops_of(simple_rnn), "lstm": loops_of(lstm), "gru": loops_of(gru)}
+
+
+class CellWeights(NamedTuple):
+    """A cell's weights, or their gradients, in Keras's order.
+
+    Shapes: (features, gates · units), (units, gates · units), and (gates · units,) or, for a GRU, (2, gates · units)
+    with a row for the input and one for the state.
+    """
+
+    kernel: Floats
+    recurrent_kernel: Floats
+    bias: Floats
+
+
 class Direction:
     """A cell that reads reviews from start to end, or backwards, with the given weights, which are not copied."""
 
-    def __init__(self, cell: CompiledCell, weights: CellWeights, name: str, backwards: bool) -> None:
-        self.cell, self.weights, self.backwards = cell, weights, backwards
+    def __init__(self, cell: str, weights: CellWeights, name: str, backwards: bool) -> None:
+        self.weights, self.backwards = weights, backwards
+        self._loops = CELLS[cell]
+        self._cell = self._loops.cell
         self.units = len(weights.recurrent_kernel)
         self._name = name
         self.refresh()
 
     def refresh(self) -> None:
         """Pick up changed weights; call before each batch."""
-        self.kernels: Kernels = self.cell.to_blocks(self.weights)
+        self.kernels: Kernels = to_blocks(self._cell, self.weights)
 
     def project(self, values: Floats, projections: Floats) -> None:
         """Project inputs by the kernel, from shape (n, features) to shape (n, blocks, units)."""
@@ -36,27 +54,26 @@ class Direction:
 
     def take_projections(self, count: int, workspace: Workspace) -> Floats:
         """Return a buffer for the projections of `count` inputs."""
-        return workspace.buffer(f"{self._name} projections", count, (self.cell.blocks, self.units))
+        return workspace.buffer(f"{self._name} projections", count, (self._cell.BLOCKS, self.units))
 
     def no_states(self) -> States:
         """Return the states before anything is read."""
         zeros = np.zeros((1, self.units), np.float32)
-        return States(zeros, zeros, np.zeros((0, self.cell.derivatives, self.units), np.float32))
+        return States(zeros, zeros, np.zeros((0, self._cell.DERIVATIVES, self.units), np.float32))
 
     def forward(
         self, sequence: LayerInputs, start: States, workspace: Workspace, keep_states: bool, keep_derivatives: bool
     ) -> States:
-        """Compute a group's states; arguments as in `recurrent_forward`."""
+        """Compute a group's states; arguments as in `forward_loop`."""
         entries, reviews = len(sequence.entries.rows), sequence.reviews
         rows = (entries if keep_states else reviews) + reviews
         hidden = workspace.buffer(f"{self._name} hidden", rows, (self.units,))
-        cell = workspace.buffer(f"{self._name} cell", rows if self.cell.has_cell_state else 0, (self.units,))
+        cell = workspace.buffer(f"{self._name} cell", rows if self._cell.HAS_CELL_STATE else 0, (self.units,))
         kept = entries if keep_derivatives else reviews
-        derivatives = workspace.buffer(f"{self._name} derivatives", kept, (self.cell.derivatives, self.units))
+        derivatives = workspace.buffer(f"{self._name} derivatives", kept, (self._cell.DERIVATIVES, self.units))
         states = States(hidden, cell, derivatives)
         projections = self._projections(sequence, workspace)
-        recurrent_forward(
-            self.cell.number,
+        self._loops.forward(
             sequence.layout,
             sequence.entries.rows,
             projections,
@@ -87,34 +104,24 @@ class Direction:
         d_inputs: SequenceGradient,
         vanished: float,
     ) -> CellWeights:
-        """Return the weights' gradients; add those of the inputs to `d_inputs`. Arguments as in `recurrent_backward`.
+        """Return the weights' gradients; add those of the inputs to `d_inputs`. Arguments as in `backward_loop`.
 
         `d_final`, shape (reviews, outputs of the layer), is the gradient of the outputs after the last timestep.
         """
         column = self.units if self.backwards else 0
         d_hidden = np.ascontiguousarray(d_final[:, column : column + self.units])
-        kernels = self.kernels
-        gradients = KernelGradients(
-            np.zeros_like(kernels.kernel), np.zeros_like(kernels.recurrent_kernel), np.zeros_like(kernels.bias)
-        )
-        recurrent_backward(
-            self.cell.number,
+        gradients = self._loops.backward(
             self.backwards,
             sequence.layout,
-            kernels,
-            sequence.entries,
-            states,
-            sequence.padding,
-            padding,
+            self.kernels,
+            Trajectory(sequence.entries, states),
+            Trajectory(sequence.padding, padding),
             d_outputs,
-            column,
             d_hidden,
-            np.zeros_like(d_hidden),
             vanished,
             d_inputs,
-            gradients,
         )
-        return self.cell.from_blocks(gradients, self.weights.bias.shape)
+        return from_blocks(self._cell, gradients, self.weights.bias.shape)
 
 
 @dataclass(frozen=True)
@@ -137,7 +144,7 @@ class LayerPass:
 class Recurrent:
     """A recurrent layer with one or two directions; `name` distinguishes its buffers from those of other layers."""
 
-    def __init__(self, cell: CompiledCell, weights: list[CellWeights], name: str) -> None:
+    def __init__(self, cell: str, weights: list[CellWeights], name: str) -> None:
         self.directions = [
             Direction(cell, of_direction, f"{name} {number}", backwards=number == 1)
             for number, of_direction in enumerate(weights)
@@ -250,3 +257,32 @@ def add_gradients(groups: Iterable[list[CellWeights]]) -> list[CellWeights]:
 def add_up(arrays: Iterable[Floats]) -> Floats:
     """Sum arrays in order."""
     return reduce(np.add, arrays)
+
+
+def to_blocks(cell: Cell, weights: CellWeights) -> Kernels:
+    """Convert Keras's weights to the loops' order."""
+    recurrent = weights.recurrent_kernel
+    units, gates = len(recurrent), len(cell.INPUT_BLOCKS)
+    # The gate in each block of the kernel.
+    order = [cell.INPUT_BLOCKS.index(block) for block in range(gates)]
+    kernel = np.ascontiguousarray(weights.kernel.reshape(-1, gates, units)[:, order].reshape(weights.kernel.shape))
+    bias = np.zeros((cell.BLOCKS, units), np.float32)
+    for row, blocks in zip(weights.bias.reshape(-1, gates, units), _bias_blocks(cell), strict=False):
+        bias[list(blocks)] += row
+    transposed = np.ascontiguousarray(kernel.T), np.ascontiguousarray(recurrent.T)
+    return Kernels(kernel, recurrent, *transposed, bias.reshape(-1))
+
+
+def from_blocks(cell: Cell, gradients: KernelGradients, bias_shape: tuple[int, ...]) -> CellWeights:
+    """Convert the loops' gradients to Keras's order."""
+    shape = gradients.kernel.shape
+    kernel = gradients.kernel.reshape(shape[0], len(cell.INPUT_BLOCKS), -1)[:, list(cell.INPUT_BLOCKS)]
+    of_blocks = gradients.bias.reshape(cell.BLOCKS, -1)
+    rows = [of_blocks[list(blocks)] for blocks in _bias_blocks(cell)]
+    bias = np.concatenate(rows[: 2 if len(bias_shape) > 1 else 1]).reshape(bias_shape)
+    return CellWeights(kernel.reshape(shape), gradients.recurrent_kernel, bias)
+
+
+def _bias_blocks(cell: Cell) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The blocks of Keras's bias: those of its first or only row, and those of its second."""
+    return cell.INPUT_BLOCKS, cell.RECURRENT_BLOCKS

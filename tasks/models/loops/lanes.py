@@ -6,6 +6,7 @@ writes them back.
 """
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,7 @@ def clipped(_context: Any, lanes: Any, _limit: Any) -> Any:
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         numbers, limit = arguments
-        upper = _broadcast(builder, lanes, limit)
+        upper = broadcast(builder, lanes, limit)
         lower = builder.fneg(upper)
         numbers = builder.select(builder.fcmp_ordered("<", numbers, upper, flags=_FLAGS), numbers, upper)
         return builder.select(builder.fcmp_ordered(">", numbers, lower, flags=_FLAGS), numbers, lower)
@@ -107,8 +108,8 @@ def flushed(_context: Any, lanes: Any) -> Any:
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         numbers = arguments[0]
-        zero = _broadcast(builder, lanes, ir.FloatType()(0.0))
-        smallest = _broadcast(builder, lanes, ir.FloatType()(float(SMALLEST_NORMAL)))
+        zero = broadcast(builder, lanes, ir.FloatType()(0.0))
+        smallest = broadcast(builder, lanes, ir.FloatType()(float(SMALLEST_NORMAL)))
         is_negative = builder.fcmp_ordered("<", numbers, zero, flags=_FLAGS)
         sizes = builder.select(is_negative, builder.fneg(numbers), numbers)
         return builder.select(builder.fcmp_ordered(">", sizes, smallest, flags=_FLAGS), numbers, zero)
@@ -116,7 +117,8 @@ def flushed(_context: Any, lanes: Any) -> Any:
     return lanes(lanes), generate
 
 
-def _broadcast(builder: Any, lanes: Lanes, number: Any) -> Any:
+def broadcast(builder: Any, lanes: Lanes, number: Any) -> Any:
+    """Emit the instructions that copy a number into every lane."""
     undefined = ir.Constant(lanes.vector, ir.Undefined)
     first = builder.insert_element(undefined, number, ir.IntType(32)(0))
     everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes.count), [0] * lanes.count)
@@ -135,7 +137,7 @@ def _define(operation: Any, instruction: str) -> None:
     def generate(_context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         lanes = signature.return_type
         operands = [
-            value if isinstance(kind, Lanes) else _broadcast(builder, lanes, value)
+            value if isinstance(kind, Lanes) else broadcast(builder, lanes, value)
             for kind, value in zip(signature.args, arguments, strict=True)
         ]
         return getattr(builder, instruction)(*operands, flags=_FLAGS)
@@ -180,3 +182,12 @@ def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)), computed with `tanh`."""
     half = np.float32(0.5)
     return half * tanh(half * x) + half
+
+
+@fast_inlined
+def by_lanes(function: Callable[[int, int, Any], None], count: int, arguments: Any) -> None:
+    """Call `function(lanes, j, arguments)` for indices `j` to `j + lanes` until all of 0 to `count` are covered."""
+    for j in range(0, count - LANES + 1, LANES):
+        function(LANES, j, arguments)
+    for j in range(count - count % LANES, count):
+        function(1, j, arguments)

@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from tasks.models.loops.lanes import LANES, Floats, fast
+from tasks.models.loops.lanes import LANES, Floats, Lanes, broadcast, fast, fast_inlined
 
 # Accumulators and operands together fit into the registers: 32 of 512 bits, or 16 of 256 bits.
 _WIDE = bool(llvmlite.binding.get_host_cpu_features().get("avx512f"))
@@ -80,27 +80,23 @@ def _tile(_context: Any, vectors: Any, lanes: Any, _rows: Any, _steps: Any, oper
 
 def _generate_tile(builder: Any, shape: tuple[int, int, int], steps: Any, operands: list[Any], add: Any) -> None:
     """Emit a tile's instructions: load the sums, add a product for each step, store the sums."""
-    height, width, lanes = shape
+    height, width, lane_count = shape
+    lanes = Lanes(lane_count)
     left, left_row, left_step, right, right_step, out, out_row = operands
-    vector = ir.VectorType(ir.FloatType(), lanes)
+    vector = lanes.vector
     multiply_add = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fmuladd.v{lanes}f32"
+        builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fmuladd.v{lane_count}f32"
     )
 
     def number_at(pointer: Any, distance: Any, count: int) -> Any:
         return builder.gep(pointer, [builder.mul(distance, _INDEX(count))])
 
     def vectors_at(pointer: Any) -> list[Any]:
-        starts = [builder.gep(pointer, [_INDEX(lanes * number)]) for number in range(width)]
+        starts = [builder.gep(pointer, [_INDEX(lane_count * number)]) for number in range(width)]
         return [builder.bitcast(start, vector.as_pointer()) for start in starts]
 
-    def broadcast(number: Any) -> Any:
-        undefined = ir.Constant(vector, ir.Undefined)
-        first = builder.insert_element(undefined, number, ir.IntType(32)(0))
-        return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes))
-
     results = [vectors_at(number_at(out, out_row, row)) for row in range(height)]
-    zero = ir.Constant(vector, [0.0] * lanes)
+    zero = ir.Constant(vector, [0.0] * lane_count)
     sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(width)] for _ in range(height)]
     targets = [pair for both in zip(results, sums, strict=True) for pair in zip(*both, strict=True)]
     with builder.if_then(add):
@@ -111,7 +107,7 @@ def _generate_tile(builder: Any, shape: tuple[int, int, int], steps: Any, operan
         factors = [builder.load(column, align=4) for column in columns]
         first = builder.gep(left, [builder.mul(loop.index, left_step)])
         for row in range(height):
-            number = broadcast(builder.load(number_at(first, left_row, row)))
+            number = broadcast(builder, lanes, builder.load(number_at(first, left_row, row)))
             for factor, total in zip(factors, sums[row], strict=True):
                 builder.store(builder.call(multiply_add, [number, factor, builder.load(total)]), total)
     for result, total in targets:
@@ -146,7 +142,7 @@ def _product(
         j += width
 
 
-@fast
+@fast_inlined
 def multiply(left: Floats, right: Floats, out: Floats, add: bool) -> None:
     """Store `left @ right`, shapes (rows, steps) and (steps, columns), in `out`, or add it to `out`.
 
@@ -158,6 +154,14 @@ def multiply(left: Floats, right: Floats, out: Floats, add: bool) -> None:
 
 
 @fast
+def add_or_set(left: Floats, right: Floats, out: Floats, known: int) -> None:
+    """Add `left @ right` to the first `known` rows of `out`, and store it in the others, which are uninitialized."""
+    known = min(max(known, 0), len(out))
+    multiply(left[:known], right, out[:known], True)
+    multiply(left[known:], right, out[known:], False)
+
+
+@fast_inlined
 def add_outer_products(left: Floats, right: Floats, target: Floats) -> None:
     """Add `left.T @ right`, shapes (steps, rows) and (steps, columns), to `target`, shape (rows, columns)."""
     left_row, right_row, target_row = left.strides[0] // 4, right.strides[0] // 4, target.strides[0] // 4

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.models.loops.lanes import LANES, Floats, Ints, fast, fast_inlined, load, store
+from tasks.models.loops.lanes import Floats, Ints, by_lanes, fast, fast_inlined, load, store
 from tasks.models.loops.records import Layout, SequenceGradient
 
 
@@ -44,24 +44,27 @@ def add_to_tokens(layout: Layout, rows: Ints, d_inputs: SequenceGradient, sums: 
     """
     timesteps = len(layout.batch_sizes)
     reviews = len(d_inputs.values) // timesteps
-    sums[0, : len(d_inputs.padding)] += d_inputs.padding
+    for i in range(len(d_inputs.padding)):
+        for j in range(d_inputs.padding.shape[1]):
+            sums[0, i, j] += d_inputs.padding[i, j]
     for t in range(timesteps):
         n, offset = layout.batch_sizes[t], layout.offsets[t]
         for i in range(d_inputs.ends[t]):
-            total = sums[rows[offset + i] if i < n else 0]
-            dx = d_inputs.values[t * reviews + i]
-            features = len(dx)
-            for j in range(0, features - LANES + 1, LANES):
-                _add_gradient(LANES, j, features, dx, total)
-            for j in range(features - features % LANES, features):
-                _add_gradient(1, j, features, dx, total)
+            add_with_squares(d_inputs.values[t * reviews + i], sums[rows[offset + i] if i < n else 0])
 
 
 @fast_inlined
-def _add_gradient(lanes: int, j: int, features: int, dx: Floats, total: Floats) -> None:
-    gradient = load(dx, j, lanes)
-    store(total, j, load(total, j, lanes) + gradient)
-    store(total, features + j, load(total, features + j, lanes) + gradient * gradient)
+def add_with_squares(gradient: Floats, sums: Floats) -> None:
+    """Add a gradient, shape (features,), to the first row of `sums`, and its squares to the second."""
+    by_lanes(_add_with_squares, len(gradient), (gradient, sums))
+
+
+@fast_inlined
+def _add_with_squares(lanes: int, j: int, arguments: tuple[Floats, Floats]) -> None:
+    gradient, sums = arguments
+    features, number = len(gradient), load(gradient, j, lanes)
+    store(sums, j, load(sums, j, lanes) + number)
+    store(sums, features + j, load(sums, features + j, lanes) + number * number)
 
 
 @fast

@@ -183,7 +183,7 @@ def test_what_is_listed_as_deciding_nothing_exists_and_has_a_reason() -> None:
     [
         ("flows.draw", "artifacts.figures.render"),
         ("tasks.score", "tasks.results.scoring"),
-        ("tasks.train", "tasks.models.loops.cells"),
+        ("tasks.train", "tasks.models.loops.lstm"),
         ("tasks.prepare", "tasks.data.tokens"),
     ],
 )

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.models.loops.products import add_outer_products, multiply
+from tasks.models.loops.products import add_or_set, add_outer_products, multiply
 
 SIZES = st.integers(0, 70)
 
@@ -51,3 +51,10 @@ def test_a_row_comes_out_the_same_whatever_rows_stand_around_it(columns: int) ->
     for row in range(37):
         multiply(left[row : row + 1], right, alone, False)
         assert np.array_equal(alone[0], whole[row])
+
+
+@pytest.mark.parametrize("known", [-1, 0, 1, 2, 3])
+def test_known_rows_are_added_to_and_others_replaced(known: int) -> None:
+    out = np.full((2, 1), 10, np.float32)
+    add_or_set(np.array([[1], [2]], np.float32), np.array([[3]], np.float32), out, known)
+    assert out[:, 0].tolist() == [3 + 10 * (known >= 1), 6 + 10 * (known >= 2)]

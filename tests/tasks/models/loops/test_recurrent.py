@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.models.loops.cells import LSTM, SIMPLE_RNN
-from tasks.models.loops.records import Inputs, KernelGradients, Kernels, Layout, SequenceGradient, States
-from tasks.models.loops.recurrent import project, recurrent_backward, recurrent_forward, unpack_outputs
+from tasks.models.layers.recurrent import CELLS
+from tasks.models.loops.records import Inputs, KernelGradients, Kernels, Layout, SequenceGradient, States, Trajectory
+from tasks.models.loops.recurrent import project, unpack_outputs
 from tasks.models.packing import unpacked_layout
 
 # Two timesteps; the first review reads tokens 0 and 1, the second begins at the second timestep and reads token 1.
@@ -45,7 +45,7 @@ def test_project() -> None:
 def test_forward(keep: bool, rows: int) -> None:
     result = states(*[9.9] * rows)
     projections = np.array([[[0.5]], [[-0.25]]], np.float32)
-    recurrent_forward(SIMPLE_RNN, LAYOUT, ROWS, projections, column(2), states(0, 0.1), result, UNKNOWN, keep, keep)
+    CELLS["simple_rnn"].forward(LAYOUT, ROWS, projections, column(2), states(0, 0.1), result, UNKNOWN, keep, keep)
     first = np.tanh(0.5)
     expected = [0, first, 0.1, np.tanh(2 * first - 0.25), np.tanh(2 * 0.1 - 0.25)]
     np.testing.assert_allclose(result.hidden[-2:, 0], expected[-2:], atol=1e-6)
@@ -62,7 +62,7 @@ def test_forward_ends_a_review_that_constant_inputs_no_longer_change() -> None:
     for case, constant_from in ends_of.items():
         result = states(0, 0, 0, 0)
         ends = np.array(constant_from, np.int32)
-        recurrent_forward(SIMPLE_RNN, layout, rows, projections, column(2), states(0), result, ends, False, False)
+        CELLS["simple_rnn"].forward(layout, rows, projections, column(2), states(0), result, ends, False, False)
         is_read = case != "second settles"
         assert result.hidden[-2, 0] == 0
         assert (result.hidden[-1, 0] != 0) == is_read, case
@@ -75,9 +75,7 @@ def test_forward_goes_on_where_only_the_hidden_state_stays() -> None:
     result = States(column(0, 0), column(0, 0), np.zeros((1, 6, 1), np.float32))
     start = States(column(0), column(20), NO_GATES)
     always = np.zeros(1, np.int32)
-    recurrent_forward(
-        LSTM, layout, rows, projections, np.zeros((1, 4), np.float32), start, result, always, False, False
-    )
+    CELLS["lstm"].forward(layout, rows, projections, np.zeros((1, 4), np.float32), start, result, always, False, False)
     np.testing.assert_allclose(result.hidden[-1, 0], np.tanh(-1), atol=1e-5)
 
 
@@ -85,23 +83,9 @@ def backward(
     d_final: NDArray[np.float32], d_outputs: SequenceGradient, d_inputs: SequenceGradient, vanished: float = 0.0
 ) -> KernelGradients:
     """Gradients of the kernels."""
-    gradients = KernelGradients(column(0), column(0), np.zeros(1, np.float32))
-    recurrent_backward(
-        SIMPLE_RNN,
-        False,
-        LAYOUT,
-        KERNELS,
-        INPUTS,
-        states(*FINISHED),
-        PADDING_INPUTS,
-        states(0, 0.1),
-        d_outputs,
-        0,
-        d_final,
-        np.zeros_like(d_final),
-        vanished,
-        d_inputs,
-        gradients,
+    entries, padding = Trajectory(INPUTS, states(*FINISHED)), Trajectory(PADDING_INPUTS, states(0, 0.1))
+    gradients: KernelGradients = CELLS["simple_rnn"].backward(
+        False, LAYOUT, KERNELS, entries, padding, d_outputs, d_final, vanished, d_inputs
     )
     return gradients
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.models.layers.cells import CELLS, CellWeights
-from tasks.models.loops.cells import step_backward
+from tasks.models.layers.recurrent import CELLS, CellWeights, to_blocks
 from tasks.models.loops.lanes import LANES
-from tasks.models.loops.padding import add_or_set, padding_backward, padding_work, sum_rows
-from tasks.models.loops.records import Kernels, SequenceGradient, States
+from tasks.models.loops.records import Cell, Kernels, SequenceGradient, States
+from tasks.models.loops.timestep import sum_rows
+from tests.tasks.models.loops.bound import padding_backward, padding_work, step_backward
 
 REVIEWS, UNITS, FEATURES, TIMESTEPS = 5, LANES + 3, LANES + 1, 3  # Some numbers in lanes, some alone.
 FIRST, LAST = 1, 4  # The reviews of the group that have not begun.
@@ -18,63 +18,62 @@ def normal(random: np.random.Generator, *shape: int) -> NDArray[np.float32]:
     return random.standard_normal(shape, np.float32)
 
 
-def kernels_of(name: str, random: np.random.Generator) -> Kernels:
-    gates = len(CELLS[name].input_blocks)
-    bias = (2, gates * UNITS) if name == "gru" else (gates * UNITS,)
+def kernels_of(cell: Cell, random: np.random.Generator) -> Kernels:
+    gates = len(cell.INPUT_BLOCKS)
+    bias = (gates * UNITS,) if cell.INPUT_BLOCKS == cell.RECURRENT_BLOCKS else (2, gates * UNITS)
     kernel, recurrent = normal(random, FEATURES, gates * UNITS), normal(random, UNITS, gates * UNITS)
-    return CELLS[name].to_blocks(CellWeights(kernel, recurrent, normal(random, *bias)))
+    return to_blocks(cell, CellWeights(kernel, recurrent, normal(random, *bias)))
 
 
-def padding_states(name: str, random: np.random.Generator) -> States:
+def padding_states(cell: Cell, random: np.random.Generator) -> States:
     """Those of three timesteps, of which the last two are the same."""
-    derivatives = random.random((TIMESTEPS, CELLS[name].derivatives, UNITS), np.float32)
+    derivatives = random.random((TIMESTEPS, cell.DERIVATIVES, UNITS), np.float32)
     derivatives[2] = derivatives[1]
-    hidden = np.zeros((TIMESTEPS + 1, UNITS), np.float32)
+    hidden = random.random((TIMESTEPS + 1, UNITS), np.float32)
     return States(hidden, hidden, derivatives)
 
 
 def rows_of(
-    name: str, kernels: Kernels, states: States, step: int, d_hidden: NDArray[np.float32], d_cell: NDArray[np.float32]
+    cell: Cell, kernels: Kernels, states: States, step: int, d_hidden: NDArray[np.float32], d_cell: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Gradients before the activation and of the inputs, a row for each review; `d_hidden`, `d_cell` as the loop."""
-    cell = CELLS[name]
     repeated = States(
-        np.repeat(states.hidden[step : step + 1], 2 * LAST, axis=0),
+        np.repeat(states.hidden[step : step + 2], LAST, axis=0),
         states.cell,
         np.repeat(states.derivatives[step : step + 1], LAST, axis=0),
     )
     dz = np.zeros((LAST, len(kernels.bias)), np.float32)
-    step_backward(cell.number, dz, d_hidden, d_cell, repeated, 0, LAST)
+    step_backward(cell)(dz, d_hidden, d_cell, repeated, 0, LAST, 1)
     recurrent = dz[:, len(kernels.bias) - len(kernels.recurrent_transposed) :] @ kernels.recurrent_transposed
-    d_hidden[:LAST] = recurrent + (d_hidden[:LAST] if name == "gru" else 0)
+    d_hidden[:LAST] = recurrent + (d_hidden[:LAST] if cell.DIRECT >= 0 else 0)
     return dz, dz[:, : len(kernels.kernel_transposed)] @ kernels.kernel_transposed
 
 
 @pytest.mark.parametrize("sums", [False, True])
-@pytest.mark.parametrize("name", ["lstm", "gru"])
+@pytest.mark.parametrize("name", CELLS)
 def test_timesteps_equal_those_with_a_row_for_each_review(name: str, sums: bool) -> None:
-    random = np.random.default_rng(0)
-    kernels, states = kernels_of(name, random), padding_states(name, random)
+    cell, random = CELLS[name].cell, np.random.default_rng(0)
+    kernels, states = kernels_of(cell, random), padding_states(cell, random)
     d_hidden, d_cell = normal(random, REVIEWS, UNITS), normal(random, REVIEWS, UNITS)
     expected_hidden, expected_cell = d_hidden.copy(), d_cell.copy()
     before = d_hidden.copy(), d_cell.copy()
     values = np.zeros((TIMESTEPS * REVIEWS, FEATURES), np.float32)
     padding = np.zeros((2 if sums else 0, FEATURES), np.float32)
     d_inputs = SequenceGradient(values, np.zeros(TIMESTEPS, np.int32), padding)
-    work = padding_work(CELLS[name].number, REVIEWS, UNITS, FEATURES)
+    padding_of = padding_work(cell)(kernels, states, d_inputs, REVIEWS)
     expected_sums = np.zeros((2, FEATURES))
     for step in range(TIMESTEPS - 1, -1, -1):
-        dz, row = np.zeros(len(kernels.bias), np.float32), step * REVIEWS
-        arguments = d_hidden, d_cell, d_inputs, step, work, dz
-        padding_backward(CELLS[name].number, kernels, states, step, FIRST, LAST, *arguments)
-        rows, expected_inputs = rows_of(name, kernels, states, step, expected_hidden, expected_cell)
+        dz, row = np.zeros((REVIEWS, len(kernels.bias)), np.float32), step * REVIEWS
+        of_states = d_hidden[FIRST:LAST], d_cell[FIRST:LAST]
+        padding_backward(cell)(padding_of, step, step, FIRST, *of_states, dz)
+        rows, expected_inputs = rows_of(cell, kernels, states, step, expected_hidden, expected_cell)
         scale = np.abs(rows).max()
-        np.testing.assert_allclose(dz, rows[FIRST:].sum(axis=0), atol=1e-5 * scale)
+        np.testing.assert_allclose(dz[0], rows[FIRST:].sum(axis=0), atol=1e-5 * scale)
         np.testing.assert_allclose(d_hidden[FIRST:LAST], expected_hidden[FIRST:LAST], atol=1e-5 * scale)
         for beyond in (0, LAST):  # Of other reviews.
             assert np.array_equal(d_hidden[beyond], before[0][beyond])
             assert np.array_equal(d_cell[beyond], before[1][beyond])
-        if name == "lstm":
+        if cell.HAS_CELL_STATE:
             np.testing.assert_allclose(d_cell[FIRST:LAST], expected_cell[FIRST:LAST], atol=1e-5 * scale)
         if not sums:
             ours = values[row + FIRST : row + LAST]
@@ -84,13 +83,6 @@ def test_timesteps_equal_those_with_a_row_for_each_review(name: str, sums: bool)
         assert not values.any()
         for ours, theirs in zip(padding, expected_sums, strict=True):
             np.testing.assert_allclose(ours, theirs, atol=1e-5 * np.abs(theirs).max())
-
-
-@pytest.mark.parametrize("known", [-1, 0, 1, 2, 3])
-def test_known_rows_are_added_to_and_others_replaced(known: int) -> None:
-    out = np.full((2, 1), 10, np.float32)
-    add_or_set(np.array([[1], [2]], np.float32), np.array([[3]], np.float32), out, known)
-    assert out[:, 0].tolist() == [3 + 10 * (known >= 1), 6 + 10 * (known >= 2)]
 
 
 def test_all_rows_are_added_to_the_first() -> None:
