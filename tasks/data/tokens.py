@@ -65,8 +65,7 @@ class Tokens:
 
     def __getitem__(self, rows: slice | NDArray[np.integer]) -> "Tokens":
         """The chosen reviews."""
-        starts, counts = self.offsets[:-1][rows], self.counts[rows]
-        return Tokens(taken(self.values, starts, counts), offsets_of(counts), self.max_length)
+        return self._taken(self.offsets[:-1][rows], self.counts[rows])
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -80,19 +79,22 @@ class Tokens:
     def last(self, count: int) -> "Tokens":
         """The same reviews without all but their last `count` tokens; their padded length stays the same."""
         kept = np.minimum(self.counts, count)
-        return Tokens(taken(self.values, self.offsets[1:] - kept, kept), offsets_of(kept), self.max_length)
+        return self._taken(self.offsets[1:] - kept, kept)
 
     def prefixes(self, row: int) -> "Tokens":
         """A review as it is after its first, second, … token: as many reviews as the review has tokens."""
         counts = np.arange(1, len(self.review(row)) + 1)
-        starts = np.full(len(counts), self.offsets[row])
-        return Tokens(taken(self.values, starts, counts), offsets_of(counts), self.max_length)
+        return self._taken(np.full(len(counts), self.offsets[row]), counts)
 
     def padded(self) -> NDArray[np.unsignedinteger]:
         """The tokens padded with 0 at the start, shape (reviews, max_length)."""
         padded = np.full((len(self), self.max_length), PAD, self.values.dtype)
         _pad(self.values, self.offsets, padded)
         return padded
+
+    def _taken(self, starts: NDArray[np.int64], counts: NDArray[np.int64]) -> "Tokens":
+        offsets = offsets_of(counts)
+        return Tokens(taken(self.values, starts, offsets), offsets, self.max_length)
 
 
 def offsets_of(counts: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -102,28 +104,34 @@ def offsets_of(counts: NDArray[np.integer]) -> NDArray[np.int64]:
     return offsets
 
 
-def taken(values: NDArray[Value], starts: NDArray[np.integer], counts: NDArray[np.integer]) -> NDArray[Value]:
-    """Concatenate the sequences of `counts` values that start at `starts`."""
-    result = np.empty(int(counts.sum()), values.dtype)
-    _take(values, starts.astype(np.int64, copy=False), counts.astype(np.int64, copy=False), result)
+def taken(values: NDArray[Value], starts: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[Value]:
+    """Concatenate sequences: number i starts at `starts[i]`, and its place is `offsets[i]` to `offsets[i + 1]`."""
+    result = np.empty(offsets[-1], values.dtype)
+    _take(values, starts, offsets, result)
     return result
 
 
+# The loops below run over slices that begin at 0: there the compiler copies many values at once.
+
+
 @compiled
-def _take(values: NDArray[Value], starts: NDArray[np.int64], counts: NDArray[np.int64], result: NDArray[Value]) -> None:
-    end = 0
+def _take(
+    values: NDArray[Value], starts: NDArray[np.int64], offsets: NDArray[np.int64], result: NDArray[Value]
+) -> None:
     for row in range(len(starts)):
-        for position in range(counts[row]):
-            result[end + position] = values[starts[row] + position]
-        end += counts[row]
+        taken = result[offsets[row] : offsets[row + 1]]
+        sequence = values[starts[row] : starts[row] + len(taken)]
+        for position in range(len(taken)):
+            taken[position] = sequence[position]
 
 
 @compiled
 def _pad(values: NDArray[np.unsignedinteger], offsets: NDArray[np.int64], padded: NDArray[np.unsignedinteger]) -> None:
     for row in range(len(padded)):
-        end = offsets[row + 1]
-        for position in range(offsets[row], end):
-            padded[row, position - end + padded.shape[1]] = values[position]
+        review = values[offsets[row] : offsets[row + 1]]
+        end = padded[row, padded.shape[1] - len(review) :]
+        for position in range(len(review)):
+            end[position] = review[position]
 
 
 def keras_shuffles(train: int, test: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -169,15 +177,14 @@ def _convert(
     tokens: NDArray[np.unsignedinteger],
 ) -> None:
     for row in range(len(starts)):
-        first = ends[row] - (offsets[row + 1] - offsets[row])
-        at = offsets[row]
-        if first < starts[row]:  # The whole review fits, with its start token.
-            tokens[at] = START
-            first += 1
-            at += 1
-        for position in range(first, ends[row]):
-            token = ranks[position] + OFFSET
-            tokens[at + position - first] = token if token < vocabulary_size else UNKNOWN
+        review = tokens[offsets[row] : offsets[row + 1]]
+        if len(review) > ends[row] - starts[row]:  # The whole review fits, with its start token.
+            review[0] = START
+            review = review[1:]
+        words = ranks[ends[row] - len(review) : ends[row]]
+        for position in range(len(review)):
+            token = words[position] + OFFSET
+            review[position] = token if token < vocabulary_size else UNKNOWN
 
 
 def lengths(reviews: Reviews) -> NDArray[np.int32]:

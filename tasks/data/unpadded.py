@@ -141,28 +141,25 @@ class UnpaddedReviews:
 
     def tokens_of(self, rows: NDArray[np.integer]) -> Tokens:
         """The tokens of arbitrary reviews, in the file's type."""
-        starts, counts = self._starts[rows], self.counts[rows]
+        starts, offsets = self._starts[rows], offsets_of(self.counts[rows])
         if self._file.is_resident:
-            return self._tokens(taken(self._file.tokens, starts, counts), counts)
-        tokens = self._tokens(np.empty(counts.sum(), self._file.tokens.dtype), counts)
+            return Tokens(taken(self._file.tokens, starts, offsets), offsets, self.max_length)
+        tokens = Tokens(np.empty(offsets[-1], self._file.tokens.dtype), offsets, self.max_length)
         for row, start in enumerate(starts.tolist()):
             self._file.read_into(tokens.review(row), start)
         return tokens
 
     def tokens_between(self, first: int, end: int) -> Tokens:
         """The tokens of the reviews `first` to `end` - 1, in the file's type."""
-        counts = self.counts[first:end]
-        tokens = self._tokens(taken(self._file.tokens, self._starts[first:end], counts), counts)
+        offsets = offsets_of(self.counts[first:end])
+        values = taken(self._file.tokens, self._starts[first:end], offsets)
         self._file.release()
-        return tokens
+        return Tokens(values, offsets, self.max_length)
 
     def parts(self, reviews: int, first: int = 0) -> Iterator[Tokens]:
         """Yield the tokens of all reviews from `first` on, `reviews` reviews at a time."""
         for start in range(first, len(self), reviews):
             yield self.tokens_between(start, min(start + reviews, len(self)))
-
-    def _tokens(self, values: NDArray[np.unsignedinteger], counts: NDArray[np.integer]) -> Tokens:
-        return Tokens(values, offsets_of(counts), self.max_length)
 
 
 def _address(values: pa.Array) -> int:

@@ -218,11 +218,12 @@ def _encode_rows(
     starts, ends = encoded.offsets[:-1], encoded.offsets[1:]
     kept = np.minimum(ends - starts, shape.max_length)  # The last ranks of each review, which the network reads.
     beyond = shape.vocabulary_size - OFFSET
-    ranks = np.minimum(taken(encoded.ranks, ends - kept, kept), beyond).astype(token_dtype(shape.vocabulary_size))
+    offsets = offsets_of(kept)
+    ranks = np.minimum(taken(encoded.ranks, ends - kept, offsets), beyond).astype(token_dtype(shape.vocabulary_size))
     columns = {
         "label": pa.array(piece.labels[rows]),
         "length": pa.array((ends - starts + 1).astype(np.int32)),
-        "ranks": pa.ListArray.from_arrays(pa.array(offsets_of(kept).astype(np.int32)), pa.array(ranks)),
+        "ranks": pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(ranks)),
     }
     return _Encoded(
         part=part,
