@@ -8,6 +8,7 @@ from pydantic_core import to_jsonable_python
 from artifacts.figures.render import Picture, picture
 from artifacts.sections import all_figures
 from tasks.results.comparison import Comparison
+from tasks.results.training import check_names
 from tasks.storage.code_version import code_version
 from tasks.storage.files import fingerprint, sha256_of_file, write_bytes
 from tasks.storage.layout import RECORD
@@ -20,6 +21,14 @@ class Figures:
 
     folder: Path
     digests: dict[str, str]
+
+    def __post_init__(self) -> None:
+        """Check the names of the files.
+
+        Raises:
+            ValueError: a name is a path.
+        """
+        check_names(self.digests)
 
     @property
     def title(self) -> str:

@@ -119,7 +119,6 @@ def _whole_folder(folder: Path) -> Iterator[Path]:
         new_folder = Path(temporary) / folder.name
         new_folder.mkdir()
         yield new_folder
-        new_folder.chmod(0o755)
         if folder.exists():
             folder.rmdir()
         new_folder.rename(folder)

@@ -22,7 +22,7 @@ from tasks.storage.reuse import LOGGER, Logger, Record, step
 OFFICIAL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 NPZ_SHA256 = "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f"
 INDEX_SHA256 = "027313fe9a320280f3bf0fac5baf58c4a683cf39a7ed9c3d3d3912bde4284cf6"
-KAGGLE = ("../input/imdb.npz", "/kaggle/input/*/imdb.npz")
+KAGGLE = ("../input/imdb.npz", "/kaggle/input/**/imdb.npz")
 Wanted = Literal["auto", "imdb", "sample"]
 
 
@@ -39,7 +39,7 @@ def source_record(data: Path | TextData | None, wanted: Wanted, cache: Path) -> 
     if path is None or not path.is_file():
         return None
     key = fingerprint(path.resolve(), _index_for(path, cache), code_version(__name__))
-    return Record(cache / SOURCES / f"{key}.json", key, Source)
+    return Record(cache / SOURCES / f"{key}.json", key, Source, root=cache)
 
 
 @step(title="fetch {wanted}", record=source_record)
@@ -119,7 +119,7 @@ def _log_survey(data: TextData, counts: Survey, logger: Logger) -> None:
 def _text_record(data: TextData, inputs: list[Input], cache: Path) -> Record[Source]:
     """Where the survey of the user's texts is stored; it is valid until a file is changed, added or removed."""
     key = fingerprint(signature(inputs), asdict(data), code_version(__name__))
-    return Record(cache / SOURCES / f"{key}.json", key, Source)
+    return Record(cache / SOURCES / f"{key}.json", key, Source, root=cache)
 
 
 def _index_for_texts(data: TextData, cache: Path, base: str) -> Path | None:
@@ -209,4 +209,4 @@ def _sample(cache: Path) -> Source:
 
 def _sample_record(cache: Path) -> Record[Source]:
     key = fingerprint("sample", code_version(__name__))
-    return Record(cache / SOURCES / f"{key}.json", key, Source)
+    return Record(cache / SOURCES / f"{key}.json", key, Source, root=cache)

@@ -15,9 +15,8 @@ from tasks.data.own_texts.workers import in_order
 from tasks.data.readers.batch import RowBatch
 from tasks.data.readers.columns import joined
 from tasks.data.readers.inputs import read_scorable, signature, unlabelled_inputs
-from tasks.data.scoring.output import check_output, rejects_path
+from tasks.data.scoring.output import NEW_COLUMNS, check_output, is_list_of_rejects, rejects_path
 from tasks.data.scoring.scored_file import (
-    NEW_COLUMNS,
     ScoredPart,
     ScoredRows,
     read_columns,
@@ -224,7 +223,7 @@ def write(data: RowData, scoring: Scoring, output: Path, max_rejects: float, *, 
         )
     with track("writing", sum(each.bytes() for each in inputs)) as advance:
         names = write_scored_rows(rows, output, rejects, advance)
-    if not scoring.rejected:
+    if not scoring.rejected and rejects.is_file() and is_list_of_rejects(rejects):
         remove(rejects)
     digest = sha256_of_file(rejects) if scoring.rejected else None
     logger.info("%s: %d reviews", output, scoring.rows)

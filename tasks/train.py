@@ -96,6 +96,9 @@ class _Training:
         checkpoint = Checkpoint.read(self._job.folder / LAST_CHECKPOINT)
         if checkpoint is None or not (self._job.folder / FIRST).is_file():
             return
+        if not checkpoint.fits(self._learner.state(), self._job.plan.epochs):
+            self._logger.warning("%s: the checkpoint is not of this network; it is trained anew", self._job.label)
+            return
         self._learner.restore(checkpoint.state)
         self._history = list(checkpoint.history)
         self._logger.info("%s: resumes after epoch %d", self._job.label, len(self._history))
@@ -149,7 +152,7 @@ class _Training:
     def _best_checkpoint(self) -> Checkpoint:
         path = self._job.folder / BEST_CHECKPOINT
         checkpoint = Checkpoint.read(path)
-        if checkpoint is None:
+        if checkpoint is None or not checkpoint.fits(self._learner.state(), self._job.plan.epochs):
             raise DataError(f"{path}: no readable checkpoint; train this network again with --fresh")
         return checkpoint
 

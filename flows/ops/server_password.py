@@ -7,22 +7,24 @@ password.
 
 import os
 import secrets
+import stat
 from pathlib import Path
 
 from tasks.errors import PipelineError
+from tasks.storage.files import atomic_path
 
 FILE = Path(".env")
 PORT = 4200
 
 
 def write_password(file: Path = FILE) -> Path:
-    """Write Prefect's settings for a server with a password to `file`.
+    """Add Prefect's settings for a server with a password to `file`, which only its owner can read.
 
     Raises:
-        PipelineError: the file already sets a password.
+        PipelineError: the file already sets a password, or is not a regular file of this user.
     """
-    before = file.read_text(encoding="utf-8") if file.exists() else ""
-    if "PREFECT_SERVER_API_AUTH_STRING" in before:
+    before = _read_own(file)
+    if b"PREFECT_SERVER_API_AUTH_STRING" in before:
         raise PipelineError(
             f"{file}: already sets a password (PREFECT_SERVER_API_AUTH_STRING); remove its PREFECT_ lines for a new one"
         )
@@ -36,11 +38,24 @@ def write_password(file: Path = FILE) -> Path:
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": address,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     }
-    lines = [line for line in before.splitlines() if line] + [f"{name}={value}" for name, value in settings.items()]
-    # Only the owner can read it, from the first byte on.
-
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-        opened.write("\n".join(lines) + "\n")
-    file.chmod(0o600)
+    lines = "".join(f"{name}={value}\n" for name, value in settings.items())
+    separator = b"" if before.endswith(b"\n") or not before else b"\n"
+    with atomic_path(file, mode=0o600) as temporary:
+        temporary.write_bytes(before + separator + lines.encode())
     return file
+
+
+def _read_own(file: Path) -> bytes:
+    """The bytes of the file; none if it is missing.
+
+    Raises:
+        PipelineError: it is not a regular file of this user.
+    """
+    try:
+        status = file.lstat()
+    except FileNotFoundError:
+        return b""
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+        found = "another user's file" if stat.S_ISREG(status.st_mode) else "a link, a folder or a device"
+        raise PipelineError(f"{file}: found {found}, expected a file of yours or nothing; move it away")
+    return file.read_bytes()

@@ -42,7 +42,7 @@ class Survey:
     Attributes:
         reviews: Parquet file with each review's part, position in its part, and label, in reading order.
         words: Parquet file with the words of the training part and their counts, the most frequent first.
-        files_sha256: digest of the files' paths, sizes and modification times.
+        files_sha256: digest of the files' parts, paths and contents.
         train, test: numbers of reviews in the parts.
         repeated: number of reviews whose text occurs earlier in the same part.
         shared: number of test reviews whose text is also in the training part.

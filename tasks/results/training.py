@@ -166,6 +166,17 @@ class Machine:
     versions: dict[str, str]
 
 
+def check_names(digests: dict[str, str]) -> None:
+    """Check that files are named by plain names.
+
+    Raises:
+        ValueError: a name is a path.
+    """
+    paths = [name for name in digests if name in ("", ".", "..") or Path(name).name != name]
+    if paths:
+        raise ValueError(f"found the path {paths[0]!r}, expected the name of a file")
+
+
 @dataclass(frozen=True)
 class Branch:
     """A trained network: its files, its training and its cost.
@@ -194,6 +205,18 @@ class Branch:
     words_per_epoch: int
     machine: Machine
     digests: dict[str, str]
+
+    def __post_init__(self) -> None:
+        """Check what a damaged or edited record may break.
+
+        Raises:
+            ValueError: the history has no epochs, or leaves one out; the best epoch is none of them; or a name of a
+                file is a path.
+        """
+        epochs = [epoch.epoch for epoch in self.history]
+        if not epochs or epochs != list(range(1, len(epochs) + 1)) or self.best_epoch not in epochs:
+            raise ValueError(f"found the epochs {epochs[:5]} and the best epoch {self.best_epoch}")
+        check_names(self.digests)
 
     def files(self) -> dict[Path, str]:
         """Each file with its SHA-256."""
@@ -287,6 +310,14 @@ class Explanation:
     reaches: dict[Moment, Reach]
     traces: tuple[tuple[float, ...], ...]
     seconds: float
+
+    def __post_init__(self) -> None:
+        """Check the names of the files.
+
+        Raises:
+            ValueError: a name is a path.
+        """
+        check_names(self.digests)
 
     def files(self) -> dict[Path, str]:
         """Each file with its SHA-256."""

@@ -4,8 +4,9 @@ import hashlib
 import json
 import logging
 import os
+import secrets
 import shutil
-import tempfile
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,11 +31,15 @@ def is_whole(stored: Stored) -> bool:
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, mode: int | None = None) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; move it to `path` if the block succeeds, otherwise remove it.
 
     The temporary name keeps the suffix, because some writers (Keras, matplotlib) choose the format by it. A link at
     `path` is replaced; its target does not change.
+
+    Args:
+        path: the file to write.
+        mode: its permissions; None for those of the file that is replaced, or what the umask leaves of 0666.
 
     Raises:
         PipelineError: there is a folder at `path`.
@@ -42,17 +47,25 @@ def atomic_path(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir() and not path.is_symlink():
         raise PipelineError(f"{path}: found a folder, expected a file or nothing; move it away")
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    if mode is None and path.is_file() and not path.is_symlink():
+        mode = stat.S_IMODE(path.stat().st_mode)
+    temporary = _new_file(path.parent, f".{path.stem}-", path.suffix, 0o666 if mode is None else 0o600)
     try:
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        temporary.chmod(0o644)
+        if mode is not None:
+            temporary.chmod(mode)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _new_file(folder: Path, prefix: str, suffix: str, mode: int = 0o666) -> Path:
+    """Create an empty file with a new name and what the umask leaves of `mode`."""
+    path = folder / f"{prefix}{secrets.token_hex(8)}{suffix}"
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
+    return path
 
 
 def write_text(path: Path, text: str) -> None:
@@ -179,11 +192,10 @@ def spool(stream: BinaryIO, folder: Path, suffix: str) -> Path:
         suffix: the file's suffix.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=folder, prefix=".stdin-")
-    temporary = Path(name)
+    temporary = _new_file(folder, ".stdin-", suffix)
     digest = hashlib.sha256()
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("wb") as file:
             while chunk := stream.read(CHUNK):
                 file.write(chunk)
                 digest.update(chunk)

@@ -7,6 +7,7 @@ from tasks.errors import DataError
 from tasks.results.scoring import ScoringNetwork
 from tasks.storage.files import read_json
 from tasks.storage.layout import DATA, LATEST, MANIFEST, NETWORK, TEST, TRAIN, VOCABULARY, WORD_INDEX
+from tasks.storage.paths import below
 from tasks.storage.registry import Registry, folder_hash
 from tasks.storage.runs import find_run, finished_runs, read_run
 
@@ -110,6 +111,6 @@ def _dataset(outputs: Path, folder: Path) -> Path:
     """The folder of a network's prepared data, which may be missing."""
     path = folder / NETWORK
     try:
-        return outputs / DATA / str(read_json(path).get("dataset", {}).get("fingerprint"))
+        return below(outputs / DATA, str(read_json(path).get("dataset", {}).get("fingerprint")))
     except (OSError, ValueError, AttributeError) as error:
         raise DataError(f"{path}: no readable description of a network; train it again") from error

@@ -13,8 +13,8 @@ import getpass
 import json
 import os
 import platform
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +39,7 @@ from tasks.storage.layout import (
     REGISTRY,
     VOCABULARY,
 )
+from tasks.storage.paths import below
 from tasks.storage.reuse import LOGGER, Logger
 
 # The files whose contents determine a network's name.
@@ -98,7 +99,7 @@ class Registry:
 
     def folder(self, network: str) -> Path:
         """Return a network's folder."""
-        return self._networks / network
+        return below(self._networks, network)
 
     def networks(self) -> list[str]:
         """List the names of all networks."""
@@ -115,7 +116,8 @@ class Registry:
             the network's name.
         """
         self._networks.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=self._networks, prefix=".new-"))
+        temporary = self._networks / f".new-{secrets.token_hex(8)}"
+        temporary.mkdir()
         for name, path in {**files, **more}.items():
             _copy(path, temporary / name)
         digests = {name: sha256_of_file(temporary / name) for name in (*files, *more)}
@@ -125,8 +127,7 @@ class Registry:
             self.verify(network)
             return network
         write_json(temporary / MANIFEST, {"content": sorted(files), "sha256": digests})
-        (temporary / MANIFEST).chmod(0o444)
-        temporary.chmod(0o755)
+        _make_read_only(temporary / MANIFEST)
         temporary.rename(self.folder(network))
         return network
 
@@ -151,11 +152,10 @@ class Registry:
                 f"{folder / MANIFEST}: names network {named}, expected {network}; changed; restore it from a copy"
             )
         for name, digest in digests.items():
-            present = sha256_of_file(folder / name) if (folder / name).is_file() else "no file"
+            path = below(folder, name)
+            present = sha256_of_file(path) if path.is_file() else "no file"
             if present != digest:
-                raise DataError(
-                    f"{folder / name}: found {present}, expected SHA-256 {digest}; changed; restore it from a copy"
-                )
+                raise DataError(f"{path}: found {present}, expected SHA-256 {digest}; changed; restore it from a copy")
 
     def append(self, entry: Entry) -> None:
         """Append a decision to the ledger. Call inside `writing`."""
@@ -261,4 +261,8 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
     with target.open("rb") as file:
         os.fsync(file.fileno())
-    target.chmod(0o444)
+    _make_read_only(target)
+
+
+def _make_read_only(path: Path) -> None:
+    path.chmod(path.stat().st_mode & ~0o222)

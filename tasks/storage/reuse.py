@@ -20,7 +20,9 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
+from tasks.errors import DataError
 from tasks.storage.files import Stored, is_whole, locked, read_json, remove, sha256_of_json, write_json
+from tasks.storage.paths import located_in, relative_to
 
 Logger = logging.Logger | logging.LoggerAdapter[Any]
 LOGGER: Logger = logging.getLogger("tasks")
@@ -47,12 +49,14 @@ class Record(Generic[T]):
         key: fingerprint of everything that determines the result.
         kind: the result's type, a frozen dataclass.
         checkpoints: files that an interrupted step leaves and resumes from.
+        root: the folder below which the result's files are; None for the record's own folder.
     """
 
     path: Path
     key: str
     kind: type[T]
     checkpoints: tuple[Path, ...] = ()
+    root: Path | None = None
 
     def read(self) -> T | None:
         """Return the result if it was computed under this key and its files are intact, otherwise None."""
@@ -66,19 +70,23 @@ class Record(Generic[T]):
             header = fields.pop("record")
             if header != {"key": self.key, "checksum": sha256_of_json(fields)}:
                 return None
-            return TypeAdapter(self.kind).validate_python(fields)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return located_in(self._root, TypeAdapter(self.kind).validate_python(fields))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, DataError):
             return None
 
     def write(self, result: T) -> None:
         """Write a result."""
-        fields = to_jsonable_python(result)
+        fields = to_jsonable_python(relative_to(self._root, result))
         write_json(self.path, {"record": {"key": self.key, "checksum": sha256_of_json(fields)}} | fields)
 
     def discard(self) -> None:
         """Remove the result, and anything an interrupted step left."""
         for path in (self.path, *self.checkpoints):
             remove(path)
+
+    @property
+    def _root(self) -> Path:
+        return self.root or self.path.parent
 
     @property
     def lock(self) -> Path:

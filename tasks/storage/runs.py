@@ -22,6 +22,7 @@ from tasks.results.data import Dataset
 from tasks.results.training import Branch
 from tasks.storage.files import is_whole, locked, read_json, remove, write_json
 from tasks.storage.layout import FIGURES, IN_USE, LATEST, MODELS, PROMOTED, RECORD, RUN, RUNS
+from tasks.storage.paths import located_in, relative_to
 
 SCHEMA = 1  # The version of `run.json`; increase it when the format changes.
 RETENTION_LOCK = Path(RUNS) / "retention.lock"
@@ -88,7 +89,8 @@ def write_run(folder: Path, comparison: Comparison) -> None:
         command=comparison.command,
         durations=comparison.durations,
     )
-    write_json(folder / RUN, {"schema": SCHEMA, "version": version("rnn-pipeline"), "run": to_jsonable_python(run)})
+    fields = to_jsonable_python(relative_to(_outputs_of(folder), run))
+    write_json(folder / RUN, {"schema": SCHEMA, "version": version("rnn-pipeline"), "run": fields})
 
 
 def read_run(folder: Path) -> FinishedRun:
@@ -102,12 +104,17 @@ def read_run(folder: Path) -> FinishedRun:
         content = read_json(path)
         if content["schema"] != SCHEMA:
             raise DataError(f"{path}: found schema {content['schema']}, expected {SCHEMA}; repeat the run")
-        run = TypeAdapter(FinishedRun).validate_python(content["run"])
+        run = located_in(_outputs_of(folder), TypeAdapter(FinishedRun).validate_python(content["run"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: no readable description of a run; give the name of a finished run") from error
     if not run.branches or not all(branch.history for branch in run.branches):
         raise DataError(f"{path}: names no trained network; repeat the run")
     return run
+
+
+def _outputs_of(run: Path) -> Path:
+    """The outputs folder of a run's folder, which may be a link to it."""
+    return run.resolve().parents[1]
 
 
 def finished_runs(outputs: Path) -> list[Path]:

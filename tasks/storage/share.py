@@ -4,15 +4,18 @@ Each machine keeps its own copy under the same `--outputs` path; the address (a 
 such as s3://bucket/rnn) has the same tree. A file copied from it is accepted only if it has the SHA-256 in its record.
 """
 
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from tasks.errors import DataError, PipelineError
 from tasks.storage.files import Stored, atomic_path, sha256_of_file
+from tasks.storage.paths import below
 from tasks.storage.reuse import LOGGER, Logger, Record, Result, Step
 
 T = TypeVar("T", bound=Result)
@@ -60,21 +63,25 @@ class Share:
         return result
 
     def push(self, stored: Stored, record: Record[Any] | None = None) -> None:
-        """Copy a result's files and then its record to the address."""
+        """Copy a result's files and then its record to the address.
+
+        Raises:
+            DataError: a link at the address leads out of it.
+        """
         records = [record.path] if record else []
         for path in (*stored.files(), *records) if self.address else ():
-            files, target = self._at(path)
-            files.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
-            files.put_file(str(path), target)
+            if self._is_exchanged(path):
+                self._put(path)
 
     def pull(self, stored: Stored) -> None:
         """Copy a result's missing or changed files from the address.
 
         Raises:
-            DataError: a file at the address is missing or does not have the SHA-256 in the result.
+            DataError: a file at the address is missing or does not have the SHA-256 in the result, or the result names
+                a file that leads out of `outputs`.
         """
         for path, digest in stored.files().items() if self.address else ():
-            if path.is_file() and sha256_of_file(path) == digest:
+            if not self._is_exchanged(path) or (path.is_file() and sha256_of_file(path) == digest):
                 continue
             self._copy([path])
             content = sha256_of_file(path) if path.is_file() else "nothing"
@@ -87,7 +94,20 @@ class Share:
             return
         self._copy([record.path])
         if result := record.read_unchecked():
-            self._copy(path for path in result.files() if not path.exists())
+            self._copy(path for path in result.files() if self._is_exchanged(path) and not path.exists())
+
+    def _is_exchanged(self, path: Path) -> bool:
+        """Whether a file is below `outputs`; others are the user's own."""
+        return path.is_relative_to(self.outputs)
+
+    def _put(self, path: Path) -> None:
+        files, target = self._at(path)
+        files.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
+        if isinstance(files, LocalFileSystem):
+            with atomic_path(Path(target)) as temporary:
+                shutil.copyfile(path, temporary)
+        else:
+            files.put_file(str(path), target)
 
     def _copy(self, paths: Iterable[Path]) -> None:
         """Copy the files that exist at the address."""
@@ -98,5 +118,14 @@ class Share:
                     files.get_file(source, str(temporary))
 
     def _at(self, path: Path) -> tuple[Any, str]:
+        """Where a file below `outputs` is at the address.
+
+        Raises:
+            DataError: the path leads out of `outputs`, or a link at the address out of the address.
+        """
         files, root = fsspec.core.url_to_fs(self.address)
-        return files, f"{root.rstrip('/')}/{path.relative_to(self.outputs).as_posix()}"
+        name = below(self.outputs, path.relative_to(self.outputs)).relative_to(self.outputs)
+        target = f"{root.rstrip('/')}/{name.as_posix()}"
+        if isinstance(files, LocalFileSystem) and not Path(target).resolve().is_relative_to(Path(root).resolve()):
+            raise DataError(f"{target}: a link leads out of --share {self.address}; remove it")
+        return files, target

@@ -4,6 +4,7 @@ import json
 import time
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,14 @@ class Checkpoint:
 
     state: dict[str, NDArray[Any]]
     history: tuple[Epoch, ...]
+
+    def fits(self, state: Mapping[str, NDArray[Any]], epochs: int) -> bool:
+        """Whether training with this state and this number of epochs can resume from the checkpoint."""
+        kinds, expected = (
+            {name: (array.shape, array.dtype) for name, array in each.items()} for each in (self.state, state)
+        )
+        numbers = [epoch.epoch for epoch in self.history]
+        return kinds == expected and 0 < len(numbers) <= epochs and numbers == list(range(1, len(numbers) + 1))
 
     def write(self, path: Path) -> None:
         """Write the checkpoint atomically."""

@@ -155,7 +155,7 @@ def survey_texts(inputs: Sequence[Input], data: TextData, folder: Path, advance:
 
 
 def files_digest(inputs: Sequence[Input]) -> str:
-    """Digest of the part, path, size and modification time of every file; if it changes, the survey is out of date."""
+    """Digest of the part, path and content of every file; if it changes, the survey is out of date."""
     return sha256_of_json(signature(inputs))
 
 

@@ -1,5 +1,6 @@
 """Resolves paths and patterns to files, and reads their rows: the one table of formats for all commands."""
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -13,6 +14,7 @@ from tasks.data.readers.parquet_file import read_parquet, text_bytes
 from tasks.data.tokenizer import SEPARATORS
 from tasks.errors import DataError, is_text
 from tasks.results.data import TextData
+from tasks.storage.files import sha256_of_file
 
 Part = Literal["train", "test", "either"]
 FORMATS: dict[str, Callable[[Path, Columns], Iterator[RowBatch]]] = {
@@ -108,10 +110,22 @@ def read_scorable(inputs: Sequence[Input], text_column: str) -> Iterator[RowBatc
             yield valid.without(~has_word.to_numpy(zero_copy_only=False), NO_WORD)
 
 
-def signature(inputs: Sequence[Input]) -> list[tuple[str, str, int, int]]:
-    """Part, path, size and modification time of every file: what a survey and kept scores depend on."""
-    files = [(entry.part, path) for entry in inputs for path in entry.files]
-    return [(part, str(path.absolute()), path.stat().st_size, path.stat().st_mtime_ns) for part, path in files]
+def signature(inputs: Sequence[Input]) -> list[tuple[str, str, str]]:
+    """Part, path and SHA-256 of every file: what a survey and kept scores depend on."""
+    files = [(entry.part, path.absolute()) for entry in inputs for path in entry.files]
+    return [(part, str(path), _digest(path, *_state(path))) for part, path in files]
+
+
+def _state(path: Path) -> tuple[int, int, int, int]:
+    """What the system changes whenever it writes to a file, or puts another one in its place."""
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+@functools.lru_cache(maxsize=100_000)
+def _digest(path: Path, *_state: int) -> str:
+    """SHA-256 of a file, computed once while its state is the same: a run asks several times."""
+    return sha256_of_file(path)
 
 
 def _labelled(given: Path, option: str) -> Iterator[Input]:

@@ -31,6 +31,16 @@ def reject_writer(path: Path) -> Iterator[Callable[[Iterable[Reject]], None]]:
         yield writer.writerows
 
 
+# The columns that scoring adds to its input.
+NEW_COLUMNS = {
+    "probability": pa.float32(),
+    "label": pa.string(),
+    "tokens": pa.int32(),
+    "unknown_share": pa.float32(),
+    "truncated": pa.bool_(),
+    "model": pa.string(),
+}
+MAX_HEADER = 1 << 20  # Bytes of a first line that is looked at.
 SUFFIXES = (".parquet", ".csv", ".jsonl")
 # The suffix for a new column whose name is already in the input.
 TAKEN = "_scored"
@@ -39,10 +49,11 @@ Write = Callable[[pa.RecordBatch], None]
 
 
 def check_output(path: Path, inputs: Sequence[Path]) -> None:
-    """Check that an output can be written.
+    """Check that an output and its list of rejects can be written, and replace nothing but earlier ones.
 
     Raises:
-        PipelineError: the suffix is not supported, the path cannot be written, or the file is an input.
+        PipelineError: the suffix is not supported, a path cannot be written, or a file there is an input or was not
+            written by scoring.
     """
     if path.suffix not in SUFFIXES:
         found = f"is of kind {path.suffix!r}" if path.suffix else "has no suffix"
@@ -50,14 +61,56 @@ def check_output(path: Path, inputs: Sequence[Path]) -> None:
     try:
         if path.is_dir():
             raise PipelineError(f"--output {path}: found a folder; give the path of a file")
-        if path.resolve() in [given.resolve() for given in inputs]:
-            raise PipelineError(f"--output {path}: the file is also an input; give another one")
+        _check_is_ours(path, inputs, f"--output {path}", is_scored)
+        rejects = rejects_path(path)
+        _check_is_ours(rejects, inputs, f"--output {path}: its list of rejects, {rejects.name}", is_list_of_rejects)
         path.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
         raise PipelineError(f"--output {path}: {error.strerror}; choose a path that can be written") from None
     except ValueError as error:
         raise PipelineError(f"--output {str(path)!r}: {error}; choose another name") from None
+
+
+def _check_is_ours(path: Path, inputs: Sequence[Path], name: str, is_ours: Callable[[Path], bool]) -> None:
+    """Check that a file to write is neither an input, under any name, nor somebody else's.
+
+    Raises:
+        PipelineError: it is.
+    """
+    if any(_is_same(path, given) for given in inputs):
+        raise PipelineError(f"{name}: the file is also an input; give another --output")
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise PipelineError(f"{name}: found a link, a folder or a device; give another --output")
+    if path.exists() and path.stat().st_size and not is_ours(path):
+        raise PipelineError(f"{name}: found a file that `score` did not write; move it away, or give another --output")
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    """Whether two paths are the same file, also by a hard link."""
+    both_exist = path.exists() and other.exists()
+    return path.resolve() == other.resolve() or (both_exist and path.samefile(other))
+
+
+def is_list_of_rejects(path: Path) -> bool:
+    """Whether a file is a list of rejects that `reject_writer` wrote."""
+    header = f"{','.join(Reject._fields)}\n".encode()
+    with path.open("rb") as file:
+        return file.read(len(header)) == header
+
+
+def is_scored(path: Path) -> bool:
+    """Whether a file has the columns that scoring adds."""
+    try:
+        if path.suffix == ".parquet":
+            columns = pq.read_schema(path).names
+        else:
+            with path.open(encoding="utf-8", newline="") as file:
+                line = file.readline(MAX_HEADER)
+            columns = list(json.loads(line)) if path.suffix == ".jsonl" else next(csv.reader([line]), [])
+    except (OSError, ValueError, pa.ArrowException, csv.Error, RecursionError):
+        return False
+    return set(NEW_COLUMNS) <= set(columns)
 
 
 def new_names(columns: pa.Schema, names: Sequence[str]) -> list[str]:

@@ -14,20 +14,11 @@ from numpy.typing import NDArray
 from tasks.data.readers.batch import RowBatch
 from tasks.data.readers.columns import fitted
 from tasks.data.readers.inputs import Input, read_scorable
-from tasks.data.scoring.output import new_names, reject_writer, row_writer
+from tasks.data.scoring.output import NEW_COLUMNS, new_names, reject_writer, row_writer
 from tasks.errors import DataError
 from tasks.results.training import THRESHOLD
 from tasks.storage.files import atomic_path, write_bytes
 
-# The columns that scoring adds to its input.
-NEW_COLUMNS = {
-    "probability": pa.float32(),
-    "label": pa.string(),
-    "tokens": pa.int32(),
-    "unknown_share": pa.float32(),
-    "truncated": pa.bool_(),
-    "model": pa.string(),
-}
 CHECKSUM = b"sha256"
 LABELS = np.array(["negative", "positive"])
 

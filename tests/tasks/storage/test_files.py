@@ -1,5 +1,8 @@
+import io
 import json
+import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +17,10 @@ from tasks.storage.files import (
     read_json,
     remove,
     sha256_of_file,
+    spool,
     write_bytes,
     write_json,
+    write_text,
 )
 
 
@@ -23,7 +28,7 @@ def test_a_file_appears_whole(tmp_path: Path) -> None:
     path = tmp_path / "new" / "file.json"
     write_json(path, {"a": [1, "ü"]})
     assert read_json(path) == {"a": [1, "ü"]}
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert stat.S_IMODE(path.stat().st_mode) & 0o600 == 0o600
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -136,3 +141,37 @@ def test_json_that_is_nested_too_deep_is_a_value_error(tmp_path: Path) -> None:
     (tmp_path / "deep.json").write_text("[" * 100_000)
     with pytest.raises(ValueError, match="nested too deep"):
         read_json(tmp_path / "deep.json")
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    """A umask that hides files from everybody but their owner."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+def mode_of(path: Path) -> int:
+    """A file's permissions."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.usefixtures("umask")
+def test_the_umask_decides_who_reads_a_new_file(tmp_path: Path) -> None:
+    write_text(tmp_path / "private", "x")
+    assert mode_of(tmp_path / "private") == 0o600
+    assert mode_of(spool(io.BytesIO(b"x"), tmp_path, ".txt")) == 0o600
+    os.umask(0o002)
+    write_text(tmp_path / "group", "x")
+    assert mode_of(tmp_path / "group") == 0o664
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o666, 0o400])
+def test_a_file_that_is_replaced_hands_on_its_mode_and_nobody_reads_it_before(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    path.chmod(mode)
+    with atomic_path(path) as temporary:
+        assert mode_of(temporary) == 0o600
+        temporary.write_text("x")
+    assert (mode_of(path), path.read_text()) == (mode, "x")

@@ -7,20 +7,46 @@ from typing import Any
 import pytest
 
 from tasks.errors import DataError
+from tasks.storage.paths import located_in
 from tasks.storage.runs import find_run, last_command, read_run, write_run
 from tests.artifacts import examples
 from tests.fixtures import runs
 
 
 def test_a_run_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    comparison = examples.comparison()
-    write_run(tmp_path, comparison)
-    run = read_run(tmp_path)
+    folder = tmp_path / "outputs" / "runs" / "1"
+    comparison = located_in(tmp_path / "outputs", examples.comparison())
+    write_run(folder, comparison)
+    run = read_run(folder)
     assert (run.name, run.dataset, run.branches) == (comparison.run, comparison.dataset, comparison.branches)
     assert (run.models, run.settings) == (comparison.evidence.models, comparison.settings)
     assert (run.command, run.durations) == (comparison.command, comparison.durations)
-    written = json.loads((tmp_path / "run.json").read_text())
+    written = json.loads((folder / "run.json").read_text())
     assert (written["schema"], written["version"]) == (1, "0.1.0")
+
+
+def test_a_run_is_read_where_its_outputs_were_moved_to(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    comparison = located_in(before, examples.comparison())
+    write_run(before / "runs" / "1", comparison)
+    before.rename(after)
+    (after / "latest").symlink_to("runs/1")
+    for folder in (after / "runs" / "1", after / "latest"):
+        run = read_run(folder)
+        assert [branch.folder.parents[1] for branch in run.branches] == [after] * len(run.branches)
+
+
+@pytest.mark.parametrize("path", ["../elsewhere", "/etc", "models/../../etc", "models/link/x"])
+def test_a_run_that_names_a_folder_outside_is_refused(path: str, tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "link").symlink_to("/etc")
+    folder = tmp_path / "runs" / "1"
+    write_run(folder, located_in(tmp_path, examples.comparison()))
+    content = json.loads((folder / "run.json").read_text())
+    content["run"]["branches"][0]["folder"] = path
+    (folder / "run.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match="leads out of this folder"):
+        read_run(folder)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
+import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tasks.errors import DataError, PipelineError
-from tasks.storage.files import sha256_of_file
+from tasks.storage.files import sha256_of_file, sha256_of_json
 from tasks.storage.reuse import Record
 from tasks.storage.share import Share
 
@@ -102,3 +104,70 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("fsspec.core.url_to_fs", missing)
     with pytest.raises(PipelineError, match="--share s3://…: Install s3fs to access S3; .*--extra s3"):
         Share("s3://user:secret@bucket/rnn", tmp_path).check()
+
+
+@pytest.mark.parametrize("name", ["../../../flows/cyclopts.py", "/flows/cyclopts.py", "link/x.keras"])
+def test_a_record_from_the_share_writes_nothing_outside(name: str, tmp_path: Path) -> None:
+    outputs, share = tmp_path / "repository" / "outputs", tmp_path / "share"
+    result = made(outputs)
+    record = Record(result.path.parent / "record.json", "key", Made)
+    record.write(result)
+    Share(str(share), outputs).push(result, record)
+    written = json.loads((share / "models" / "lstm" / "record.json").read_text())
+    fields = {key: value for key, value in written.items() if key != "record"} | {"path": name}
+    header = {"key": "key", "checksum": sha256_of_json(fields)}
+    (share / "models" / "lstm" / "record.json").write_text(json.dumps({"record": header} | fields))
+    (share / "flows").mkdir()
+    (share / "flows" / "cyclopts.py").write_text("weights")
+    shutil.rmtree(outputs / "models")
+    (tmp_path / "victim").mkdir()
+    (outputs / "models" / "lstm").mkdir(parents=True)
+    (outputs / "models" / "lstm" / "link").symlink_to(tmp_path / "victim")
+    Share(str(share), outputs).pull_record(record)
+    assert record.read() is None
+    assert list((tmp_path / "victim").iterdir()) == []
+    assert not (tmp_path / "repository" / "flows").exists()
+
+
+def test_a_push_replaces_a_link_and_leaves_its_target(tmp_path: Path) -> None:
+    outputs, share = tmp_path / "outputs", tmp_path / "share"
+    result = made(outputs)
+    (share / "models" / "lstm").mkdir(parents=True)
+    (tmp_path / "victim").write_text("precious")
+    (share / "other").write_text("precious")
+    target = share / "models" / "lstm" / "last.keras"
+    target.symlink_to(share / "other")
+    Share(str(share), outputs).push(result)
+    assert not target.is_symlink()
+    target.unlink()
+    target.symlink_to(tmp_path / "victim")
+    with pytest.raises(DataError, match="a link leads out of --share"):
+        Share(str(share), outputs).push(result)
+    (share / "models").rename(share / "moved")
+    (tmp_path / "folder").mkdir()
+    (share / "models").symlink_to(tmp_path / "folder")
+    with pytest.raises(DataError, match="a link leads out of --share"):
+        Share(str(share), outputs).push(result)
+    assert (tmp_path / "victim").read_text() == (share / "other").read_text() == "precious"
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
+def test_files_of_the_user_are_not_exchanged(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("text,label")
+    own = Made(tmp_path / "own.csv", "0" * 64)
+    share = Share(str(tmp_path / "share"), tmp_path / "outputs")
+    share.push(own)
+    share.pull(own)
+    assert not (tmp_path / "share").exists()
+
+
+def test_another_machine_with_another_folder_uses_the_same_share(tmp_path: Path) -> None:
+    here, there, address = tmp_path / "here", tmp_path / "there", str(tmp_path / "share")
+    result = made(here)
+    record = Record(result.path.parent / "record.json", "key", Made)
+    record.write(result)
+    Share(address, here).push(result, record)
+    elsewhere = Record(there / "models" / "lstm" / "record.json", "key", Made)
+    Share(address, there).pull_record(elsewhere)
+    found = elsewhere.read()
+    assert found == Made(there / "models" / "lstm" / "last.keras", result.sha256)

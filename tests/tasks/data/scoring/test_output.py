@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,60 @@ def test_an_output_that_cannot_be_is_refused(tmp_path: Path) -> None:
             check_output(tmp_path / name, [tmp_path / "i.csv"])
     check_output(tmp_path / "new" / "o.csv", [tmp_path / "i.csv"])
     assert not list((tmp_path / "new").iterdir())
+
+
+SCORED = "text,probability,label,tokens,unknown_share,truncated,model\n"
+
+
+@pytest.mark.parametrize("content", ["", SCORED, f"id,{SCORED}1,good,0.5,positive,2,0,false,abc\n"])
+def test_an_earlier_output_is_replaced(tmp_path: Path, content: str) -> None:
+    (tmp_path / "o.csv").write_text(content)
+    (tmp_path / "o.rejects.csv").write_text("file,row,reason\ni.csv,3,no text\n")
+    check_output(tmp_path / "o.csv", [tmp_path / "i.csv"])
+
+
+@pytest.mark.parametrize("name", ["o.csv", "o.jsonl", "o.parquet"])
+@pytest.mark.parametrize("content", [b"text,label\na,1\n", b"\xff\xfe", b"{", b"[]", b'{"text": 1}\n', b"PAR1"])
+def test_a_file_that_scoring_did_not_write_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(PipelineError, match=f"--output .*{name}: found a file that `score` did not write"):
+        check_output(tmp_path / name, [])
+    (tmp_path / name).rename(tmp_path / "o.rejects.csv")
+    with pytest.raises(PipelineError, match=r"its list of rejects, o.rejects.csv: found a file that `score` did not"):
+        check_output(tmp_path / name, [])
+
+
+@pytest.mark.parametrize("as_what", ["same", "link", "hard link", "link of a folder"])
+@pytest.mark.parametrize("name", ["o.csv", "o.rejects.csv"])
+def test_an_input_under_any_name_is_no_output(tmp_path: Path, name: str, as_what: str) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    given, target = folder / "i.csv", folder / name
+    given.write_text("file,row,reason\n")
+    match as_what:
+        case "same":
+            given = given.rename(target)
+        case "link":
+            target.symlink_to(given)
+        case "hard link":
+            target.hardlink_to(given)
+        case _:
+            given = given.rename(target)
+            (tmp_path / "other").symlink_to(folder)
+            folder = tmp_path / "other"
+    with pytest.raises(PipelineError, match="the file is also an input; give another --output"):
+        check_output(folder / "o.csv", [given])
+
+
+@pytest.mark.parametrize("name", ["o.csv", "o.rejects.csv"])
+def test_a_link_or_a_pipe_is_no_output(tmp_path: Path, name: str) -> None:
+    (tmp_path / "precious").write_text("x")
+    (tmp_path / name).symlink_to(tmp_path / "precious")
+    for _ in range(2):
+        with pytest.raises(PipelineError, match="found a link, a folder or a device; give another --output"):
+            check_output(tmp_path / "o.csv", [])
+        (tmp_path / name).unlink()
+        os.mkfifo(tmp_path / name)
 
 
 def test_parts_are_read_as_they_were_written(tmp_path: Path) -> None:
