@@ -26,7 +26,7 @@ from tasks.models.loading import start_tensorflow
 from tasks.models.saved import SavedNetwork
 from tasks.results.export import Export, ExportFormat
 from tasks.storage.files import write_json, write_text
-from tasks.storage.layout import BEST, VOCABULARY
+from tasks.storage.layout import BEST, NETWORK, VOCABULARY
 from tasks.storage.networks import Trained
 from tasks.storage.reuse import LOGGER, Logger
 
@@ -125,11 +125,15 @@ def _whole_folder(folder: Path) -> Iterator[Path]:
 
 
 def _export_into(folder: Path, saved: SavedNetwork, index: Mapping[str, int], test: Path, kind: ExportFormat) -> Export:
+    tokens = read_tokens(test)[:REVIEWS]
+    expected = saved.predict(tokens).probabilities  # Reads the weights as network.json describes them.
     start_tensorflow(available_cores())
     import keras
 
     model = keras.models.load_model(saved.folder / BEST, compile=False, safe_mode=True)
-    examples = _examples(model, saved, index, read_tokens(test)[:REVIEWS])
+    examples = _examples(model, saved, index, tokens)
+    if not np.allclose(examples.probability, expected, rtol=0, atol=MAX_DIFFERENCE):
+        raise DataError(f"{saved.folder / BEST}: contains another network than {NETWORK} describes; train it again")
     if kind == "savedmodel":
         write_savedmodel(model, index, saved.vocabulary_size, saved.max_length, folder / MODEL[kind])
     else:

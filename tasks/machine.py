@@ -1,10 +1,12 @@
 """The machine: processors, memory, processes, and the versions of packages."""
 
 import importlib.metadata
+import math
 import os
 import platform
 import sys
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePath
 
 import psutil
 
@@ -32,21 +34,61 @@ def describe() -> Machine:
 
 
 def available_cores() -> int:
-    """The number of processors that this process may use (containers and `taskset` may restrict it)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The number of processors that this process may use: `taskset` and the CPU quota of a container restrict it."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min([cores, *(max(1, math.ceil(quota)) for quota in _quotas())])
 
 
-def process_is_alive(process: int, started: float) -> bool:
-    """Whether a process is running; a later process with the same ID has a different start time.
+CGROUPS = Path("/sys/fs/cgroup")
 
-    Args:
-        process: the process's ID.
-        started: when it started, in seconds since 1970.
+
+def _quotas() -> Iterator[float]:
+    """The CPU quotas of this process's control groups and of those above them, in processors (Linux, v1 and v2)."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        number, controllers, group = line.split(":", 2)
+        is_second = number == "0" and not controllers
+        if is_second or "cpu" in controllers.split(","):
+            root = CGROUPS if is_second else CGROUPS / "cpu"
+            # Inside a container, the group's path may be that of the host, and the container's own group is the root.
+            for folder in {root, *(root / parent for parent in (PurePath(group[1:]), *PurePath(group[1:]).parents))}:
+                yield from _quota(folder, is_second)
+
+
+def _quota(folder: Path, is_second: bool) -> Iterator[float]:
+    """The quota of one control group; none if it has no limit."""
+    try:
+        if is_second:
+            quota, period = (folder / "cpu.max").read_text(encoding="ascii").split()
+        else:
+            quota, period = (
+                (folder / f"cpu.cfs_{name}_us").read_text(encoding="ascii") for name in ("quota", "period")
+            )
+        if quota != "max" and int(quota) > 0:
+            yield int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return
+
+
+def process_start(process: int) -> str | None:
+    """What tells a process from all others that had or will have its ID; None if there is no such process.
+
+    On Linux these are the ID of the boot and the ticks from there to the start, which no change of the clock moves.
     """
     try:
-        return abs(psutil.Process(process).create_time() - started) <= 1
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        # The name, in parentheses, may contain anything; the state follows it, and 19 fields later the start.
+        fields = Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()
+        return None if fields[0] in (b"Z", b"X") else f"{boot} {int(fields[19])}"
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    try:
+        return str(psutil.Process(process).create_time()) if not Path("/proc/self/stat").exists() else None
     except psutil.NoSuchProcess:
-        return False
+        return None
 
 
 def peak_memory_mb() -> float:

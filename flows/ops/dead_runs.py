@@ -4,12 +4,12 @@ A killed process cannot report its end. So each run records its host and process
 for processes that are gone. Runs on other hosts are judged by the heartbeats that Prefect emits for each flow run.
 """
 
+import os
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import psutil
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowFilter,
@@ -27,9 +27,9 @@ from prefect.client.schemas.sorting import FlowRunSort, TaskRunSort
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
 from prefect.states import Crashed
 
-from tasks.machine import process_is_alive
+from tasks.machine import process_start
 
-HOST, PROCESS, PROCESS_STARTED = "rnn.host", "rnn.process", "rnn.process-began"
+HOST, PROCESS, PROCESS_START = "rnn.host", "rnn.process", "rnn.process-start"
 UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.SCHEDULED]
 ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
 HEARTBEAT = "prefect.flow-run.heartbeat"
@@ -39,11 +39,10 @@ SILENCE = timedelta(minutes=10)  # Three missed heartbeats of the default 180 s.
 
 def label_with_process(run: str) -> None:
     """Record in a run's labels that this process executes the run."""
-    process = psutil.Process()
     labels: dict[str, bool | int | float | str] = {
         HOST: socket.gethostname(),
-        PROCESS: process.pid,
-        PROCESS_STARTED: process.create_time(),
+        PROCESS: os.getpid(),
+        PROCESS_START: process_start(os.getpid()) or "",
     }
     with get_client(sync_client=True) as client:
         client.update_flow_run_labels(UUID(run), labels)
@@ -71,8 +70,8 @@ def _dead_runs(client: SyncPrefectClient, flow: str) -> Iterator[FlowRun]:
 
 
 def _is_dead(client: SyncPrefectClient, run: FlowRun) -> bool:
-    if run.labels[HOST] == socket.gethostname():
-        return not process_is_alive(int(str(run.labels[PROCESS])), float(str(run.labels[PROCESS_STARTED])))
+    if run.labels[HOST] == socket.gethostname() and PROCESS_START in run.labels:
+        return process_start(int(str(run.labels[PROCESS]))) != run.labels[PROCESS_START]
     return _started_before(run, SILENCE) and not _has_heartbeat(client, run)
 
 

@@ -21,7 +21,8 @@ def open_reader(comparison: Comparison) -> ReaderPage:
     """
     dataset = comparison.dataset
     branches = sorted(comparison.branches, key=lambda branch: branch.seed != comparison.branches[0].seed)
-    networks, left_out = choose(_network(branch, comparison.has_several_seeds()) for branch in branches)
+    several_seeds, size = comparison.has_several_seeds(), dataset.vocabulary_size
+    networks, left_out = choose(_network(branch, size, several_seeds) for branch in branches)
     return ReaderPage(
         run=comparison.run,
         title=dataset.title,
@@ -50,7 +51,7 @@ def choose(
     return tuple(chosen), tuple(left_out)
 
 
-def _network(branch: Branch, several_seeds: bool) -> ReaderNetwork:
+def _network(branch: Branch, vocabulary_size: int, several_seeds: bool) -> ReaderNetwork:
     spec = ModelSpec.model_validate(branch.spec)
     return ReaderNetwork(
         label=branch.label if several_seeds else branch.name,
@@ -59,7 +60,7 @@ def _network(branch: Branch, several_seeds: bool) -> ReaderNetwork:
         bidirectional=spec.bidirectional,
         epoch=branch.best_epoch,
         validation_accuracy=branch.history[branch.best_epoch - 1].val_accuracy,
-        weights=read_saved_weights(spec, branch.folder / BEST),
+        weights=read_saved_weights(spec, vocabulary_size, branch.folder / BEST),
     )
 
 

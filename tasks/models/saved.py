@@ -1,19 +1,21 @@
 """Saved networks: their `network.json`, weights and predictions, all without Keras."""
 
+import math
 import time
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import PositiveInt, TypeAdapter
+from pydantic import Field, StrictInt, TypeAdapter
 
 from tasks.data.tokens import Tokens
 from tasks.data.vocabulary import read_vocabulary
-from tasks.errors import DataError
+from tasks.errors import DataError, shortened
 from tasks.machine import available_cores
 from tasks.models.compiled_network import CompiledNetwork
 from tasks.models.spec import ModelSpec
@@ -21,14 +23,54 @@ from tasks.storage.files import read_json
 from tasks.storage.layout import BEST, NETWORK, VOCABULARY
 
 _WEIGHTS_FILE = "model.weights.h5"
+# What the settings allow, too.
+_Sizes = tuple[Annotated[StrictInt, Field(ge=4, le=1_000_000)], Annotated[StrictInt, Field(ge=2, le=5_000)]]
 _CELL_WEIGHTS = ("kernel", "recurrent_kernel", "bias")
 
 
-def read_saved_weights(spec: ModelSpec, path: Path) -> dict[str, NDArray[np.float32]]:
+UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
+GATES = {"simple_rnn": 1, "lstm": 4, "gru": 3}
+# A `.keras` file holds the weights and the optimizer's state, each about once, and a little more.
+MAX_COPIES, MORE_BYTES = 4, 16 << 20
+
+
+def weight_shapes(spec: ModelSpec, vocabulary_size: int) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each weight of a network, in the order of Keras's `model.get_weights()`.
+
+    Keras's GRU has two biases, one for the inputs and one for the state.
+    """
+    shapes: dict[str, tuple[int, ...]] = {"embedding": (vocabulary_size, spec.embedding)}
+    directions = ("forward", "backward") if spec.bidirectional else ("forward",)
+    inputs = spec.embedding
+    for layer, units in enumerate(spec.units):
+        columns = GATES[spec.cell] * units
+        bias = (2, columns) if spec.cell == "gru" else (columns,)
+        for direction in directions:
+            shapes |= {
+                f"layer{layer}.{direction}.{name}": shape
+                for name, shape in zip(_CELL_WEIGHTS, ((inputs, columns), (units, columns), bias), strict=True)
+            }
+        inputs = units * len(directions)
+    return shapes | {"dense.kernel": (inputs, 1), "dense.bias": (1,)}
+
+
+def read_saved_weights(spec: ModelSpec, vocabulary_size: int, path: Path) -> dict[str, NDArray[np.float32]]:
     """Read name -> weight from a `.keras` file, in the order of Keras's `model.get_weights()`.
+
+    Nothing is read before its type and shape are known to be those of the network: the compiled loops trust them.
 
     Args:
         spec: the network that was saved.
+        vocabulary_size: the number of rows of its embedding.
         path: the file.
 
     Returns:
@@ -43,12 +85,37 @@ def read_saved_weights(spec: ModelSpec, path: Path) -> dict[str, NDArray[np.floa
     for layer in range(len(spec.units)):
         datasets |= _recurrent_datasets(spec, layer)
     datasets |= {"dense.kernel": "layers/dense/vars/0", "dense.bias": "layers/dense/vars/1"}
+    shapes = weight_shapes(spec, vocabulary_size)
+    most = MORE_BYTES + MAX_COPIES * 4 * sum(math.prod(shape) for shape in shapes.values())
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(_WEIGHTS_FILE) as file, h5py.File(file) as weights:
-            return {name: np.asarray(weights[dataset], np.float32) for name, dataset in datasets.items()}
-    except (zipfile.BadZipFile, KeyError, OSError) as error:
-        reason = str(error).strip("\"'")[:80]
+        with zipfile.ZipFile(path) as archive:
+            size = archive.getinfo(_WEIGHTS_FILE).file_size
+            if size > most:
+                raise ValueError(f"{_WEIGHTS_FILE} has {size} bytes, expected at most {most}")
+            with archive.open(_WEIGHTS_FILE) as file, h5py.File(file) as weights:
+                return {name: _read_dataset(weights, dataset, shapes[name]) for name, dataset in datasets.items()}
+    except UNREADABLE as error:
+        reason = shortened(str(error).strip("\"'"), 120)
         raise ValueError(f"{path}: not a saved model of {spec.name} ({reason}); train the network again") from error
+
+
+def _read_dataset(file: Any, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Read an array that lies in the file itself.
+
+    Raises:
+        ValueError: it is a link or lies in other files, or has another shape or type.
+    """
+    found = file
+    for part in name.split("/"):
+        if not isinstance(found, h5py.Group) or not isinstance(found.get(part, getlink=True), h5py.HardLink):
+            raise ValueError(f"{name} is missing or a link")
+        found = found[part]
+    if not isinstance(found, h5py.Dataset) or found.external or found.is_virtual:
+        raise ValueError(f"{name} is not in the file itself")
+    if found.shape != shape or found.dtype != np.float32:
+        raise ValueError(f"{name} has shape {found.shape} and type {found.dtype}, expected {shape} and float32")
+    values: NDArray[np.float32] = found[()]
+    return values
 
 
 def _recurrent_datasets(spec: ModelSpec, layer: int) -> dict[str, str]:
@@ -99,7 +166,7 @@ class SavedNetwork:
             values = read_json(path)
             spec = ModelSpec.model_validate(values["network"])
             sizes = [values[name] for name in ("vocabulary_size", "max_length")]
-            vocabulary_size, max_length = TypeAdapter(list[PositiveInt]).validate_python(sizes, strict=True)
+            vocabulary_size, max_length = TypeAdapter(_Sizes).validate_python(sizes)
             return cls(folder, spec, values["seed"], vocabulary_size, max_length, values)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}: no readable description of a network; train it again") from error
@@ -127,17 +194,10 @@ class SavedNetwork:
         Raises:
             DataError: the file cannot be read, or contains a different network from the one in `network.json`.
         """
-        path = self.folder / BEST
         try:
-            weights = read_saved_weights(self.spec, path)
+            return list(read_saved_weights(self.spec, self.vocabulary_size, self.folder / BEST).values())
         except ValueError as error:
             raise DataError(str(error)) from error
-        units = [len(weights[f"layer{layer}.forward.recurrent_kernel"]) for layer in range(len(self.spec.units))]
-        found = (*weights["embedding"].shape, *units)
-        expected = (self.vocabulary_size, self.spec.embedding, *self.spec.units)
-        if found != expected:  # With other sizes, the compiled loops would read beyond the arrays.
-            raise DataError(f"{path}: found sizes {found}, expected {expected} as in network.json; train it again")
-        return list(weights.values())
 
     def predict(self, tokens: Tokens) -> "NetworkPredictions":
         """Predict the reviews' labels with `best.keras`.

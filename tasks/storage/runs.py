@@ -1,5 +1,6 @@
 """Runs on disk: the record that the program reads back, and the removal of old runs and their networks."""
 
+import os
 import shutil
 import socket
 import time
@@ -10,13 +11,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import psutil
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from tasks.errors import DataError
-from tasks.machine import process_is_alive
+from tasks.machine import process_start
 from tasks.results.comparison import Comparison, ModelSummary
 from tasks.results.data import Dataset
 from tasks.results.training import Branch
@@ -154,14 +154,13 @@ def in_use(run: Path, networks: Sequence[Path]) -> Iterator[None]:
 
     If the run's folder is empty afterwards, it is removed.
     """
-    process = psutil.Process()
     with locked(run.parents[1] / RETENTION_LOCK):
         write_json(
             run / IN_USE,
             {
                 "host": socket.gethostname(),
-                "process": process.pid,
-                "process_started": process.create_time(),
+                "process": os.getpid(),
+                "process_start": process_start(os.getpid()),
                 "marked": time.time(),
                 "networks": [str(network.resolve()) for network in networks],
             },
@@ -216,7 +215,7 @@ def _networks_in_use(outputs: Path) -> set[Path]:
 def _is_under_way(mark: dict[str, object]) -> bool:
     if mark["host"] != socket.gethostname():
         return time.time() - float(str(mark["marked"])) < LONGEST_RUN_SECONDS
-    return process_is_alive(int(str(mark["process"])), float(str(mark["process_started"])))
+    return process_start(int(str(mark["process"]))) == mark["process_start"]
 
 
 def _remove_network(network: Path) -> None:

@@ -93,7 +93,7 @@ def record(models: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> 
     networks = []
     for spec in SPECS:
         models[spec.name].save(folder / f"{spec.name}.keras")
-        weights = read_saved_weights(spec, folder / f"{spec.name}.keras")
+        weights = read_saved_weights(spec, len(models[spec.name].get_weights()[0]), folder / f"{spec.name}.keras")
         networks.append(ReaderNetwork(spec.name, spec.cell, spec.units, spec.bidirectional, 3, 0.875, weights))
     return ReaderPage("20260101-abc", "IMDB reviews", VOCABULARY_SIZE, MAX_LENGTH, RANKS, tuple(networks))
 

@@ -1,12 +1,13 @@
 """Maps a function over many pieces in parallel, with the results in the order of the pieces."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
+
+from tasks.machine import available_cores
 
 Piece = TypeVar("Piece")
 Outcome = TypeVar("Outcome")
@@ -34,14 +35,9 @@ def in_order(function: Callable[[Piece], Outcome], pieces: Iterable[Piece]) -> I
     if chosen:
         yield from _windowed(*chosen, function, pieces)
         return
-    workers = _cores()
+    workers = available_cores()
     with ThreadPoolExecutor(workers) as pool:
         yield from _windowed(pool, workers, function, pieces)
-
-
-def _cores() -> int:
-    """Return the number of processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _windowed(

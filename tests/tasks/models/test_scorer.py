@@ -116,10 +116,16 @@ def test_a_network_without_words_or_with_another_tokenizer_is_refused(tmp_path: 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"vocabulary_size": SIZE + 1}, "found sizes .7, 3, 4., expected .8, 3, 4. as in network.json"),
-        ({"network": preset("lstm", 9, 3, 0.0).model_dump(mode="json")}, "expected .7, 3, 9. as in network.json"),
+        ({"vocabulary_size": SIZE + 1}, r"embedding/vars/0 has shape \(7, 3\) and type float32, expected \(8, 3\)"),
+        (
+            {"network": preset("lstm", 9, 3, 0.0).model_dump(mode="json")},
+            r"lstm/cell/vars/0 has shape \(3, 16\) and type float32, expected \(3, 36\)",
+        ),
         ({"max_length": "5"}, "network.json: no readable description of a network"),
         ({"max_length": 0}, "network.json: no readable description of a network"),
+        ({"max_length": 10**9}, "network.json: no readable description of a network"),
+        ({"vocabulary_size": 10**9}, "network.json: no readable description of a network"),
+        ({"vocabulary_size": True}, "network.json: no readable description of a network"),
     ],
 )
 def test_a_description_of_another_network_is_refused(tmp_path: Path, change: dict[str, object], message: str) -> None:

@@ -92,7 +92,7 @@ def test_a_mark_whose_process_is_gone_protects_nothing(tmp_path: Path) -> None:
     dead = tmp_path / "runs" / "3"
     with in_use(dead, [tmp_path / "models" / "a"]):
         mark = json.loads((dead / IN_USE).read_text())
-        (dead / IN_USE).write_text(json.dumps(mark | {"process_started": 1.0}))
+        (dead / IN_USE).write_text(json.dumps(mark | {"process_start": "another boot 1"}))
         keep_last(tmp_path, 1)
     assert left(tmp_path, "models") == []
 
