@@ -41,7 +41,13 @@ def publish(artifacts: Iterable[Artifact]) -> None:
         if isinstance(artifact.content, str):
             create_markdown_artifact(artifact.content, key=artifact.key, description=artifact.description)
         else:
-            create_table_artifact(artifact.content, key=artifact.key, description=artifact.description)
+            rows = [{name: _cell(value) for name, value in row.items()} for row in artifact.content]
+            create_table_artifact(rows, key=artifact.key, description=artifact.description)
+
+
+def _cell(value: Any) -> Any:
+    """A value of a table, which the UI renders as markdown if it is text."""
+    return escape_markdown(value) if isinstance(value, str) else value
 
 
 def report_artifacts(comparison: Comparison, drawn: Mapping[str, Picture]) -> Iterator[Artifact]:

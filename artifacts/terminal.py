@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as markup_escape
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -20,6 +20,7 @@ from artifacts.wording import scoring as scoring_wording
 from artifacts.wording import verdict
 from artifacts.wording.promotion import gate_rows, sentence
 from artifacts.wording.report import title, warnings
+from tasks.errors import printable
 from tasks.results.comparison import Comparison
 from tasks.results.drift import Drift
 from tasks.results.promotion import Entry
@@ -37,7 +38,12 @@ def folding_table(*headers: str, title: str | None = None) -> Table:
 
 def print_line(text: str = "") -> None:
     """Print text unchanged, without markup, colours or wrapping."""
-    Console(highlight=False, soft_wrap=True, markup=False, emoji=False).print(text)
+    Console(highlight=False, soft_wrap=True, markup=False, emoji=False).print(printable(text))
+
+
+def escape(text: str) -> str:
+    """Text for a cell of a table, without markup and without characters that control the terminal."""
+    return markup_escape(one_line(text))
 
 
 def show_promotions(outputs: Path, entries: Sequence[Entry], champion: Path | None) -> None:
@@ -151,16 +157,17 @@ def show_history(outputs: Path, runs: Sequence[RunSummary]) -> None:
     settings = differing(shown)
     for run in shown:
         inputs = ", ".join([run.data, plural(run.seeds, "seed"), *_given_settings(run, settings)])
-        table.add_row(run.run, escape(inputs), _accuracy_lines(run), f"{run.seconds:.0f}")
+        table.add_row(escape(run.run), escape(inputs), _accuracy_lines(run), f"{run.seconds:.0f}")
     Console().print(table)
 
 
 def show_differences(comparison: RunComparison) -> None:
     """Print the settings, data and versions that differ between two runs, and their results side by side."""
-    inputs = folding_table("", *comparison.runs, title="What differs")
+    runs = tuple(map(escape, comparison.runs))
+    inputs = folding_table("", *runs, title="What differs")
     for name, first, second, _ in comparison.inputs:
         inputs.add_row(escape(name), _value_text(first), _value_text(second))
-    results = folding_table("", *comparison.runs, "second minus first", title="Results, accuracies with 95% intervals")
+    results = folding_table("", *runs, "second minus first", title="Results, accuracies with 95% intervals")
     for name, first, second, change in comparison.results:
         results.add_row(escape(name), _value_text(first), _value_text(second), _change_text(change))
     Console().print(inputs if comparison.inputs else "Settings, data and versions are the same.", results)
@@ -182,7 +189,7 @@ def _value_text(value: Any) -> str:
 
 def _accuracy_lines(run: RunSummary) -> str:
     """A line for each network."""
-    return "\n".join(f"{value:.4f} {name}" for name, value in run.accuracies.items())
+    return "\n".join(f"{value:.4f} {escape(name)}" for name, value in run.accuracies.items())
 
 
 def _given_settings(run: RunSummary, settings: Sequence[str]) -> list[str]:

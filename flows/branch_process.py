@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from logging.handlers import QueueHandler
@@ -176,6 +176,15 @@ def end_fork_server() -> None:
                 child.kill()
                 # `multiprocessing` reaps its server itself.
                 os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+
+
+@contextlib.contextmanager
+def ending_fork_server() -> Iterator[None]:
+    """End the fork server with the block."""
+    try:
+        yield
+    finally:
+        end_fork_server()
 
 
 def end_with_parent() -> None:

@@ -20,6 +20,7 @@ from flows.environment import (
     prepare_environment,
     report_user_errors_once,
     say,
+    stopped_by_signals,
 )
 from flows.settings import DataSettings, GateSettings
 from tasks.errors import SettingError
@@ -63,12 +64,12 @@ def run_flow(flow: str, *inputs: Any, webhook: str | None, preload: Callable[[],
 
     server = prestart_server()
     load_prefect()
-    from flows.pool import stopped_by_signals
+    from flows.branch_process import ending_fork_server
     from flows.server import api_server
 
     if webhook:
         os.environ["RNN_WEBHOOK"] = webhook
-    with api_server(server) as wait_for_server, stopped_by_signals():
+    with api_server(server) as wait_for_server, ending_fork_server(), stopped_by_signals():
         if preload:
             preload()
         module, name = flow.split(":")

@@ -1,5 +1,6 @@
-"""A run's surroundings: environment variables, Prefect's import and its log, and output that may be closed."""
+"""A run's surroundings: environment variables, Prefect's import and its log, output that may be closed, signals."""
 
+import asyncio
 import atexit
 import contextlib
 import gc
@@ -7,13 +8,15 @@ import importlib
 import io
 import logging
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from tasks.errors import PipelineError, one_line, shortened
+from tasks.errors import PipelineError, one_line, printable, shortened
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,8 +36,10 @@ def prepare_environment() -> None:
     """Set the environment variables for a run and its processes; call this before Prefect is imported.
 
     Raises:
-        PipelineError: a variable has an unusable value.
+        PipelineError: a variable has an unusable value, or this is a notebook.
     """
+    if _has_event_loop():
+        raise PipelineError("found an event loop, as in a notebook; use `!uv run flows/main.py …` in a cell")
     os.environ |= OURS
     # A proxy cannot reach this machine's own addresses; other traffic still uses it.
     for name in ("NO_PROXY", "no_proxy"):
@@ -47,6 +52,15 @@ def prepare_environment() -> None:
     level = os.environ.get("PREFECT_LOGGING_LEVEL")
     if level and not isinstance(logging.getLevelName(level.upper()), int):
         raise PipelineError(f"PREFECT_LOGGING_LEVEL {level}: expected DEBUG, INFO, WARNING, ERROR or CRITICAL")
+
+
+def _has_event_loop() -> bool:
+    """Whether this code runs inside an event loop, in which Prefect's synchronous calls return coroutines."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def load_prefect() -> None:
@@ -78,8 +92,12 @@ def report_user_errors_once() -> None:
 
 
 def _is_no_user_error(record: logging.LogRecord) -> bool:
+    """Whether to print a record; what data may have put into it cannot control the terminal."""
     error = record.exc_info[1] if record.exc_info else None
-    message = record.getMessage()
+    message = printable(record.getMessage())
+    record.msg, record.args = message, None
+    if error and one_line(error) is None:  # The command line says where the traceback is.
+        record.exc_info = record.exc_text = None
     is_of_user = message.startswith("Finished in state Failed") or "aborted by an interrupt signal" in message
     return one_line(error) is None and not is_of_user
 
@@ -110,6 +128,53 @@ def say(text: str, *, error: bool = False) -> None:
     """Print a line; do nothing if the output is closed."""
     stream = sys.stderr if error else sys.stdout
     try:
-        print(text, file=stream, flush=True)
-    except BrokenPipeError:
+        print(printable(text), file=stream, flush=True)
+    except OSError:  # A pipe without a reader, or a terminal that is gone.
         write_to_nowhere(stream.fileno())
+
+
+def tolerate_any_encoding() -> None:
+    """Replace what the output's encoding lacks, such as the bars of a chart in a terminal without UTF-8."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+_received: list[int] = []
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal stopped the run, as Ctrl-C does."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal.Signals(signal_number).name)
+        self.signal_number = signal_number
+
+
+def stop_signal() -> int | None:
+    """The signal that stopped the run of this process, asked for once; None if there was none."""
+    return _received.pop() if _received else None
+
+
+@contextlib.contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Within the block, SIGINT (Ctrl-C), SIGTERM and SIGHUP raise `Stopped`.
+
+    Branch processes ignore Ctrl-C. A signal that was already ignored, as under `nohup`, stays ignored.
+    """
+
+    def stop(signal_number: int, _: object) -> None:
+        _received.append(signal_number)
+        raise Stopped(signal_number)
+
+    _received.clear()
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

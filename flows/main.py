@@ -8,6 +8,8 @@ import os
 import re
 import signal
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from inspect import BoundArguments
 
@@ -24,7 +26,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from flows.commands import COMMANDS, Webhook, run_flow, say_page
-from flows.environment import quick_exit, say
+from flows.environment import quick_exit, say, stop_signal, tolerate_any_encoding
 from flows.settings import Settings, masked
 from tasks.errors import PipelineError, SettingError, is_text, one_line, shortened
 from tasks.storage.layout import MODELS, REPORT, SUMMARY
@@ -131,17 +133,33 @@ def run_command_line(arguments: Sequence[str]) -> int:
         say(f"Error: {setting_error(error)}", error=True)
         return 2
     except Exception as error:
-        line = one_line(error)
-        if line is None:
-            raise
-        say(f"Error: {line}", error=True)
+        if number := stop_signal():  # Libraries wrap what a signal raises in their callbacks.
+            return _stopped(number)
+        say(f"Error: {one_line(error) or unexpected(error)}", error=True)
         return error.status if isinstance(error, PipelineError) else 1
     except KeyboardInterrupt as stop:
-        say("Stopped. Completed work is kept: the same command resumes.", error=True)
-        return 128 + getattr(stop, "signal_number", signal.SIGINT)
+        return _stopped(getattr(stop, "signal_number", signal.SIGINT))
+
+
+def _stopped(number: int) -> int:
+    say("Stopped. Completed work is kept: the same command resumes.", error=True)
+    return 128 + number
+
+
+def unexpected(error: Exception) -> str:
+    """One line about an error that is not foreseen; its traceback is in a file that only this user can read."""
+    line = f"unexpected {type(error).__name__}: {shortened(error)}"
+    try:
+        handle, name = tempfile.mkstemp(prefix="rnn-pipeline-", suffix=".log")
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            traceback.print_exception(error, file=file)
+    except OSError:
+        return line
+    return f"{line}; details in {name}"
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)
     quick_exit()
+    tolerate_any_encoding()
     sys.exit(run_command_line(sys.argv[1:]))

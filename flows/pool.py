@@ -1,20 +1,17 @@
-"""Where branches run (in processes, in threads or on a cluster), and how a signal ends them."""
+"""Where branches run (in processes, in threads or on a cluster)."""
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from typing import Any
 
-from flows.branch_process import FORKS, BranchProcesses, branch_context, end_fork_server
+from flows.branch_process import FORKS, BranchProcesses, branch_context
 from flows.settings import RunnerName, Settings
 from tasks.data.own_texts.workers import using_executor
 from tasks.errors import PipelineError
 from tasks.machine import available_cores
 from tasks.storage.runs import last_command
-
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -109,33 +106,3 @@ def text_workers(runner: RunnerName, address: str | None) -> Iterator[None]:
         ) from None
     with client, client.get_executor(pure=False) as executor, using_executor(executor, len(client.nthreads()) or 1):
         yield
-
-
-class Stopped(KeyboardInterrupt):
-    """A signal stopped the run, as Ctrl-C does."""
-
-    def __init__(self, signal_number: int) -> None:
-        super().__init__(signal.Signals(signal_number).name)
-        self.signal_number = signal_number
-
-
-@contextmanager
-def stopped_by_signals() -> Iterator[None]:
-    """Within the block, SIGINT (Ctrl-C), SIGTERM and SIGHUP raise `Stopped`; the fork server ends with the block.
-
-    Branch processes ignore Ctrl-C. A signal that was already ignored, as under `nohup`, stays ignored.
-    """
-
-    def stop(signal_number: int, _: object) -> None:
-        raise Stopped(signal_number)
-
-    before = {number: signal.getsignal(number) for number in STOPPING}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        end_fork_server()
-        for number, handler in before.items():
-            signal.signal(number, handler)

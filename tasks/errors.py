@@ -45,12 +45,22 @@ DISK = {
     errno.EISDIR: "expected a file or nothing there; move it away",
 }
 
+# Characters that make a terminal do something, or reorder what it shows; tabs and line ends stay.
+_BIDIRECTIONAL = (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_CONTROLS = dict.fromkeys(
+    [*range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0), *_BIDIRECTIONAL], "\N{REPLACEMENT CHARACTER}"
+)
 LONGEST_VALUE, LONGEST_PATH = 200, 500
+
+
+def printable(text: str) -> str:
+    """A text for a terminal: what would control the terminal is replaced, because it may come from data."""
+    return text.translate(_CONTROLS)
 
 
 def shortened(value: object, length: int = LONGEST_VALUE) -> str:
     """A value for a message: its first line, truncated to `length` characters."""
-    text = next(iter(str(value).splitlines()), "")
+    text = printable(next(iter(str(value).splitlines()), ""))
     return text if len(text) <= length else f"{text[:length]}…"
 
 

@@ -15,6 +15,7 @@ from prefect.client.orchestration import get_client
 from prefect.logging import get_logger, get_run_logger
 from prefect.utilities.urls import url_for
 
+from artifacts.markup import one_line
 from artifacts.publish import Artifact, publish
 from flows.settings import masked
 
@@ -78,10 +79,15 @@ def post_line(text: str) -> None:
 def _post(address: str, text: str) -> None:
     """Post the text and check the status of the response; its body is not read."""
     try:
-        with httpx.stream("POST", address, json={"text": text}, timeout=READ_SECONDS) as response:
+        with httpx.stream("POST", address, json={"text": _escaped(text)}, timeout=READ_SECONDS) as response:
             response.raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         get_logger("webhook").warning("The webhook could not be reached (%s)", type(error).__name__)
+
+
+def _escaped(text: str) -> str:
+    """Text without Slack's control sequences: `<!channel>` in a file's name would call everybody."""
+    return one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _page(flow_run: Any) -> str:

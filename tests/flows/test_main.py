@@ -1,4 +1,7 @@
 import os
+import re
+import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -6,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows import main
+from flows.environment import stopped_by_signals
 from flows.main import run_command_line
 from tasks.errors import DataError
 from tests.fixtures.runs import write_run
@@ -23,13 +27,36 @@ def test_a_user_error_is_one_line_and_status_1(capsys: pytest.CaptureFixture[str
     assert error.count("\n") == 1
 
 
-def test_an_unexpected_error_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_is_one_line_and_its_traceback_is_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def fail(*_: object) -> None:
-        raise ZeroDivisionError
+        raise ZeroDivisionError("a \x1b[31m fault\nof ours")
 
     monkeypatch.setattr("artifacts.terminal.show_history", fail)
-    with pytest.raises(ZeroDivisionError):
-        run_command_line(["history"])
+    assert run_command_line(["history"]) == 1
+    line = capsys.readouterr().err
+    found = re.fullmatch(r"Error: unexpected ZeroDivisionError: a \ufffd\[31m fault; details in (\S+)\n", line)
+    assert found, line
+    details = Path(found[1])
+    assert "ZeroDivisionError" in details.read_text()
+    assert stat.S_IMODE(details.stat().st_mode) == 0o600
+    details.unlink()
+
+
+def test_a_signal_in_a_library_that_wraps_errors_is_a_stop(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def wrapped(*_: object) -> None:
+        with stopped_by_signals():
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            except KeyboardInterrupt as stop:
+                raise ValueError("could not serialize") from stop
+
+    monkeypatch.setattr("artifacts.terminal.show_history", wrapped)
+    assert run_command_line(["history"]) == 128 + signal.SIGTERM
+    assert capsys.readouterr().err == "Stopped. Completed work is kept: the same command resumes.\n"
 
 
 def test_ctrl_c_is_status_130_and_says_how_to_resume(

@@ -10,8 +10,9 @@ from prefect import flow, task
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import pool
-from flows.branch_process import BranchProcesses
-from flows.pool import Stopped, branches_on, stopped_by_signals, task_runner
+from flows.branch_process import BranchProcesses, ending_fork_server
+from flows.environment import Stopped, stopped_by_signals
+from flows.pool import branches_on, task_runner
 from flows.settings import RunnerName
 from tasks.errors import PipelineError
 from tasks.storage.reuse import LOGGER
@@ -63,7 +64,7 @@ def test_a_signal_kills_the_branch_processes(number: signal.Signals) -> None:
 
 def raise_while_processes_work(number: signal.Signals, started: list[psutil.Process]) -> None:
     """Raise a signal while one process is idle and another starts or works; list the processes."""
-    with stopped_by_signals(), branches_on("process", None) as runner:
+    with ending_fork_server(), stopped_by_signals(), branches_on("process", None) as runner:
         assert runner.processes
         threading.Thread(target=wait_in_a_process, args=(runner.processes,)).start()
         runner.processes.do(os.getpid, logger=LOGGER, seconds=None)
