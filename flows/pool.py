@@ -68,7 +68,15 @@ def task_runner(name: RunnerName, address: str | None) -> Any:
         from prefect_dask import DaskTaskRunner
     except ImportError as error:
         raise PipelineError(f"--runner dask: {error.name} is not installed; run `uv sync --extra dask`") from error
-    local = {"n_workers": cores, "threads_per_worker": 1}
+    # Whoever reaches a scheduler runs code on its workers: a cluster of our own has no page, and only we have its keys.
+    local = {
+        "n_workers": cores,
+        "threads_per_worker": 1,
+        "host": "127.0.0.1",
+        "protocol": "tls://",
+        "security": True,
+        "dashboard_address": None,
+    }
     return DaskTaskRunner(address=address, cluster_kwargs=None if address else local)
 
 

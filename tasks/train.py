@@ -112,7 +112,7 @@ class _Training:
         fitted = self._learner.fit_epoch(self._batches(number))
         validated = validate(self._learner, self._reviews)
         seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
-        if not math.isfinite(fitted.loss):
+        if not (math.isfinite(fitted.loss) and math.isfinite(validated.loss)):
             raise PipelineError(
                 f"{self._job.label}: the loss diverged in epoch {number}; lower --learning-rate "
                 f"({self._job.plan.learning_rate:g} now)"

@@ -98,5 +98,9 @@ def traces(reader: ReviewDecoder, explanations: Sequence[Explanation], chosen: S
         first.setdefault(explanation.name, explanation)
     for number, choice in enumerate(chosen):
         review = reader.text(choice.row)
-        lines = {model: explanation.traces[number][-len(review.words) :] for model, explanation in first.items()}
+        # The start token has a probability, too, but no word; a review may have no known word at all.
+        lines = {
+            model: explanation.traces[number][len(explanation.traces[number]) - len(review.words) :]
+            for model, explanation in first.items()
+        }
         yield Trace(choice.reason, review, lines)

@@ -10,6 +10,7 @@ import hashlib
 import inspect
 import os
 import shutil
+import stat
 import tempfile
 import threading
 import time
@@ -73,7 +74,8 @@ def compiled(
 def cache_folder(room: Path, preferred: str) -> Path | None:
     """Return the folder for machine code of the functions in `room`, created if needed; None if no folder is writable.
 
-    A new folder replaces those for older versions of the sources, except any opened by a process within the last hour.
+    Loading machine code runs it, so a folder in which others may write is not used. A new folder replaces those for
+    older versions of the sources, except any opened by a process within the last hour.
 
     Args:
         room: the source folder.
@@ -85,13 +87,26 @@ def cache_folder(room: Path, preferred: str) -> Path | None:
         with suppress(OSError):
             folder = base / f"{prefix}{_digest(room)}"
             is_new = not folder.exists()
-            folder.mkdir(parents=True, exist_ok=True)
+            base.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            if not (is_safe(base) and is_safe(folder)):
+                continue
             os.utime(folder)  # Marks the folder as in use.
             tempfile.TemporaryFile(dir=folder).close()  # Numba, too, writes a file before it accepts a folder.
             if is_new:
                 _remove_unused(base.glob(f"{prefix}*"))
             return folder
     return None
+
+
+def is_safe(folder: Path) -> bool:
+    """Whether only this user, or root, can put files into a folder, or replace what this user put there."""
+    if not hasattr(os, "geteuid"):
+        return True
+    status = folder.stat()
+    is_sticky = bool(status.st_mode & stat.S_ISVTX)
+    others = status.st_mode & stat.S_IWOTH or (status.st_mode & stat.S_IWGRP and status.st_gid != os.getegid())
+    return status.st_uid in (os.geteuid(), 0) and (is_sticky or not others)
 
 
 def _bases(room: Path, preferred: str) -> Iterator[Path]:

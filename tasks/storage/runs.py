@@ -5,7 +5,7 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -176,18 +176,20 @@ def in_use(run: Path, networks: Sequence[Path]) -> Iterator[None]:
 def keep_last(outputs: Path, count: int) -> list[str]:
     """Remove all but the newest `count` runs; return the names of the removed ones.
 
-    Never removed are the targets of `outputs/latest` and `outputs/promoted`, a run without `run.json` (it may still be
-    in progress), and a network that is being trained, is in use by a run in progress, or was used by a remaining run.
+    Never removed are the targets of `outputs/latest` and `outputs/promoted`, a run without a readable `run.json` (it
+    may still be in progress, or be damaged), and a network that is being trained, is in use by a run in progress, or
+    was used by a remaining run.
     """
     outputs = outputs.resolve()
     with locked(outputs / RETENTION_LOCK):
         runs = finished_runs(outputs)[::-1]
         protected = {(outputs / link).resolve() for link in (LATEST, PROMOTED) if (outputs / link).exists()}
-        old = [run for run in runs[count:] if run.resolve() not in protected]
-        candidates = {network for run in old for network in _networks(run) if network.parent == outputs / MODELS}
+        networks = {run: _networks(run) for run in runs}
+        old = [run for run in runs[count:] if run.resolve() not in protected and networks[run]]
+        candidates = {network for run in old for network in networks[run] if network.parent == outputs / MODELS}
         for run in old:
             shutil.rmtree(run)
-        used = {network for run in runs if run not in old for network in _networks(run)}
+        used = {network for run in runs if run not in old for network in networks[run]}
         for network in candidates - used - protected - _networks_in_use(outputs):
             _remove_network(network)
         _remove_figures(outputs / FIGURES, count)
@@ -203,13 +205,22 @@ def _remove_figures(figures: Path, count: int) -> None:
 
 
 def _networks(run: Path) -> list[Path]:
-    return [branch.folder.resolve() for branch in read_run(run).branches]
+    """The networks of a run; none if its record is damaged."""
+    try:
+        return [branch.folder.resolve() for branch in read_run(run).branches]
+    except DataError:
+        return []
 
 
 def _networks_in_use(outputs: Path) -> set[Path]:
     """The networks of all runs in progress."""
-    marks = [read_json(path) for path in (outputs / RUNS).glob(f"*/{IN_USE}")]
-    return {Path(network) for mark in marks if _is_under_way(mark) for network in mark["networks"]}
+    used: set[Path] = set()
+    for path in (outputs / RUNS).glob(f"*/{IN_USE}"):
+        with suppress(OSError, ValueError, KeyError, TypeError):  # A run writes its mark whole; others are damaged.
+            mark = read_json(path)
+            if _is_under_way(mark):
+                used |= {Path(network) for network in mark["networks"]}
+    return used
 
 
 def _is_under_way(mark: dict[str, object]) -> bool:

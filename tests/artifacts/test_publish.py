@@ -108,3 +108,11 @@ def test_the_newest_runs_are_published_with_their_trend(published: dict[str, Any
     publish.publish(publish.history_artifacts(rows))
     assert [row["run"] for row in published["history"]] == [str(n) for n in range(59, 9, -1)]
     assert published["trend"].startswith("![Test accuracy over the runs](data:image/png;base64,")
+
+
+def test_text_in_a_table_is_no_markup(published: dict[str, Any]) -> None:
+    rows = [{"file": "![x](https://evil.example/p.png)", "rows": 3, "share": None}]
+    publish.publish([publish.Artifact("scores-sure", rows, "sure")])
+    (row,) = published["scores-sure"]
+    assert "![x](" not in row["file"]
+    assert (row["rows"], row["share"]) == (3, None)

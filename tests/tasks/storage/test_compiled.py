@@ -1,6 +1,7 @@
 """The cache of compiled functions: hit while the sources stand, missed when any of them changes."""
 
 import os
+import stat
 import subprocess
 import sys
 import time
@@ -152,3 +153,33 @@ def test_rooms_that_share_a_folder_keep_apart(sources: Path, tmp_path: Path) -> 
     (other / "module.py").write_text((sources / "module.py").read_text())
     shared = str(tmp_path / "numba")
     assert cache_folder(sources, shared) != cache_folder(other, shared)
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o757])
+def test_machine_code_is_not_loaded_from_where_others_may_write(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "room").mkdir()
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(mode)
+    found = cache_folder(tmp_path / "room", str(tmp_path / "shared"))
+    assert found
+    assert found.parent == tmp_path / "room" / "__pycache__"
+    (tmp_path / "sticky").mkdir()
+    (tmp_path / "sticky").chmod(0o1777)
+    (tmp_path / "room2").mkdir()
+    found = cache_folder(tmp_path / "room2", str(tmp_path / "sticky"))
+    assert found
+    assert found.parent == tmp_path / "sticky"
+    assert stat.S_IMODE(found.stat().st_mode) == 0o700
+
+
+def test_a_planted_folder_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / "room").mkdir()
+    (tmp_path / "sticky").mkdir()
+    (tmp_path / "sticky").chmod(0o1777)
+    found = cache_folder(tmp_path / "room", str(tmp_path / "sticky"))
+    assert found
+    found.chmod(0o777)
+    cache_folder.cache_clear()
+    again = cache_folder(tmp_path / "room", str(tmp_path / "sticky"))
+    assert again
+    assert again.parent == tmp_path / "room" / "__pycache__"

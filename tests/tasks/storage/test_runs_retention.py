@@ -7,7 +7,7 @@ import pytest
 from filelock import FileLock
 
 from tasks.storage.files import point
-from tasks.storage.layout import IN_USE
+from tasks.storage.layout import IN_USE, RUN
 from tasks.storage.runs import DRAWN_SECONDS, in_use, keep_last
 from tests.fixtures.runs import branch_of, finished_run, keep_run
 
@@ -109,3 +109,16 @@ def test_a_mark_of_another_host_protects_for_a_week(tmp_path: Path) -> None:
             (run / IN_USE).write_text(json.dumps(other))
             keep_last(outputs, 1)
         assert left(outputs, "models") == networks
+
+
+@pytest.mark.parametrize("name", [RUN, IN_USE])
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"schema": 1, "run": {}}', '{"networks": 1, "host": "x"}'])
+def test_a_damaged_file_of_an_old_run_stops_nothing(tmp_path: Path, name: str, content: str) -> None:
+    made_run(tmp_path, "1", "a")
+    made_run(tmp_path, "2", "b")
+    made_run(tmp_path, "3")
+    (tmp_path / "runs" / "2" / name).write_text(content)
+    keep_last(tmp_path, 1)
+    damaged = ["2"] if name == RUN else []
+    assert left(tmp_path, "runs") == [*damaged, "3"]
+    assert left(tmp_path, "models") == (["b"] if name == RUN else [])
