@@ -50,13 +50,27 @@ def _rows_at_a_time(file: pq.ParquetFile) -> int:
 
 
 def _converted(path: Path, batch: pa.RecordBatch, columns: Columns) -> pa.RecordBatch:
-    """Convert the wanted columns to strings, and unpack dictionaries: a written column has one for all its batches."""
+    """Convert the wanted columns to strings, and every column to a type that all outputs can store."""
     wanted = {column.name: column for column in reversed(columns.wanted)}
     arrays = []
     for name, array in zip(batch.schema.names, batch.columns, strict=True):
-        values = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+        values = _storable(array)
         arrays.append(_as_strings(path, values, wanted[name]) if name in wanted else values)
     return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+
+
+def _storable(values: pa.Array) -> pa.Array:
+    """Unpack what only Arrow knows: views, dictionaries (a written column has one for all its batches), extensions."""
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        return _storable(values.dictionary_decode())
+    if pa.types.is_string_view(kind):
+        return values.cast(pa.large_string())
+    if pa.types.is_binary_view(kind):
+        return values.cast(pa.large_binary())
+    if isinstance(kind, pa.UuidType):
+        return pa.array([None if value is None else str(value) for value in values.to_pylist()], pa.large_string())
+    return _storable(values.storage) if isinstance(kind, pa.BaseExtensionType) else values
 
 
 def _as_strings(path: Path, values: pa.Array, column: Column) -> pa.Array:

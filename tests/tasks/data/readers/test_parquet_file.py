@@ -1,3 +1,4 @@
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -5,7 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.data.readers.batch import Columns
 from tasks.data.readers.inputs import NO_WORD
+from tasks.data.readers.parquet_file import read_parquet
 from tests.tasks.data.readers.reading import (
     batches,
     labelled,
@@ -72,3 +75,22 @@ def test_scored_rows_keep_types_and_dictionaries_are_unpacked(tmp_path: Path) ->
     assert rejects(tmp_path / "r.parquet") == [("r.parquet", 2, NO_WORD)]
     (batch,) = batches(tmp_path / "r.parquet")
     assert batch.columns.schema.types == [pa.string(), pa.date32(), pa.int64()]
+
+
+def test_types_that_only_arrow_knows_become_those_that_all_outputs_store(tmp_path: Path) -> None:
+    texts = ["good film", None, "bad film"]
+    kinds = {
+        "text": pa.array(texts, pa.string_view()),
+        "word": pa.array(texts, pa.string()).dictionary_encode(),
+        "bytes": pa.array([b"a", None, b"b"], pa.binary_view()),
+        "id": pa.array([uuid.UUID(int=1).bytes, None, uuid.UUID(int=2).bytes], pa.uuid()),
+        "json": pa.ExtensionArray.from_storage(pa.json_(), pa.array(['{"a": 1}', None, "[]"])),
+    }
+    pq.write_table(pa.table(kinds), tmp_path / "t.parquet")
+    (batch,) = read_parquet(tmp_path / "t.parquet", Columns.of_texts("text", keep_others=True))
+    columns = {name: batch.columns.column(name) for name in kinds}
+    assert columns["text"].to_pylist() == columns["word"].to_pylist() == texts
+    assert columns["id"].to_pylist() == [str(uuid.UUID(int=1)), None, str(uuid.UUID(int=2))]
+    assert columns["json"].to_pylist() == ['{"a": 1}', None, "[]"]
+    assert columns["bytes"].type == pa.large_binary()
+    assert all(not isinstance(column.type, pa.BaseExtensionType) for column in columns.values())
