@@ -15,7 +15,7 @@ from tasks.progress import track
 from tasks.results.data import Source, SourceKind, Survey, TextData
 from tasks.storage.code_version import code_version
 from tasks.storage.download import download
-from tasks.storage.files import fingerprint, locked, remove, sha256_of_file
+from tasks.storage.files import check_regular, fingerprint, locked, remove, sha256_of_file
 from tasks.storage.layout import IMDB, KERAS_WORD_INDEX, SOURCES, SURVEYS
 from tasks.storage.reuse import LOGGER, Logger, Record, step
 
@@ -77,6 +77,7 @@ def fetch(
 
 def _find(data: Path | None, wanted: Wanted, cache: Path, base: str, logger: Logger) -> Source:
     if data is not None:
+        check_regular(data, f"--data {data}")
         if not data.is_file():
             raise DataError(f"--data {data}: no such file; give the path of an imdb.npz")
         return _source("file", data, str(data), _index_beside(data))

@@ -19,7 +19,7 @@ from tasks.errors import DataError, shortened
 from tasks.machine import available_cores
 from tasks.models.compiled_network import CompiledNetwork
 from tasks.models.spec import ModelSpec
-from tasks.storage.files import read_json
+from tasks.storage.files import check_regular, read_json
 from tasks.storage.layout import BEST, NETWORK, VOCABULARY
 
 _WEIGHTS_FILE = "model.weights.h5"
@@ -29,6 +29,7 @@ _CELL_WEIGHTS = ("kernel", "recurrent_kernel", "bias")
 
 
 UNREADABLE = (
+    DataError,
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
@@ -88,6 +89,7 @@ def read_saved_weights(spec: ModelSpec, vocabulary_size: int, path: Path) -> dic
     shapes = weight_shapes(spec, vocabulary_size)
     most = MORE_BYTES + MAX_COPIES * 4 * sum(math.prod(shape) for shape in shapes.values())
     try:
+        check_regular(path, str(path))
         with zipfile.ZipFile(path) as archive:
             size = archive.getinfo(_WEIGHTS_FILE).file_size
             if size > most:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Protocol
 import psutil
 from filelock import FileLock, Timeout
 
-from tasks.errors import PipelineError
+from tasks.errors import DataError, PipelineError
 
 
 class Stored(Protocol):
@@ -109,12 +109,24 @@ def point(link: Path, target: Path) -> None:
         write_text(link.with_suffix(".txt"), f"{target}\n")
 
 
+def check_regular(path: Path, name: str) -> None:
+    """Check that a path is not a pipe or a device, whose end no reader would ever find.
+
+    Raises:
+        DataError: it is; `name` is how the message calls it.
+    """
+    if path.exists() and not path.is_file():
+        raise DataError(f"{name}: found a folder, a pipe or a device; expected a file")
+
+
 def read_json(path: Path) -> Any:
     """Read a value that `write_json` wrote.
 
     Raises:
-        ValueError: the file is not valid JSON.
+        ValueError: the file is not valid JSON, or no regular file.
     """
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path}: found a folder, a pipe or a device; expected a file")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except RecursionError:

@@ -14,7 +14,7 @@ from tasks.data.readers.parquet_file import read_parquet, text_bytes
 from tasks.data.tokenizer import SEPARATORS
 from tasks.errors import DataError, is_text
 from tasks.results.data import TextData
-from tasks.storage.files import sha256_of_file
+from tasks.storage.files import check_regular, sha256_of_file
 
 Part = Literal["train", "test", "either"]
 FORMATS: dict[str, Callable[[Path, Columns], Iterator[RowBatch]]] = {
@@ -172,6 +172,8 @@ def _paths(given: Path, prefix: str, suffixes: Sequence[str], kinds: str) -> lis
         raise DataError(f"{prefix}{given}: no such file; give a path or a pattern of {kinds}")
     for path in paths:
         _check_name(path)
+        if not path.is_dir():
+            check_regular(path, f"{prefix}{path}")
         if path.suffix not in suffixes and not path.is_dir():
             kind = f"is of kind {path.suffix!r}" if path.suffix else "has no suffix"
             raise DataError(f"{prefix}{path}: the file {kind}; expected {kinds}")

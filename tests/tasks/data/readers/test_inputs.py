@@ -1,6 +1,7 @@
 """What one command reads, every command reads."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -151,3 +152,13 @@ def test_the_test_part_of_a_folder_is_left_out_where_other_test_data_are_given(t
     assert parts == [("train", "train"), ("reviews.csv", "test")]
     parts = [(entry.path.name, entry.part) for entry in labelled_inputs(TextData((root, held_out)))]
     assert parts == [("train", "train"), ("test", "test"), ("reviews.csv", "train")]
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_pipe_or_a_link_to_one_is_no_input(tmp_path: Path, link: bool) -> None:
+    os.mkfifo(tmp_path / ("pipe" if link else "t.csv"))
+    if link:
+        (tmp_path / "t.csv").symlink_to(tmp_path / "pipe")
+    for inputs in (lambda path: labelled_inputs(TextData((path,))), unlabelled_inputs):
+        with pytest.raises(DataError, match="t.csv: found a folder, a pipe or a device; expected a file"):
+            inputs(tmp_path / "t.csv")
