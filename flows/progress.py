@@ -102,10 +102,7 @@ class RunProgress:
         if self._bars is None or all(title in self._branches for title in titles):
             return
         total, status = (None, "") if len(titles) == 1 else (len(titles), f"0 of {len(titles)}")
-        if step in self._steps:
-            self._bars.reset(self._steps[step], total=total, status=status)
-        else:
-            self._steps[step] = self._bars.add_task(step, total=total, status=status)
+        self._steps[step] = self._bars.add_task(step, total=total, status=status)
         self._rows[step] = RowCount(0, len(titles))
         self._current = self._steps[step]
 

@@ -47,7 +47,7 @@ def may_pass(_task: object, _run: object, state: Any) -> bool:
         state.result()
     except NetworkError:
         return True
-    except TimeoutError:
+    except (TimeLimitError, TaskRunTimeoutError):
         return False
     except OSError as error:
         return error.errno not in DISK

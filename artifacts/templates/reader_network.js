@@ -157,7 +157,7 @@ class Network {
     return tokens.slice(Math.max(0, end - this.maxLength), end);
   }
 
-  /** For each end from `first` on whose value `after` lacks: the probability if the text ended after so many tokens. */
+  /** For each end from `first` on whose value `after` lacks: the probability if the text ended there. */
   *readEnds(tokens, first, after) {
     for (let end = first; end <= tokens.length; end++) {
       if (after[end] === undefined) after[end] = yield* this.read(this.lastTokens(tokens, end));

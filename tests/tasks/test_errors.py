@@ -4,7 +4,9 @@ from typing import Any
 
 import httpx
 import pytest
+from prefect.task_engine import TaskRunTimeoutError
 
+from flows.branch_process import TimeLimitError
 from flows.run import may_pass
 from tasks.errors import DataError, NetworkError, one_line, shortened
 
@@ -26,7 +28,9 @@ def failed(error: Exception) -> Any:
         (DataError("wrong"), False),
         (OSError(errno.ENOSPC, "No space left on device"), False),
         (ValueError("a fault of ours"), False),
-        (TimeoutError("--timeout"), False),
+        (TimeoutError("a share that does not answer"), True),
+        (TimeLimitError("--timeout, in a branch process"), False),
+        (TaskRunTimeoutError("--timeout, on a cluster"), False),
     ],
 )
 def test_only_faults_that_may_pass_are_tried_again(error: Exception, again: bool) -> None:

@@ -70,7 +70,8 @@ def unlabelled_inputs(given: Path) -> list[Input]:
     """Return the inputs of texts without labels, given as a path or pattern, in reading order.
 
     Raises:
-        DataError: nothing matches, a file's type is not supported, or a folder has no texts.
+        DataError: nothing matches, a file's type is not supported, or a folder has no texts, or both text files and
+            files with columns.
     """
     return [entry for path in _paths(given, "", tuple(FORMATS), KINDS) for entry in _unlabelled(path)]
 
@@ -152,9 +153,12 @@ def _labelled(given: Path, option: str) -> Iterator[Input]:
 def _unlabelled(path: Path) -> list[Input]:
     if not path.is_dir():
         return [Input(path, "either", (path,))]
-    if texts := _visible_files(path, "**/*.txt"):
+    texts, tables = _visible_files(path, "**/*.txt"), _tables(path)
+    if texts and tables:
+        raise DataError(f"{path}: {texts[0].name} and {tables[0].path.name} in this folder; give a pattern of one kind")
+    if texts:
         return [Input(path, "either", tuple(texts))]
-    if tables := _tables(path):
+    if tables:
         return tables
     raise DataError(f"{path}: no files of kind {', '.join(FORMATS)} in this folder; expected at least one")
 

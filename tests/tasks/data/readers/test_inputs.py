@@ -99,6 +99,12 @@ def test_hidden_files_are_no_texts(tmp_path: Path) -> None:
     assert not rejects(tmp_path / "t")
 
 
+def test_a_folder_of_texts_and_of_rows_is_ambiguous(tmp_path: Path) -> None:
+    written(tmp_path / "t" / "README.txt", b"What these files are.")
+    written(tmp_path / "t" / "a.csv", b"text\ngood\n")
+    assert "README.txt and a.csv in this folder; give a pattern of one kind" in scoring_error(tmp_path / "t")
+
+
 def test_a_pattern_means_all_its_files_in_order(tmp_path: Path) -> None:
     for name in ("b", "a"):
         written(tmp_path / f"{name}.jsonl", json.dumps({"text": name}).encode())
