@@ -9,10 +9,11 @@ import contextlib
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
-import time
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -28,6 +29,7 @@ from tasks.storage.reuse import LOGGER, Logger
 
 Outcome = TypeVar("Outcome")
 FORKS = sys.platform == "linux"
+STOPPED = "the run was stopped"
 
 
 class TimeLimitError(TimeoutError):
@@ -48,11 +50,15 @@ class BranchProcess:
     Its log records come back through a pipe of its own. A queue has a lock, which a process that is killed while it
     writes would never release; a pipe simply ends.
 
+    Attributes:
+        is_usable: whether it can do more work; false once it was killed.
+
     Raises:
         BrokenProcessPool: the process, or the server from which it is forked, was killed while it started.
     """
 
     def __init__(self, level: int) -> None:
+        self.is_usable = True
         self._records, sender = multiprocessing.Pipe(duplex=False)
         self._executor = ProcessPoolExecutor(1, branch_context(), _start, (sender, level))
         try:
@@ -75,34 +81,62 @@ class BranchProcess:
             BrokenProcessPool: the process ended before the work did.
             TimeLimitError: the work took longer than `seconds`; the process is killed.
         """
-        deadline = time.monotonic() + seconds if seconds else None
-        future = self._executor.submit(_do, work, arguments)
-        if not self._log_until_done(logger, deadline):
-            self.kill()
-            raise TimeLimitError(f"not done within {seconds:g} s")
-        return future.result()
+        with self._time_limit(seconds):
+            future = self._executor.submit(_do, work, arguments)
+            try:
+                self._log_until_done(logger)
+            except BaseException:  # The logger failed: the work goes on, and its log would mix with that of the next.
+                self.kill()
+                raise
+            return future.result()
 
     def kill(self) -> None:
         """Kill the process; the work that it does ends with BrokenProcessPool."""
+        self.is_usable = False
         with contextlib.suppress(psutil.NoSuchProcess):
             self._process.kill()
 
     def close(self) -> None:
-        """End the process, which must be idle or killed, and wait for its end."""
+        """End the process, which must be idle or killed, and wait for its end.
+
+        It is killed: on its own, it would first wait for threads that its work has left behind.
+        """
+        self.kill()
         self._executor.shutdown()
         self._records.close()
 
-    def _log_until_done(self, logger: Logger, deadline: float | None) -> bool:
-        """Log the process's records until its work is done or the process ends; False if the deadline passes first."""
+    @contextlib.contextmanager
+    def _time_limit(self, seconds: float | None) -> Iterator[None]:
+        """Kill the process if the block takes longer, whatever the process does: it may stop within a log record.
+
+        Raises:
+            TimeLimitError: the block took longer than `seconds`.
+        """
+        if seconds is None:
+            yield
+            return
+        is_over = threading.Event()
+
+        def end() -> None:
+            is_over.set()
+            self.kill()
+
+        timer = threading.Timer(seconds, end)
+        timer.daemon = True
+        timer.start()
         try:
-            while self._records.poll(None if deadline is None else max(0.0, deadline - time.monotonic())):
-                record = self._records.recv()
-                if record is None:
-                    return True
-                logger.log(record.levelno, record.getMessage())
-        except (EOFError, OSError):  # The process ended; the future of its work reports that.
-            return True
-        return False
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+            if is_over.is_set():
+                raise TimeLimitError(f"not done within {seconds:g} s") from None
+
+    def _log_until_done(self, logger: Logger) -> None:
+        """Log what the process logs, until its work is done or the process ends; the work's future tells which."""
+        with contextlib.suppress(EOFError, OSError):
+            while (line := self._records.recv()) is not None:
+                logger.log(*line)
 
 
 class BranchProcesses:
@@ -136,18 +170,14 @@ class BranchProcesses:
         try:
             process = self._idle_or_new(logger.getEffectiveLevel())
             return process.do(work, *arguments, logger=logger, seconds=seconds)
-        except TimeLimitError:
-            process = None
-            raise
         except BrokenProcessPool:
             if process:
                 process.kill()  # Its end is also reported when only the fork server was killed.
-                process = None
             if self._is_stopped:
-                raise KeyboardInterrupt("the run was stopped") from None
+                raise KeyboardInterrupt(STOPPED) from None
             raise
         finally:
-            if process:
+            if process and process.is_usable:
                 self._idle.append(process)
 
     def stop(self) -> None:
@@ -160,21 +190,28 @@ class BranchProcesses:
     def _idle_or_new(self, level: int) -> BranchProcess:
         with contextlib.suppress(IndexError):
             return self._idle.pop()
+        with self._lock:
+            if self._is_stopped:
+                raise KeyboardInterrupt(STOPPED)
         process = BranchProcess(level)
         with self._lock:
             self._all.append(process)
+        self._kill_if_stopped(process)
+        return process
+
+    def _kill_if_stopped(self, process: BranchProcess) -> None:
+        with self._lock:
             if self._is_stopped:
                 process.kill()
-        return process
 
 
 def end_fork_server() -> None:
     """Kill the fork server: while it imports modules, it does not notice that the run has ended."""
     for child in psutil.Process().children():
-        with contextlib.suppress(psutil.Error):
+        # `multiprocessing` reaps its server itself: now or, when a process starts in another thread, earlier.
+        with contextlib.suppress(psutil.Error, ChildProcessError):
             if "multiprocessing.forkserver" in " ".join(child.cmdline()):
                 child.kill()
-                # `multiprocessing` reaps its server itself.
                 os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
 
 
@@ -205,16 +242,20 @@ def end_with_parent() -> None:
 
 
 class _PipeHandler(QueueHandler):
-    """Sends log records through a pipe; without a reader, they are lost."""
+    """Sends log records, as levels and messages, through a pipe; without a reader, they are lost."""
 
     def __init__(self, pipe: Connection) -> None:
         super().__init__(cast(Any, pipe))
         self._pipe = pipe
 
-    def enqueue(self, record: logging.LogRecord | None) -> None:
-        """Send a record; None marks the end of a piece of work."""
+    def prepare(self, record: logging.LogRecord) -> tuple[int, str]:
+        """Leave out the record's other attributes, which may be objects that cannot be sent."""
+        return record.levelno, self.format(record)
+
+    def enqueue(self, line: tuple[int, str] | None) -> None:  # type: ignore[override]
+        """Send a line; None marks the end of a piece of work."""
         with self.lock or contextlib.nullcontext(), contextlib.suppress(OSError):
-            self._pipe.send(record)
+            self._pipe.send(line)
 
 
 _HANDLER: _PipeHandler  # Set in branch processes only.
@@ -235,5 +276,31 @@ def _do(work: Callable[..., Outcome], arguments: tuple[Any, ...]) -> Outcome:
     """Do work in a branch process; mark the end of its log records."""
     try:
         return work(*arguments)
+    except Exception as error:
+        fault = _sendable(error)
     finally:
         _HANDLER.enqueue(None)
+    raise fault
+
+
+def _sendable(error: Exception) -> Exception:
+    """An error that the parent can read; of any other, the executor would say that the process died.
+
+    An error is sent with its causes. If one of them cannot be sent, the error goes alone; if it cannot be sent itself,
+    one that says the same takes its place.
+    """
+    if _can_be_sent(error):
+        return error
+    told = "".join(traceback.format_exception(error))
+    error.__cause__ = error.__context__ = None
+    sent = error if _can_be_sent(error) else RuntimeError(f"{type(error).__name__}: {error}")
+    sent.add_note(told)
+    return sent
+
+
+def _can_be_sent(error: Exception) -> bool:
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 -- pickled here
+    except Exception:
+        return False
+    return True

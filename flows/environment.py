@@ -10,6 +10,8 @@ import logging
 import os
 import signal
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +27,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # A run uses one Keras backend and draws without a window.
 OURS = {"KERAS_BACKEND": "tensorflow", "MPLBACKEND": "agg"}
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+# The path of a socket has about 100 characters on every system; `multiprocessing` adds up to 32 to that of TMPDIR.
+LONGEST_TMPDIR = 70
 
 
 def quick_exit() -> None:
@@ -49,6 +53,11 @@ def prepare_environment() -> None:
         path = os.environ.get(name)
         if path and not Path(path).exists():
             raise PipelineError(f"{name} {path}: no such file; correct or unset it")
+    if len(os.fsencode(tempfile.gettempdir())) > LONGEST_TMPDIR:
+        raise PipelineError(
+            f"TMPDIR {shortened(tempfile.gettempdir())}: too long for the sockets of branch processes; expected at "
+            f"most {LONGEST_TMPDIR} characters"
+        )
     level = os.environ.get("PREFECT_LOGGING_LEVEL")
     if level and not isinstance(logging.getLevelName(level.upper()), int):
         raise PipelineError(f"PREFECT_LOGGING_LEVEL {level}: expected DEBUG, INFO, WARNING, ERROR or CRITICAL")
@@ -141,6 +150,7 @@ def tolerate_any_encoding() -> None:
 
 
 STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+TIDYING_SECONDS = 5.0
 _received: list[int] = []
 
 
@@ -161,12 +171,17 @@ def stop_signal() -> int | None:
 def stopped_by_signals() -> Iterator[None]:
     """Within the block, SIGINT (Ctrl-C), SIGTERM and SIGHUP raise `Stopped`.
 
-    Branch processes ignore Ctrl-C. A signal that was already ignored, as under `nohup`, stays ignored.
+    Branch processes ignore Ctrl-C. A signal that was already ignored, as under `nohup`, stays ignored. Those that come
+    within `TIDYING_SECONDS` after another are ignored, too: the run is recording that it was stopped.
     """
+    heeds_from = 0.0
 
     def stop(signal_number: int, _: object) -> None:
-        _received.append(signal_number)
-        raise Stopped(signal_number)
+        nonlocal heeds_from
+        if time.monotonic() >= heeds_from:
+            heeds_from = time.monotonic() + TIDYING_SECONDS
+            _received.append(signal_number)
+            raise Stopped(signal_number)
 
     _received.clear()
     before = {number: signal.getsignal(number) for number in STOPPING}

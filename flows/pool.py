@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from multiprocessing import forkserver
 from typing import Any
 
-from flows.branch_process import FORKS, BranchProcesses, branch_context
+from flows.branch_process import FORKS, BranchProcesses, branch_context, end_fork_server
 from flows.settings import RunnerName, Settings
 from tasks.data.own_texts.workers import using_executor
 from tasks.errors import PipelineError
@@ -50,6 +50,7 @@ def branches_on(name: RunnerName, address: str | None) -> Iterator[Runner]:
             raise
         except BaseException:  # A signal. Without this, leaving the runner would wait for the branches to finish.
             processes.stop()
+            end_fork_server()  # Nothing may wait for a process that it still has to start.
             raise
 
 

@@ -50,6 +50,7 @@ _BIDIRECTIONAL = (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)
 _CONTROLS = dict.fromkeys(
     [*range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0), *_BIDIRECTIONAL], "\N{REPLACEMENT CHARACTER}"
 )
+KEPT = "Completed work is kept: the same command resumes"
 LONGEST_VALUE, LONGEST_PATH = 200, 500
 
 
@@ -89,7 +90,10 @@ def one_line(error: BaseException | None) -> str | None:
             f"The Prefect server refused a request ({shortened(error)}); `doctor` tells whether it has the version "
             "of Prefect that is installed here. Completed work is kept"
         )
+    if isinstance(error, MemoryError):
+        found = f" ({shortened(error)})" if str(error) else ""
+        return f"memory ran out{found}; free some, or train fewer or smaller networks. {KEPT}"
     if isinstance(error, OSError) and error.errno in DISK:
         fault = f"{shortened(error.filename, LONGEST_PATH)}: {error.strerror}" if error.filename else str(error)
-        return f"{fault}; {DISK[error.errno]}. Completed work is kept: the same command resumes"
+        return f"{fault}; {DISK[error.errno]}. {KEPT}"
     return None

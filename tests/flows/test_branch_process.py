@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ import psutil
 import pytest
 
 from flows.branch_process import FORKS, BranchProcesses, TimeLimitError, end_fork_server
+from flows.settings import MAX_MINUTES
 from tasks.errors import DataError
 from tasks.storage.reuse import LOGGER
 
@@ -98,11 +100,108 @@ def test_an_error_of_the_work_is_raised_and_the_process_goes_on(processes: Branc
     assert do(processes, os.getpid) == first
 
 
-def die(number: int) -> None:
-    """Die in the middle of a log line: half a record is in the pipe."""
+class AwkwardError(Exception):
+    """An error that can be pickled, but not read again."""
+
+    def __init__(self, found: str, *, expected: str) -> None:
+        super().__init__(f"{found} found, {expected} expected")
+
+
+class LockedError(Exception):
+    """An error that cannot be pickled."""
+
+    def __init__(self) -> None:
+        super().__init__("locked")
+        self.lock = threading.Lock()
+
+
+def fail_awkwardly() -> None:
+    """Fail with an error that the parent cannot read."""
+    raise AwkwardError("3", expected="4")
+
+
+def fail_locked() -> None:
+    """Fail with an error that cannot leave the process."""
+    raise LockedError
+
+
+def fail_for_an_awkward_reason() -> None:
+    """Fail with an ordinary error that has such a cause."""
+    try:
+        fail_awkwardly()
+    except AwkwardError as error:
+        raise DataError("reviews.csv: damaged") from error
+
+
+@pytest.mark.parametrize(
+    ("work", "kind", "message"),
+    [
+        (fail_awkwardly, RuntimeError, "AwkwardError: 3 found, 4 expected"),
+        (fail_locked, RuntimeError, "LockedError: locked"),
+        (fail_for_an_awkward_reason, DataError, "reviews.csv: damaged"),
+    ],
+)
+def test_an_error_that_cannot_be_sent_is_not_taken_for_the_death_of_the_process(
+    processes: BranchProcesses, work, kind: type[Exception], message: str
+) -> None:
+    first = do(processes, os.getpid)
+    with pytest.raises(kind, match=message) as error:
+        do(processes, work)
+    assert any("in fail_" in note for note in error.value.__notes__)  # Where it happened is told.
+    assert do(processes, os.getpid) == first
+
+
+def leave_a_thread() -> None:
+    """Return, and leave a thread that logs more than a pipe holds, and does not end."""
+
+    def go_on() -> None:
+        while True:
+            LOGGER.info("x" * 10_000)
+
+    threading.Thread(target=go_on).start()
+
+
+def test_a_thread_that_outlives_its_work_holds_up_no_one(processes: BranchProcesses) -> None:
+    do(processes, leave_a_thread)
+    with ThreadPoolExecutor(1) as closing:
+        closing.submit(processes.__exit__).result(30)
+
+
+def log_an_attribute() -> None:
+    """Log a record with an attribute that cannot be pickled."""
+    LOGGER.warning("with a lock", extra={"lock": threading.Lock()})
+
+
+def test_only_the_text_of_a_record_is_sent(processes: BranchProcesses, caplog: pytest.LogCaptureFixture) -> None:
+    do(processes, log_an_attribute)
+    assert caplog.messages == ["with a lock"]
+
+
+def half_a_record() -> None:
+    """Write the start of a log record."""
     from flows import branch_process
 
     os.write(branch_process._HANDLER._pipe.fileno(), b"\0\0\1\0half")
+
+
+def stop_in_a_record() -> None:
+    """Stop, as Ctrl-Z does, in the middle of a log record."""
+    half_a_record()
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def test_a_time_limit_ends_a_process_that_stopped_within_a_record(processes: BranchProcesses) -> None:
+    with ThreadPoolExecutor(1) as threads, pytest.raises(TimeLimitError):
+        threads.submit(do, processes, stop_in_a_record, seconds=1).result(60)
+
+
+def test_the_longest_time_limit_can_be_waited_for(processes: BranchProcesses) -> None:
+    assert do(processes, os.getpid, seconds=60 * MAX_MINUTES) != os.getpid()
+
+
+def die(number: int) -> None:
+    """Die in the middle of a log line: half a record is in the pipe."""
+    half_a_record()
     os.kill(os.getpid(), number)
 
 
@@ -130,7 +229,7 @@ def wait(folder: Path) -> None:
 
 def test_a_time_limit_ends_one_process_and_leaves_the_others(processes: BranchProcesses, tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as threads:
-        late = threads.submit(do, processes, wait, tmp_path, seconds=1)
+        late = threads.submit(do, processes, wait, tmp_path, seconds=5)
         other = do(processes, until_gone, tmp_path)
         with pytest.raises(TimeLimitError):
             late.result(30)
@@ -138,8 +237,10 @@ def test_a_time_limit_ends_one_process_and_leaves_the_others(processes: BranchPr
 
 
 def until_gone(folder: Path) -> int:
-    """Return when the process that `wait` named has ended."""
+    """Return when the process that `wait` named has ended; fail if it names none."""
+    deadline = time.monotonic() + 60
     while not (begun := folder / "begun").exists() or not begun.read_text():
+        assert time.monotonic() < deadline
         time.sleep(0.005)
     psutil.wait_procs([psutil.Process(int(begun.read_text()))], 30)
     return os.getpid()

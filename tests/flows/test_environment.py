@@ -1,11 +1,12 @@
 import logging
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from flows.environment import _is_no_user_error
-from tasks.errors import DataError
+from flows.environment import LONGEST_TMPDIR, _is_no_user_error, prepare_environment
+from tasks.errors import DataError, PipelineError
 from tests.end_to_end.harness import ROOT, environment
 
 
@@ -28,6 +29,12 @@ def test_a_setting_that_prefect_refuses_is_one_line_without_passwords(
     assert done.stderr.startswith("Error: Prefect's settings: ")
     assert done.stderr.count("\n") == 1
     assert "verysecret" not in done.stderr
+
+
+def test_a_folder_too_deep_for_sockets_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("x" * LONGEST_TMPDIR)))
+    with pytest.raises(PipelineError, match="TMPDIR .*: too long for the sockets of branch processes"):
+        prepare_environment()
 
 
 def record(message: str, error: BaseException | None = None) -> logging.LogRecord:

@@ -3,14 +3,15 @@ import os
 import signal
 import sys
 import threading
+from multiprocessing import forkserver
 
 import psutil
 import pytest
 from prefect import flow, task
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import pool
-from flows.branch_process import BranchProcesses, ending_fork_server
+from flows import environment, pool
+from flows.branch_process import FORKS, BranchProcesses, ending_fork_server
 from flows.environment import Stopped, stopped_by_signals
 from flows.pool import branches_on, task_runner
 from flows.settings import RunnerName
@@ -60,6 +61,57 @@ def test_a_signal_kills_the_branch_processes(number: signal.Signals) -> None:
     assert wait_until_gone(started) == []
     assert signal.getsignal(number) == before
     signal.signal(number, inherited)
+
+
+def test_a_second_signal_does_not_disturb_the_tidying() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    tidied: list[signal.Signals] = []
+    with pytest.raises(Stopped) as stopped:
+        raise_while_tidying(tidied)
+    assert tidied == [signal.SIGTERM, signal.SIGINT]
+    assert stopped.value.signal_number == signal.SIGTERM
+
+
+def raise_while_tidying(tidied: list[signal.Signals]) -> None:
+    """Raise a signal, and two more during the tidying that follows; list these two."""
+    with stopped_by_signals():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.raise_signal(number)
+                tidied.append(number)
+
+
+def test_a_later_signal_ends_what_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "TIDYING_SECONDS", 0.0)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    with stopped_by_signals():
+        for _ in range(2):
+            with pytest.raises(Stopped):
+                signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.skipif(not FORKS, reason="this system forks no process with libraries loaded")
+def test_a_signal_ends_the_run_although_the_fork_server_has_stopped() -> None:
+    starting: list[threading.Thread] = []
+    with pytest.raises(Stopped):
+        stop_while_a_process_starts(starting)
+    starting[0].join(60)
+    assert not starting[0].is_alive()
+
+
+def stop_while_a_process_starts(starting: list[threading.Thread]) -> None:
+    """Raise what a signal raises while a thread waits for a process from a fork server that does nothing."""
+    with branches_on("process", None) as runner:
+        forkserver.ensure_running()
+        (server,) = [child for child in psutil.Process().children() if FORK_SERVER in " ".join(child.cmdline())]
+        server.suspend()
+        assert runner.processes
+        starting.append(threading.Thread(target=wait_in_a_process, args=(runner.processes,)))
+        starting[0].start()
+        starting[0].join(1)  # Long enough to ask the server for a process.
+        raise Stopped(signal.SIGTERM)
 
 
 def raise_while_processes_work(number: signal.Signals, started: list[psutil.Process]) -> None:

@@ -82,3 +82,12 @@ def test_a_value_is_shown_by_its_first_line_and_cut() -> None:
     assert shortened("abc\ndef") == "abc"
     assert shortened("abcdef", 3) == "abc…"
     assert shortened("") == ""
+
+
+def test_a_lack_of_memory_is_one_line() -> None:
+    line = one_line(MemoryError())
+    assert line is not None
+    assert line.startswith("memory ran out; free some, or train fewer or smaller networks. Completed work is kept")
+    line = one_line(MemoryError("Unable to allocate 74.5 GiB for an array"))
+    assert line is not None
+    assert line.startswith("memory ran out (Unable to allocate 74.5 GiB for an array); free some")

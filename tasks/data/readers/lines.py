@@ -3,6 +3,7 @@
 These are JSON Lines, text files with one review per line, and folders of text files with one review each.
 """
 
+import codecs
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -76,7 +77,7 @@ def read_folder(folder: Path, files: Sequence[Path], columns: Columns) -> Iterat
 
     def parse(file: _Line) -> JsonObject:
         try:
-            text = file.content.decode()
+            text = file.content.decode("utf-8-sig")
         except UnicodeDecodeError:
             raise _RowError("the text is not UTF-8; save the file as such") from None
         row = dict.fromkeys(names, file.path.parent.name) | {columns.text: text}
@@ -130,7 +131,7 @@ def _decoded(line: _Line) -> str:
     if len(line.content) >= MAX_LINE:
         raise _RowError(f"longer than {MAX_LINE >> 20} MiB; expected a review")
     try:
-        return line.content.decode("utf-8-sig" if line.number == 1 else "utf-8")
+        return line.content.decode()
     except UnicodeDecodeError:
         raise _RowError("the line is not UTF-8; save the file as such") from None
 
@@ -148,6 +149,8 @@ def _lines(path: Path) -> Iterator[_Line]:
             raise DataError(f"{path}: the file is UTF-16; save it as UTF-8")
         while content := file.readline(MAX_LINE):
             number += 1
+            if number == 1:
+                content = content.removeprefix(codecs.BOM_UTF8)
             if len(content) >= MAX_LINE:
                 while not (rest := file.readline(MAX_LINE)).endswith(b"\n") and rest:
                     pass

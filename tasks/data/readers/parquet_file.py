@@ -28,7 +28,7 @@ def read_parquet(path: Path, columns: Columns) -> Iterator[RowBatch]:
                 rows = np.arange(first, first + len(batch), dtype=np.int64)
                 yield RowBatch(str(path), _converted(path, batch, columns), rows, (), batch.nbytes)
                 first += len(batch)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         message = str(error).splitlines()[0][:120]
         raise DataError(f"{path}: not a readable Parquet file ({message}); write the file again") from None
 

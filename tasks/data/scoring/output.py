@@ -13,7 +13,7 @@ from pyarrow import csv as arrow_csv
 
 from tasks.data.readers.batch import Reject
 from tasks.data.readers.columns import TEXT, as_json, is_json, plain
-from tasks.errors import DataError, PipelineError
+from tasks.errors import DataError, PipelineError, shortened
 from tasks.storage.files import atomic_path
 
 
@@ -139,6 +139,11 @@ def row_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
             yield write
     except OverflowError:  # Python's dates end with the year 9999; those of Parquet do not.
         raise DataError(f"{path}: a date is outside the years 1 to 9999; give --output a .parquet file") from None
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError, LookupError) as error:
+        # A type that CSV lacks, a text within a list that is not UTF-8, a time zone that does not exist.
+        raise DataError(
+            f"{path}: a column cannot be written ({shortened(error)}); give --output a .parquet file, or leave it out"
+        ) from None
 
 
 @contextmanager

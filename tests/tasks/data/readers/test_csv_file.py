@@ -68,6 +68,20 @@ def test_scoring_stops_at_an_open_quote_that_leaves_a_faulty_row(tmp_path: Path)
     assert scoring_error(path) == "r.csv: a quote is never closed, and the rest of the file is one row; close the quote"
 
 
+def test_an_open_quote_is_found_wherever_it_hides_the_rest_of_the_file(tmp_path: Path) -> None:
+    message = "r.csv: a quote is never closed, and the rest of the file is one row; close the quote"
+    path = written(tmp_path / "r.csv", b'text,id\na,1\n"b,2\nc,3\nd,4\n')  # In a row with too few columns.
+    assert scoring_error(path) == message
+    path = written(tmp_path / "r.csv", b'text,label,note\na,1,x\nb,0,"y\nc,1,z\n')  # In a column that is not read.
+    assert training_error(path) == message
+
+
+def test_a_quote_within_a_word_is_not_open(tmp_path: Path) -> None:
+    path = written(tmp_path / "r.csv", b'text,label\na 5" screen,1\n"two\nlines",0\n')
+    assert labelled(path) == [('a 5" screen', "1"), ("two\nlines", "0")]
+    assert scorable(path) == [(2, 'a 5" screen'), (3, "two\nlines")]
+
+
 def test_columns_that_are_not_read_may_have_the_same_name_in_training_only(tmp_path: Path) -> None:
     path = written(tmp_path / "r.csv", b"text,id,id,label\nx,1,2,0\n")
     assert labelled(path) == [("x", "0")]
@@ -87,6 +101,15 @@ def test_training_stops_at_the_first_of_several_faulty_rows(tmp_path: Path) -> N
     assert training_error(path) == "r.csv, row 3: the text is not UTF-8; save the file as such"
     path = written(tmp_path / "r.csv", HEAD + b"film,caf\xe9\n" + b"caf\xe9,1\n")
     assert training_error(path) == "r.csv, row 2: the label is not UTF-8; save the file as such"
+
+
+def test_faulty_rows_that_arrow_finds_ahead_wait_for_their_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_batches(monkeypatch, 100)
+    path = written(tmp_path / "r.csv", HEAD + b"film,1\n" * 17 + b"caf\xe9,1\n" + b"film,1\nalone\n" * 40)
+    assert training_error(path).startswith("r.csv, row 19: the text is not UTF-8")
+    assert [row for _, row, _ in rejects(path)] == [19, *range(21, 100, 2)]
 
 
 def test_training_names_a_row_of_a_later_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,8 +149,13 @@ def test_row_numbers_run_on_over_batches(tmp_path: Path, monkeypatch: pytest.Mon
     assert [row for _, row, _ in rejects(path)] == list(range(7, 200, 7))
 
 
-def test_a_file_without_good_rows_gives_only_rejects(tmp_path: Path) -> None:
-    assert scorable(written(tmp_path / "r.csv", b"text\n")) == []
+def test_empty_lines_may_come_before_the_header(tmp_path: Path) -> None:
+    assert scorable(written(tmp_path / "r.csv", b"\xef\xbb\xbf\n\ntext,id\na,1\n")) == [(2, "a")]
+
+
+@pytest.mark.parametrize("end", [b"\n", b""])
+def test_a_file_without_good_rows_gives_only_rejects(tmp_path: Path, end: bytes) -> None:
+    assert scorable(written(tmp_path / "r.csv", b"text" + end)) == []
     path = written(tmp_path / "s.csv", b"text\na,b\n")
     assert scorable(path) == []
     assert [row for _, row, _ in rejects(path)] == [2]

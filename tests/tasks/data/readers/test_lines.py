@@ -116,6 +116,18 @@ def test_a_text_that_is_not_utf8_in_a_folder_of_classes_is_named(tmp_path: Path)
     assert training_error(folder) == "acl/pos/9_9.txt: the text is empty; remove the row, or give it a text"
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "row"),
+    [("t/a.txt", b"\xef\xbb\xbffilm", 1), ("r.txt", b"\xef\xbb\xbf\nfilm", 2),
+     ("r.jsonl", b'\xef\xbb\xbf\n{"text": "film"}', 2)],
+)  # fmt: skip
+def test_a_byte_order_mark_is_no_part_of_a_text(tmp_path: Path, name: str, content: bytes, row: int) -> None:
+    path = written(tmp_path / name, content)
+    given = path.parent if path.parent != tmp_path else path
+    assert scorable(given) == [(row, "film")]
+    assert rejects(given) == []
+
+
 def test_a_scored_folder_gives_all_texts_below_it_with_their_files(tmp_path: Path) -> None:
     contents = {"b.txt": b"two", "a/c.txt": b"one\n", "a/d.txt": b"\xff", "a/e.txt": b" ", "notes.md": b"no"}
     for name, content in contents.items():

@@ -94,3 +94,13 @@ def test_types_that_only_arrow_knows_become_those_that_all_outputs_store(tmp_pat
     assert columns["json"].to_pylist() == ['{"a": 1}', None, "[]"]
     assert columns["bytes"].type == pa.large_binary()
     assert all(not isinstance(column.type, pa.BaseExtensionType) for column in columns.values())
+
+
+def test_views_become_strings_and_bytes(tmp_path: Path) -> None:
+    texts, other = pa.array(["a", None, "b"], pa.string_view()), pa.array([b"x", b"y", None], pa.binary_view())
+    table(text=texts, other=other, label=pa.array(["1", "1", "0"], pa.string_view()))(tmp_path / "r.parquet")
+    assert scorable(tmp_path / "r.parquet") == [(1, "a"), (3, "b")]
+    (batch,) = batches(tmp_path / "r.parquet")
+    assert batch.columns.schema.types == [pa.large_string(), pa.large_binary(), pa.large_string()]
+    table(text=pa.array(["a"], pa.string_view()), label=pa.array(["1"], pa.string_view()))(tmp_path / "s.parquet")
+    assert labelled(tmp_path / "s.parquet") == [("a", "1")]

@@ -89,6 +89,22 @@ def test_bytes_are_refused_where_only_text_can_be(tmp_path: Path, suffix: str, c
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("suffix", "column"),
+    [(".csv", pa.array([b"0123456789abcdef"], pa.uuid())),
+     (".jsonl", pa.array([1], pa.timestamp("us", "No/Where"))),
+     (".jsonl", pa.Array.from_buffers(pa.string(), 1, pa.array([b"\xff"], pa.binary()).buffers()))],
+)  # fmt: skip
+def test_a_column_that_cannot_be_written_is_one_line(tmp_path: Path, suffix: str, column: pa.Array) -> None:
+    rows = pa.RecordBatch.from_arrays([column], ["c"])
+    with (
+        pytest.raises(DataError, match="a column cannot be written .*; give --output a .parquet file"),
+        row_writer(tmp_path / f"o{suffix}", rows.schema) as write,
+    ):
+        write(rows)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_date_beyond_those_of_python_is_one_line(tmp_path: Path) -> None:
     rows = pa.RecordBatch.from_pydict({"when": pa.array([2**60], pa.timestamp("us"))})
     with pytest.raises(DataError, match="outside the years 1 to 9999; give --output a .parquet file"):
