@@ -22,10 +22,10 @@ from prefect.client.schemas.filters import (
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort, TaskRunSort
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
-from prefect.states import Crashed
+from prefect.states import Cancelled, Crashed
 
 from tasks.machine import process_start
 
@@ -33,6 +33,7 @@ HOST, PROCESS, PROCESS_START = "rnn.host", "rnn.process", "rnn.process-start"
 UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.SCHEDULED]
 ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
 HEARTBEAT = "prefect.flow-run.heartbeat"
+MAX_PAGES = 100
 PAGE = 200  # Runs in one answer of the server; newer FastAPI refuses a request that leaves the number open.
 SILENCE = timedelta(minutes=10)  # Three missed heartbeats of the default 180 s.
 
@@ -94,6 +95,12 @@ def mark_dead_tasks(run: str) -> None:
         _mark_tasks(client, UUID(run))
 
 
+def cancel_left_tasks(run: str) -> None:
+    """Mark the tasks of a run that never began as Cancelled, because an earlier step of their branch failed."""
+    with get_client(sync_client=True) as client:
+        _mark_tasks(client, UUID(run), Cancelled(message="An earlier step of its branch failed"))
+
+
 def mark_left_tasks(flow: str) -> int:
     """Mark unfinished tasks of the flow's ended runs as Crashed, and return how many there were."""
     ended = FlowRunFilterState(type=FlowRunFilterStateType(any_=ENDED))
@@ -110,10 +117,10 @@ def mark_left_tasks(flow: str) -> int:
         return sum(_mark_tasks(client, run) for run in ours)
 
 
-def _mark_tasks(client: SyncPrefectClient, run: UUID) -> int:
+def _mark_tasks(client: SyncPrefectClient, run: UUID, state: State | None = None) -> int:
+    """Give a run's unfinished tasks a state, Crashed by default; return how many there were."""
     marked = 0
-    is_full = True
-    while is_full:
+    for _ in range(MAX_PAGES):
         tasks = client.read_task_runs(
             flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run])),
             task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=UNFINISHED))),
@@ -121,9 +128,10 @@ def _mark_tasks(client: SyncPrefectClient, run: UUID) -> int:
             limit=PAGE,
         )
         for task in tasks:
-            client.set_task_run_state(task.id, Crashed(message="Its process is gone"), force=True)
+            client.set_task_run_state(task.id, state or Crashed(message="Its process is gone"), force=True)
         marked += len(tasks)
-        is_full = len(tasks) == PAGE
+        if len(tasks) < PAGE:
+            break
     return marked
 
 

@@ -266,3 +266,19 @@ def test_when_the_fork_server_is_killed_its_processes_end_and_new_ones_start(pro
         do(processes, signal.pause)
     assert do(processes, os.getpid) != process.pid
     assert psutil.wait_procs([process], 10)[1] == []
+
+
+def test_a_logger_that_fails_costs_its_process_only(processes: BranchProcesses) -> None:
+    class Failing(logging.Logger):
+        def log(self, *_: object, **__: object) -> None:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        processes.do(log_and_pause, logger=Failing("failing"), seconds=None)
+    assert do(processes, log_and_return, 3) != os.getpid()
+
+
+def log_and_pause() -> None:
+    """Log a line, and never end."""
+    LOGGER.warning("a line")
+    signal.pause()
