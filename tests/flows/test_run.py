@@ -33,6 +33,9 @@ def calls() -> list[str]:
     return CALLS
 
 
+PATIENT = tenacity.Retrying(stop=tenacity.stop_after_delay(30), wait=tenacity.wait_fixed(0.1), reraise=True)
+
+
 def in_a_run(folder: Path, work: Callable[[Run], Any], **settings: Any) -> str:
     """Do work in a run; gives its id."""
     run_settings = RunSettings.model_validate({"outputs": folder, "runner": "thread"} | settings)
@@ -50,8 +53,7 @@ def in_a_run(folder: Path, work: Callable[[Run], Any], **settings: Any) -> str:
 
 def assert_states(run: str, expected: dict[str, str]) -> None:
     """Compare the name of each task's state, by the task's name, with what is expected; they reach the server late."""
-    patient = tenacity.Retrying(stop=tenacity.stop_after_delay(30), wait=tenacity.wait_fixed(0.1), reraise=True)
-    for attempt in patient:
+    for attempt in PATIENT:
         with attempt, get_client(sync_client=True) as client:
             tasks = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[UUID(run)])))
             assert {task.name: task.state_name for task in tasks} == expected
@@ -180,11 +182,18 @@ def test_a_row_that_fails_leaves_the_others_and_fails_the_run_at_its_end(tmp_pat
         run.side_by_side(lambda run, _: work(run), [FakeJob()])
         run.finish()
 
+    runs: list[str] = []
     with pytest.raises(PipelineError, match="try bad: it is bad"):
-        in_a_run(tmp_path, whole)
+        in_a_run(tmp_path, lambda run: (runs.append(runtime.flow_run.id), whole(run)))
     assert results[0] is None
     assert results[1] is not None
     assert calls == ["b", "copy b"]
+    with get_client(sync_client=True) as client:
+        for attempt in PATIENT:
+            with attempt:
+                tasks = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[UUID(runs[0])])))
+                names = sorted(task.state_name or "" for task in tasks)
+                assert names == ["Cancelled", "Completed", "Completed", "Failed"]
 
 
 def test_a_run_of_which_nothing_is_left_fails_at_once(tmp_path: Path) -> None:
