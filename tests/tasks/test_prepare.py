@@ -89,7 +89,7 @@ def test_a_dataset_of_a_version_without_unpadded_reviews_is_made_again(
     fields = json.loads(path.read_text())
     header = fields.pop("record")
     for split in ("train", "test"):
-        Path(fields[split].pop("unpadded")).unlink()
+        (dataset.folder / fields[split].pop("unpadded")).unlink()
         del fields[split]["unpadded_sha256"]
     write_json(path, {"record": header | {"checksum": sha256_of_json(fields)}} | fields)
     again = prepare.keep(source, 50, 30, None, tmp_path / "data")

@@ -16,7 +16,7 @@ def test_results_come_in_the_order_of_the_pieces() -> None:
 
 
 def test_only_a_few_pieces_are_ahead_of_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.data.own_texts.workers._cores", lambda: 2)
+    monkeypatch.setattr("tasks.data.own_texts.workers.available_cores", lambda: 2)
     drawn = 0
 
     def pieces() -> Iterator[int]:
