@@ -3,13 +3,12 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import httpx
 from prefect import runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
@@ -21,7 +20,7 @@ from prefect.task_engine import TaskRunTimeoutError
 
 from flows.branch_process import BranchProcesses, TimeLimitError
 from flows.environment import ignore_closed_output
-from flows.ops.dead_runs import cancel_left_tasks, label_with_process, mark_dead_runs, mark_dead_tasks
+from flows.ops.dead_runs import label_with_process, mark_dead_runs, mark_dead_tasks
 from flows.ops.deployed_commit import warn_of_another_commit
 from flows.ops.notify import post_line
 from flows.pool import Runner, branches_on, preload_branches, text_workers
@@ -249,10 +248,6 @@ class Run:
         except BaseException:  # A signal: tasks that had not begun cannot report their end.
             mark_dead_tasks(runtime.flow_run.id)
             raise
-        finally:
-            if self.failures:
-                with suppress(httpx.HTTPError, RuntimeError):  # Without a server there is nothing to mark.
-                    cancel_left_tasks(runtime.flow_run.id)
 
     def _text_workers(self) -> AbstractContextManager[None]:
         """Where the user's texts are counted and encoded: on a Dask cluster, or in threads."""

@@ -22,10 +22,10 @@ from prefect.client.schemas.filters import (
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort, TaskRunSort
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
-from prefect.states import Cancelled, Crashed
+from prefect.states import Crashed
 
 from tasks.machine import process_start
 
@@ -95,12 +95,6 @@ def mark_dead_tasks(run: str) -> None:
         _mark_tasks(client, UUID(run))
 
 
-def cancel_left_tasks(run: str) -> None:
-    """Mark the tasks of a run that never began as Cancelled, because an earlier step of their branch failed."""
-    with get_client(sync_client=True) as client:
-        _mark_tasks(client, UUID(run), Cancelled(message="An earlier step of its branch failed"))
-
-
 def mark_left_tasks(flow: str) -> int:
     """Mark unfinished tasks of the flow's ended runs as Crashed, and return how many there were."""
     ended = FlowRunFilterState(type=FlowRunFilterStateType(any_=ENDED))
@@ -117,8 +111,8 @@ def mark_left_tasks(flow: str) -> int:
         return sum(_mark_tasks(client, run) for run in ours)
 
 
-def _mark_tasks(client: SyncPrefectClient, run: UUID, state: State | None = None) -> int:
-    """Give a run's unfinished tasks a state, Crashed by default; return how many there were."""
+def _mark_tasks(client: SyncPrefectClient, run: UUID) -> int:
+    """Mark a run's unfinished tasks as Crashed; return how many there were."""
     marked = 0
     for _ in range(MAX_PAGES):
         tasks = client.read_task_runs(
@@ -128,7 +122,7 @@ def _mark_tasks(client: SyncPrefectClient, run: UUID, state: State | None = None
             limit=PAGE,
         )
         for task in tasks:
-            client.set_task_run_state(task.id, state or Crashed(message="Its process is gone"), force=True)
+            client.set_task_run_state(task.id, Crashed(message="Its process is gone"), force=True)
         marked += len(tasks)
         if len(tasks) < PAGE:
             break

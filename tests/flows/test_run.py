@@ -182,18 +182,11 @@ def test_a_row_that_fails_leaves_the_others_and_fails_the_run_at_its_end(tmp_pat
         run.side_by_side(lambda run, _: work(run), [FakeJob()])
         run.finish()
 
-    runs: list[str] = []
     with pytest.raises(PipelineError, match="try bad: it is bad"):
-        in_a_run(tmp_path, lambda run: (runs.append(runtime.flow_run.id), whole(run)))
+        in_a_run(tmp_path, whole)
     assert results[0] is None
     assert results[1] is not None
     assert calls == ["b", "copy b"]
-    with get_client(sync_client=True) as client:
-        for attempt in PATIENT:
-            with attempt:
-                tasks = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[UUID(runs[0])])))
-                names = sorted(task.state_name or "" for task in tasks)
-                assert names == ["Cancelled", "Completed", "Completed", "Failed"]
 
 
 def test_a_run_of_which_nothing_is_left_fails_at_once(tmp_path: Path) -> None:
