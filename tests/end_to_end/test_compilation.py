@@ -13,12 +13,14 @@ from tests.end_to_end.harness import ROOT
 SCRIPT = """
 import hashlib
 import numpy as np
+from tasks.data.tokens import Tokens
 from tasks.models.loading import new_learner
 from tasks.models.spec import preset
 
 random = np.random.default_rng(0)
 tokens = random.integers(1, 200, (40, 30), np.uint16)
 tokens[np.arange(30) < random.integers(0, 30, (40, 1))] = 0
+tokens = Tokens.from_padded(tokens)
 labels = random.integers(0, 2, 40).astype(np.uint8)
 for name in ("simple_rnn", "lstm", "gru", "bidirectional_lstm"):
     learner = new_learner(preset(name, 20, 37, 0.0), 200, 0.001, 1, 1)
