@@ -63,7 +63,9 @@ class BranchProcess:
         self._executor = ProcessPoolExecutor(1, branch_context(), _start, (sender, level))
         try:
             self._process = psutil.Process(self._executor.submit(os.getpid).result())
-        except (OSError, EOFError, psutil.Error) as error:
+        except (OSError, EOFError, psutil.Error, BrokenProcessPool) as error:
+            self._executor.shutdown(wait=False)
+            self._records.close()
             raise BrokenProcessPool("a branch's process was killed while it started") from error
         finally:
             sender.close()  # From here on, the pipe ends when the process does.
@@ -134,9 +136,16 @@ class BranchProcess:
 
     def _log_until_done(self, logger: Logger) -> None:
         """Log what the process logs, until its work is done or the process ends; the work's future tells which."""
-        with contextlib.suppress(EOFError, OSError):
-            while (line := self._records.recv()) is not None:
-                logger.log(*line)
+        while (line := self._next_line()) is not None:
+            logger.log(*line)
+
+    def _next_line(self) -> tuple[int, str] | None:
+        """The level and the text of the next log record; None at the end of the work or of the process."""
+        try:
+            line: tuple[int, str] | None = self._records.recv()
+        except (EOFError, OSError):
+            return None
+        return line
 
 
 class BranchProcesses:
@@ -148,7 +157,7 @@ class BranchProcesses:
     def __init__(self) -> None:
         self._all: list[BranchProcess] = []
         self._idle: list[BranchProcess] = []
-        self._is_stopped = False
+        self._stopped = threading.Event()
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -173,7 +182,7 @@ class BranchProcesses:
         except BrokenProcessPool:
             if process:
                 process.kill()  # Its end is also reported when only the fork server was killed.
-            if self._is_stopped:
+            if self._stopped.is_set():
                 raise KeyboardInterrupt(STOPPED) from None
             raise
         finally:
@@ -183,26 +192,21 @@ class BranchProcesses:
     def stop(self) -> None:
         """Kill all processes, and let none start any more."""
         with self._lock:
-            self._is_stopped = True
+            self._stopped.set()
             for process in self._all:
                 process.kill()
 
     def _idle_or_new(self, level: int) -> BranchProcess:
         with contextlib.suppress(IndexError):
             return self._idle.pop()
-        with self._lock:
-            if self._is_stopped:
-                raise KeyboardInterrupt(STOPPED)
+        if self._stopped.is_set():
+            raise KeyboardInterrupt(STOPPED)
         process = BranchProcess(level)
         with self._lock:
             self._all.append(process)
-        self._kill_if_stopped(process)
-        return process
-
-    def _kill_if_stopped(self, process: BranchProcess) -> None:
-        with self._lock:
-            if self._is_stopped:
+            if self._stopped.is_set():
                 process.kill()
+        return process
 
 
 def end_fork_server() -> None:

@@ -98,17 +98,24 @@ def report_user_errors_once() -> None:
     setup_logging()
     for handler in logging.getLogger().handlers:
         handler.addFilter(_is_no_user_error)
+        handler.addFilter(_make_printable)
 
 
 def _is_no_user_error(record: logging.LogRecord) -> bool:
-    """Whether to print a record; what data may have put into it cannot control the terminal."""
     error = record.exc_info[1] if record.exc_info else None
-    message = printable(record.getMessage())
-    record.msg, record.args = message, None
-    if error and one_line(error) is None:  # The command line says where the traceback is.
-        record.exc_info = record.exc_text = None
+    message = record.getMessage()
     is_of_user = message.startswith("Finished in state Failed") or "aborted by an interrupt signal" in message
     return one_line(error) is None and not is_of_user
+
+
+def _make_printable(record: logging.LogRecord) -> bool:
+    """Keep what data may have put into a record from controlling the terminal; drop a traceback.
+
+    The command line prints where the traceback of an unforeseen error is.
+    """
+    record.msg, record.args = printable(record.getMessage()), None
+    record.exc_info = record.exc_text = None
+    return True
 
 
 def ignore_closed_output() -> None:

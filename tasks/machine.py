@@ -73,22 +73,23 @@ def _quota(folder: Path, is_second: bool) -> Iterator[float]:
         return
 
 
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
 def process_start(process: int) -> str | None:
     """What tells a process from all others that had or will have its ID; None if there is no such process.
 
     On Linux these are the ID of the boot and the ticks from there to the start, which no change of the clock moves.
     """
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        if not BOOT_ID.exists():
+            return str(psutil.Process(process).create_time())
         # The name, in parentheses, may contain anything; the state follows it, and 19 fields later the start.
         fields = Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()
-        return None if fields[0] in (b"Z", b"X") else f"{boot} {int(fields[19])}"
-    except (FileNotFoundError, ProcessLookupError):
-        pass
-    try:
-        return str(psutil.Process(process).create_time()) if not Path("/proc/self/stat").exists() else None
-    except psutil.NoSuchProcess:
+    except (FileNotFoundError, ProcessLookupError, psutil.NoSuchProcess):
         return None
+    has_ended = fields[0] in (b"Z", b"X")
+    return None if has_ended else f"{BOOT_ID.read_text(encoding='ascii').strip()} {int(fields[19])}"
 
 
 def peak_memory_mb() -> float:

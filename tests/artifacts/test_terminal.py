@@ -1,4 +1,6 @@
-from artifacts.terminal import summary
+import pytest
+
+from artifacts.terminal import print_line, show_checks, summary
 from tests.artifacts import examples
 
 
@@ -18,3 +20,12 @@ def test_markup_of_a_terminal_is_shown_as_text() -> None:
     source = replace(c.dataset.source, path=c.dataset.source.path.with_name("[red]x.npz"))
     text = summary(replace(c, dataset=replace(c.dataset, imdb=False, source=source)))
     assert "[red]x.npz" in text
+
+
+def test_data_do_not_control_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_line("\x1b]0;title\x07 \u202egnp.exe \x9b31m\tend")
+    show_checks([("ok", "data", "\x1b[2J\x07[red]x", "")])
+    printed = capsys.readouterr().out
+    assert not set(printed) & set("\x1b\x07\x9b\u202e")
+    assert "[red]x" in printed
+    assert "\tend" in printed.expandtabs(1).replace(" end", "\tend")

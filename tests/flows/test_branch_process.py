@@ -147,7 +147,7 @@ def test_an_error_that_cannot_be_sent_is_not_taken_for_the_death_of_the_process(
     first = do(processes, os.getpid)
     with pytest.raises(kind, match=message) as error:
         do(processes, work)
-    assert any("in fail_" in note for note in error.value.__notes__)  # Where it happened is told.
+    assert any("in fail_" in note for note in error.value.__notes__)  # The note names the place.
     assert do(processes, os.getpid) == first
 
 

@@ -1,3 +1,4 @@
+import asyncio
 import logging
 import subprocess
 import sys
@@ -5,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.environment import LONGEST_TMPDIR, _is_no_user_error, prepare_environment
+from flows.environment import LONGEST_TMPDIR, _is_no_user_error, _make_printable, prepare_environment
 from tasks.errors import DataError, PipelineError
 from tests.end_to_end.harness import ROOT, environment
 
@@ -57,3 +58,31 @@ def test_only_errors_that_the_command_line_prints_are_left_out(
     message: str, error: Exception | None, is_logged: bool
 ) -> None:
     assert _is_no_user_error(record(message, error)) is is_logged
+
+
+def test_a_printed_record_controls_no_terminal_and_has_no_traceback() -> None:
+    line = record("file \x1b[2J%s", ValueError("a bug"))
+    line.args = ("\x07",)
+    assert _make_printable(line)
+    assert line.getMessage() == "file \N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}"
+    assert line.exc_info is None
+
+
+def test_a_notebook_is_told_what_to_use() -> None:
+    async def in_a_cell() -> None:
+        prepare_environment()
+
+    with pytest.raises(PipelineError, match="as in a notebook; use `!uv run flows/main.py"):
+        asyncio.run(in_a_cell())
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_output_that_cannot_show_a_character_shows_another_one(encoding: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "flows" / "main.py", "history", "--outputs", tmp_path / "ausgänge—█"],
+        env=environment(tmp_path, PYTHONIOENCODING=encoding),
+        capture_output=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"?: no runs yet" in done.stdout

@@ -13,8 +13,10 @@ import pytest
 from artifacts.wording.export_readme import export_readme
 from tasks.data.parquet import read_tokens
 from tasks.data.tokenizer import Tokenizer
+from tasks.data.tokens import Tokens
 from tasks.errors import DataError, PipelineError
 from tasks.export import Examples, _texts, check, export
+from tasks.models.saved import NetworkPredictions, SavedNetwork
 from tasks.results.data import Dataset
 from tasks.results.export import Export, ExportFormat
 from tasks.storage.files import write_json
@@ -135,3 +137,18 @@ def test_a_model_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
     examples = Examples(np.zeros((1, 3), np.int32), np.zeros(1), ("",), np.zeros((1, 3), np.int32), np.zeros(1))
     with pytest.raises(PipelineError, match="cannot be used"):
         check(tmp_path / "model.onnx", "onnx", examples)
+
+
+def test_a_file_with_another_network_than_described_is_not_exported(
+    network: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict = SavedNetwork.predict
+
+    def other(self: SavedNetwork, tokens: Tokens) -> NetworkPredictions:
+        found = predict(self, tokens)
+        return found._replace(probabilities=1 - found.probabilities + np.float32(0.01))
+
+    monkeypatch.setattr(SavedNetwork, "predict", other)
+    with pytest.raises(DataError, match=r"best.keras: contains another network than network.json describes"):
+        export(described(network, dataset), tmp_path / "out", "savedmodel", readme)
+    assert not (tmp_path / "out").exists()

@@ -104,5 +104,5 @@ def test_a_process_is_known_by_its_start_and_gone_when_it_has_ended() -> None:
         assert started == process_start(process.pid) != process_start(os.getpid())
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        assert process_start(process.pid) is None  # It has ended, though nobody has waited for it.
+        assert process_start(process.pid) is None  # It has ended, even if its parent has not waited for it.
     assert process_start(process.pid) is None

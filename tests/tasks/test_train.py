@@ -8,10 +8,13 @@ import pandas as pd
 import pytest
 
 from tasks.data.parquet import read_tokens
+from tasks.errors import PipelineError
 from tasks.job import Job
+from tasks.models.learner import Metrics
 from tasks.models.spec import ModelSpec, TrainingPlan, preset
 from tasks.results.data import Dataset
 from tasks.storage.files import read_json
+from tasks.storage.training_state import Checkpoint
 from tasks.train import train
 
 PLAN = TrainingPlan(epochs=3, batch_size=16, learning_rate=0.01, validation=0.25)
@@ -162,3 +165,33 @@ def kill(patch: pytest.MonkeyPatch, moment: str) -> None:
         return real(*arguments)
 
     patch.setattr(tasks.train._Training, target, maybe)
+
+
+def test_a_checkpoint_of_another_network_counts_as_none(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = train.keep(job(dataset, tmp_path / "whole"))
+    with monkeypatch.context() as patch:
+        kill(patch, "in the epoch")
+        with pytest.raises(Killed):
+            train.keep(job(dataset, tmp_path / "killed"))
+    path = job(dataset, tmp_path / "killed").folder / "checkpoint.npz"
+    checkpoint = Checkpoint.read(path)
+    assert checkpoint
+    Checkpoint({name: array[:1] for name, array in checkpoint.state.items()}, checkpoint.history).write(path)
+    again = train.keep(job(dataset, tmp_path / "killed"))
+    assert "the checkpoint is not of this network; it is trained anew" in caplog.text
+    assert [epoch.val_loss for epoch in again.history] == [epoch.val_loss for epoch in whole.history]
+
+
+def test_a_validation_loss_that_is_no_number_ends_the_branch_in_one_line(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverged(*_: object) -> Metrics:
+        metrics = Metrics()
+        metrics.add_means(float("nan"), 0.5, 10)
+        return metrics
+
+    monkeypatch.setattr("tasks.train.validate", diverged)
+    with pytest.raises(PipelineError, match="the loss diverged in epoch 1; lower --learning-rate"):
+        train.keep(job(dataset, tmp_path))

@@ -69,3 +69,11 @@ def test_nobody_is_told_without_an_address(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv(VARIABLE, raising=False)
     assert not webhook_is_set()
     post_line("text")
+
+
+def test_a_text_calls_nobody_and_stays_one_line(
+    receiver: tuple[str, list[dict[str, str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, receiver[0])
+    post_line("<!channel> & <@U1>\n\x1b[31mred.csv")
+    assert receiver[1] == [{"text": "&lt;!channel&gt; &amp; &lt;@U1&gt; [31mred.csv"}]

@@ -1,4 +1,6 @@
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -7,7 +9,7 @@ import pytest
 from tasks.analysis.comparison import Predictions, read_predictions
 from tasks.analysis.reviews import READABLE, ReviewDecoder, choose_reviews, disagreements, mistakes, traces
 from tasks.data.parquet import read_column
-from tasks.results.comparison import Chosen
+from tasks.results.comparison import Chosen, ReviewText
 from tasks.results.data import Dataset
 from tasks.results.training import Evaluation
 from tests.artifacts import examples
@@ -94,3 +96,11 @@ def test_a_trace_has_a_probability_for_each_word(dataset: Dataset) -> None:
     (trace,) = traces(reader, [first, second], [Chosen(3, "long")])
     assert trace.lines == {"lstm": line[1:]}
     assert trace.reason == "long"
+
+
+def test_a_review_without_a_known_word_has_a_trace_without_probabilities() -> None:
+    empty = ReviewText(1, 0, (), {"lstm": 0.5})
+    explanation = replace(examples.explanation("lstm"), traces=((0.5,),))  # That of the start token.
+    reader = cast(ReviewDecoder, SimpleNamespace(text=lambda _: empty))
+    (trace,) = traces(reader, [explanation], [Chosen(0, "long")])
+    assert trace.lines == {"lstm": ()}

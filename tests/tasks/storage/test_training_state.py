@@ -36,3 +36,35 @@ def test_a_damaged_byte_is_noticed(tmp_path: Path) -> None:
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     assert Checkpoint.read(path) is None
+
+
+def epochs(*numbers: int) -> tuple[Epoch, ...]:
+    """A history of these epochs."""
+    return tuple(Epoch(number, 0.5, 0.5, 0.5, 0.5, 1.0, 1.0) for number in numbers)
+
+
+STATE = {"weight_0": np.zeros((2, 3), np.float32), "steps_0": np.zeros(1, np.int64)}
+
+
+@pytest.mark.parametrize(
+    ("state", "history", "fits"),
+    [
+        (STATE, epochs(1, 2), True),
+        (STATE, epochs(1, 2, 3, 4), False),
+        (STATE, (), False),
+        (STATE, epochs(2, 3), False),
+        ({"weight_0": STATE["weight_0"]}, epochs(1), False),
+        (STATE | {"weight_1": np.zeros(1)}, epochs(1), False),
+        (STATE | {"weight_0": np.zeros((1, 3), np.float32)}, epochs(1), False),
+        (STATE | {"weight_0": np.zeros((2, 3))}, epochs(1), False),
+    ],
+)
+def test_only_a_checkpoint_of_the_same_network_and_plan_fits(
+    state: dict[str, np.ndarray], history: tuple[Epoch, ...], fits: bool
+) -> None:
+    assert Checkpoint(state, history).fits(STATE, 3) is fits
+
+
+def test_a_checkpoint_that_unpacks_to_more_than_its_size_is_none(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "checkpoint.npz", history=np.zeros((1, 7)), weight_0=np.zeros(1_000_000))
+    assert Checkpoint.read(tmp_path / "checkpoint.npz") is None

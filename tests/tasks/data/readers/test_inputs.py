@@ -168,3 +168,14 @@ def test_a_pipe_or_a_link_to_one_is_no_input(tmp_path: Path, link: bool) -> None
     for inputs in (lambda path: labelled_inputs(TextData((path,))), unlabelled_inputs):
         with pytest.raises(DataError, match="t.csv: found a folder, a pipe or a device; expected a file"):
             inputs(tmp_path / "t.csv")
+
+
+def test_the_content_decides_even_with_the_same_size_and_times(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("text\ngood\n")
+    before, times = signature(unlabelled_inputs(path)), path.stat()
+    path.write_text("text\nevil\n")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert signature(unlabelled_inputs(path)) != before
+    path.write_text("text\ngood\n")
+    assert signature(unlabelled_inputs(path)) == before

@@ -15,7 +15,7 @@ def step_forward(cell: Cell) -> Callable[..., Any]:
     """`timestep.step_forward` without its first argument."""
 
     @njit
-    def bound(rows, projections, states, before, after, row, keep):  # type: ignore[no-untyped-def]
+    def bound(rows, projections, states, before, after, row, keep):
         timestep.step_forward(cell, rows, projections, states, before, after, row, keep)
 
     return bound
@@ -26,7 +26,7 @@ def step_backward(cell: Cell) -> Callable[..., Any]:
     """`timestep.step_backward` without its first argument."""
 
     @njit
-    def bound(dz, d_hidden, d_cell, states, before, after, stride):  # type: ignore[no-untyped-def]
+    def bound(dz, d_hidden, d_cell, states, before, after, stride):
         timestep.step_backward(cell, dz, d_hidden, d_cell, states, before, after, stride)
 
     return bound
@@ -37,7 +37,7 @@ def padding_work(cell: Cell) -> Callable[..., Any]:
     """`timestep.padding_work` without its first argument."""
 
     @njit
-    def bound(kernels, states, d_inputs, reviews):  # type: ignore[no-untyped-def]
+    def bound(kernels, states, d_inputs, reviews):
         return timestep.padding_work(cell, kernels, states, d_inputs, reviews)
 
     return bound
@@ -48,7 +48,7 @@ def padding_backward(cell: Cell) -> Callable[..., Any]:
     """`Cell.padding_backward` without its first argument."""
 
     @njit
-    def bound(padding, step, t, first, d_hidden, d_cell, dz):  # type: ignore[no-untyped-def]
+    def bound(padding, step, t, first, d_hidden, d_cell, dz):
         cell.padding_backward(cell, padding, step, t, first, d_hidden, d_cell, dz)
 
     return bound
