@@ -22,6 +22,7 @@ from tasks.results.data import Dataset, Source, Split, Survey, TextData
 from tasks.storage.code_version import code_version
 from tasks.storage.files import fingerprint, remove, sha256_of_file, write_json
 from tasks.storage.layout import DATASET, VOCABULARY, WORD_INDEX
+from tasks.storage.paths import relative_to
 from tasks.storage.reuse import LOGGER, Logger, Record, step
 
 
@@ -35,10 +36,14 @@ def dataset_fingerprint(source: Source, vocabulary_size: int, max_length: int, r
 def dataset_record(
     source: Source, vocabulary_size: int, max_length: int, reviews: int | None, root: Path
 ) -> Record[Dataset]:
-    """Where the dataset is stored. The words and the origin affect its description, not its tokens."""
+    """Where the dataset is stored. The words and the origin affect its description, not its tokens.
+
+    A source in the same `outputs` is known by its place in there, so that the folder may be moved.
+    """
+    outputs = root.parent
     name = dataset_fingerprint(source, vocabulary_size, max_length, reviews)
-    key = fingerprint(name, source.path, source.origin, source.word_index_sha256)
-    return Record(root / name / DATASET, key, Dataset)
+    key = fingerprint(name, relative_to(outputs, source).path, source.origin, source.word_index_sha256)
+    return Record(root / name / DATASET, key, Dataset, root=outputs)
 
 
 @step(title="prepare {vocabulary_size} words, {max_length} tokens", record=dataset_record)

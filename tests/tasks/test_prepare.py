@@ -8,7 +8,8 @@ import pytest
 
 from tasks.data.parquet import read_column, read_tokens
 from tasks.errors import DataError
-from tasks.prepare import prepare
+from tasks.fetch import fetch
+from tasks.prepare import dataset_record, prepare
 from tasks.results.data import Dataset, Source
 from tasks.storage.files import sha256_of_file, sha256_of_json, write_json
 
@@ -89,7 +90,7 @@ def test_a_dataset_of_a_version_without_unpadded_reviews_is_made_again(
     fields = json.loads(path.read_text())
     header = fields.pop("record")
     for split in ("train", "test"):
-        (dataset.folder / fields[split].pop("unpadded")).unlink()
+        (tmp_path / fields[split].pop("unpadded")).unlink()
         del fields[split]["unpadded_sha256"]
     write_json(path, {"record": header | {"checksum": sha256_of_json(fields)}} | fields)
     again = prepare.keep(source, 50, 30, None, tmp_path / "data")
@@ -116,3 +117,15 @@ def test_a_failure_leaves_nothing_half_written(source: Source, tmp_path: Path, m
 def test_the_first_reviews_only(source: Source, tmp_path: Path, dataset: Dataset) -> None:
     few = prepare.keep(source, 50, 30, 20, tmp_path / "data")
     np.testing.assert_array_equal(read_tokens(few.train.path).padded(), read_tokens(dataset.train.path)[:20].padded())
+
+
+def test_a_dataset_is_reused_where_its_outputs_were_moved_to(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    prepare.keep(fetch.keep(None, "sample", before / "cache"), 50, 30, 20, before / "data")
+    before.rename(after)
+    source = fetch.keep(None, "sample", after / "cache")
+    found = dataset_record(source, 50, 30, 20, after / "data").read()
+    assert found
+    assert found.folder.parent == after / "data"
+    assert found.source.path.parent == after / "cache"
+    assert found == prepare.keep(source, 50, 30, 20, after / "data")
