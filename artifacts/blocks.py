@@ -48,7 +48,7 @@ class Link:
 
 Span = str | Code | Strong | Shade | Link
 Spans = tuple[Span, ...]
-Role = Literal["plain", "answer", "warning", "reading"]
+Role = Literal["plain", "answer", "warning", "reading", "missing"]
 
 
 @dataclass(frozen=True)
@@ -182,13 +182,12 @@ def present(*blocks: Block | None) -> tuple[Block, ...]:
     return tuple(block for block in blocks if block is not None and not _is_empty(block))
 
 
-def drawings(blocks: Sequence[Block]) -> Iterator[Drawing]:
-    """All drawings among the blocks, at every level."""
+def every_block(blocks: Sequence[Block]) -> Iterator[Block]:
+    """All blocks, at every level."""
     for block in blocks:
-        if isinstance(block, Drawing):
-            yield block
-        elif isinstance(block, (SideBySide, Details, Topic)):
-            yield from drawings(block.blocks)
+        yield block
+        if isinstance(block, (SideBySide, Details, Topic)):
+            yield from every_block(block.blocks)
 
 
 def without_details(blocks: Sequence[Block]) -> tuple[Block, ...]:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from jinja2 import Template
@@ -14,7 +15,7 @@ from artifacts.blocks import Block, Drawing, Paragraph, Section, unfolded, witho
 from artifacts.figures.render import Picture
 from artifacts.markup import escape_markdown, html_spans, markdown_spans
 from artifacts.pages import own_source, policy_hash, template_environment
-from artifacts.sections import introduction, sections
+from artifacts.sections import all_drawings, introduction, left_out, sections
 from artifacts.terminal import summary
 from artifacts.wording import report as wording
 from artifacts.wording.report import about_reader
@@ -22,24 +23,40 @@ from tasks.results.comparison import Comparison
 from tasks.results.export import ReaderPage
 from tasks.storage.layout import METRICS, READER, REPORT, REPORT_MARKDOWN, SUMMARY
 
+Content = Callable[[], bytes]
 
-def files(comparison: Comparison, drawn: Mapping[str, Picture], reader: ReaderPage | None = None) -> dict[str, bytes]:
-    """The whole report: the content of each file in the run's folder. The reader is a separate page."""
-    content = {f"{stem}.png": picture.png for stem, picture in drawn.items()}
-    content |= {f"{stem}.svg": picture.svg.encode() for stem, picture in drawn.items()}
-    content[REPORT_MARKDOWN] = markdown(comparison, lambda stem: f"{stem}.png").encode()
-    content[SUMMARY] = summary(comparison).encode()
-    content[REPORT] = html(comparison, drawn, reader).encode()
+
+def files(comparison: Comparison, drawn: Mapping[str, Picture], reader: ReaderPage | None = None) -> dict[str, Content]:
+    """The whole report: for each file in the run's folder, how to make its content. The reader is a separate page."""
+    content: dict[str, Content] = {}
+    for stem, picture in drawn.items():
+        content |= {f"{stem}.png": partial(bytes, picture.png), f"{stem}.svg": picture.svg.encode}
+    content |= {
+        METRICS: lambda: _json(metrics(comparison)),
+        SUMMARY: lambda: summary(comparison).encode(),
+        REPORT_MARKDOWN: lambda: markdown(comparison, lambda stem: f"{stem}.png" if stem in drawn else "").encode(),
+        REPORT: lambda: html(comparison, drawn, reader).encode(),
+    }
     if reader and reader.is_usable:
-        content[READER] = pages.reader_html(reader).encode()
-    numbers = json.dumps(metrics(comparison), indent=2, ensure_ascii=False, allow_nan=False)
-    return content | {METRICS: f"{numbers}\n".encode()}
+        content[READER] = lambda: pages.reader_html(reader).encode()
+    return content
+
+
+def faults(comparison: Comparison, drawn: Mapping[str, Picture]) -> list[str]:
+    """Which parts of the report could not be made or drawn; each is a sentence."""
+    stems = [drawing.stem for drawing in all_drawings(comparison)]
+    return [*left_out(comparison), *(wording.not_drawn(stem) for stem in stems if stem not in drawn)]
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def markdown(comparison: Comparison, address: Callable[[str], str | None]) -> str:
     """The report as markdown, without the parts that need folding or colours.
 
-    `address` maps a figure's stem to the target of its image link; None leaves the figure out.
+    `address` maps a figure's stem to the target of its image link: None leaves the figure out, "" says that it could not
+    be drawn.
     """
 
     text = _markdown_template(address, without_details).render(
@@ -65,7 +82,9 @@ def markdown_page(comparison: Comparison, section: Section, address: Callable[[s
 def _markdown_template(address: Callable[[str], str | None], shown: Callable[[Sequence[Block]], Any]) -> Template:
     def image(drawing: Drawing) -> str:
         target = address(drawing.stem)
-        return f"![{escape_markdown(drawing.caption)}]({target})" if target else wording.left_out(drawing.stem)
+        if not target:
+            return wording.left_out(drawing.stem) if target is None else wording.not_drawn(drawing.stem)
+        return f"![{escape_markdown(drawing.caption)}]({target})"
 
     environment = template_environment(autoescape=False)
     environment.filters |= {"md": escape_markdown, "spans": markdown_spans, "shown": shown}
@@ -84,6 +103,8 @@ def html(comparison: Comparison, drawn: Mapping[str, Picture], reader: ReaderPag
     """
 
     def image(drawing: Drawing) -> Markup:
+        if drawing.stem not in drawn:
+            return escape(wording.not_drawn(drawing.stem))
         # Ids must be unique, because all figures share one document.
         svg = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{drawing.stem}-", drawn[drawing.stem].svg)
         labelled = svg.replace("<svg", f'<svg role="img" aria-label="{escape(drawing.caption)}"', 1)
@@ -95,7 +116,7 @@ def html(comparison: Comparison, drawn: Mapping[str, Picture], reader: ReaderPag
     environment.filters["spans"] = html_spans
     return environment.get_template("report.html.j2").render(
         title=wording.title(comparison),
-        introduction=introduction(comparison) + link,
+        introduction=[*introduction(comparison), *link],
         how_to_sort=wording.HOW_TO_SORT,
         sections=sections(comparison),
         image=image,

@@ -3,12 +3,10 @@
 To add a table, a figure or a sentence to the report, add a line here; HTML and markdown render the same list.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
-
-from matplotlib.figure import Figure
 
 from artifacts import tables
 from artifacts.blocks import (
@@ -22,8 +20,9 @@ from artifacts.blocks import (
     Shade,
     SideBySide,
     Span,
+    Table,
     Topic,
-    drawings,
+    every_block,
     present,
 )
 from artifacts.figures import reading, scores, training
@@ -34,6 +33,9 @@ from artifacts.wording import why as answers
 from tasks.results.comparison import Comparison, ReviewText, Trace
 from tasks.results.training import Branch
 
+# A block, or how to make one or several from the comparison.
+Part = Block | None | Callable[[Comparison], Block | list[Block] | None]
+
 
 def sections(c: Comparison) -> list[Section]:
     """The sections that have something to show."""
@@ -43,36 +45,50 @@ def sections(c: Comparison) -> list[Section]:
 
 def pages(c: Comparison) -> list[Section]:
     """The sections as separate pages; reviews read word by word have their own page."""
-    reading = how_read(c)
-    title = reading.title if reading else None
+    reading = [block for block in made(c, how_read) if isinstance(block, Topic)]
+    titles = [block.title for block in reading]
     parts = [
-        replace(section, blocks=tuple(b for b in section.blocks if not (isinstance(b, Topic) and b.title == title)))
+        replace(section, blocks=tuple(b for b in section.blocks if not (isinstance(b, Topic) and b.title in titles)))
         for section in sections(c)
     ]
-    return [*parts, Section("reading", reading.title, reading.blocks)] if reading else parts
+    return [*parts, *(Section("reading", block.title, block.blocks) for block in reading)]
 
 
-def introduction(c: Comparison) -> list[Paragraph]:
+def introduction(c: Comparison) -> tuple[Block, ...]:
     """The paragraphs above the sections."""
-    return [*(paragraph(text, "warning") for text in wording.warnings(c)), Paragraph(wording.about_run(c))]
+    return made(
+        c,
+        lambda c: [paragraph(text, "warning") for text in wording.warnings(c)],
+        lambda c: Paragraph(wording.about_run(c)),
+    )
 
 
-def all_figures(c: Comparison) -> dict[str, Figure]:
-    """Every figure of the report by the stem of its files."""
-    blocks = [block for section in sections(c) for block in section.blocks]
-    return {drawing.stem: drawing.draw(c) for drawing in drawings(blocks)}
+def left_out(c: Comparison) -> list[str]:
+    """Which parts of the sections could not be made, and why."""
+    return [
+        f"{section.title} {''.join(map(str, block.spans))}"
+        for section in sections(c)
+        for block in every_block(section.blocks)
+        if isinstance(block, Paragraph) and block.role == "missing"
+    ]
+
+
+def all_drawings(c: Comparison) -> list[Drawing]:
+    """Every drawing of the report."""
+    blocks = [block for section in sections(c) for block in every_block(section.blocks)]
+    return [block for block in blocks if isinstance(block, Drawing)]
 
 
 def which(c: Comparison) -> Section:
     """The section "Which model?"."""
-    seeds = Drawing("seeds", "Test accuracy of each seed", scores.seeds) if c.has_several_seeds() else None
-    blocks = present(
-        *(paragraph(sentence, "answer") for sentence in verdict.verdicts(c)),
-        tables.models(c),
-        seeds,
-        tables.accuracy(c),
-        tables.scores(c),
-        tables.cost(c),
+    blocks = made(
+        c,
+        lambda c: [paragraph(sentence, "answer") for sentence in verdict.verdicts(c)],
+        tables.models,
+        Drawing("seeds", "Test accuracy of each seed", scores.seeds) if c.has_several_seeds() else None,
+        tables.accuracy,
+        tables.scores,
+        tables.cost,
         paragraph(wording.ABOUT_SCORES),
         Drawing("curves", "Validation accuracy and loss of all models", training.shared_curves, "wide"),
         Drawing("roc", "ROC curves", scores.roc),
@@ -82,12 +98,12 @@ def which(c: Comparison) -> Section:
 
 def how_sure(c: Comparison) -> Section:
     """The section "How sure?"."""
-    nothing = verdict.nothing_shown(c)
-    blocks = present(
-        paragraph(nothing) if nothing else None,
-        paragraph(wording.about_pairs(c) if c.evidence.pairs else wording.NOT_COMPARED),
-        tables.pairs(c),
-        topic("Review by review: McNemar's exact test", tables.seed_tests(c)),
+    blocks = made(
+        c,
+        sentence(verdict.nothing_shown),
+        sentence(wording.about_pairs) if c.evidence.pairs else paragraph(wording.NOT_COMPARED),
+        tables.pairs,
+        topic("Review by review: McNemar's exact test", tables.seed_tests),
         paragraph(wording.ABOUT_INTERVALS),
     )
     return Section("sure", "How sure?", blocks)
@@ -95,14 +111,14 @@ def how_sure(c: Comparison) -> Section:
 
 def why(c: Comparison) -> Section:
     """The section "Why?"."""
-    about_pair = answers.about_pair(c)
-    blocks = present(
-        paragraph(about_pair) if about_pair else None,
-        Bullets(tuple(answers.answers(c))),
-        topic("What was measured", *findings(c)) if about_pair else None,
+    blocks = made(
+        c,
+        sentence(answers.about_pair),
+        lambda c: Bullets(tuple(answers.answers(c))),
+        what_was_measured,
         topic(
             "Does length matter?",
-            paragraph(f"{wording.about_lengths(c)} {answers.about_trend(c)}".rstrip()),
+            lambda c: paragraph(f"{wording.about_lengths(c)} {answers.about_trend(c)}".rstrip()),
             Drawing("lengths", "Accuracy by length of the review", reading.lengths),
         ),
         topic(
@@ -112,30 +128,36 @@ def why(c: Comparison) -> Section:
         ),
         topic(
             "How far does the gradient reach?",
-            paragraph(answers.about_reach(c)),
+            sentence(answers.about_reach),
             Drawing("reach", "Norm of the gradient, back from the end", reading.reach, "wide"),
         ),
-        how_read(c),
+        how_read,
     )
     return Section("why", "Why?", blocks)
 
 
-def findings(c: Comparison) -> tuple[Block, ...]:
-    """The numbers behind the answers."""
-    return tables.findings(c), paragraph(answers.ABOUT_FINDINGS)
+def what_was_measured(c: Comparison) -> Topic | None:
+    """The topic "What was measured": the numbers behind the answers."""
+    if answers.about_pair(c) is None:
+        return None
+    return Topic("What was measured", made(c, tables.findings, paragraph(answers.ABOUT_FINDINGS)))
 
 
 def how_read(c: Comparison) -> Topic | None:
     """The topic "How does each model read?"."""
     if not c.evidence.traces:
         return None
-    return topic(
-        "How does each model read?",
+    reviews = [
+        partial(word_by_word, trace=trace, is_open=number == 0) for number, trace in enumerate(c.evidence.traces)
+    ]
+    blocks = made(
+        c,
         paragraph(wording.ABOUT_READING),
         Drawing("traces", "Probability of “positive” after each word", reading.traces, "wide"),
         Paragraph(wording.LEGEND, "reading"),
-        *(word_by_word(c, trace, is_open=number == 0) for number, trace in enumerate(c.evidence.traces)),
+        *reviews,
     )
+    return Topic("How does each model read?", blocks)
 
 
 def word_by_word(c: Comparison, trace: Trace, is_open: bool) -> Details:
@@ -157,7 +179,8 @@ def coloured(words: Sequence[str], probabilities: Sequence[float]) -> Iterator[S
 
 def what_failed(c: Comparison) -> Section:
     """The section "What failed?"."""
-    blocks = present(
+    blocks = made(
+        c,
         Drawing("confusion", "Confusion matrices", scores.confusion),
         topic(
             "Can the probabilities be trusted?",
@@ -167,11 +190,17 @@ def what_failed(c: Comparison) -> Section:
                     Drawing("precision-recall", "Precision-recall curves", scores.precision_recall),
                 )
             ),
-            tables.thresholds(c),
-            paragraph(conclusions.trusted(c)),
+            tables.thresholds,
+            sentence(conclusions.trusted),
         ),
-        topic("The most confident errors", *(mistakes(model, texts) for model, texts in c.evidence.mistakes.items())),
-        topic("Where models disagree most", *(whole_review(text, *c.models()) for text in c.evidence.disagreements)),
+        topic(
+            "The most confident errors",
+            lambda c: [mistakes(model, texts) for model, texts in c.evidence.mistakes.items()],
+        ),
+        topic(
+            "Where models disagree most",
+            lambda c: [whole_review(text, *c.models()) for text in c.evidence.disagreements],
+        ),
     )
     return Section("failed", "What failed?", blocks)
 
@@ -191,12 +220,21 @@ def how_learned(c: Comparison) -> Section:
     """The section "How did each model learn?". Markdown shows only the first seeds."""
     first = [branch for branch, _ in c.first_networks()]
     further = [branch for branch in c.branches if branch not in first]
-    blocks = present(
-        *(topic(wording.name(c, branch), *learning(branch)) for branch in first),
-        *(Details(branch.label, learning(branch), is_open=True) for branch in further),
-        paragraph(conclusions.learned(c), "answer"),
+    blocks = made(
+        c,
+        *(partial(_learning_of_first, branch=branch) for branch in first),
+        *(partial(_learning_of_further, branch=branch) for branch in further),
+        lambda c: paragraph(conclusions.learned(c), "answer"),
     )
     return Section("learned", "How did each model learn?", blocks)
+
+
+def _learning_of_first(c: Comparison, branch: Branch) -> Block:
+    return Topic(wording.name(c, branch), learning(branch))
+
+
+def _learning_of_further(_: Comparison, branch: Branch) -> Block:
+    return Details(branch.label, learning(branch), is_open=True)
 
 
 def learning(branch: Branch) -> tuple[Block, ...]:
@@ -214,24 +252,25 @@ def learning(branch: Branch) -> tuple[Block, ...]:
 
 def reproduction(c: Comparison) -> Section:
     """The section "Does it reproduce the tutorial?"."""
-    return Section("reproduction", "Does it reproduce the tutorial?", present(tables.reproduction(c)))
+    return Section("reproduction", "Does it reproduce the tutorial?", made(c, tables.reproduction))
 
 
 def how_made(c: Comparison) -> Section:
     """The section "How was it made?"."""
-    blocks = present(
-        Paragraph(wording.again(c)),
+    blocks = made(
+        c,
+        lambda c: Paragraph(wording.again(c)),
         topic(
             "Data",
-            Paragraph(wording.source(c)),
-            paragraph(wording.tokenizer(c)),
-            tables.splits(c),
-            paragraph(wording.example(c)),
+            lambda c: Paragraph(wording.source(c)),
+            sentence(wording.tokenizer),
+            tables.splits,
+            sentence(wording.example),
         ),
-        topic("Time", tables.durations(c)),
-        topic("Settings", tables.settings(c)),
-        topic("Machine and versions", paragraph(wording.machine(c)), paragraph(wording.versions(c))),
-        topic("Textbook check", paragraph(wording.textbook_check(c))),
+        topic("Time", tables.durations),
+        topic("Settings", tables.settings),
+        topic("Machine and versions", sentence(wording.machine), sentence(wording.versions)),
+        topic("Textbook check", sentence(wording.textbook_check)),
     )
     return Section("made", "How was it made?", blocks)
 
@@ -241,6 +280,35 @@ def paragraph(text: str, role: Role = "plain") -> Paragraph:
     return Paragraph((text,), role)
 
 
-def topic(title: str, *blocks: Block | None) -> Topic:
-    """A topic with the blocks that have something to show."""
-    return Topic(title, present(*blocks))
+def sentence(words: Callable[[Comparison], str | None]) -> Part:
+    """A paragraph of plain text about the comparison; none if there is nothing to say."""
+
+    def make(c: Comparison) -> Block | None:
+        text = words(c)
+        return paragraph(text) if text else None
+
+    return make
+
+
+def topic(title: str, *parts: Part) -> Part:
+    """A topic with the parts that have something to show."""
+    return lambda c: Topic(title, made(c, *parts))
+
+
+def made(c: Comparison, *parts: Part) -> tuple[Block, ...]:
+    """The blocks that have something to show. A sentence takes the place of a part that cannot be made."""
+    return present(*(block for part in parts for block in _blocks_of(c, part)))
+
+
+def _blocks_of(c: Comparison, part: Part) -> Sequence[Block | None]:
+    if not callable(part):
+        return [part]
+    try:
+        found = part(c)
+        blocks = found if isinstance(found, list) else [found]
+        for block in blocks:
+            if isinstance(block, Table):
+                block.cells()
+    except Exception as error:  # Nothing that a run has computed is lost for one table.
+        return [paragraph(wording.not_made(error), "missing")]
+    return blocks

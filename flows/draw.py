@@ -6,7 +6,8 @@ from pathlib import Path
 from pydantic_core import to_jsonable_python
 
 from artifacts.figures.render import Picture, picture
-from artifacts.sections import all_figures
+from artifacts.sections import all_drawings
+from tasks.errors import shortened
 from tasks.results.comparison import Comparison
 from tasks.results.training import check_names
 from tasks.storage.code_version import code_version
@@ -57,12 +58,16 @@ def figures_record(comparison: Comparison, root: Path) -> Record[Figures]:
 
 @step(title="draw figures", record=figures_record)
 def draw(comparison: Comparison, root: Path, *, logger: Logger = LOGGER) -> Figures:
-    """Draw every figure of the report as PNG and SVG in a folder under `root`."""
+    """Draw every figure of the report as PNG and SVG in a folder under `root`; those that fail are left out."""
     folder = figures_record(comparison, root).path.parent
     digests = {}
-    for stem, figure in all_figures(comparison).items():
-        drawn = picture(figure)
-        for name, content in ((f"{stem}.png", drawn.png), (f"{stem}.svg", drawn.svg.encode())):
+    for drawing in all_drawings(comparison):
+        try:
+            drawn = picture(drawing.draw(comparison))
+        except Exception as error:  # The report is worth having without it.
+            logger.error("%s: not drawn (%s: %s)", drawing.stem, type(error).__name__, shortened(error))
+            continue
+        for name, content in ((f"{drawing.stem}.png", drawn.png), (f"{drawing.stem}.svg", drawn.svg.encode())):
             write_bytes(folder / name, content)
             digests[name] = sha256_of_file(folder / name)
     figures = Figures(folder, digests)

@@ -12,7 +12,9 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +31,12 @@ OURS = {"KERAS_BACKEND": "tensorflow", "MPLBACKEND": "agg"}
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 # The path of a socket has about 100 characters on every system; `multiprocessing` adds up to 32 to that of TMPDIR.
 LONGEST_TMPDIR = 70
+FIRST_YEAR = 1980  # ZIP archives, such as Keras's files, know no earlier one.
+# Open files: a run with two branches has about 100. Address space: TensorFlow reserves more than it uses.
+FILES, FEWEST_FILES, ADDRESS_SPACE = 4096, 256, 8 << 30
+PROXIES = {"ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"}
+DOT_ENV = Path(".env")
+HOME_BYTES = 64 << 10
 
 
 def quick_exit() -> None:
@@ -49,18 +57,101 @@ def prepare_environment() -> None:
     for name in ("NO_PROXY", "no_proxy"):
         listed = [host for host in os.environ.get(name, "").split(",") if host]
         os.environ[name] = ",".join(dict.fromkeys([*listed, *LOOPBACK]))
+    for check in (_check_clock, _check_limits, _check_proxies, _check_certificates, _check_sockets, _check_log_level):
+        check()
+
+
+def _check_clock() -> None:
+    if datetime.now().year < FIRST_YEAR:
+        raise PipelineError(f"the clock says {datetime.now():%Y}; set it: archives and certificates need the date")
+
+
+def _check_limits() -> None:
+    """Allow this process as many open files as it may have, and check the limits that a shell or a service sets."""
+    try:
+        import resource
+    except ImportError:
+        return
+    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
+    if files != resource.RLIM_INFINITY and files < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
+    if allowed < FEWEST_FILES:
+        raise PipelineError(f"ulimit -n {allowed}: too few open files for a run; expected at least {FEWEST_FILES}")
+    size = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if size != resource.RLIM_INFINITY and size < ADDRESS_SPACE:
+        raise PipelineError(
+            f"ulimit -v {size >> 10}: too little address space for TensorFlow; expected at least {ADDRESS_SPACE >> 10}"
+        )
+
+
+def _check_proxies() -> None:
+    if not any(name.upper() in PROXIES for name in os.environ):
+        return
+    import httpx
+
+    try:
+        httpx.Client().close()
+    except (ValueError, ImportError, httpx.InvalidURL) as error:
+        given = ", ".join(sorted(name for name in os.environ if name.upper() in PROXIES))
+        raise PipelineError(f"{given}: not the address of a proxy ({shortened(error)}); correct or unset it") from None
+
+
+def _check_certificates() -> None:
     for name in CERTIFICATES:
         path = os.environ.get(name)
         if path and not Path(path).exists():
             raise PipelineError(f"{name} {path}: no such file; correct or unset it")
+
+
+def _check_sockets() -> None:
     if len(os.fsencode(tempfile.gettempdir())) > LONGEST_TMPDIR:
         raise PipelineError(
             f"TMPDIR {shortened(tempfile.gettempdir())}: too long for the sockets of branch processes; expected at "
             f"most {LONGEST_TMPDIR} characters"
         )
+
+
+def _check_log_level() -> None:
     level = os.environ.get("PREFECT_LOGGING_LEVEL")
     if level and not isinstance(logging.getLevelName(level.upper()), int):
         raise PipelineError(f"PREFECT_LOGGING_LEVEL {level}: expected DEBUG, INFO, WARNING, ERROR or CRITICAL")
+
+
+def prefect_home() -> Path:
+    """The folder of Prefect's files, the database among them."""
+    given = setting("PREFECT_HOME")
+    return Path(given).expanduser() if given else Path.home() / ".prefect"
+
+
+def check_prefect_home() -> None:
+    """Check that Prefect can write its files, before it tries and ends without a reason.
+
+    Raises:
+        PipelineError: it cannot.
+    """
+    home = prefect_home()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home) as probe:
+            probe.write(bytes(HOME_BYTES))
+    except OSError as error:
+        name = f"PREFECT_HOME {home}" if setting("PREFECT_HOME") else f"Prefect's folder {home}"
+        raise PipelineError(
+            f"{name}: {error.strerror}; set PREFECT_HOME to a folder that can be written, with some free space"
+        ) from None
+
+
+def setting(name: str) -> str | None:
+    """A setting of Prefect's from the environment or, like Prefect, from `.env` in the working folder."""
+    if os.environ.get(name):
+        return os.environ[name]
+    from dotenv import dotenv_values
+
+    try:
+        return dotenv_values(DOT_ENV).get(name) if DOT_ENV.is_file() else None
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def _has_event_loop() -> bool:
@@ -147,6 +238,18 @@ def say(text: str, *, error: bool = False) -> None:
         print(printable(text), file=stream, flush=True)
     except OSError:  # A pipe without a reader, or a terminal that is gone.
         write_to_nowhere(stream.fileno())
+
+
+def unexpected(error: Exception) -> str:
+    """One line about an error that is not foreseen; its traceback is in a file that only this user can read."""
+    line = f"unexpected {type(error).__name__}: {shortened(error)}"
+    try:
+        handle, name = tempfile.mkstemp(prefix="rnn-pipeline-", suffix=".log")
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            traceback.print_exception(error, file=file)
+    except OSError:
+        return line
+    return f"{line}; details in {name}"
 
 
 def tolerate_any_encoding() -> None:

@@ -8,14 +8,25 @@ import os
 import re
 import signal
 import sys
-import tempfile
-import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from inspect import BoundArguments
+from pathlib import Path
 
 if __name__ == "__main__":
     # Until the imports are done, there is nothing to tidy up after Ctrl-C, and a traceback would be noise.
     signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
+    if sys.platform == "win32":
+        sys.exit("Error: this is Windows, where runs cannot be stopped safely; use WSL, Linux or macOS")
+    try:
+        Path.cwd()
+    except OSError as error:
+        sys.exit(f"Error: the working folder: {error.strerror}; change to a folder that exists")
+    # With PYTHONWARNINGS=error, the first warning of any library would end the run, here or in a branch process.
+    if any(option.startswith("error") for option in sys.warnoptions):
+        sys.warnoptions.clear()
+        os.environ.pop("PYTHONWARNINGS", None)
+        warnings.resetwarnings()
 
 from typing import Annotated, Any
 
@@ -26,7 +37,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from flows.commands import COMMANDS, Webhook, run_flow, say_page
-from flows.environment import quick_exit, say, stop_signal, tolerate_any_encoding
+from flows.environment import quick_exit, say, stop_signal, tolerate_any_encoding, unexpected
 from flows.settings import Settings, masked
 from tasks.errors import PipelineError, SettingError, is_text, one_line, shortened
 from tasks.storage.layout import MODELS, REPORT, SUMMARY
@@ -144,18 +155,6 @@ def run_command_line(arguments: Sequence[str]) -> int:
 def _stopped(number: int) -> int:
     say("Stopped. Completed work is kept: the same command resumes.", error=True)
     return 128 + number
-
-
-def unexpected(error: Exception) -> str:
-    """One line about an error that is not foreseen; its traceback is in a file that only this user can read."""
-    line = f"unexpected {type(error).__name__}: {shortened(error)}"
-    try:
-        handle, name = tempfile.mkstemp(prefix="rnn-pipeline-", suffix=".log")
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            traceback.print_exception(error, file=file)
-    except OSError:
-        return line
-    return f"{line}; details in {name}"
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from prefect.states import Completed
 from prefect.task_engine import TaskRunTimeoutError
 
 from flows.branch_process import BranchProcesses, TimeLimitError
-from flows.environment import ignore_closed_output
+from flows.environment import ignore_closed_output, unexpected
 from flows.ops.dead_runs import label_with_process, mark_dead_runs, mark_dead_tasks
 from flows.ops.deployed_commit import warn_of_another_commit
 from flows.ops.notify import post_line
@@ -166,6 +166,21 @@ class Run:
         """
         if self.failures:
             raise PipelineError(f"The report is written, without what failed: {'; '.join(self.failures)}")
+
+    def attempt(self, name: str, work: Callable[[], Work]) -> Work | None:
+        """Do work that nothing else depends on. If it fails, the run fails, too, but only at its end.
+
+        Args:
+            name: what the work makes, for the message.
+            work: what to do.
+        """
+        try:
+            return work()
+        except Exception as error:
+            message = one_line(error) or unexpected(error)
+            get_run_logger().error("%s: %s", name, message)
+            self.failures.append(f"{name}: {message}")
+            return None
 
     @property
     def outputs(self) -> Path:

@@ -1,24 +1,40 @@
 """Which Prefect server a run uses: the configured one, or a temporary one that ends with the run."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import cast
 from urllib.parse import unquote
 from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import get_client
-from prefect.context import refresh_global_settings_context
+from prefect.context import get_settings_context, refresh_global_settings_context
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.logging.handlers import APILogWorker
-from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
+from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
+    PREFECT_API_URL,
+    PREFECT_CLIENT_MAX_RETRIES,
+    temporary_settings,
+)
 from prefect.utilities.urls import url_for
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
+from flows.environment import DOT_ENV
 from flows.settings import masked
 from flows.temporary_server import Server
+from tasks.deadline import within
 from tasks.errors import PipelineError, shortened
+
+# A server that is busy is asked again for a while, and has this long for all of its answer.
+BUSY, BUSY_SECONDS, ANSWER_SECONDS = (429, 500, 502, 503, 504), 10.0, 20.0
+ADDRESS = re.compile(r"PREFECT_API_URL|^\s*\[(tool\.prefect\.)?api\]", re.MULTILINE)
+VERSION = re.compile(r"\d+\.\d+")
+NO_API = "something answers there, but it is not the API of a Prefect server; correct the address, which ends with /api"
 
 
 @contextmanager
@@ -77,23 +93,74 @@ def run_page(run: UUID | None) -> str:
 
 
 def _check_server(url: str) -> None:
+    """Ask the configured server for its version.
+
+    Raises:
+        PipelineError: there is no Prefect server, it refuses access, or it does not answer in time.
+    """
+    name = f"PREFECT_API_URL {masked(url)}{_origin()}"
+    retrying = Retrying(
+        stop=stop_after_delay(BUSY_SECONDS), wait=wait_fixed(2), retry=retry_if_exception(_is_busy), reraise=True
+    )
     try:
-        server_version()
+        version = within(ANSWER_SECONDS, lambda: retrying(_ask_version), "server version")
     except PrefectHTTPStatusError as error:
-        raise PipelineError(
-            f"PREFECT_API_URL {masked(url)}: the server refused access ({error.response.status_code}); set "
-            "PREFECT_API_AUTH_STRING to the server's PREFECT_SERVER_API_AUTH_STRING"
-        ) from error
+        raise PipelineError(f"{name}: {_refusal(url, error.response.status_code)}") from error
+    except TimeoutError:
+        raise PipelineError(f"{name}: no whole answer within {ANSWER_SECONDS:.0f} s; restart that server") from None
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         raise PipelineError(
-            f"PREFECT_API_URL {masked(url)}: no Prefect server answers ({shortened(error)}); run `uv run prefect "
-            "server start`, or unset PREFECT_API_URL so that the run starts its own"
+            f"{name}: no Prefect server answers ({shortened(error)}); run `uv run prefect server start`, or unset "
+            "PREFECT_API_URL so that the run starts its own"
         ) from error
+    except (ValueError, TypeError):
+        version = ""
+    if not isinstance(version, str) or not VERSION.match(version):
+        raise PipelineError(f"{name}: {NO_API}")
+
+
+def _ask_version() -> str:
+    """The server's version, asked for once: Prefect on its own would try six times, with longer and longer pauses."""
+    with (
+        temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}),
+        get_client(sync_client=True, httpx_settings={"timeout": ANSWER_SECONDS}) as client,
+    ):
+        return client.api_version()
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, PrefectHTTPStatusError) and error.response.status_code in BUSY
+
+
+def _refusal(url: str, status: int) -> str:
+    if status in (401, 403):
+        return (
+            f"the server refused access ({status}); set PREFECT_API_AUTH_STRING to the server's "
+            "PREFECT_SERVER_API_AUTH_STRING"
+        )
+    if status in BUSY:
+        return f"the server has been too busy for {BUSY_SECONDS:.0f} s ({status}); try again later"
+    lacks = "" if url.rstrip("/").endswith("/api") else ", and the address lacks /api"
+    return f"{NO_API} (found status {status}{lacks})"
+
+
+def _origin() -> str:
+    """Where the server's address is set, unless it is the environment."""
+    if os.environ.get("PREFECT_API_URL"):
+        return ""
+    for path in (DOT_ENV, Path("prefect.toml"), Path("pyproject.toml")):
+        if path.is_file() and ADDRESS.search(path.read_text(encoding="utf-8", errors="replace")):
+            return f" (set in {path})"
+    profile = get_settings_context().profile
+    return (
+        f" (set in profile {profile.name!r}: `prefect config unset PREFECT_API_URL`)"
+        if PREFECT_API_URL in profile.settings
+        else ""
+    )
 
 
 def server_version() -> str:
     """The Prefect version of the configured server."""
-
     with get_client(sync_client=True) as client:
         return client.api_version()
 

@@ -9,15 +9,19 @@ import secrets
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
 from typing import Self
 
-from tasks.errors import PipelineError
+from flows.environment import prefect_home, setting
+from tasks.errors import PipelineError, shortened
 
 START_SECONDS, STOP_SECONDS = 90.0, 2.0
 MAX_STARTS, RESTART_SECONDS = 4, 2.0
+MAX_ERRORS = 64 << 10  # Bytes of the server's error output that are looked at.
+STARTUP_FAILED = "Application startup failed"  # What uvicorn writes below the error itself.
 # Services that only deployments need: a server for one run has no deployments, and each slows the start.
 UNUSED_SERVICES = (
     "SCHEDULER",
@@ -60,6 +64,37 @@ def _may_be_configured() -> bool:
     )
 
 
+# Why a server cannot use its database, by what its error output contains, and what to do.
+FAULTS = {
+    "Can't locate revision": "made by another version of Prefect; use that one, or set PREFECT_HOME to a new folder",
+    "file is not a database": "not a database; move it away, or set PREFECT_HOME to a new folder",
+    "disk image is malformed": "damaged; move it away, or set PREFECT_HOME to a new folder",
+    "readonly database": "cannot be written; correct its permissions, or set PREFECT_HOME to a new folder",
+    "unable to open database": "cannot be opened; correct its permissions, or set PREFECT_HOME to a new folder",
+    "disk is full": "its disk is full; free some space, or set PREFECT_HOME to a folder on another disk",
+    "database is locked": "in use by another process; end that one, or set PREFECT_HOME to a new folder",
+}
+# Another run's server, which migrates the same database, ends before a new start does.
+LASTING = tuple(FAULTS)[:-1]
+DATABASE_URLS = ("PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL")
+
+
+def _explained(errors: str) -> str:
+    """One line that says why a server exited, from its error output."""
+    fault = next((text for pattern, text in FAULTS.items() if pattern in errors), None)
+    if fault:
+        url = next((f"the database of {name}" for name in DATABASE_URLS if setting(name)), None)
+        return f"{url or prefect_home() / 'prefect.db'}: {fault}"
+    return (
+        f"The Prefect server exited while starting ({_last_line(errors)}); run `uv run prefect server start` to see why"
+    )
+
+
+def _last_line(errors: str) -> str:
+    lines = [line for line in errors.splitlines() if line.strip() and STARTUP_FAILED not in line]
+    return shortened(lines[-1].strip() if lines else "it wrote no error")
+
+
 class Server:
     """A Prefect server at the address `url`; it runs from its creation to the end of a `with` block."""
 
@@ -71,6 +106,7 @@ class Server:
         # Access to the API allows running code here, and pages in a browser can reach this machine's addresses.
         self.password = f"run:{secrets.token_urlsafe(24)}"
         self._starts = 1
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 -- closed by stop()
         self._done = threading.Event()
         self._watcher = threading.Thread(target=self._restart_when_dead, daemon=True, name="server-watch")
         self.process = self._start()
@@ -92,6 +128,7 @@ class Server:
                 self.process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 self.process.kill()
+        self._errors.close()
 
     def wait_until_up(self) -> None:
         """Wait until the server answers; from then on it is restarted if it dies.
@@ -105,8 +142,8 @@ class Server:
                 self._start_again()
             if time.monotonic() > deadline:
                 raise PipelineError(
-                    f"The Prefect server did not answer within {START_SECONDS:.0f} s; "
-                    "run `uv run prefect server start` to see why"
+                    f"The Prefect server did not answer within {START_SECONDS:.0f} s "
+                    f"({_last_line(self._errors_so_far())}); run `uv run prefect server start` to see why"
                 )
             time.sleep(0.05)
         self._watcher.start()
@@ -115,17 +152,22 @@ class Server:
         """Restart a server that exited at startup; another run's server may have been migrating the same database.
 
         Raises:
-            PipelineError: the server has exited several times.
+            PipelineError: the server cannot use its database, or has exited several times.
         """
         self._starts += 1
-        if self._starts > MAX_STARTS:
-            raise PipelineError(
-                "The Prefect server exited while starting; run `uv run prefect server start` to see why"
-            )
+        errors = self._errors_so_far()
+        if self._starts > MAX_STARTS or any(pattern in errors for pattern in LASTING):
+            raise PipelineError(_explained(errors))
         time.sleep(RESTART_SECONDS)
         if self.process.stdin:
             self.process.stdin.close()
         self.process = self._start()
+
+    def _errors_so_far(self) -> str:
+        """The end of what the server wrote to its error output."""
+        size = self._errors.seek(0, os.SEEK_END)
+        start = max(0, size - MAX_ERRORS)
+        return os.pread(self._errors.fileno(), MAX_ERRORS, start).decode(errors="replace")
 
     def _answers(self) -> bool:
         import httpx
@@ -152,7 +194,7 @@ class Server:
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=self._errors,
             start_new_session=True,  # Ctrl-C must reach only the run, which stops the server last.
         )
 

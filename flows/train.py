@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from prefect.logging import get_run_logger
 from artifacts import report
 from artifacts.figures.render import Picture
 from artifacts.publish import history_artifacts, report_artifacts
-from flows.draw import draw
+from flows.draw import draw, figures_record
 from flows.ops.notify import FAILURES, add_tags, on_failure_hooks, publish_or_warn
 from flows.promote import check_promotion, promote_run
 from flows.run import Run, as_task
@@ -30,7 +29,7 @@ from tasks.prepare import prepare
 from tasks.results.comparison import Comparison
 from tasks.results.data import Dataset
 from tasks.storage.files import point, write_bytes
-from tasks.storage.layout import CACHE, DATA, FIGURES, LATEST, MODELS, REPORT
+from tasks.storage.layout import CACHE, DATA, FIGURES, LATEST, MODELS, READER, REPORT, RUN_LOG
 from tasks.storage.run_log import append_to_run_log, summarize
 from tasks.storage.runs import in_use, keep_last, write_run
 from tasks.train import train
@@ -110,6 +109,10 @@ def without_failed_rows(*columns: Sequence[Any]) -> list[list[Any]]:
 def write_report(run: Run, comparison: Comparison) -> Path:
     """Draw, write and publish the report; `outputs/latest` links to it from then on."""
     drawn = run.do(draw, comparison, run.outputs / FIGURES).pictures()
+    faults = report.faults(comparison, drawn)
+    run.failures.extend(faults)
+    if faults:
+        figures_record(comparison, run.outputs / FIGURES).discard()  # The next run draws what is missing.
     comparison = replace(comparison, durations=dict(run.clock.laps))
     run.progress.begin("report", ["report"])
     as_task("report", write_and_publish, run, comparison, drawn)
@@ -118,15 +121,23 @@ def write_report(run: Run, comparison: Comparison) -> Path:
 
 
 def write_and_publish(run: Run, comparison: Comparison, drawn: Mapping[str, Picture]) -> None:
-    """Write the report and the run's record, add the run to the run log, and publish report and history in the UI."""
+    """Write the report and the run's record, add the run to the run log, and publish report and history in the UI.
+
+    What cannot be made is left out: nothing that the run has computed is lost for one page.
+    """
     folder = run.folder
-    for name, content in report.files(comparison, drawn, open_reader(comparison)).items():
-        write_bytes(folder / name, content)
+    reader = run.attempt(READER, lambda: open_reader(comparison))
+    for name, make in report.files(comparison, drawn, reader).items():
+        content = run.attempt(name, make)
+        if content is not None:
+            write_bytes(folder / name, content)
     write_run(folder, comparison)
     point(run.outputs / LATEST, folder)
     get_run_logger().info("Report: %s", folder / REPORT)
-    rows = append_to_run_log(run.outputs, summarize(comparison, time.time()))
-    publish_or_warn(chain(report_artifacts(comparison, drawn), history_artifacts(rows)))
+    rows = run.attempt(RUN_LOG, lambda: append_to_run_log(run.outputs, summarize(comparison, time.time())))
+    makers = {**report_artifacts(comparison, drawn), **(history_artifacts(rows) if rows else {})}
+    made = [run.attempt(f"artifact {key}", make) for key, make in makers.items()]
+    run.failures.extend(publish_or_warn(artifact for artifact in made if artifact))
 
 
 def promote_candidate(run: Run, folder: Path) -> None:
@@ -138,5 +149,7 @@ def promote_candidate(run: Run, folder: Path) -> None:
 def remove_old_runs(run: Run) -> None:
     """With `--keep`, remove older runs, as `tasks.storage.runs` describes, and log their names."""
     keep = run.settings.run.keep
-    if keep is not None and (removed := keep_last(run.outputs, keep)):
+    if keep is None:
+        return
+    if removed := run.attempt("--keep", lambda: keep_last(run.outputs, keep)):
         get_run_logger().info("Removed older runs: %s", ", ".join(removed))

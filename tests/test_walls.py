@@ -40,7 +40,7 @@ def is_in(name: str, packages: tuple[str, ...]) -> bool:
 
 def steps() -> set[str]:
     """The modules at the top of `tasks` that are steps: all but those that steps share."""
-    shared = {"tasks.__init__", "tasks.job", "tasks.errors", "tasks.machine", "tasks.progress"}
+    shared = {"tasks.__init__", *(f"tasks.{name}" for name in ("deadline", "errors", "job", "machine", "progress"))}
     return {f"tasks.{path.stem}" for path in (ROOT / "tasks").glob("*.py")} - shared
 
 

@@ -5,6 +5,7 @@ from typing import cast
 
 from artifacts.blocks import Code, Link, Shade, Spans, Strong
 from artifacts.formats import join_names, plural
+from tasks.errors import shortened
 from tasks.results.comparison import Comparison, ReviewKind, ReviewText, Trace
 from tasks.results.export import MAX_WEIGHT_BYTES, ReaderNetwork, ReaderPage
 from tasks.results.training import Branch
@@ -98,6 +99,16 @@ def more_in_html(c: Comparison) -> str:
 def left_out(stem: str) -> str:
     """The replacement for a figure that would make the page too large."""
     return f"(The figure {stem}.png is in the run's folder.)"
+
+
+def not_drawn(stem: str) -> str:
+    """The replacement for a figure that could not be drawn."""
+    return f"(The figure {stem} could not be drawn; the run's log says why.)"
+
+
+def not_made(error: Exception) -> str:
+    """The replacement for a part of the report that could not be made."""
+    return f"(A part could not be made: {type(error).__name__}, {shortened(error)}. The numbers are in metrics.json.)"
 
 
 def about_pairs(c: Comparison) -> str:

@@ -1,7 +1,4 @@
-"""Finds the commit of this checkout. A worker's commit may differ from the one its deployment was made from.
-
-`prefect deploy` runs `python -m flows.ops.deployed_commit` and stores the output as the deployment's version.
-"""
+"""Finds this checkout and its commit. A worker's commit may differ from the one its deployment was made from."""
 
 import subprocess
 from pathlib import Path
@@ -11,6 +8,15 @@ from prefect.logging import get_run_logger
 
 ROOT = Path(__file__).parents[2]
 UNKNOWN = "unknown"
+
+
+def checkout() -> dict[str, str]:
+    """The folder and the version of this checkout, as a step of `prefect.yaml`.
+
+    `prefect deploy` stores the version with the deployment; a run starts in the folder. The step runs in the Python of
+    the deploying command or of the worker, which need not be the `python` that a shell finds.
+    """
+    return {"directory": str(ROOT), "version": commit()}
 
 
 def commit(folder: Path = ROOT) -> str:
@@ -36,7 +42,3 @@ def warn_of_another_commit() -> None:
     if deployed != here:
         advice = "check out the same commit on both sides, or deploy again"
         get_run_logger().warning("Deployed from commit %s, but this worker runs %s; %s", deployed, here, advice)
-
-
-if __name__ == "__main__":
-    print(commit())

@@ -5,7 +5,6 @@ file records it.
 """
 
 import os
-import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +17,8 @@ from prefect.utilities.urls import url_for
 from artifacts.markup import one_line
 from artifacts.publish import Artifact, publish
 from flows.settings import masked
+from tasks.deadline import within
+from tasks.errors import shortened
 
 VARIABLE = "RNN_WEBHOOK"
 FAILURES = ("on_failure", "on_crashed", "on_cancellation")
@@ -31,12 +32,23 @@ def announce(sentence: str, *artifacts: Artifact) -> None:
     publish_or_warn(artifacts)
 
 
-def publish_or_warn(artifacts: Iterable[Artifact]) -> None:
-    """Publish artifacts in the UI; if the server does not answer, log a warning."""
-    try:
-        publish(artifacts)
-    except httpx.TransportError as error:
-        get_run_logger().warning("The results are kept, but could not be published (%s)", error)
+def publish_or_warn(artifacts: Iterable[Artifact]) -> list[str]:
+    """Publish artifacts in the UI; log a warning for each that the server refuses, or if the server does not answer.
+
+    Returns:
+        for each artifact that was refused, what it is and why.
+    """
+    refused = []
+    for artifact in artifacts:
+        try:
+            publish(artifact)
+        except httpx.TransportError as error:
+            get_run_logger().warning("The results are kept, but could not be published (%s)", error)
+            break
+        except Exception as error:
+            refused.append(f"artifact {artifact.key}: {type(error).__name__}, {shortened(error)}")
+            get_run_logger().warning("Not published: %s", refused[-1])
+    return refused
 
 
 def add_tags(*tags: str) -> None:
@@ -68,11 +80,9 @@ def post_line(text: str) -> None:
     address = os.environ.get(VARIABLE)
     if not address:
         return
-    # A thread, because a server that answers byte by byte never exceeds the timeout of a single read.
-    posting = threading.Thread(target=_post, args=(address, text), daemon=True, name="webhook")
-    posting.start()
-    posting.join(DEADLINE_SECONDS)
-    if posting.is_alive():
+    try:
+        within(DEADLINE_SECONDS, lambda: _post(address, text), "webhook")
+    except TimeoutError:
         get_logger("webhook").warning("The webhook did not answer within %d s", DEADLINE_SECONDS)
 
 

@@ -1,14 +1,12 @@
 """Downloads that appear only once they are complete and have the expected SHA-256."""
 
-import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
+from tasks.deadline import within
 from tasks.errors import DataError, NetworkError, shortened
 from tasks.progress import track
 from tasks.storage.files import locked, remove, sha256_of_file
@@ -46,7 +44,10 @@ def download(url: str, target: Path, sha256: str) -> Path:
         )
         try:
             deadline = time.monotonic() + MAX_SECONDS
-            _in_time(url, lambda: retrying(_stream, url, part, deadline))
+            # An abandoned download writes nothing: the deadline has passed by the time the headers arrive.
+            within(MAX_SECONDS + GRACE_SECONDS, lambda: retrying(_stream, url, part, deadline), "download")
+        except TimeoutError:
+            raise NetworkError(f"{url}: no answer in {MAX_SECONDS:.0f} s; check the network") from None
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             reason = shortened(error)
             raise NetworkError(f"{url}: no download after {ATTEMPTS} attempts ({reason}); check the network") from error
@@ -57,27 +58,6 @@ def download(url: str, target: Path, sha256: str) -> Path:
         remove(target)
         part.replace(target)
     return target
-
-
-def _in_time(url: str, work: Callable[[], None]) -> None:
-    """Do the work in a thread: a server that sends headers byte by byte never exceeds the timeout of a single read.
-
-    An abandoned thread writes nothing, because the deadline has passed by the time the headers arrive.
-    """
-    outcome: Future[None] = Future()
-
-    def run() -> None:
-        try:
-            work()
-            outcome.set_result(None)
-        except BaseException as error:
-            outcome.set_exception(error)
-
-    threading.Thread(target=run, daemon=True, name="download").start()
-    try:
-        outcome.result(MAX_SECONDS + GRACE_SECONDS)
-    except TimeoutError:
-        raise NetworkError(f"{url}: no answer in {MAX_SECONDS:.0f} s; check the network") from None
 
 
 def _wait(state: RetryCallState) -> float:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from artifacts.figures.render import Picture, picture
+from artifacts.sections import all_drawings
 from tasks.results.comparison import (
     Basis,
     Comparison,
@@ -228,3 +230,8 @@ def comparison(seeds: int = 1) -> Comparison:
         command="python flows/main.py",
         durations={"fetch": 1.0, "train": 12.34},
     )
+
+
+def pictures(c: Comparison) -> dict[str, Picture]:
+    """Every figure of the report, drawn."""
+    return {drawing.stem: picture(drawing.draw(c)) for drawing in all_drawings(c)}

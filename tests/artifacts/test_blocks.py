@@ -8,7 +8,7 @@ from artifacts.blocks import (
     SideBySide,
     Table,
     Topic,
-    drawings,
+    every_block,
     present,
     without_details,
 )
@@ -48,9 +48,9 @@ def test_what_has_nothing_to_show_is_left_out() -> None:
     assert present(TABLE, Topic("something", (TABLE,))) == (TABLE, Topic("something", (TABLE,)))
 
 
-def test_drawings_are_found_at_every_level() -> None:
+def test_blocks_are_found_at_every_level() -> None:
     blocks = (drawing("a"), Topic("t", (SideBySide((drawing("b"), drawing("c"))), Details("d", (drawing("e"),)))))
-    assert [found.stem for found in drawings(blocks)] == ["a", "b", "c", "e"]
+    assert [found.stem for found in every_block(blocks) if isinstance(found, Drawing)] == ["a", "b", "c", "e"]
 
 
 def test_markdown_loses_what_needs_folding_or_colours() -> None:

@@ -6,9 +6,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from artifacts import publish
-from artifacts.figures.render import Picture, picture
+from artifacts.figures.render import Picture
 from artifacts.report import markdown
-from artifacts.sections import all_figures
 from tasks.results.comparison import Comparison
 from tasks.results.run_summary import RunSummary
 from tests.artifacts import examples
@@ -23,7 +22,7 @@ def c() -> Comparison:
 @pytest.fixture(scope="module")
 def drawn(c: Comparison) -> dict[str, Picture]:
     """Every figure, drawn."""
-    return {stem: picture(figure) for stem, figure in all_figures(c).items()}
+    return examples.pictures(c)
 
 
 @pytest.fixture
@@ -37,6 +36,14 @@ def published(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
         monkeypatch.setattr(publish, f"create_{kind}_artifact", create)
     return artifacts
+
+
+def publish_all(makers: dict[str, publish.Maker]) -> None:
+    """Make and publish artifacts, each under its key."""
+    for key, make in makers.items():
+        artifact = make()
+        assert artifact.key == key
+        publish.publish(artifact)
 
 
 def images(markdown: str) -> int:
@@ -62,7 +69,7 @@ def test_the_published_markdown_loses_its_largest_figures_where_it_would_be_too_
 def test_the_report_a_page_for_each_question_and_the_table_are_published(
     c: Comparison, drawn: dict[str, Picture], published: dict[str, Any]
 ) -> None:
-    publish.publish(publish.report_artifacts(c, drawn))
+    publish_all(publish.report_artifacts(c, drawn))
     assert published["report"].startswith("# simple_rnn and lstm on the IMDB reviews")
     assert [row["model"] for row in published["comparison"]] == ["lstm", "simple_rnn"]
     questions = {key.removeprefix("report-") for key in published if key.startswith("report-")}
@@ -74,7 +81,7 @@ def test_the_report_a_page_for_each_question_and_the_table_are_published(
 def test_the_pages_hold_what_the_short_report_leaves_out(
     c: Comparison, drawn: dict[str, Picture], published: dict[str, Any]
 ) -> None:
-    publish.publish(publish.report_artifacts(c, drawn))
+    publish_all(publish.report_artifacts(c, drawn))
     assert "a fine film" in published["report-failed"]
     assert "a fine film" not in re.sub(r"(?m)^The end of .*$", "", published["report"])
     assert re.search(r"\*\*lstm\*\* .*: a ⟨50%⟩ fine ⟨70%⟩ film ⟨90%⟩", published["report-reading"])
@@ -96,7 +103,7 @@ def test_a_file_name_is_no_markup_in_any_artifact(
         monkeypatch.setattr(publish, f"create_{kind}_artifact", create)
     source = replace(c.dataset.source, path=c.dataset.source.path.with_name("x`\r\r![p](www.e.org).npz"))
     hostile = replace(c, dataset=replace(c.dataset, imdb=False, source=source), command="x\r\r![p](http://e/p.png)")
-    publish.publish(publish.report_artifacts(hostile, drawn))
+    publish_all(publish.report_artifacts(hostile, drawn))
     for text in written:
         page = MarkdownIt("commonmark").enable("table").render(text)
         assert not re.findall(r"<a\b|<img src=\"(?!data:image/png)", page)
@@ -105,14 +112,14 @@ def test_a_file_name_is_no_markup_in_any_artifact(
 
 def test_the_newest_runs_are_published_with_their_trend(published: dict[str, Any]) -> None:
     rows = [RunSummary(str(n), 1.0, "IMDB", "f", 1, {"lstm": 0.8}, 3.5, {}, {}, {}, "x") for n in range(60)]
-    publish.publish(publish.history_artifacts(rows))
+    publish_all(publish.history_artifacts(rows))
     assert [row["run"] for row in published["history"]] == [str(n) for n in range(59, 9, -1)]
     assert published["trend"].startswith("![Test accuracy over the runs](data:image/png;base64,")
 
 
 def test_text_in_a_table_is_no_markup(published: dict[str, Any]) -> None:
     rows = [{"file": "![x](https://evil.example/p.png)", "rows": 3, "share": None}]
-    publish.publish([publish.Artifact("scores-sure", rows, "sure")])
+    publish.publish(publish.Artifact("scores-sure", rows, "sure"))
     (row,) = published["scores-sure"]
     assert "![x](" not in row["file"]
     assert (row["rows"], row["share"]) == (3, None)

@@ -12,10 +12,9 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from artifacts import report
-from artifacts.figures.render import Picture, picture
 from artifacts.figures.style import MODEL_COLOURS
 from artifacts.pages import own_source
-from artifacts.sections import all_figures
+from artifacts.sections import all_drawings
 from tasks.analysis.reader_page import open_reader
 from tasks.analysis.reviews import choose_reviews
 from tasks.compare import compare
@@ -27,7 +26,9 @@ from tasks.models.spec import TrainingPlan, preset
 from tasks.prepare import prepare
 from tasks.results.comparison import Comparison
 from tasks.results.data import Source
+from tasks.results.export import ReaderPage
 from tasks.train import train
+from tests.artifacts import examples
 from tests.conftest import random_reviews
 
 NASTY = '<script>alert(1)</script> | `code` ![x](http://e) [l](javascript:1) **b** & "q"'
@@ -70,12 +71,12 @@ def with_markup(comparison: Comparison) -> Comparison:
 @pytest.fixture(scope="module")
 def files(comparison: Comparison) -> dict[str, bytes]:
     """The report's files."""
-    return report.files(comparison, pictures(comparison))
+    return made(comparison)
 
 
-def pictures(comparison: Comparison) -> dict[str, Picture]:
-    """Every figure, drawn."""
-    return {stem: picture(figure) for stem, figure in all_figures(comparison).items()}
+def made(comparison: Comparison, reader: ReaderPage | None = None) -> dict[str, bytes]:
+    """The content of the report's files."""
+    return {name: make() for name, make in report.files(comparison, examples.pictures(comparison), reader).items()}
 
 
 def test_holds_every_file(files: dict[str, bytes]) -> None:
@@ -105,7 +106,7 @@ def test_the_sample_is_named_in_title_warning_and_figures(files: dict[str, bytes
     markdown = files["report.md"].decode()
     assert "bundled sample" in markdown.splitlines()[0]
     assert "made-up reviews" in markdown
-    for figure in all_figures(comparison).values():
+    for figure in (drawing.draw(comparison) for drawing in all_drawings(comparison)):
         texts = [text.get_text() for text in figure.findobj(match=lambda artist: hasattr(artist, "get_text"))]
         assert any("bundled sample" in text for text in texts)
 
@@ -222,10 +223,10 @@ def test_the_page_follows_the_readers_scheme(
 
 def test_the_reader_is_a_page_of_its_own_to_which_the_report_links(comparison: Comparison) -> None:
     reader = open_reader(comparison)
-    without_words = report.files(comparison, pictures(comparison), reader)
+    without_words = made(comparison, reader)
     assert "reader.html" not in without_words
     assert b"the data came without a word index" in without_words["report.html"]
-    with_words = report.files(comparison, pictures(comparison), replace(reader, ranks={"film": 1}))
+    with_words = made(comparison, replace(reader, ranks={"film": 1}))
     assert b"Watch the networks read" in with_words["reader.html"]
     assert b'<a href="reader.html">' in with_words["report.html"]
 

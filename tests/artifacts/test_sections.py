@@ -1,7 +1,14 @@
+import inspect
 from dataclasses import replace
+from types import ModuleType
 
-from artifacts.blocks import Details, Drawing, Paragraph, Section, Shade, Topic, drawings
-from artifacts.sections import all_figures, coloured, introduction, sections
+import pytest
+
+from artifacts import tables
+from artifacts.blocks import Column, Details, Drawing, Paragraph, Section, Shade, Table, Topic, every_block
+from artifacts.sections import all_drawings, coloured, introduction, left_out, pages, sections
+from artifacts.wording import report as wording
+from artifacts.wording import verdict, why
 from artifacts.wording.verdict import nothing_shown
 from tasks.results.comparison import Comparison, Findings, Reproduction
 from tests.artifacts import examples
@@ -24,7 +31,7 @@ def topics(c: Comparison, anchor: str) -> list[str]:
 
 def stems(section: Section) -> list[str]:
     """The figures of a section."""
-    return [drawing.stem for drawing in drawings(section.blocks)]
+    return [block.stem for block in every_block(section.blocks) if isinstance(block, Drawing)]
 
 
 def test_questions_in_their_order() -> None:
@@ -47,7 +54,7 @@ def test_the_reproduction_card_stands_for_imdb_only() -> None:
 
 def test_every_figure_is_drawn_once() -> None:
     c = examples.comparison()
-    assert set(all_figures(c)) == FIGURES
+    assert {drawing.stem for drawing in all_drawings(c)} == FIGURES
     assert sorted(stem for section in sections(c) for stem in stems(section)) == sorted(FIGURES)
 
 
@@ -88,12 +95,12 @@ def test_a_network_that_failed_leaves_the_others_in_the_report() -> None:
     c = examples.comparison(2)
     rest = replace(c, branches=c.branches[1:], evaluations=c.evaluations[1:], explanations=c.explanations[1:])
     assert [branch.label for branch, _ in rest.first_networks()] == ["lstm seed 1", "simple_rnn seed 2"]
-    assert "simple_rnn-seed2-loss" in all_figures(rest)
+    assert "simple_rnn-seed2-loss" in {drawing.stem for drawing in all_drawings(rest)}
 
 
 def test_a_figure_has_a_caption_for_those_who_do_not_see_it() -> None:
     for section in sections(examples.comparison()):
-        assert all(drawing.caption for drawing in drawings(section.blocks) if isinstance(drawing, Drawing))
+        assert all(block.caption for block in every_block(section.blocks) if isinstance(block, Drawing))
 
 
 def test_warnings_stand_first() -> None:
@@ -105,3 +112,40 @@ def test_warnings_stand_first() -> None:
 def test_neighbouring_words_of_one_colour_share_a_span() -> None:
     spans = list(coloured(["a", "b", "c"], [0.0, 0.04, 0.98]))
     assert spans == [Shade("a b", 0), " ", Shade("c", 10), " "]
+
+
+def functions(*modules: ModuleType) -> list[tuple[ModuleType, str]]:
+    """Every public function that a module defines."""
+    return [
+        (module, name)
+        for module in modules
+        for name, _ in inspect.getmembers(module, inspect.isfunction)
+        if not name.startswith("_") and inspect.getmodule(getattr(module, name)) is module
+    ]
+
+
+@pytest.mark.parametrize(("module", "name"), functions(tables, wording, verdict, why))
+def test_a_table_or_sentence_that_cannot_be_made_takes_nothing_else_away(
+    module: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    c = examples.comparison()
+    whole = sum(len(list(every_block(section.blocks))) for section in sections(c))
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("no reviews")
+
+    if name != "not_made":
+        monkeypatch.setattr(module, name, fail)
+    left = sum(len(list(every_block(section.blocks))) for section in sections(c))
+    assert [page.anchor for page in pages(c)][: len(sections(c))] == [section.anchor for section in sections(c)]
+    assert introduction(c)
+    assert left >= whole - 30
+    assert all("ZeroDivisionError, no reviews" in line for line in left_out(c))
+
+
+def test_a_cell_that_cannot_be_shown_is_a_sentence_in_its_section(monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(c: Comparison) -> Table[str]:
+        return Table("", [Column("length", lambda row: row.missing)], c.models())  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(tables, "cost", faulty)
+    assert [line[:33] for line in left_out(examples.comparison())] == ["Which model? (A part could not be"]

@@ -228,7 +228,8 @@ def serving(home: Path, **more: str) -> Iterator[tuple[Process, dict[str, str]]]
     """A server of its own, and the environment of everything that talks to it."""
     port = free_port()
     page = f"http://127.0.0.1:{port}"
-    path = f"{PREFECT.parent}{os.pathsep}{os.environ['PATH']}"
+    # As under systemd: programs are started by their paths, and no virtual environment is activated.
+    path = os.pathsep.join(part for part in os.environ["PATH"].split(os.pathsep) if Path(part) != PREFECT.parent)
     settings = {"PREFECT_API_URL": f"{page}/api", "PREFECT_SERVER_API_PORT": str(port), "PATH": path}
     origin = {"PREFECT_SERVER_CORS_ALLOWED_ORIGINS": page}
     process = Process(home, [PREFECT, "server", "start"], **settings, **origin, **more)

@@ -6,7 +6,7 @@ from PIL import Image
 
 from artifacts.figures.render import data_uri, picture, png
 from artifacts.figures.style import single
-from artifacts.sections import all_figures
+from artifacts.sections import all_drawings
 from tests.artifacts import examples
 
 
@@ -35,9 +35,9 @@ def test_dollars_in_a_file_name_are_no_formula() -> None:
     source = replace(c.dataset.source, path=c.dataset.source.path.with_name("cost$5_$6.npz"))
     c = replace(c, dataset=replace(c.dataset, imdb=False, source=source))
     assert "cost$5_$6.npz" in c.dataset.title
-    for name, figure in all_figures(c).items():
+    for drawing in all_drawings(c):
         with rc_context({"svg.fonttype": "none"}):
-            assert "cost$5_$6.npz" in picture(figure).svg, name
+            assert "cost$5_$6.npz" in picture(drawing.draw(c)).svg, drawing.stem
 
 
 def test_numbers_of_a_logarithmic_axis_stay_formulas() -> None:

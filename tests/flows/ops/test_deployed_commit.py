@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flows.ops import deployed_commit
-from flows.ops.deployed_commit import UNKNOWN, commit, warn_of_another_commit
+from flows.ops.deployed_commit import ROOT, UNKNOWN, checkout, commit, warn_of_another_commit
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -59,3 +59,8 @@ def test_another_commit_than_the_deployments_is_one_warning(
 def test_a_run_of_no_deployment_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deployed_commit, "commit", lambda: pytest.fail("git was asked"))
     warn_of_another_commit()
+
+
+def test_the_step_of_a_deployment_names_the_folder_with_the_flows() -> None:
+    assert checkout() == {"directory": str(ROOT), "version": commit()}
+    assert (ROOT / "flows" / "train.py").is_file()
