@@ -55,8 +55,8 @@ def _json(value: Any) -> bytes:
 def markdown(comparison: Comparison, address: Callable[[str], str | None]) -> str:
     """The report as markdown, without the parts that need folding or colours.
 
-    `address` maps a figure's stem to the target of its image link: None leaves the figure out, "" says that it could not
-    be drawn.
+    `address` maps a figure's stem to the target of its image link: None leaves the figure out, "" says that it could
+    not be drawn.
     """
 
     text = _markdown_template(address, without_details).render(

@@ -44,6 +44,19 @@ def branch_context() -> BaseContext:
     return multiprocessing.get_context("forkserver")
 
 
+@contextlib.contextmanager
+def surviving_hangup() -> Iterator[None]:
+    """Let processes that start within the block survive SIGHUP: a terminal that is closed sends it to all of them.
+
+    They end with this process. One that ended first would print what it still holds for the others.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class BranchProcess:
     """A running process that does one piece of work after another.
 
@@ -62,7 +75,8 @@ class BranchProcess:
         self._records, sender = multiprocessing.Pipe(duplex=False)
         self._executor = ProcessPoolExecutor(1, branch_context(), _start, (sender, level))
         try:
-            self._process = psutil.Process(self._executor.submit(os.getpid).result())
+            with surviving_hangup():
+                self._process = psutil.Process(self._executor.submit(os.getpid).result())
         except (OSError, EOFError, psutil.Error, BrokenProcessPool) as error:
             self._executor.shutdown(wait=False)
             self._records.close()

@@ -15,7 +15,6 @@ from cyclopts.validators import Number
 from pydantic import ValidationError
 
 from flows.environment import (
-    check_prefect_home,
     ignore_closed_output,
     load_prefect,
     prepare_environment,
@@ -56,10 +55,7 @@ def run_flow(flow: str, *inputs: Any, webhook: str | None, preload: Callable[[],
     Raises:
         Exception: the error that made the flow fail.
     """
-    # Prefect's notice about usage data would break the progress bars; the run's server sends no such data, either.
-    os.environ.setdefault("DO_NOT_TRACK", "1")
     prepare_environment()
-    check_prefect_home()
     if sys.stderr.isatty():
         say("Starting: the first imports take a few seconds", error=True)
     from flows.temporary_server import prestart_server
@@ -71,7 +67,7 @@ def run_flow(flow: str, *inputs: Any, webhook: str | None, preload: Callable[[],
 
     if webhook:
         os.environ["RNN_WEBHOOK"] = webhook
-    with api_server(server) as wait_for_server, ending_fork_server(), stopped_by_signals():
+    with stopped_by_signals(), api_server(server) as wait_for_server, ending_fork_server():
         if preload:
             preload()
         module, name = flow.split(":")
@@ -283,7 +279,6 @@ def doctor(
         wanted = DataSettings(data=data or [], text_column=text_column, label_column=label_column, source=source)
     except ValidationError as error:
         raise SettingError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
-    check_prefect_home()
     load_prefect()
     from flows.ops.doctor import examine
 

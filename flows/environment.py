@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 from pydantic import ValidationError
 
 from tasks.errors import PipelineError, one_line, printable, shortened
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # A run uses one Keras backend and draws without a window.
 OURS = {"KERAS_BACKEND": "tensorflow", "MPLBACKEND": "agg"}
+# Prefect's notice about usage data would break the progress bars; Dask reports each worker that comes and goes.
+QUIET = {"DO_NOT_TRACK": "1", "DASK_LOGGING__DISTRIBUTED": "error"}
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 # The path of a socket has about 100 characters on every system; `multiprocessing` adds up to 32 to that of TMPDIR.
 LONGEST_TMPDIR = 70
@@ -37,6 +41,7 @@ FILES, FEWEST_FILES, ADDRESS_SPACE = 4096, 256, 8 << 30
 PROXIES = {"ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"}
 DOT_ENV = Path(".env")
 HOME_BYTES = 64 << 10
+LONGEST_LINE = 1_000  # Characters of a line of the log in the terminal; Prefect writes whole events.
 
 
 def quick_exit() -> None:
@@ -53,6 +58,8 @@ def prepare_environment() -> None:
     if _has_event_loop():
         raise PipelineError("found an event loop, as in a notebook; use `!uv run flows/main.py …` in a cell")
     os.environ |= OURS
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
     # A proxy cannot reach this machine's own addresses; other traffic still uses it.
     for name in ("NO_PROXY", "no_proxy"):
         listed = [host for host in os.environ.get(name, "").split(",") if host]
@@ -137,8 +144,9 @@ def check_prefect_home() -> None:
             probe.write(bytes(HOME_BYTES))
     except OSError as error:
         name = f"PREFECT_HOME {home}" if setting("PREFECT_HOME") else f"Prefect's folder {home}"
+        found = "found a file" if home.is_file() else error.strerror
         raise PipelineError(
-            f"{name}: {error.strerror}; set PREFECT_HOME to a folder that can be written, with some free space"
+            f"{name}: {found}; set PREFECT_HOME to a folder that can be written, with some free space"
         ) from None
 
 
@@ -167,8 +175,9 @@ def load_prefect() -> None:
     """Import Prefect, which reads its settings while it is being imported.
 
     Raises:
-        PipelineError: Prefect rejects a setting.
+        PipelineError: Prefect rejects a setting, or cannot write its files.
     """
+    check_prefect_home()
     printed = io.StringIO()  # Prefect prints the settings that it rejects, with their values.
     try:
         with contextlib.redirect_stderr(printed):
@@ -204,9 +213,13 @@ def _make_printable(record: logging.LogRecord) -> bool:
 
     The command line prints where the traceback of an unforeseen error is.
     """
-    record.msg, record.args = printable(record.getMessage()), None
+    record.msg, record.args = _cut(printable(record.getMessage())), None
     record.exc_info = record.exc_text = None
     return True
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}…"
 
 
 def ignore_closed_output() -> None:
@@ -260,7 +273,8 @@ def tolerate_any_encoding() -> None:
 
 
 STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-TIDYING_SECONDS = 5.0
+TIDYING_SECONDS, LAST_SECONDS = 5.0, 8.0
+STOPPED = "Stopped. Completed work is kept: the same command resumes."
 _received: list[int] = []
 
 
@@ -282,15 +296,18 @@ def stopped_by_signals() -> Iterator[None]:
     """Within the block, SIGINT (Ctrl-C), SIGTERM and SIGHUP raise `Stopped`.
 
     Branch processes ignore Ctrl-C. A signal that was already ignored, as under `nohup`, stays ignored. Those that come
-    within `TIDYING_SECONDS` after another are ignored, too: the run is recording that it was stopped.
+    within `TIDYING_SECONDS` after another are ignored, too: the run is recording that it was stopped. If it has not
+    ended `LAST_SECONDS` after the first signal, because the server is gone, say, this process and its children end.
     """
     heeds_from = 0.0
+    is_over = threading.Event()
 
     def stop(signal_number: int, _: object) -> None:
         nonlocal heeds_from
         if time.monotonic() >= heeds_from:
             heeds_from = time.monotonic() + TIDYING_SECONDS
             _received.append(signal_number)
+            threading.Thread(target=_end_late, args=(signal_number, is_over), daemon=True, name="last-end").start()
             raise Stopped(signal_number)
 
     _received.clear()
@@ -301,5 +318,17 @@ def stopped_by_signals() -> Iterator[None]:
     try:
         yield
     finally:
+        is_over.set()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _end_late(signal_number: int, is_over: threading.Event) -> None:
+    """End this process and its children, unless the run is over by then."""
+    if is_over.wait(LAST_SECONDS):
+        return
+    say(f"{STOPPED} The Prefect server did not answer, so it does not know.", error=True)
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            child.kill()
+    os._exit(128 + signal_number)

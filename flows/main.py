@@ -37,7 +37,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from flows.commands import COMMANDS, Webhook, run_flow, say_page
-from flows.environment import quick_exit, say, stop_signal, tolerate_any_encoding, unexpected
+from flows.environment import STOPPED, quick_exit, say, stop_signal, tolerate_any_encoding, unexpected
 from flows.settings import Settings, masked
 from tasks.errors import PipelineError, SettingError, is_text, one_line, shortened
 from tasks.storage.layout import MODELS, REPORT, SUMMARY
@@ -153,7 +153,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
 
 
 def _stopped(number: int) -> int:
-    say("Stopped. Completed work is kept: the same command resumes.", error=True)
+    say(STOPPED, error=True)
     return 128 + number
 
 

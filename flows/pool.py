@@ -1,12 +1,13 @@
 """Where branches run (in processes, in threads or on a cluster)."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from typing import Any
 
-from flows.branch_process import FORKS, BranchProcesses, branch_context, end_fork_server
+from flows.branch_process import FORKS, BranchProcesses, branch_context, end_fork_server, surviving_hangup
 from flows.settings import RunnerName, Settings
 from tasks.data.own_texts.workers import using_executor
 from tasks.errors import PipelineError
@@ -69,6 +70,8 @@ def task_runner(name: RunnerName, address: str | None) -> Any:
         from prefect_dask import DaskTaskRunner
     except ImportError as error:
         raise PipelineError(f"--runner dask: {error.name} is not installed; run `uv sync --extra dask`") from error
+    # Prefect names the address of the cluster's page, also where there is no page.
+    logging.getLogger("prefect.task_runner.dask").setLevel(logging.WARNING)
     # Whoever reaches a scheduler runs code on its workers: a cluster of our own has no page, and only we have its keys.
     local = {
         "n_workers": cores,
@@ -90,7 +93,8 @@ def preload_branches(settings: Settings) -> None:
     repeats = not effective.run.fresh and last_command(effective.run.outputs) == effective.command()
     if FORKS and effective.run.runner == "process" and not repeats:
         branch_context()
-        forkserver.ensure_running()
+        with surviving_hangup():
+            forkserver.ensure_running()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 The time-out of a read is over only when nothing at all arrives: a server that answers byte by byte never exceeds it.
 """
 
+import contextvars
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -16,7 +17,7 @@ def within(seconds: float, work: Callable[[], Outcome], name: str) -> Outcome:
 
     Args:
         seconds: time limit. After it, the work is abandoned: it goes on in its thread, which ends with the process.
-        work: what to do; it must not depend on the thread that it runs in.
+        work: what to do; it sees the caller's context variables.
         name: the name of the thread.
 
     Raises:
@@ -24,10 +25,11 @@ def within(seconds: float, work: Callable[[], Outcome], name: str) -> Outcome:
         BaseException: what the work raises.
     """
     outcome: Future[Outcome] = Future()
+    context = contextvars.copy_context()
 
     def run() -> None:
         try:
-            outcome.set_result(work())
+            outcome.set_result(context.run(work))
         except BaseException as error:
             outcome.set_exception(error)
 

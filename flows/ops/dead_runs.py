@@ -32,6 +32,8 @@ from tasks.machine import process_start
 HOST, PROCESS, PROCESS_START = "rnn.host", "rnn.process", "rnn.process-start"
 UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.SCHEDULED]
 ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
+# The parameter by which a run of these flows is known as one of this project.
+PARAMETERS = {"train": "settings", "score": "texts"}
 HEARTBEAT = "prefect.flow-run.heartbeat"
 MAX_PAGES = 100
 PAGE = 200  # Runs in one answer of the server; newer FastAPI refuses a request that leaves the number open.
@@ -50,7 +52,10 @@ def label_with_process(run: str) -> None:
 
 
 def mark_dead_runs(flow: str) -> list[str]:
-    """Mark Running runs of the flow whose processes are gone, and their tasks, as Crashed; return the runs' names."""
+    """Mark runs of the flow whose processes are gone, and their tasks, as Crashed; return the runs' names.
+
+    A run that was created and never started counts, too.
+    """
     with get_client(sync_client=True) as client:
         dead = list(_dead_runs(client, flow))
         for run in dead:
@@ -59,25 +64,27 @@ def mark_dead_runs(flow: str) -> list[str]:
 
 
 def _dead_runs(client: SyncPrefectClient, flow: str) -> Iterator[FlowRun]:
-    running = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))
+    running = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING]))
     flows = FlowFilter(name=FlowFilterName(any_=[flow]))
     runs = client.read_flow_runs(
         flow_filter=flows, flow_run_filter=FlowRunFilter(state=running), sort=FlowRunSort.START_TIME_DESC, limit=PAGE
     )
     for run in runs:
-        # A run without our labels belongs to another project, even if its flow has the same name.
-        if HOST in run.labels and _is_dead(client, run):
+        # Another run belongs to another project, even if its flow has the same name.
+        if (HOST in run.labels or PARAMETERS.get(flow) in run.parameters) and _is_dead(client, run):
             yield run
 
 
 def _is_dead(client: SyncPrefectClient, run: FlowRun) -> bool:
-    if run.labels[HOST] == socket.gethostname() and PROCESS_START in run.labels:
+    """Whether a run's process is gone. A run without labels was killed, or has yet to start, before it set them."""
+    if run.labels.get(HOST) == socket.gethostname() and PROCESS_START in run.labels:
         return process_start(int(str(run.labels[PROCESS]))) != run.labels[PROCESS_START]
     return _started_before(run, SILENCE) and not _has_heartbeat(client, run)
 
 
 def _started_before(run: FlowRun, age: timedelta) -> bool:
-    return run.start_time is not None and run.start_time < datetime.now(UTC) - age
+    since = run.start_time or (run.state.timestamp if run.state else None)
+    return since is not None and since < datetime.now(UTC) - age
 
 
 def _has_heartbeat(client: SyncPrefectClient, run: FlowRun) -> bool:

@@ -1,7 +1,9 @@
 """Records of the gate, the registry and the model card: how a candidate compares with the champion."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from tasks.results.training import Estimate, Scores
 
@@ -109,6 +111,10 @@ class Gate:
     failing_slices: tuple[str, ...] = ()
 
 
+# A time that a date can show: from 1970 to the year 9999.
+Time = Annotated[float, Field(ge=0, lt=253_402_300_800)]
+
+
 @dataclass(frozen=True)
 class Entry:
     """An entry of the ledger. Networks are named by the hash of their files.
@@ -129,7 +135,7 @@ class Entry:
     """
 
     number: int
-    time: float
+    time: Time
     who: str
     action: Action
     verdict: Verdict

@@ -5,20 +5,26 @@ such as s3://bucket/rnn) has the same tree. A file copied from it is accepted on
 """
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
+from tenacity import Retrying, stop_after_attempt, wait_exponential
 
-from tasks.errors import DataError, PipelineError
+from tasks.deadline import within
+from tasks.errors import DataError, NetworkError, PipelineError, shortened
 from tasks.storage.files import Stored, atomic_path, sha256_of_file
 from tasks.storage.paths import below
 from tasks.storage.reuse import LOGGER, Logger, Record, Result, Step
 
 T = TypeVar("T", bound=Result)
+# How long a share may take to answer at all, and for one file, which is at most some 100 MB.
+ANSWER_SECONDS, FILE_SECONDS = 12.0, 600.0
+ATTEMPTS, WAIT = 3, wait_exponential(multiplier=1, max=10)
 
 
 @dataclass(frozen=True)
@@ -37,12 +43,13 @@ class Share:
         """Check that the address can be used.
 
         Raises:
-            PipelineError: its protocol is unknown, or the package for it is not installed.
+            PipelineError: its protocol is unknown or cannot write, or the package for it is not installed.
+            NetworkError: nothing answers there in time.
         """
         if self.address is None:
             return
         try:
-            fsspec.core.url_to_fs(self.address)
+            files, root = within(ANSWER_SECONDS, partial(fsspec.core.url_to_fs, self.address), "share")
         except ImportError as error:
             kind = self.address.split(":", 1)[0]
             raise PipelineError(
@@ -52,6 +59,34 @@ class Share:
             raise PipelineError(
                 f"--share: {error}; expected a folder or an fsspec URL such as s3://bucket/rnn"
             ) from error
+        except OSError as error:
+            raise self._unreachable(error) from error
+        if isinstance(files, LocalFileSystem):
+            return
+        if "http" in files.protocol:
+            raise PipelineError(f"--share {self.address}: nothing can be written there; expected a folder or s3://…")
+        try:
+            within(ANSWER_SECONDS, lambda: files.ls(root, detail=False), "share")
+        except FileNotFoundError:  # The first push makes the folder; without a bucket it says so.
+            return
+        except Exception as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: Exception) -> NetworkError:
+        reason = shortened(error) or type(error).__name__
+        return NetworkError(f"--share {self.address}: not reached ({reason}); check address, network and credentials")
+
+    def _exchange(self, work: Callable[[], Any]) -> Any:
+        """Do work with a file at an address that is no folder; try again before it is an error.
+
+        Raises:
+            NetworkError: it failed several times, or took too long.
+        """
+        retrying = Retrying(stop=stop_after_attempt(ATTEMPTS), wait=WAIT, reraise=True)
+        try:
+            return retrying(within, FILE_SECONDS, work, "share")
+        except Exception as error:
+            raise self._unreachable(error) from error
 
     def keep(self, step: Step[..., T], inputs: tuple[Any, ...], fresh: bool, logger: Logger = LOGGER) -> T:
         """Return a step's result, as `Step.keep` does; first pull the files of its inputs, then push the result."""
@@ -102,20 +137,29 @@ class Share:
 
     def _put(self, path: Path) -> None:
         files, target = self._at(path)
-        files.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
         if isinstance(files, LocalFileSystem):
             with atomic_path(Path(target)) as temporary:
                 shutil.copyfile(path, temporary)
-        else:
+            return
+
+        def put() -> None:
+            files.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
             files.put_file(str(path), target)
+
+        self._exchange(put)
 
     def _copy(self, paths: Iterable[Path]) -> None:
         """Copy the files that exist at the address."""
         for path in paths:
             files, source = self._at(path)
-            if files.exists(source):
+            do = self._directly if isinstance(files, LocalFileSystem) else self._exchange
+            if do(partial(files.exists, source)):
                 with atomic_path(path) as temporary:
-                    files.get_file(source, str(temporary))
+                    do(partial(files.get_file, source, str(temporary)))
+
+    @staticmethod
+    def _directly(work: Callable[[], Any]) -> Any:
+        return work()
 
     def _at(self, path: Path) -> tuple[Any, str]:
         """Where a file below `outputs` is at the address.

@@ -1,14 +1,16 @@
+import contextlib
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from uuid import UUID
 
 import pytest
-from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from prefect.context import use_profile
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, Profile, temporary_settings
 
 from flows import server
 from flows.server import api_server, run_page
@@ -17,38 +19,96 @@ from tasks.errors import PipelineError
 RUN = UUID("8a1f2c34-0000-4000-8000-000000000000")
 
 
-@pytest.fixture
-def locked_server() -> Iterator[str]:
-    """The address of a server that refuses everybody."""
+@contextlib.contextmanager
+def answering(status: int, body: str = "", waits: bool = False) -> Iterator[str]:
+    """The address of something that gives one answer to everybody; with `waits`, only the start of it."""
+    is_over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(401)
-            self.send_header("Content-Length", "0")
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body) + waits))
             self.end_headers()
+            self.wfile.write(body.encode())
+            if waits:
+                is_over.wait(60)
 
         def log_message(self, *_: object) -> None:
             """Print nothing."""
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/api"
+        is_over.set()
         server.shutdown()
 
 
-def test_a_configured_server_that_refuses_access_is_a_user_error(locked_server: str) -> None:
-    message = r"the server refused access \(401\); set PREFECT_API_AUTH_STRING"
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        (401, "", r"the server refused access \(401\); set PREFECT_API_AUTH_STRING"),
+        (404, "", r"something answers there, but it is not the API of a Prefect server; .* \(found status 404\)"),
+        (200, "<html>login</html>", "something answers there, but it is not the API of a Prefect server"),
+        (200, '{"version": "3.9.1"}', "something answers there, but it is not the API of a Prefect server"),
+        (200, '"welcome"', "something answers there, but it is not the API of a Prefect server"),
+        (503, "", r"the server has been too busy for 0 s \(503\); try again later"),
+    ],
+)
+def test_a_configured_server_that_cannot_be_used_is_a_user_error(
+    status: int, body: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "BUSY_SECONDS", 0.0)
     with (
-        temporary_settings({PREFECT_API_URL: locked_server}),
-        pytest.raises(PipelineError, match=message),
+        answering(status, body) as address,
+        temporary_settings({PREFECT_API_URL: address}),
+        pytest.raises(PipelineError, match=f"^PREFECT_API_URL {address}.*: {message}"),
         api_server(),
     ):
         pass
 
 
+def test_an_answer_that_never_ends_is_a_user_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "ANSWER_SECONDS", 0.3)
+    with (
+        answering(200, '"3.9', waits=True) as address,
+        temporary_settings({PREFECT_API_URL: address}),
+        pytest.raises(PipelineError, match="no whole answer within 0 s; restart that server"),
+        api_server(),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (".env", "PREFECT_API_URL=http://127.0.0.1:9/api\n"),
+        ("prefect.toml", '[api]\nurl = "http://127.0.0.1:9/api"\n'),
+        ("pyproject.toml", '[tool.prefect.api]\nurl = "http://127.0.0.1:9/api"\n'),
+    ],
+)
+def test_the_file_that_sets_the_address_is_named(
+    name: str, content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    (tmp_path / name).write_text(content)
+    assert server._origin() == f" (set in {name})"
+
+
+def test_the_profile_that_sets_the_address_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    with use_profile(
+        Profile(name="far", settings={PREFECT_API_URL: "http://127.0.0.1:9/api"}), override_environment_variables=True
+    ):
+        assert server._origin() == " (set in profile 'far': `prefect config unset PREFECT_API_URL`)"
+
+
 def test_a_configured_server_that_does_not_answer_is_a_user_error() -> None:
     nowhere = {PREFECT_API_URL: "http://127.0.0.1:9/api", PREFECT_CLIENT_MAX_RETRIES: 0}
-    message = r"PREFECT_API_URL http://127.0.0.1:9/api: no Prefect server answers .*; run `uv run prefect server start`"
+    message = (
+        r"PREFECT_API_URL http://127.0.0.1:9/api.*: no Prefect server answers .*; run `uv run prefect server start`"
+    )
     with temporary_settings(nowhere), pytest.raises(PipelineError, match=message), api_server():
         pass
 

@@ -73,13 +73,53 @@ def test_two_servers_do_not_share_a_port() -> None:
         assert first.url != second.url
 
 
-def test_a_server_that_exits_while_starting_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_SERVER", "raise SystemExit(3)")
-    with (
-        Server() as server,
-        pytest.raises(PipelineError, match="exited while starting; run `uv run prefect server start`"),
-    ):
+def exits(error: str) -> str:
+    """The code of a server that exits with a line on its error output."""
+    return f"raise SystemExit({error!r})"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        ("alembic: Can't locate revision identified by 'ffff'", "prefect.db: made by another version of Prefect"),
+        ("sqlite3.DatabaseError: file is not a database", "prefect.db: not a database; move it away"),
+        ("sqlite3.OperationalError: attempt to write a readonly database", "prefect.db: cannot be written"),
+        ("sqlite3.OperationalError: database or disk is full", "prefect.db: its disk is full; free some space"),
+    ],
+)
+def test_a_server_that_cannot_use_its_database_says_why_at_once(
+    error: str, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_SERVER", exits(f"{error}\nERROR: Application startup failed. Exiting."))
+    monkeypatch.setattr(module, "RESTART_SECONDS", 60.0)
+    with Server() as server, pytest.raises(PipelineError, match=line):
         server.wait_until_up()
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        ("sqlite3.OperationalError: database is locked", "prefect.db: in use by another process; end that one"),
+        ("a reason of its own", r"exited while starting \(a reason of its own\); run `uv run prefect server start`"),
+    ],
+)
+def test_another_server_that_exits_is_started_again_before_it_is_an_error(
+    error: str, line: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    starts = tmp_path / "starts"
+    count = f"open({str(starts)!r}, 'a').write('.')\n"
+    monkeypatch.setattr(module, "_SERVER", count + exits(error))
+    monkeypatch.setattr(module, "RESTART_SECONDS", 0.0)
+    with Server() as server, pytest.raises(PipelineError, match=line):
+        server.wait_until_up()
+    assert starts.read_text() == "." * module.MAX_STARTS
+
+
+def test_the_database_of_a_setting_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", "postgresql+asyncpg://me:secret@host/db")
+    line = module._explained("Can't locate revision")
+    assert line.startswith("the database of PREFECT_SERVER_DATABASE_CONNECTION_URL: made by another version")
+    assert "secret" not in line
 
 
 def test_a_server_that_does_not_answer_in_time_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The batches of rows that all readers yield, and which columns they read."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -65,12 +66,13 @@ class Columns:
             raise DataError(
                 f"{path}: the file is empty; expected {' and '.join(f'a column {n!r}' for n in self.names)}"
             )
+        counts = Counter(names)
         for column in self.wanted:
-            if column.name not in names:
+            if column.name not in counts:
                 raise DataError(f"{path}: no column {not_found(column, names)}")
-        for name in names if self.keep_others else self.names:
-            if (count := list(names).count(name)) > 1:
-                raise DataError(f"{path}: {count} columns are called {name!r}; expected different names")
+        for name in counts if self.keep_others else self.names:
+            if counts[name] > 1:
+                raise DataError(f"{path}: {counts[name]} columns are called {name!r}; expected different names")
 
 
 def not_found(column: Column, names: Sequence[str]) -> str:

@@ -54,8 +54,9 @@ def joined(first: pa.Schema | None, second: pa.Schema) -> pa.Schema:
     """
     if first is None or first.equals(second, check_metadata=True):
         return second
-    fields = [_wider(field, second.field(field.name)) if field.name in second.names else field for field in first]
-    return pa.schema([*fields, *(field for field in second if field.name not in first.names)])
+    before, after = ({field.name: field for field in schema} for schema in (first, second))
+    fields = [_wider(field, after[name]) if name in after else field for name, field in before.items()]
+    return pa.schema([*fields, *(field for name, field in after.items() if name not in before)])
 
 
 def _wider(first: pa.Field, second: pa.Field) -> pa.Field:
@@ -86,11 +87,9 @@ def _holds(wider: pa.DataType, other: pa.DataType) -> bool:
 
 def fitted(columns: pa.RecordBatch, schema: pa.Schema) -> list[pa.Array]:
     """Convert a batch's columns to the types and order of a joined schema; missing columns become null."""
-    present = set(columns.schema.names)
+    present = {field.name: (column, field) for column, field in zip(columns.columns, columns.schema, strict=True)}
     return [
-        _fit(columns.column(field.name), columns.schema.field(field.name), field)
-        if field.name in present
-        else pa.nulls(len(columns), field.type)
+        _fit(*present[field.name], field) if field.name in present else pa.nulls(len(columns), field.type)
         for field in schema
     ]
 

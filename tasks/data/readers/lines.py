@@ -18,6 +18,9 @@ from tasks.data.readers.csv_file import UTF_16
 from tasks.errors import DataError
 
 MAX_LINE = 64 << 20
+MAX_LEVELS = 100  # Of lists and objects within one another; Python's conversions are recursive.
+# Each key becomes a column of all rows. So many keys are allowed, and more if an object has a fair share of them.
+MAX_KEYS, MANY = 2_000, 10
 # The column of a folder's files, relative to the folder.
 FILE_COLUMN = "file"
 JsonObject = dict[str, Any]
@@ -47,6 +50,11 @@ def read_jsonl(path: Path, columns: Columns) -> Iterator[RowBatch]:
         text = _decoded(line)
         record = _json_object(text)
         seen.update(record)
+        if columns.keep_others and len(seen) > max(MAX_KEYS, MANY * len(record)):
+            raise DataError(
+                f"{path}, line {line.number}: {len(seen):,} different keys so far, {len(record)} in this object; "
+                "expected objects with the same keys"
+            )
         kept = _with_strings(record, columns)
         if "\\u" in text:
             _check_characters(kept, columns)
@@ -93,7 +101,23 @@ def _json_object(line: str) -> JsonObject:
         raise _RowError(f"not JSON ({str(error)[:80]}); expected one object per line") from None
     if not isinstance(value, dict):
         raise _RowError(f"found a JSON {type(value).__name__}; expected one object per line")
+    if line.count("[") + line.count("{") > MAX_LEVELS and _levels(value) > MAX_LEVELS:
+        raise _RowError(f"nested more than {MAX_LEVELS} levels deep; expected an object of values")
     return value
+
+
+def _levels(value: Any) -> int:
+    """How deep lists and objects are nested in a value."""
+    levels, values = 0, [value]
+    while values := [item for each in values for item in _items(each)]:
+        levels += 1
+    return levels
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _with_strings(record: JsonObject, columns: Columns) -> JsonObject:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 
@@ -137,6 +138,10 @@ def row_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
     try:
         with atomic_path(path) as temporary, WRITERS[path.suffix](temporary, schema) as write:
             yield write
+    except RecursionError:
+        raise DataError(
+            f"{path}: a column is nested too deep; give --output a .parquet file, or leave it out"
+        ) from None
     except OverflowError:  # Python's dates end with the year 9999; those of Parquet do not.
         raise DataError(f"{path}: a date is outside the years 1 to 9999; give --output a .parquet file") from None
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError, LookupError) as error:
@@ -155,10 +160,13 @@ def _parquet(path: Path, schema: pa.Schema) -> Iterator[Write]:
 @contextmanager
 def _csv(path: Path, schema: pa.Schema) -> Iterator[Write]:
     _check_no_bytes(schema)
-    flat = pa.schema([field.with_type(TEXT) if pa.types.is_nested(field.type) else field for field in schema])
+    flat = pa.schema([field.with_type(_flat(field.type)) for field in schema])
 
     def write(rows: pa.RecordBatch) -> None:
-        columns = [as_json(each.to_pylist()) if pa.types.is_nested(each.type) else each for each in rows.columns]
+        columns = [
+            as_json(each.to_pylist()) if pa.types.is_nested(each.type) else _checked(each.cast(_flat(each.type)))
+            for each in rows.columns
+        ]
         writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=flat))
 
     with arrow_csv.CSVWriter(path, flat) as writer:
@@ -171,7 +179,8 @@ def _jsonl(path: Path, schema: pa.Schema) -> Iterator[Write]:
     as_they_were = [field.name for field in schema if is_json(field)]
 
     def write(rows: pa.RecordBatch) -> None:
-        for row in pa.table([*map(_shortest, rows.columns)], rows.schema.names).to_pylist():
+        columns = [_exact(each.cast(_in_known_zone(each.type))) for each in rows.columns]
+        for row in pa.table(columns, rows.schema.names).to_pylist():
             for name in as_they_were:
                 row[name] = json.loads(row[name] or "null")
             file.write(json.dumps(plain(row), ensure_ascii=False) + "\n")
@@ -180,9 +189,43 @@ def _jsonl(path: Path, schema: pa.Schema) -> Iterator[Write]:
         yield write
 
 
-def _shortest(column: pa.Array) -> pa.Array:
-    """Convert float32 to the shortest equivalent decimals, as in CSV: 0.1, not 0.10000000149011612."""
-    return column.cast(pa.string()).cast(pa.float64()) if pa.types.is_float32(column.type) else column
+def _flat(kind: pa.DataType) -> pa.DataType:
+    """The type of a column in CSV."""
+    return TEXT if pa.types.is_nested(kind) else _in_known_zone(kind)
+
+
+def _checked(column: pa.Array) -> pa.Array:
+    """The column itself.
+
+    Raises:
+        OverflowError: it has a date of which Arrow would write "value out of range".
+    """
+    has_dates = pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)
+    if has_dates and pc.any(pc.starts_with(column.cast(TEXT), "<value out of range")).as_py():
+        raise OverflowError
+    return column
+
+
+def _in_known_zone(kind: pa.DataType) -> pa.DataType:
+    """The type itself, or for times in a zone that this machine does not know the same instants in UTC."""
+    if not pa.types.is_timestamp(kind) or kind.tz is None:
+        return kind
+    try:
+        pa.array([0], kind).cast(pa.string())
+        pa.array([0], kind).to_pylist()
+    except (pa.ArrowInvalid, LookupError, ValueError):
+        return pa.timestamp(kind.unit, "UTC")
+    return kind
+
+
+def _exact(column: pa.Array) -> pa.Array:
+    """Convert what Python's values would change, to what CSV shows.
+
+    A float32 becomes its shortest decimals: 0.1, not 0.10000000149011612. A time of day has no nanoseconds in Python.
+    """
+    if pa.types.is_float32(column.type):
+        return column.cast(pa.string()).cast(pa.float64())
+    return column.cast(pa.string()) if column.type == pa.time64("ns") else column
 
 
 def _check_no_bytes(schema: pa.Schema) -> None:

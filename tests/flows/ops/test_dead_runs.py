@@ -5,7 +5,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -13,7 +13,7 @@ from prefect import Flow, Task
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.settings import PREFECT_API_URL
-from prefect.states import Completed, Running
+from prefect.states import Completed, Pending, Running
 
 from flows.ops import dead_runs
 from flows.ops.dead_runs import (
@@ -158,3 +158,19 @@ def test_the_tasks_of_a_run_can_be_marked_alone(client: SyncPrefectClient, flow:
     mark_dead_tasks(str(run.id))
     assert client.read_task_run(task.id).state_name == "Crashed"
     assert state(client, run) == "Running"
+
+
+@pytest.mark.parametrize("state_of_run", [Pending(), Running()])
+@pytest.mark.parametrize(
+    ("parameter", "silence", "found"),
+    [("settings", timedelta(0), True), ("settings", timedelta(minutes=10), False), ("other", timedelta(0), False)],
+)
+def test_a_run_that_was_created_and_never_started_is_marked_after_a_while(
+    state_of_run: "State[None]", parameter: str, silence: timedelta, found: bool,
+    client: SyncPrefectClient, flow: "Flow[[], None]", monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(dead_runs, "PARAMETERS", {flow.name: "settings"})
+    monkeypatch.setattr(dead_runs, "SILENCE", silence)
+    run = client.create_flow_run(flow, parameters={parameter: 1}, state=state_of_run)
+    assert mark_dead_runs(flow.name) == [run.name] * found
+    assert state(client, run) == ("Crashed" if found else state_of_run.name)
