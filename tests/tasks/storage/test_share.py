@@ -1,11 +1,17 @@
 import json
 import shutil
+import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+from tenacity import wait_none
 
-from tasks.errors import DataError, PipelineError
+from tasks.errors import DataError, NetworkError, PipelineError
+from tasks.storage import share
 from tasks.storage.files import sha256_of_file, sha256_of_json
 from tasks.storage.reuse import Record
 from tasks.storage.share import Share
@@ -171,3 +177,70 @@ def test_another_machine_with_another_folder_uses_the_same_share(tmp_path: Path)
     Share(address, there).pull_record(elsewhere)
     found = elsewhere.read()
     assert found == Made(there / "models" / "lstm" / "last.keras", result.sha256)
+
+
+class Faulty(MemoryFileSystem):
+    """A store that fails a number of times before it answers."""
+
+    protocol = "faulty"
+    cachable = False
+    faults = 0
+
+    def _fail(self) -> None:
+        if Faulty.faults:
+            Faulty.faults -= 1
+            raise RuntimeError("endpoint gone\nTraceback")
+
+    def exists(self, path: str, **options: Any) -> bool:
+        self._fail()
+        return bool(super().exists(path, **options))
+
+    def put_file(self, *arguments: Any, **options: Any) -> None:
+        self._fail()
+        super().put_file(*arguments, **options)
+
+    def ls(self, *arguments: Any, **options: Any) -> Any:
+        self._fail()
+        return super().ls(*arguments, **options)
+
+
+@pytest.fixture
+def faulty(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of such a store."""
+    fsspec.register_implementation("faulty", Faulty, clobber=True)
+    monkeypatch.setattr(share, "WAIT", wait_none())
+    return "faulty://share"
+
+
+def test_a_store_that_fails_now_and_then_is_asked_again(faulty: str, tmp_path: Path) -> None:
+    result = made(tmp_path / "outputs")
+    Faulty.faults = 2
+    Share(faulty, tmp_path / "outputs").push(result)
+    result.path.unlink()
+    Faulty.faults = 2
+    Share(faulty, tmp_path / "outputs").pull(result)
+    assert result.path.read_text() == "weights"
+
+
+def test_a_store_that_keeps_failing_is_one_line(faulty: str, tmp_path: Path) -> None:
+    result = made(tmp_path / "outputs")
+    line = "^--share faulty://share: not reached .endpoint gone.; check address, network and credentials$"
+    for act in (lambda: Share(faulty, result.path).check(), lambda: Share(faulty, tmp_path / "outputs").push(result)):
+        Faulty.faults = 3
+        with pytest.raises(NetworkError, match=line):
+            act()
+    Faulty.faults = 0
+
+
+def test_a_store_that_never_answers_is_one_line(faulty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_over = threading.Event()
+    monkeypatch.setattr(Faulty, "ls", lambda *_, **__: is_over.wait(60))
+    monkeypatch.setattr(share, "ANSWER_SECONDS", 0.2)
+    with pytest.raises(NetworkError, match="not reached .share: not done within 0.2 s"):
+        Share(faulty, tmp_path).check()
+    is_over.set()
+
+
+def test_an_address_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match="--share http://host/x: nothing can be written there"):
+        Share("http://host/x", tmp_path).check()

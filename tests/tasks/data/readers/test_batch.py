@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -45,3 +47,23 @@ def test_a_row_of_a_folder_is_named_by_its_file() -> None:
     assert [batch.place(0), batch.place(1)] == ["t/a.txt", "t/b.txt"]
     fewer = batch.without(np.array([True, False]), "bad")
     assert (fewer.paths, fewer.rejects) == (("t/b.txt",), (Reject("t/a.txt", 1, "bad"),))
+
+
+class Name(str):
+    """A name that counts how often any name is compared."""
+
+    compared = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        Name.compared += 1
+        return str.__eq__(self, other)
+
+
+def test_many_columns_are_not_compared_with_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Name, "compared", 0)
+    names = [Name(f"c{number}") for number in range(5_000)]
+    Columns.of_texts("c7", keep_others=True).check(Path("r.csv"), names)
+    assert Name.compared < 10 * len(names)
+    with pytest.raises(DataError, match="2 columns are called 'c9'; expected different names"):
+        Columns.of_texts("c7", keep_others=True).check(Path("r.csv"), [*names, Name("c9")])

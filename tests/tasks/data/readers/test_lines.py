@@ -31,6 +31,7 @@ GOOD_LINE = b'{"text": "a fine film", "label": 1}\n'
         (b'{"text": 7, "label": 1}', "the text is a JSON int; expected a string"),
         (b'{"text": "x\\ud800", "label": 1}', "the text contains '\\ud800', half a character; write it as UTF-8"),
         (b'{"text": "caf\xe9", "label": 1}', "the line is not UTF-8; save the file as such"),
+        (b'{"text": "x", "label": 1, "deep": ' + b"[" * 101 + b"]" * 101 + b"}", "nested more than 100 levels deep"),
     ],
 )
 def test_training_stops_at_a_faulty_line_and_scoring_sets_it_aside(tmp_path: Path, line: bytes, reason: str) -> None:
@@ -140,3 +141,24 @@ def test_a_scored_folder_gives_all_texts_below_it_with_their_files(tmp_path: Pat
         ("d.txt", 1, "the text is not UTF-8; save the file as such"),
         ("e.txt", 1, NO_WORD),
     ]
+
+
+def test_brackets_beside_one_another_are_not_deep(tmp_path: Path) -> None:
+    line = json.dumps({"text": "x", "label": 1, "wide": [[]] * 200, "deep": json.loads("[" * 99 + "]" * 99)})
+    assert rejects(written(tmp_path / "r.jsonl", line.encode())) == []
+
+
+@pytest.mark.parametrize(("keys", "is_refused"), [(1, True), (40, False)])
+def test_objects_with_a_key_of_their_own_each_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keys: int, is_refused: bool
+) -> None:
+    monkeypatch.setattr(lines, "MAX_KEYS", 50)
+    objects = [{"text": "x", "label": 1} | {f"k{row}-{key}": 1 for key in range(keys)} for row in range(60)]
+    content = "".join(f"{json.dumps(each)}\n" for each in (objects if is_refused else objects[:2]))
+    path = written(tmp_path / "r.jsonl", content.encode())
+    if is_refused:
+        expected = "r.jsonl, line 49: 51 different keys so far, 3 in this object; expected objects with the same keys"
+        assert scoring_error(path) == expected
+    else:
+        assert rejects(path) == []
+    assert len(labelled(path)) == (60 if is_refused else 2)  # Training keeps the columns that it needs.

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.data.readers import parquet_file
 from tasks.data.readers.batch import Columns
 from tasks.data.readers.inputs import NO_WORD
 from tasks.data.readers.parquet_file import read_parquet
@@ -104,3 +105,25 @@ def test_views_become_strings_and_bytes(tmp_path: Path) -> None:
     assert batch.columns.schema.types == [pa.large_string(), pa.large_binary(), pa.large_string()]
     table(text=pa.array(["a"], pa.string_view()), label=pa.array(["1"], pa.string_view()))(tmp_path / "s.parquet")
     assert labelled(tmp_path / "s.parquet") == [("a", "1")]
+
+
+def test_a_value_that_is_stored_once_and_named_in_many_rows_comes_in_small_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet_file, "UNPACKED_BYTES", 100_000)
+    long = pa.array(["x" * 10_000] * 100).dictionary_encode()
+    for number, column in enumerate((long, long.cast(pa.string()), long.cast(pa.large_binary()))):
+        path = tmp_path / f"{number}.parquet"
+        table(text=pa.array(["fine"] * 100), long=column)(path)
+        assert [len(batch) for batch in batches(path)] == [10] * 10
+
+
+def test_a_row_group_is_not_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "r.parquet"
+    texts = pa.array([f"{number:07} " * 50 for number in range(40_000)])
+    pq.write_table(pa.table({"text": texts}), path, row_group_size=40_000, compression="none")
+    pool = pa.default_memory_pool()
+    before = pool.bytes_allocated()
+    most = max(pool.bytes_allocated() - before for _ in read_parquet(path, Columns.of_texts("text")))
+    assert texts.nbytes > 16_000_000
+    assert most < texts.nbytes

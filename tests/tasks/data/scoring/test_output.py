@@ -92,7 +92,7 @@ def test_bytes_are_refused_where_only_text_can_be(tmp_path: Path, suffix: str, c
 @pytest.mark.parametrize(
     ("suffix", "column"),
     [(".csv", pa.array([b"0123456789abcdef"], pa.uuid())),
-     (".jsonl", pa.array([1], pa.timestamp("us", "No/Where"))),
+     (".jsonl", pa.array([[1]], pa.list_(pa.timestamp("us", "No/Where")))),
      (".jsonl", pa.Array.from_buffers(pa.string(), 1, pa.array([b"\xff"], pa.binary()).buffers()))],
 )  # fmt: skip
 def test_a_column_that_cannot_be_written_is_one_line(tmp_path: Path, suffix: str, column: pa.Array) -> None:
@@ -261,3 +261,34 @@ def test_rows_that_have_changed_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the files have changed since they were scored"):
         write_scored_rows(scored_rows(tmp_path, 2), output, rejects_path(output), lambda _: None)
     assert not output.exists()
+
+
+def one_column(values: pa.Array) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pydict({"x": values})
+
+
+@pytest.mark.parametrize("unit", ["us", "ns"])
+def test_times_in_an_unknown_zone_are_written_as_the_same_instants(tmp_path: Path, unit: str) -> None:
+    rows = one_column(pa.array([0, None], pa.timestamp(unit, "Mars/Phobos")))
+    line = write(tmp_path / "o.csv", rows).read_text().splitlines()[1]
+    assert line.startswith("1970-01-01 00:00:00.000000")
+    assert line.endswith("Z")
+    assert json.loads(write(tmp_path / "o.jsonl", rows).read_text().splitlines()[0]) == {
+        "x": "1970-01-01 00:00:00+00:00"
+    }
+    assert pq.read_table(write(tmp_path / "o.parquet", rows)).schema.field("x").type.tz == "Mars/Phobos"
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+@pytest.mark.parametrize("years", [10**15, -(10**15)])
+def test_a_date_that_text_cannot_show_is_refused(tmp_path: Path, suffix: str, years: int) -> None:
+    with pytest.raises(DataError, match="a date is outside the years 1 to 9999; give --output a .parquet file"):
+        write(tmp_path / f"o{suffix}", one_column(pa.array([years], pa.timestamp("s"))))
+    assert not list(tmp_path.iterdir())
+
+
+def test_nanoseconds_are_written_as_they_are(tmp_path: Path) -> None:
+    for kind, shown in ((pa.time64("ns"), "00:00:00.000000001"), (pa.timestamp("ns"), "1970-01-01 00:00:00.000000001")):
+        rows = one_column(pa.array([1], kind))
+        assert write(tmp_path / "o.csv", rows).read_text().splitlines()[1] == shown
+        assert json.loads(write(tmp_path / "o.jsonl", rows).read_text().splitlines()[0]) == {"x": shown}
