@@ -59,6 +59,7 @@ def introduction(c: Comparison) -> tuple[Block, ...]:
     return made(
         c,
         lambda c: [paragraph(text, "warning") for text in wording.warnings(c)],
+        lambda c: [paragraph(text) for text in wording.notes(c)],
         lambda c: Paragraph(wording.about_run(c)),
     )
 

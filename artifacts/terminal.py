@@ -19,7 +19,7 @@ from artifacts.wording import drift as drift_wording
 from artifacts.wording import scoring as scoring_wording
 from artifacts.wording import verdict
 from artifacts.wording.promotion import gate_rows, sentence
-from artifacts.wording.report import title, warnings
+from artifacts.wording.report import notes, title, warnings
 from tasks.errors import printable
 from tasks.results.comparison import Comparison
 from tasks.results.drift import Drift
@@ -210,6 +210,6 @@ def summary(c: Comparison) -> str:
     written = io.StringIO()
     console = Console(file=written, width=SUMMARY_WIDTH, color_system=None, force_terminal=False)
     console.print(table)
-    paragraphs = [*warnings(c), *verdict.verdicts(c)]
+    paragraphs = [*warnings(c), *verdict.verdicts(c), *notes(c)]
     text = "\n".join(textwrap.fill(paragraph, SUMMARY_WIDTH) for paragraph in paragraphs)
     return f"{written.getvalue().rstrip()}\n\n{text}\n"

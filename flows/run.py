@@ -127,7 +127,8 @@ class Run:
         settings: the settings, with `--smoke` applied.
         fresh: whether every step is redone and stored results are ignored.
         clock: the seconds that each step took.
-        failures: one line for each failed branch.
+        failures: one line for each failed branch, or part of the report.
+        notes: what the summary says besides the results, such as why a stored result was not used.
         progress: shows the steps.
         runner: what runs branches, within `side_by_side`.
     """
@@ -137,6 +138,7 @@ class Run:
     fresh: bool
     clock: Clock = field(default_factory=Clock)
     failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     progress: RunProgress = field(default_factory=RunProgress)
     runner: Runner | None = None
 
@@ -293,8 +295,11 @@ class Run:
             return None
         self.share.pull_record(record)
         result = record.read()
+        title = step.title(*inputs)
+        if result is None and (fault := record.fault()):
+            self.notes.append(f"{title}: made again, because the stored result cannot be used ({fault}).")
+            get_run_logger().warning(self.notes[-1])
         if result is not None:
-            title = step.title(*inputs)
             get_run_logger().info("%s: reused (%s)", title, result.title)
             reuse.with_options(name=step.name, task_run_name=title)(result, return_state=True)
             self.progress.end(step.name, title, was_reused=True)

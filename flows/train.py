@@ -113,7 +113,7 @@ def write_report(run: Run, comparison: Comparison) -> Path:
     run.failures.extend(faults)
     if faults:
         figures_record(comparison, run.outputs / FIGURES).discard()  # The next run draws what is missing.
-    comparison = replace(comparison, durations=dict(run.clock.laps))
+    comparison = replace(comparison, durations=dict(run.clock.laps), notes=tuple(run.notes))
     run.progress.begin("report", ["report"])
     as_task("report", write_and_publish, run, comparison, drawn)
     run.progress.end("report", "report")

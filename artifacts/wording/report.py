@@ -70,9 +70,25 @@ def title(c: Comparison) -> str:
 
 def warnings(c: Comparison) -> list[str]:
     """Warnings to read before any number."""
+    found = []
     if c.dataset.is_sample:
-        return ["These are the made-up reviews of the bundled sample: the numbers say nothing about IMDB."]
-    return []
+        found.append("These are the made-up reviews of the bundled sample: the numbers say nothing about IMDB.")
+    survey = c.dataset.source.survey
+    if survey and survey.shared:
+        found.append(
+            f"{survey.shared:,} of {survey.test:,} test reviews are training reviews too, so the test results are too "
+            "good; --test-share would keep equal texts together."
+        )
+    return found
+
+
+def notes(c: Comparison) -> list[str]:
+    """What else a reader should know about how the results came about."""
+    survey = c.dataset.source.survey
+    if survey and survey.repeated:
+        repeated = f"{plural(survey.repeated, 'review')} {'repeats' if survey.repeated == 1 else 'repeat'}"
+        return [f"{repeated} the text of another one in the same part; all are used.", *c.notes]
+    return list(c.notes)
 
 
 def name(c: Comparison, branch: Branch) -> str:

@@ -276,6 +276,7 @@ class Comparison:
     settings: dict[str, object]
     command: str
     durations: dict[str, float]
+    notes: tuple[str, ...] = ()
 
     def networks(self) -> list[Network]:
         """Each branch with its evaluation; the best test accuracy at the last epoch comes first."""

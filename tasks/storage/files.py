@@ -27,7 +27,16 @@ class Stored(Protocol):
 
 def is_whole(stored: Stored) -> bool:
     """Whether all files of a result have their recorded SHA-256."""
-    return all(path.is_file() and sha256_of_file(path) == digest for path, digest in stored.files().items())
+    return not any(_is_changed(path, digest) for path, digest in stored.files().items())
+
+
+def changed_files(stored: Stored) -> list[Path]:
+    """Those files of a result that are missing or do not have their recorded SHA-256."""
+    return [path for path, digest in stored.files().items() if _is_changed(path, digest)]
+
+
+def _is_changed(path: Path, digest: str) -> bool:
+    return not path.is_file() or sha256_of_file(path) != digest
 
 
 @contextmanager

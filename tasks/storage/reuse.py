@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from tasks.errors import DataError
-from tasks.storage.files import Stored, is_whole, locked, read_json, remove, sha256_of_json, write_json
+from tasks.storage.files import Stored, changed_files, is_whole, locked, read_json, remove, sha256_of_json, write_json
 from tasks.storage.paths import located_in, relative_to
 
 Logger = logging.Logger | logging.LoggerAdapter[Any]
@@ -73,6 +73,21 @@ class Record(Generic[T]):
             return located_in(self._root, TypeAdapter(self.kind).validate_python(fields))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, DataError):
             return None
+
+    def fault(self) -> str | None:
+        """Why a result that was computed under this key cannot be used; None if there is none, or it can be used."""
+        try:
+            if read_json(self.path)["record"]["key"] != self.key:
+                return None
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError):
+            return f"{self.path.name} is damaged"
+        result = self.read_unchecked()
+        if result is None:
+            return f"{self.path.name} is damaged"
+        changed = changed_files(result)
+        return f"missing or changed: {', '.join(path.name for path in changed)}" if changed else None
 
     def write(self, result: T) -> None:
         """Write a result."""

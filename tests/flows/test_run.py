@@ -147,6 +147,22 @@ def test_a_row_that_is_there_starts_nothing(tmp_path: Path, calls: list[str]) ->
     assert calls == ["a", "b"]
 
 
+def test_a_stored_result_that_cannot_be_used_is_noted_with_the_reason(tmp_path: Path, calls: list[str]) -> None:
+    with disable_run_logger():
+        kept = write.keep("a", tmp_path)
+    kept.path.write_text("changed")
+    notes: list[str] = []
+
+    def work(run: Run) -> None:
+        run.do(write, "a", tmp_path)
+        notes.extend(run.notes)
+
+    in_a_run(tmp_path, work)
+    reason = f"missing or changed: {kept.path.name}"
+    assert notes == [f"write a: made again, because the stored result cannot be used ({reason})."]
+    assert calls == ["a", "a"]
+
+
 def test_the_name_of_a_run_starts_with_its_time(tmp_path: Path) -> None:
     names: list[str] = []
     in_a_run(tmp_path, lambda run: names.append(run.name))

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 import artifacts
+from artifacts.terminal import summary
 from artifacts.wording import report as wording
 from tasks.results.comparison import Comparison
-from tasks.results.data import TextData
+from tasks.results.data import Survey, TextData
 from tests.artifacts import examples
 
 ROOM = Path(artifacts.__file__).parent
@@ -30,6 +31,22 @@ def test_only_the_sample_is_warned_of(c: Comparison) -> None:
     assert wording.warnings(c) == []
     sample = replace(c.dataset, source=replace(c.dataset.source, kind="sample"))
     assert "made-up reviews" in wording.warnings(replace(c, dataset=sample))[0]
+
+
+def test_repeated_texts_and_what_was_made_again_are_said() -> None:
+    c = examples.comparison()
+    assert wording.notes(c) == []
+    survey = Survey(Path("reviews"), "", Path("words"), "", "", train=800, test=200, repeated=1, shared=2)
+    source = replace(c.dataset.source, survey=survey)
+    c = replace(c, dataset=replace(c.dataset, source=source), notes=("train lstm seed 1: made again.",))
+    (warning,) = wording.warnings(c)
+    assert warning.startswith("2 of 200 test reviews are training reviews too, so the test results are too good")
+    assert wording.notes(c) == [
+        "1 review repeats the text of another one in the same part; all are used.",
+        "train lstm seed 1: made again.",
+    ]
+    words = " ".join(summary(c).split())
+    assert all(sentence in words for sentence in (warning, *wording.notes(c)))
 
 
 def test_how_pairs_are_compared() -> None:

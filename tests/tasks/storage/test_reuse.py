@@ -1,5 +1,6 @@
 import json
 import pickle
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,3 +166,31 @@ def test_of_two_at_once_one_makes_it_and_the_other_waits(tmp_path: Path, calls: 
         first, second = (row.result(30) for row in pending)
     assert first == second
     assert calls == ["abc"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "fault"),
+    [
+        (Path.exists, None),
+        (lambda folder: (folder / "text").write_text("other"), "missing or changed: text"),
+        (lambda folder: (folder / "text").unlink(), "missing or changed: text"),
+        (lambda folder: (folder / "record.json").write_text("{"), "record.json is damaged"),
+        (lambda folder: (folder / "record.json").write_text("[]"), "record.json is damaged"),
+        (lambda folder: (folder / "record.json").unlink(), None),
+    ],
+)
+def test_why_a_result_cannot_be_used_is_known(
+    damage: Callable[[Path], object], fault: str | None, tmp_path: Path
+) -> None:
+    write.keep("abc", tmp_path)
+    damage(tmp_path)
+    record = text_record("abc", tmp_path)
+    assert record
+    assert record.fault() == fault
+
+
+def test_a_result_of_other_inputs_is_no_fault(tmp_path: Path) -> None:
+    write.keep("abc", tmp_path)
+    record = text_record("abcd", tmp_path)
+    assert record
+    assert (record.read(), record.fault()) == (None, None)
