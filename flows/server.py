@@ -113,7 +113,7 @@ def _check_server(url: str) -> None:
             f"{name}: no Prefect server answers ({shortened(error)}); run `uv run prefect server start`, or unset "
             "PREFECT_API_URL so that the run starts its own"
         ) from error
-    except (ValueError, TypeError):
+    except (ValueError, RecursionError):
         version = ""
     if not isinstance(version, str) or not VERSION.match(version):
         raise PipelineError(f"{name}: {NO_API}")

@@ -23,6 +23,7 @@ from rich.table import Table
 from tasks.errors import PipelineError, one_line
 from tests.end_to_end.hostile_cases import DONE, AcceptedError, Case, WrongResultError, settings_cases, spec_cases
 from tests.end_to_end.hostile_files import npz_cases, record_cases
+from tests.end_to_end.hostile_machine import column_cases, environment_cases, place_cases, server_cases
 from tests.end_to_end.hostile_server import network_cases
 from tests.end_to_end.hostile_texts import score_cases, text_cases
 from tests.tasks.test_score import Trained
@@ -50,7 +51,12 @@ def cases(folder: Path) -> Iterator[Case]:
     yield from record_cases()
     yield from text_cases()
     yield from network_cases()
-    yield from score_cases(Trained(folder), folder)
+    yield from server_cases()
+    yield from environment_cases()
+    yield from place_cases()
+    trained = Trained(folder)
+    yield from score_cases(trained, folder)
+    yield from column_cases(trained, folder)
 
 
 def judge(case: Case) -> str | None:
