@@ -117,7 +117,7 @@ def test_another_server_that_exits_is_started_again_before_it_is_an_error(
 
 def test_the_database_of_a_setting_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", "postgresql+asyncpg://me:secret@host/db")
-    line = module._explained("Can't locate revision")
+    line = module._explained("Can't locate revision", "exited")
     assert line.startswith("the database of PREFECT_SERVER_DATABASE_CONNECTION_URL: made by another version")
     assert "secret" not in line
 
@@ -127,6 +127,19 @@ def test_a_server_that_does_not_answer_in_time_is_an_error(monkeypatch: pytest.M
     monkeypatch.setattr(module, "START_SECONDS", 0.2)
     with Server() as server, pytest.raises(PipelineError, match="did not answer within 0 s"):
         server.wait_until_up()
+
+
+def test_a_server_that_waits_for_a_locked_database_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    script = (
+        f"import pathlib, sys; sys.stderr.write('database is locked\\n'); pathlib.Path({str(ready)!r}).touch(); input()"
+    )
+    monkeypatch.setattr(module, "_SERVER", script)
+    monkeypatch.setattr(module, "START_SECONDS", 0.2)
+    with Server() as server:
+        wait_until(ready.exists)
+        with pytest.raises(PipelineError, match="prefect.db: in use by another process; end that one"):
+            server.wait_until_up()
 
 
 def test_a_server_that_ignores_the_request_to_end_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
