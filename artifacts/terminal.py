@@ -25,7 +25,7 @@ from tasks.results.comparison import Comparison
 from tasks.results.drift import Drift
 from tasks.results.promotion import Entry
 from tasks.results.run_summary import RunComparison, RunSummary, column_title, differing, flat
-from tasks.results.scoring import ReadText, ReadWord, Scoring, Written
+from tasks.results.scoring import ReadText, ReadWord, Scoring, ScoringNetwork, Written
 from tasks.results.training import THRESHOLD, Estimate
 
 BAR_WIDTH, HISTORY_RUNS, SUMMARY_WIDTH = 24, 30, 100
@@ -99,9 +99,10 @@ def show_checks(checks: Iterable[tuple[str, str, str, str]]) -> None:
     Console().print(table)
 
 
-def show_scores(scoring: Scoring, written: Written) -> None:
+def show_scores(scoring: Scoring, network: ScoringNetwork, written: Written) -> None:
     """Print how a file was scored, and where the scores are."""
-    print_line(f"\n{scoring_wording.sentence(scoring)}\n{scoring_wording.caution(scoring)}")
+    print_line(f"\n{scoring_wording.sentence(scoring, network)}\n{scoring_wording.caution(scoring)}")
+    _show_warning(network)
     rows = scoring_wording.distribution_rows(scoring)
     table = Table(*rows[0], "", box=None, pad_edge=False)
     largest = max(*scoring.histogram, 1)
@@ -116,12 +117,18 @@ def show_scores(scoring: Scoring, written: Written) -> None:
         print_line(f"Rows without scores: {written.rejects}")
 
 
-def show_text(read: ReadText) -> None:
+def _show_warning(network: ScoringNetwork) -> None:
+    if warning := scoring_wording.warning(network):
+        print_line(warning)
+
+
+def show_text(read: ReadText, network: ScoringNetwork) -> None:
     """Print a sentence word by word, with the probability after each; coloured on a terminal, otherwise plain."""
     console = Console(highlight=False, soft_wrap=True)
     for word in read.words:
         console.print(_word_line(word))
-    console.print(Text(scoring_wording.answer(read), style="bold"))
+    console.print(Text(scoring_wording.answer(read, network), style="bold"))
+    _show_warning(network)
 
 
 def _word_line(word: ReadWord) -> Text:

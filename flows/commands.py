@@ -36,7 +36,7 @@ WEBHOOK = (
 Webhook = Annotated[str | None, Parameter(help=WEBHOOK)]
 TextColumn = Annotated[str, Parameter(help="Name of the column of texts.")]
 NamedNetwork = Annotated[
-    str, Parameter(help='"champion", "latest" or a run, RUN:NETWORK, a hash in the registry, or a folder.')
+    str, Parameter(help='As for score: "auto", "champion", "latest" or a run, RUN:NETWORK, a hash, or a folder.')
 ]
 
 
@@ -92,8 +92,9 @@ INPUT = (
     "review), or - for lines from standard input."
 )
 MODEL = (
-    '"latest" or the name of a run, for its best network by validation; RUN:NETWORK for another; "champion"; a hash in '
-    "the registry; or a copy of a network's folder."
+    '"auto": the champion or, before the first promotion, the best network of the newest run, smoke runs and runs on '
+    'the bundled sample last. Or "champion"; "latest" or the name of a run, for its best network by validation; '
+    "RUN:NETWORK for another; a hash in the registry; or a copy of a network's folder."
 )
 OUTPUT = ".parquet, .csv or .jsonl (default: a file under outputs/scores)."
 REJECTS = "Exit with status 3 if more than this share of the rows cannot be scored (0 to 1)."
@@ -104,7 +105,7 @@ def score(
     /,
     *,
     text: Annotated[str | None, Parameter(help="Read this sentence word by word instead; nothing is stored.")] = None,
-    model: Annotated[str, Parameter(help=MODEL)] = "latest",
+    model: Annotated[str, Parameter(help=MODEL)] = "auto",
     output: Annotated[Path | None, Parameter(help=OUTPUT)] = None,
     text_column: TextColumn = "text",
     max_rejects: Annotated[float, Parameter(help=REJECTS, validator=Number(gte=0, lte=1))] = MAX_REJECTS,
@@ -130,7 +131,7 @@ def score(
     from artifacts import terminal
 
     result = state.result()
-    terminal.show_scores(result.scoring, result.written)
+    terminal.show_scores(result.scoring, result.network, result.written)
     if result.drift:
         terminal.show_drift(result.drift)
     say_page(state)
@@ -144,7 +145,8 @@ def _read_sentence(text: str, model: str, outputs: Path) -> int:
     from tasks.models.scorer import read_text
     from tasks.storage.networks import find_scoring_network
 
-    terminal.show_text(read_text(text, find_scoring_network(outputs.resolve(), model)))
+    network = find_scoring_network(outputs.resolve(), model)
+    terminal.show_text(read_text(text, network), network)
     return 0
 
 
@@ -215,7 +217,7 @@ def champion(*, outputs: Outputs = Path("outputs")) -> int:
 def export(
     *,
     to: Annotated[Path, Parameter(help="Folder to write; it must be new or empty.")],
-    model: NamedNetwork = "champion",
+    model: NamedNetwork = "auto",
     format: Annotated[
         ExportFormat, Parameter(help="savedmodel: for TensorFlow, reads texts; onnx: reads tokens.")
     ] = "savedmodel",
@@ -224,10 +226,13 @@ def export(
     """Write a network as a SavedModel or an ONNX file, and check it in a process without this project."""
     prepare_environment()
     from artifacts.wording.export_readme import export_readme
+    from artifacts.wording.scoring import TOYS
     from tasks.export import export as write
     from tasks.storage.networks import find_network
 
     network = find_network(outputs.resolve(), model)
+    if network.toy:
+        say(TOYS[network.toy], error=True)
     result = write(network, to, format, export_readme)
     difference = max(result.differences.values())
     say(f"{result.folder}: {result.label}, at most {difference:.1g} from Keras on {result.reviews:,} test reviews")
@@ -238,7 +243,7 @@ def drift(
     texts: Annotated[str, Parameter(help='Texts as for score; an imdb.npz; or "sample".')],
     /,
     *,
-    model: NamedNetwork = "champion",
+    model: NamedNetwork = "auto",
     text_column: TextColumn = "text",
     fail_on_drift: Annotated[bool, Parameter(help="Exit with status 1 if the texts differ.")] = False,
     outputs: Outputs = Path("outputs"),

@@ -10,6 +10,7 @@ from artifacts.figures.render import data_uri, png
 from artifacts.figures.scores import drift_figure
 from artifacts.publish import Artifact
 from artifacts.wording import drift as wording
+from artifacts.wording.scoring import TOYS
 from flows.ops.deployed_commit import warn_of_another_commit
 from flows.ops.notify import FAILURES, announce, on_failure_hooks
 from tasks.data.new_texts import NewTexts, read_npz, read_texts
@@ -19,14 +20,14 @@ from tasks.fetch import fetch
 from tasks.models.saved import SavedNetwork
 from tasks.results.drift import Drift
 from tasks.storage.layout import CACHE
-from tasks.storage.networks import Trained, find_network
+from tasks.storage.networks import AUTO, Trained, find_network
 
 
 @flow(name="drift", flow_run_name="drift {texts}", **on_failure_hooks(*FAILURES))
 def drift_flow(
     texts: str,
     outputs: Path = Path("outputs"),
-    model: str = "champion",
+    model: str = AUTO,
     text_column: str = "text",
     fail_on_drift: bool = False,
 ) -> Drift:
@@ -35,7 +36,7 @@ def drift_flow(
     Args:
         texts: texts as for `score`; an imdb.npz, whose test reviews are used; or "sample".
         outputs: folder that contains the registry.
-        model: "champion", the hash of a network in the registry, or a folder with network.json.
+        model: the network, named as for `score`.
         text_column: name of the column of texts.
         fail_on_drift: fail the run if the texts differ.
 
@@ -54,6 +55,8 @@ def drift_flow(
 def measure(texts: str, text_column: str, outputs: Path, model: str) -> Drift:
     """Read the texts and compare them with the training reviews."""
     network = find_network(outputs, model)
+    if network.toy:
+        get_run_logger().warning(TOYS[network.toy])
     new = read_new_texts(texts, text_column, outputs, network)
     return check_drift(network.folder, network.train, new.tokens, new.lengths, logger=get_run_logger())
 

@@ -20,12 +20,13 @@ from tasks.results.drift import Drift
 from tasks.results.scoring import MAX_REJECTS, RowData, Scoring, ScoringNetwork, Written
 from tasks.score import find_scorer, sample_tokens, score, write
 from tasks.storage.layout import SCORES
-from tasks.storage.networks import find_network
+from tasks.storage.networks import AUTO, find_network
 
 
 class ScoreResult(NamedTuple):
     """The result of the flow; `drift` is None unless requested."""
 
+    network: ScoringNetwork
     scoring: Scoring
     written: Written
     drift: Drift | None
@@ -35,7 +36,7 @@ class ScoreResult(NamedTuple):
 def score_flow(
     texts: str,
     output: Path | None = None,
-    model: str = "latest",
+    model: str = AUTO,
     text_column: str = "text",
     max_rejects: Annotated[float, Field(ge=0, le=1)] = MAX_REJECTS,
     check_drift: bool = False,
@@ -47,7 +48,8 @@ def score_flow(
         texts: path or pattern of .csv, .parquet, .jsonl or .txt files (one review per line), or a folder of .txt files
             (one review per file) or of .csv, .parquet and .jsonl files.
         output: .parquet, .csv or .jsonl file to write; by default a file under outputs/scores.
-        model: "latest" or a run's name (its best network is used), RUN:NETWORK, "champion", a hash, or a folder.
+        model: "auto" (the champion, else the best network of the newest run), "champion", "latest" or a run's name (its
+            best network is used), RUN:NETWORK, a hash, or a folder.
         text_column: name of the column of texts.
         max_rejects: fail if a larger share of the rows cannot be scored.
         check_drift: also compare the texts with the training reviews.
@@ -60,11 +62,11 @@ def score_flow(
         scoring = run.do(score, data, network, run.outputs / SCORES)
         target = output.absolute() if output else default_output(data, scoring)
         written = run.do(write, data, scoring, target, max_rejects)
-        as_task("publish", announce_scores, scoring)
+        as_task("publish", announce_scores, scoring, network)
         result = compare_with_training(run.outputs, data, network, scoring.rows) if check_drift else None
         if result:
             drift.announce_drift(result)
-    return ScoreResult(scoring, written, result)
+    return ScoreResult(network, scoring, written, result)
 
 
 @task(name="find", task_run_name="find {model}", persist_result=False, cache_policy=NO_CACHE)
@@ -87,9 +89,10 @@ def compare_with_training(outputs: Path, data: RowData, network: ScoringNetwork,
     return check_texts(trained.folder, trained.train, new.tokens, new.lengths, logger=get_run_logger())
 
 
-def announce_scores(scoring: Scoring) -> None:
+def announce_scores(scoring: Scoring, network: ScoringNetwork) -> None:
     """Report how the texts were scored."""
-    sentence = wording.sentence(scoring)
+    warning = wording.warning(network)
+    sentence = wording.sentence(scoring, network) + (f" {warning}" if warning else "")
     announce(
         sentence,
         Artifact("scores", wording.distribution_rows(scoring), sentence),

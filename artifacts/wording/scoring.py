@@ -3,14 +3,33 @@
 from typing import Any
 
 from artifacts.markup import one_line
-from tasks.results.scoring import BINS, ReadText, Scoring
+from tasks.results.scoring import BINS, ReadText, Scoring, ScoringNetwork, Toy
 from tasks.results.training import THRESHOLD
 
+TOYS: dict[Toy, str] = {
+    "smoke": "A smoke run trained this network, hardly at all: its scores say nothing. Train one with "
+    "`uv run flows/main.py`.",
+    "sample": "This network has read only the made-up reviews of the bundled sample: its scores say nothing about real "
+    "texts. Train one with `uv run flows/main.py`.",
+}
 
-def sentence(scoring: Scoring) -> str:
+
+def by(label: str, network: ScoringNetwork) -> str:
+    """Which network scored: its name, its run, its data, its hash."""
+    run = f" of run {network.run}" if network.run else ""
+    data = f"trained on {network.data}, " if network.data else ""
+    return f"{label}{run} ({data}model {network.model})"
+
+
+def warning(network: ScoringNetwork) -> str | None:
+    """Why the scores say nothing about real texts; None if they may."""
+    return TOYS[network.toy] if network.toy else None
+
+
+def sentence(scoring: Scoring, network: ScoringNetwork) -> str:
     """How many reviews were scored, by which network, and with what result."""
     share = f", {scoring.positive / scoring.rows:.1%} positive" if scoring.rows else ""
-    text = f"{_count(scoring.rows, 'review')} scored by {scoring.label} ({scoring.model}){share}."
+    text = f"{_count(scoring.rows, 'review')} scored by {by(scoring.label, network)}{share}."
     return text + (f" {_count(scoring.rejected, 'row')} could not be scored." if scoring.rejected else "")
 
 
@@ -53,10 +72,10 @@ def sure_rows(scoring: Scoring) -> list[dict[str, Any]]:
     ]
 
 
-def answer(read: ReadText) -> str:
-    """The network's answer to a text."""
-    label = "positive" if read.probability > THRESHOLD else "negative"
-    text = f"{label}: probability {read.probability:.3f} by {read.label} ({read.model})"
+def answer(read: ReadText, network: ScoringNetwork) -> str:
+    """The network's answer to a text, with the probability of the label that it gives."""
+    label, sure = ("positive", read.probability) if read.probability > THRESHOLD else ("negative", 1 - read.probability)
+    text = f"{label}, with probability {sure:.3f}, by {by(read.label, network)}"
     return text + (f"; it reads only the end, without the first {_count(read.skipped, 'word')}" if read.skipped else "")
 
 

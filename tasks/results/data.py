@@ -6,6 +6,7 @@ from typing import Literal
 
 VocabularyKind = Literal["training", "imdb"]
 TEST_SHARE = 0.2
+SAMPLE_TITLE = "bundled sample"
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Source:
         """A few words for titles, figures and tags."""
         if self.texts:
             return f"own texts {self.texts.title}"
-        return {"imdb": "IMDB reviews", "file": f"own file {self.path.name}", "sample": "bundled sample"}[self.kind]
+        return {"imdb": "IMDB reviews", "file": f"own file {self.path.name}", "sample": SAMPLE_TITLE}[self.kind]
 
 
 @dataclass(frozen=True)

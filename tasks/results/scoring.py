@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 BINS = 10
+Toy = Literal["smoke", "sample"]
 MAX_REJECTS = 0.01  # A share of the rows.
 
 
@@ -16,11 +17,17 @@ class ScoringNetwork:
         folder: contains `best.keras` and `network.json`.
         words: JSON file of words with their ranks: all words, or if that file is missing, only the vocabulary.
         model: the hash of the network's files, which is its name in the registry.
+        run: the run that trained it, if it is known.
+        data: the title of the data that it was trained on.
+        toy: why its scores say nothing about real texts: a smoke run trained it, or it read made-up reviews.
     """
 
     folder: Path
     words: Path
     model: str
+    run: str | None = None
+    data: str = ""
+    toy: Toy | None = None
 
 
 @dataclass(frozen=True)

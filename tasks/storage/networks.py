@@ -1,25 +1,30 @@
 """Finds a trained network by the name a user gives: a run, the champion, a hash in the registry, or a folder."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tasks.errors import DataError
-from tasks.results.scoring import ScoringNetwork
+from tasks.results.data import SAMPLE_TITLE
+from tasks.results.scoring import ScoringNetwork, Toy
 from tasks.storage.files import read_json
-from tasks.storage.layout import DATA, LATEST, MANIFEST, NETWORK, TEST, TRAIN, VOCABULARY, WORD_INDEX
+from tasks.storage.layout import DATA, LATEST, MANIFEST, NETWORK, RUNS, TEST, TRAIN, VOCABULARY, WORD_INDEX
 from tasks.storage.paths import below
 from tasks.storage.registry import Registry, folder_hash
-from tasks.storage.runs import find_run, finished_runs, read_run
+from tasks.storage.runs import FinishedRun, find_run, finished_runs, is_smoke, read_run
 
-NAMES = 'give "latest", the name of a run, RUN:NETWORK, "champion", a hash in the registry, or a folder'
+NAMES = 'give "auto", "champion", "latest", the name of a run, RUN:NETWORK, a hash in the registry, or a folder'
+
+AUTO, CHAMPION = "auto", "champion"
 
 
 class Trained(NamedTuple):
-    """A network's folder, and the prepared reviews it was trained and tested on."""
+    """A network's folder, and the prepared reviews it was trained and tested on; `toy` is as in `ScoringNetwork`."""
 
     folder: Path
     train: Path
     test: Path
+    toy: Toy | None = None
 
     @property
     def word_index(self) -> Path:
@@ -37,13 +42,14 @@ def find_network(outputs: Path, name: str) -> Trained:
     Raises:
         DataError: there is no such network, its files have changed, or its data are missing.
     """
-    folder = find_folder(outputs, name)
+    found = _find(outputs, name)
+    folder = found.folder
     if (folder / MANIFEST).is_file() or (folder / TEST).is_file():  # The registry stores networks with their data.
-        return Trained(folder, folder / TRAIN, folder / TEST)
+        return Trained(folder, folder / TRAIN, folder / TEST, found.toy())
     data = _dataset(outputs, folder)
     if not (data / TEST).is_file():
         raise DataError(f"{folder}: found no {TEST} in it or in {data}; repeat the run, or name the champion")
-    return Trained(folder, data / TRAIN, data / TEST)
+    return Trained(folder, data / TRAIN, data / TEST, found.toy())
 
 
 def find_scoring_network(outputs: Path, name: str) -> ScoringNetwork:
@@ -56,12 +62,34 @@ def find_scoring_network(outputs: Path, name: str) -> ScoringNetwork:
     Raises:
         DataError: there is no such network, its files have changed, or its words are missing.
     """
-    folder = find_folder(outputs, name)
+    found = _find(outputs, name)
+    folder = found.folder
     places = (folder / WORD_INDEX, _dataset(outputs, folder) / WORD_INDEX, folder / VOCABULARY)
     words = next((path for path in places if path.is_file()), None)
     if words is None:
         raise DataError(f"{folder}: found neither {WORD_INDEX} nor {VOCABULARY} in it; copy the whole folder")
-    return ScoringNetwork(folder, words, folder_hash(folder))
+    return ScoringNetwork(folder, words, folder_hash(folder), found.run, found.data, found.toy())
+
+
+class _Found(NamedTuple):
+    """A network's folder and, if it is known, the run that trained it."""
+
+    folder: Path
+    run: str | None = None
+    settings: Mapping[str, Any] = {}
+
+    @property
+    def data(self) -> str:
+        """The title of the data that it was trained on; empty if it is not known."""
+        if not (self.folder / NETWORK).is_file():
+            return ""
+        return str(_description(self.folder).get("dataset", {}).get("title", ""))
+
+    def toy(self) -> Toy | None:
+        """Why it says nothing about real texts: a smoke run trained it, or it has read only the bundled sample."""
+        if is_smoke(self.settings):
+            return "smoke"
+        return "sample" if self.data == SAMPLE_TITLE else None
 
 
 def find_folder(outputs: Path, name: str) -> Path:
@@ -69,37 +97,68 @@ def find_folder(outputs: Path, name: str) -> Path:
 
     Args:
         outputs: the folder that contains the runs and the registry.
-        name: "latest" or the start of a run's name, for the best network of that run by validation; the same followed
-            by ":" and the name of a network of that run; "champion"; the start of a hash in the registry; or the path
-            of a folder.
+        name: "auto" for the champion or, before the first promotion, the best network of the newest run by validation,
+            smoke runs and runs on the bundled sample last; "champion"; "latest" or the start of a run's name, for the
+            best network of that run by validation; the same followed by ":" and the name of a network of that run; the
+            start of a hash in the registry; or the path of a folder.
 
     Raises:
         DataError: there is no such network, or its files have changed.
     """
+    return _find(outputs, name).folder
+
+
+def _find(outputs: Path, name: str) -> _Found:
     registry = Registry(outputs)
-    if name == "champion":
+    if name in (AUTO, CHAMPION):
         champion = registry.champion()
-        if champion is None:
+        if champion is not None:
+            return _Found(_in_registry(registry, champion.network), champion.run, champion.settings)
+        if name == CHAMPION:
             raise DataError(
                 f"{registry.root}: no champion yet; promote the newest run with `uv run flows/main.py promote latest`, "
                 "or name a network's folder"
             )
-        return _in_registry(registry, champion.network)
+        return _of_run(_newest_run(outputs), None)
     if (Path(name) / NETWORK).is_file():
-        return Path(name)
+        return _Found(Path(name))
     run, _, model = name.partition(":")
     matches = [network for network in registry.networks() if name and network.startswith(name)]
     runs = [path.name for path in finished_runs(outputs)]
     if run == LATEST or (run and any(name.startswith(run) for name in runs)):
         if matches:
             raise DataError(f"--model {name}: found a run and a network of the registry; give more of the name")
-        return read_run(find_run(outputs, run)).candidate(model or None).folder
+        return _of_run(read_run(find_run(outputs, run)), model or None)
     if len(matches) != 1:
         known = ", ".join(registry.networks()) or "none"
         found = "no such network" if not matches else "several networks have hashes that start with it"
         found = "found no network.json in this folder" if name and Path(name).is_dir() else found
         raise DataError(f"--model {name}: {found}; {NAMES} (the registry has: {known})")
-    return _in_registry(registry, matches[0])
+    return _Found(_in_registry(registry, matches[0]))
+
+
+def _of_run(run: FinishedRun, model: str | None) -> _Found:
+    return _Found(run.candidate(model).folder, run.name, run.settings)
+
+
+def _newest_run(outputs: Path) -> FinishedRun:
+    """The newest run that is neither a smoke run nor on the bundled sample; without one, the newest.
+
+    Raises:
+        DataError: there is no finished run that can be read.
+    """
+    newest: FinishedRun | None = None
+    for folder in reversed(finished_runs(outputs)):
+        try:
+            run = read_run(folder)
+        except DataError:
+            continue
+        if run.is_real:
+            return run
+        newest = newest or run
+    if newest is None:
+        raise DataError(f"{outputs / RUNS}: no finished run yet; train networks with `uv run flows/main.py` first")
+    return newest
 
 
 def _in_registry(registry: Registry, network: str) -> Path:
@@ -109,8 +168,19 @@ def _in_registry(registry: Registry, network: str) -> Path:
 
 def _dataset(outputs: Path, folder: Path) -> Path:
     """The folder of a network's prepared data, which may be missing."""
+    return below(outputs / DATA, str(_description(folder).get("dataset", {}).get("fingerprint")))
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    """The content of a network's `network.json`.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     path = folder / NETWORK
     try:
-        return below(outputs / DATA, str(read_json(path).get("dataset", {}).get("fingerprint")))
+        description: dict[str, Any] = read_json(path)
+        description.get("dataset", {}).get("fingerprint")
     except (OSError, ValueError, AttributeError) as error:
         raise DataError(f"{path}: no readable description of a network; train it again") from error
+    return description

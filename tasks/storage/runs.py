@@ -4,7 +4,7 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -32,6 +32,12 @@ LONGEST_RUN_SECONDS = 7 * 24 * 3600.0
 DRAWN_SECONDS = 3600.0
 
 
+def is_smoke(settings: Mapping[str, Any]) -> bool:
+    """Whether these are the settings of a smoke run; they come from a file, so that they may be anything."""
+    run = settings.get("run")
+    return isinstance(run, Mapping) and bool(run.get("smoke"))
+
+
 @dataclass(frozen=True)
 class FinishedRun:
     """A finished run, as stored in `run.json`.
@@ -53,6 +59,11 @@ class FinishedRun:
     settings: dict[str, Any]
     command: str
     durations: dict[str, float]
+
+    @property
+    def is_real(self) -> bool:
+        """Whether its networks may be of use: no smoke run, and real reviews."""
+        return not is_smoke(self.settings) and not self.dataset.is_sample
 
     def candidate(self, model: str | None) -> Branch:
         """Return the first branch with the highest validation accuracy in any epoch; test reviews are not used.

@@ -224,7 +224,11 @@ def test_what_cannot_work_is_said_before_any_work(trained: Trained, tmp_path: Pa
     folder = str(trained.branch.folder)
     outputs = trained.dataset.folder.parents[1]
     data = RowData(tmp_path / "t.txt", "text")
-    assert find_scorer(outputs, data, tmp_path / "o.csv", folder, has_reviews=True) == trained.network
+    found = find_scorer(outputs, data, tmp_path / "o.csv", folder, has_reviews=True)
+    assert (found.folder, found.words, found.model) == (
+        trained.network.folder, trained.network.words, trained.network.model,
+    )  # fmt: skip
+    assert found.data == "own file imdb.npz"
     for output, message in (("o.txt", "of kind '.txt'"), ("o.csv/x.csv", "can be written")):
         (tmp_path / "o.csv").touch()
         with pytest.raises(PipelineError, match=message):

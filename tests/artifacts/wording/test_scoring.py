@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 from artifacts.wording import scoring as wording
-from tasks.results.scoring import ReadText, ReadWord, ScoredText, Scoring
+from tasks.results.scoring import ReadText, ReadWord, ScoredText, Scoring, ScoringNetwork, Toy
 
 SCORING = Scoring(
     label="lstm seed 1",
@@ -25,12 +26,29 @@ SCORING = Scoring(
 )
 
 
+NETWORK = ScoringNetwork(Path("n"), Path("w"), "abc", run="20260101-a", data="IMDB reviews")
+
+
+def test_what_scored_is_named_as_far_as_it_is_known() -> None:
+    assert wording.by("lstm seed 1", NETWORK) == "lstm seed 1 of run 20260101-a (trained on IMDB reviews, model abc)"
+    assert wording.by("lstm seed 1", ScoringNetwork(Path("n"), Path("w"), "abc")) == "lstm seed 1 (model abc)"
+
+
+def test_a_toy_network_is_warned_of() -> None:
+    assert wording.warning(NETWORK) is None
+    for toy in get_args(Toy):
+        warning = wording.warning(replace(NETWORK, toy=toy))
+        assert warning
+        assert "say nothing" in warning
+
+
 def test_the_sentence_counts_reviews_and_rejects() -> None:
-    assert wording.sentence(SCORING) == (
-        "1,000 reviews scored by lstm seed 1 (abc), 25.0% positive. 1 row could not be scored."
+    by = wording.by("lstm seed 1", NETWORK)
+    assert wording.sentence(SCORING, NETWORK) == (
+        f"1,000 reviews scored by {by}, 25.0% positive. 1 row could not be scored."
     )
     nothing = replace(SCORING, rows=0, rejected=2)
-    assert wording.sentence(nothing) == "0 reviews scored by lstm seed 1 (abc). 2 rows could not be scored."
+    assert wording.sentence(nothing, NETWORK) == f"0 reviews scored by {by}. 2 rows could not be scored."
 
 
 def test_the_caution_names_what_was_not_read() -> None:
@@ -52,9 +70,10 @@ def test_rows_are_plain_values_for_tables() -> None:
 
 def test_an_answer_says_what_was_not_read() -> None:
     words = (ReadWord("old", None, True), ReadWord("film", 0.4, True))
-    assert wording.answer(ReadText("lstm seed 1", "abc", words[1:], 0, 0.4)) == (
-        "negative: probability 0.400 by lstm seed 1 (abc)"
+    by = wording.by("lstm seed 1", NETWORK)
+    assert wording.answer(ReadText("lstm seed 1", "abc", words[1:], 0, 0.4), NETWORK) == (
+        f"negative, with probability 0.600, by {by}"
     )
-    assert wording.answer(ReadText("lstm seed 1", "abc", words, 1, 0.6)).endswith(
+    assert wording.answer(ReadText("lstm seed 1", "abc", words, 1, 0.6), NETWORK).endswith(
         "it reads only the end, without the first 1 word"
     )

@@ -1,16 +1,19 @@
 """Networks by the names that users give."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tasks.errors import DataError
+from tasks.results.data import SourceKind
 from tasks.storage.files import write_json
-from tasks.storage.networks import find_folder, find_network, find_scoring_network
+from tasks.storage.networks import AUTO, find_folder, find_network, find_scoring_network
 from tasks.storage.registry import Registry
+from tasks.storage.runs import is_smoke
 from tests.fixtures.registry import promote
-from tests.fixtures.runs import write_run
+from tests.fixtures.runs import branch_of, finished_run, keep_run, write_run
 
 
 def test_champion_and_hash_name_a_network_of_the_registry(tmp_path: Path) -> None:
@@ -104,3 +107,47 @@ def test_a_folder_has_the_hash_that_the_registry_gives_it(tmp_path: Path) -> Non
     with registry.writing():
         network = registry.add({name: folder / name for name in ("network.json", "vocabulary.json")}, {})
     assert find_scoring_network(tmp_path, "latest").model == network
+
+
+def kept(outputs: Path, name: str, kind: SourceKind = "file", smoke: bool = False) -> Path:
+    """Keep a run with a network; returns the network's folder."""
+    folder = outputs / "models" / f"lstm-{name}"
+    title = "bundled sample" if kind == "sample" else "own file"
+    write_json(folder / "network.json", {"name": "lstm", "dataset": {"fingerprint": "abc", "title": title}})
+    write_json(folder / "vocabulary.json", {"film": 1})
+    run = finished_run(outputs, name, [branch_of("lstm", folder, 0.7)], settings={"run": {"smoke": smoke}})
+    source = replace(run.dataset.source, kind=kind)
+    keep_run(outputs, replace(run, dataset=replace(run.dataset, source=source)))
+    return folder
+
+
+def test_by_default_the_newest_real_run_is_taken_and_the_champion_before_it(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="runs: no finished run yet; train networks with"):
+        find_folder(tmp_path, AUTO)
+    sample = kept(tmp_path, "20260101-a", kind="sample")
+    assert find_folder(tmp_path, AUTO) == sample
+    older, real = kept(tmp_path, "20260102-b"), kept(tmp_path, "20260103-c")
+    kept(tmp_path, "20260104-d", smoke=True)
+    kept(tmp_path, "20260105-e", kind="sample")
+    assert find_folder(tmp_path, AUTO) == real
+    (tmp_path / "runs" / "20260103-c" / "run.json").write_text("{")
+    assert find_folder(tmp_path, AUTO) == older
+    network = promote(tmp_path, "first")
+    assert find_folder(tmp_path, AUTO) == Registry(tmp_path).folder(network)
+
+
+def test_what_a_network_is_known_to_be(tmp_path: Path) -> None:
+    kept(tmp_path, "20260101-a")
+    found = find_scoring_network(tmp_path, AUTO)
+    assert (found.run, found.data, found.toy) == ("20260101-a", "own file", None)
+    sample = kept(tmp_path, "20260102-b", kind="sample")
+    assert find_scoring_network(tmp_path, "latest").toy == "sample"
+    alone = find_scoring_network(tmp_path, str(sample))
+    assert (alone.run, alone.data, alone.toy) == (None, "bundled sample", "sample")
+    kept(tmp_path, "20260103-c", smoke=True)
+    assert find_scoring_network(tmp_path, "latest").toy == "smoke"
+
+
+@pytest.mark.parametrize("settings", [{}, {"run": None}, {"run": [1]}, {"run": {"smoke": None}}])
+def test_settings_from_a_file_may_be_anything(settings: dict[str, object]) -> None:
+    assert not is_smoke(settings)
