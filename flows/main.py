@@ -4,6 +4,7 @@ Slow imports are in the functions that need them, so that a wrong setting is rep
 the server starts, and branch processes, which import this module again, start sooner.
 """
 
+import difflib
 import os
 import re
 import signal
@@ -30,7 +31,7 @@ if __name__ == "__main__":
 
 from typing import Annotated, Any
 
-from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+from cyclopts import App, CycloptsError, Group, Parameter, UnknownOptionError, UnusedCliTokensError
 from cyclopts.argument import Argument
 from cyclopts.config import Env
 from pydantic import ValidationError
@@ -40,6 +41,7 @@ from flows.commands import COMMANDS, Webhook, run_flow, say_page
 from flows.environment import STOPPED, quick_exit, say, stop_signal, tolerate_any_encoding, unexpected
 from flows.settings import Settings, masked
 from tasks.errors import PipelineError, SettingError, is_text, one_line, shortened
+from tasks.models.spec import ModelSpec
 from tasks.storage.layout import MODELS, REPORT, SUMMARY
 
 HELP = """Train and compare recurrent networks on the IMDB reviews: data, training, evaluation, report.
@@ -53,6 +55,7 @@ app = App(
     name="flows/main.py",
     help=HELP,
     config=Env("RNN_", command=False),
+    group_commands=Group("Commands", sort_key=100),
     default_parameter=Parameter(consume_multiple=True, negative=()),
     suppress_keyboard_interrupt=False,
 )
@@ -62,7 +65,7 @@ app = App(
 def main(
     *,
     settings: Annotated[Settings, Parameter(name="*")] = Settings(),
-    webhook: Webhook = None,
+    webhook: Annotated[Webhook, Parameter(group="Run")] = None,
 ) -> int:
     """Run the pipeline."""
 
@@ -104,13 +107,44 @@ def _parse(arguments: Sequence[str]) -> tuple[Callable[..., Any], BoundArguments
 def setting_error(error: CycloptsError) -> str:
     """One line for each wrong setting: its option or environment variable as the user wrote it, and the fault."""
     if isinstance(error, UnusedCliTokensError):
-        extra = " ".join(map(repr, error.unused_tokens or ()))
-        return f"found {extra}, which is not an option; --help lists commands and options"
+        return _unused([str(token) for token in error.unused_tokens or ()])
+    if isinstance(error, UnknownOptionError) and (owners := _commands_with(error.token.keyword or "")):
+        return f"{error.token.keyword}: an option of {', '.join(owners)}; --help of each command lists its options"
     cause = error.__cause__
     if not isinstance(cause, ValidationError):
         return str(error)
     keywords = dict(_keywords(error.argument)) if error.argument else {}
     return "\n".join(_fault(fault, keywords) for fault in cause.errors())
+
+
+def _unused(tokens: Sequence[str]) -> str:
+    """What is wrong with arguments that no command takes."""
+    extra = " ".join(map(repr, tokens))
+    similar = difflib.get_close_matches(tokens[0], [command.__name__ for command in COMMANDS], 1) if tokens else []
+    if similar:
+        return f"found {extra}, which is not a command; did you mean {similar[0]}?"
+    return f"found {extra}, which is not an option; --help lists commands and options"
+
+
+def _commands_with(option: str) -> list[str]:
+    """The commands that have an option; a training run has no name of its own."""
+    owners = {command.__name__: app[command.__name__] for command in COMMANDS}
+    found = [name for name, owner in owners.items() if option in _options(owner)]
+    return ["a training run", *found] if option in _options(app) else found
+
+
+def _options(owner: App) -> set[str]:
+    return {name for argument in owner.assemble_argument_collection() for name in argument.names}
+
+
+_EXAMPLE = """'{"name": "deep", "cell": "gru", "units": [64, 32]}'"""
+_KEYS = ", ".join(f'"{key}"' for key in ModelSpec.model_fields)
+# By the kind of pydantic's error in a network's description: what was expected.
+SPEC_FAULTS = {
+    "model_type": f"expected JSON, with keys and texts in double quotes, such as {_EXAMPLE}",
+    "missing": f"this key is missing; expected keys as in {_EXAMPLE}",
+    "extra_forbidden": f"there is no such key; the keys are {_KEYS}",
+}
 
 
 def _keywords(argument: Argument) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -129,6 +163,8 @@ def _fault(fault: ErrorDetails, keywords: dict[tuple[str, ...], str]) -> str:
         return message
     field = next((part for part in path[2:] if not part.isdigit()), None)
     name = f"{keyword}, {field}" if field else keyword
+    if fault["type"] in SPEC_FAULTS:
+        message = SPEC_FAULTS[fault["type"]]
     expected = re.sub("^(Input|String) should", "it should", message)
     value = fault["input"]
     found = repr(masked(value)) if isinstance(value, str) else masked(repr(value))

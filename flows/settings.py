@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from cyclopts import Group, Parameter
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
@@ -56,6 +56,7 @@ class PromotionSettings(GateSettings):
     )
 
 
+Section = TypeVar("Section", bound=BaseModel)
 PATH = {"type": "string", "format": "path"}
 
 
@@ -314,13 +315,12 @@ class Settings(SettingsGroup):
         return [self.training.seed + replicate for replicate in range(self.training.replicates)]
 
     def with_smoke_applied(self) -> "Settings":
-        """The settings with the effects of `--smoke` applied."""
+        """The settings with the effects of `--smoke` applied, but for those that were given other values."""
         if not self.run.smoke:
             return self
         source = "sample" if self.data.source == "auto" and not self.data.data else self.data.source
-        small = {"source": source, "reviews": SMOKE_REVIEWS, "max_length": SMOKE_LENGTH}
-        data = self.data.model_copy(update=small)
-        return self.model_copy(update={"data": data, "training": self.training.model_copy(update={"epochs": 1})})
+        data = _unless_given(self.data, source=source, reviews=SMOKE_REVIEWS, max_length=SMOKE_LENGTH)
+        return self.model_copy(update={"data": data, "training": _unless_given(self.training, epochs=1)})
 
     def plan(self) -> TrainingPlan:
         """How each network is trained."""
@@ -333,6 +333,13 @@ class Settings(SettingsGroup):
             for name in type(section).model_fields:
                 words += _argument(name, getattr(section, name), type(section).model_fields[name].default)
         return " ".join(words)
+
+
+def _unless_given(section: Section, **values: Any) -> Section:
+    """The section with these values, but for fields that already differ from their defaults."""
+    fields = type(section).model_fields
+    changes = {name: value for name, value in values.items() if getattr(section, name) == fields[name].default}
+    return section.model_copy(update=changes)
 
 
 def _argument(name: str, value: Any, default: Any) -> list[str]:

@@ -96,6 +96,13 @@ def test_smoke_is_small_and_uses_the_sample_by_default() -> None:
     assert parse("--smoke --data imdb.npz").with_smoke_applied().data.source == "auto"
 
 
+def test_smoke_leaves_values_alone_that_were_given() -> None:
+    smoke = parse("--smoke --epochs 3 --max-length 40 --reviews 50").with_smoke_applied()
+    assert (smoke.training.epochs, smoke.data.max_length, smoke.data.reviews) == (3, 40, 50)
+    assert smoke.data.source == "sample"
+    assert smoke.with_smoke_applied() == smoke
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -139,6 +146,19 @@ def test_a_wrong_value_is_refused(change: dict[str, Any]) -> None:
         ("""--spec '{"name":"Deep","cell":"gru"}'""", "--spec, name: found 'Deep'; it should match pattern"),
         ("--models lstm lstm", "models: found ['lstm', 'lstm'], expected different names"),
         ("--epoch 3", "Unknown option: --epoch. Did you mean --epochs?"),
+        ("scroe x.csv", "found 'scroe' 'x.csv', which is not a command; did you mean score?"),
+        ("--text hello", "--text: an option of score; --help of each command lists its options"),
+        ("history --epochs 3", "--epochs: an option of a training run; --help of each command lists its options"),
+        ("--spec {name:deep}", "expected JSON, with keys and texts in double quotes, such as '{"),
+        ("""--spec "{'name': 'deep'}" """, "expected JSON, with keys and texts in double quotes, such as '{"),
+        (
+            """--spec '{"name": "deep"}' """,
+            "--spec, cell: found {'name': 'deep'}; this key is missing; expected keys as in",
+        ),
+        (
+            """--spec '{"name": "deep", "cell": "gru", "unit": [3]}' """,
+            '--spec, unit: found [3]; there is no such key; the keys are "name", "cell", "units"',
+        ),
         ("--smoke false", "found 'false', which is not an option; --help lists commands and options"),
     ],
 )
