@@ -110,8 +110,8 @@ def _check_server(url: str) -> None:
         raise PipelineError(f"{name}: no whole answer within {ANSWER_SECONDS:.0f} s; restart that server") from None
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         raise PipelineError(
-            f"{name}: no Prefect server answers ({shortened(error)}); run `uv run prefect server start` in this folder, "
-            "or remove the address so that the run starts its own"
+            f"{name}: no Prefect server answers ({shortened(error)}); run `uv run prefect server start` in this "
+            "folder, or remove the address so that the run starts its own"
         ) from error
     except (ValueError, RecursionError):
         version = ""
