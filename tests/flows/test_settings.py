@@ -149,8 +149,14 @@ def test_a_wrong_value_is_refused(change: dict[str, Any]) -> None:
         ("scroe x.csv", "found 'scroe' 'x.csv', which is not a command; did you mean score?"),
         ("--text hello", "--text: an option of score; --help of each command lists its options"),
         ("history --epochs 3", "--epochs: an option of a training run; --help of each command lists its options"),
-        ("--spec {name:deep}", "expected JSON, with keys and texts in double quotes, such as '{"),
-        ("""--spec "{'name': 'deep'}" """, "expected JSON, with keys and texts in double quotes, such as '{"),
+        (
+            "--spec {name:deep}",
+            "--spec: found '{name:deep}'; expected JSON, with keys and texts in double quotes, such as '{",
+        ),
+        (
+            """--spec "{'name': 1}" """,
+            """--spec: found "{'name': 1}"; expected JSON, with keys and texts in double quotes""",
+        ),
         (
             """--spec '{"name": "deep"}' """,
             "--spec, cell: found {'name': 'deep'}; this key is missing; expected keys as in",
