@@ -5,8 +5,10 @@ import h5py
 import numpy as np
 import pytest
 
+from tasks.data.tokens import Tokens
+from tasks.errors import DataError
 from tasks.models.keras_learner import build
-from tasks.models.saved import read_saved_weights, weight_shapes
+from tasks.models.saved import SavedNetwork, read_saved_weights, weight_shapes
 from tasks.models.spec import ModelSpec
 from tests.tasks.models.networks import REFERENCE_NETWORKS
 
@@ -121,3 +123,15 @@ def test_a_member_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:
             member.write(bytes(1 << 20))
     with pytest.raises(ValueError, match="model.weights.h5 has 104857600 bytes, expected at most"):
         read_saved_weights(REFERENCE_NETWORKS[1], 20, tmp_path / "best.keras")
+
+
+def test_tokens_beyond_the_vocabulary_are_refused(tmp_path: Path) -> None:
+    saved = SavedNetwork(tmp_path, REFERENCE_NETWORKS[0], 1, 20, 3, {})
+    with pytest.raises(DataError, match="found the token 20 in the reviews, expected less than the vocabulary of 20"):
+        saved.predict(Tokens.from_padded(np.array([[0, 1, 19], [1, 2, 20]], np.uint8)))
+
+
+def test_a_description_without_its_data_is_refused(tmp_path: Path) -> None:
+    saved = SavedNetwork(tmp_path, REFERENCE_NETWORKS[0], 1, 20, 3, {"seed": 1, "training": {}, "tokenizer_version": 1})
+    with pytest.raises(DataError, match="network.json: dataset: .*train the network again"):
+        saved.check_description()

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,3 +172,13 @@ def test_another_machine_with_another_folder_uses_the_same_share(tmp_path: Path)
     Share(address, there).pull_record(elsewhere)
     found = elsewhere.read()
     assert found == Made(there / "models" / "lstm" / "last.keras", result.sha256)
+
+
+def test_a_pipe_at_the_address_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    outputs, share = tmp_path / "outputs", tmp_path / "share"
+    result = made(outputs)
+    (share / "models" / "lstm").mkdir(parents=True)
+    os.mkfifo(share / "models" / "lstm" / "last.keras")
+    result.path.unlink()
+    with pytest.raises(DataError, match="found a folder, a pipe or a device"):
+        Share(str(share), outputs).pull(result)
