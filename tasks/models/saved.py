@@ -128,7 +128,7 @@ def _read_dataset(file: Any, name: str, shape: tuple[int, ...]) -> NDArray[np.fl
     """Read an array that lies in the file itself.
 
     Raises:
-        ValueError: it is a link or lies in other files, or has another shape or type.
+        ValueError: it is a link, lies in other files or in pieces, or has another shape or type.
     """
     found = file
     for part in name.split("/"):
@@ -137,6 +137,8 @@ def _read_dataset(file: Any, name: str, shape: tuple[int, ...]) -> NDArray[np.fl
         found = found[part]
     if not isinstance(found, h5py.Dataset) or found.external or found.is_virtual:
         raise ValueError(f"{name} is not in the file itself")
+    if found.chunks:  # Keras never writes pieces; a million small ones in a packed file take hours to read.
+        raise ValueError(f"{name} is in pieces of {found.chunks}, expected one")
     if found.shape != shape or found.dtype != np.float32:
         raise ValueError(f"{name} has shape {found.shape} and type {found.dtype}, expected {shape} and float32")
     values: NDArray[np.float32] = found[()]

@@ -78,6 +78,8 @@ def replaced(file: h5py.File, name: str, how: str, folder: Path) -> None:
             file.create_group(name)
         case "packed bomb":
             file.create_dataset(name, (40_000, 40_000), np.float32, chunks=(4_000, 4_000), compression="gzip")
+        case "pieces":
+            file.create_dataset(name, data=array, chunks=(1,) * array.ndim)
         case "stored elsewhere":
             (folder / "secret").write_bytes(array.tobytes())
             file.create_dataset(name, array.shape, np.float32, external=str(folder / "secret"))
@@ -96,8 +98,8 @@ def replaced(file: h5py.File, name: str, how: str, folder: Path) -> None:
 @pytest.mark.parametrize(
     "how",
     [
-        "missing", "shorter", "larger", "other order", "other type", "text", "group", "packed bomb", "stored elsewhere",
-        "virtual", "link to a file", "link",
+        "missing", "shorter", "larger", "other order", "other type", "text", "group", "packed bomb", "pieces",
+        "stored elsewhere", "virtual", "link to a file", "link",
     ],
 )  # fmt: skip
 def test_no_array_but_the_expected_one_is_read(tmp_path: Path, name: str, how: str) -> None:
