@@ -31,6 +31,8 @@ class NetworkError(PipelineError):
     """A download failed. Retrying later may help."""
 
 
+# What reading a damaged file may raise, in pyarrow, NumPy or the code that takes a record apart.
+UNREADABLE = (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, NotImplementedError)
 DISK = {
     errno.ENOSPC: "free some space, or choose another --outputs folder",
     errno.EDQUOT: "free some space, or choose another --outputs folder",
