@@ -64,7 +64,16 @@ def prepare_environment() -> None:
     for name in ("NO_PROXY", "no_proxy"):
         listed = [host for host in os.environ.get(name, "").split(",") if host]
         os.environ[name] = ",".join(dict.fromkeys([*listed, *LOOPBACK]))
-    for check in (_check_clock, _check_limits, _check_proxies, _check_certificates, _check_sockets, _check_log_level):
+    checks = (
+        _check_clock,
+        _check_limits,
+        _check_pipes,
+        _check_proxies,
+        _check_certificates,
+        _check_sockets,
+        _check_log_level,
+    )
+    for check in checks:
         check()
 
 
@@ -90,6 +99,16 @@ def _check_limits() -> None:
         raise PipelineError(
             f"ulimit -v {size >> 10}: too little address space for TensorFlow; expected at least {ADDRESS_SPACE >> 10}"
         )
+
+
+def _check_pipes() -> None:
+    """Check that Prefect will not wait for the end of a pipe: it opens these files without looking what they are."""
+    home = prefect_home()
+    profiles = os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml"
+    for path in (DOT_ENV, Path("prefect.toml"), Path("pyproject.toml"), Path(profiles), home / "prefect.db"):
+        with contextlib.suppress(OSError):
+            if path.is_fifo():
+                raise PipelineError(f"{path}: found a pipe, expected a file or nothing; move it away")
 
 
 def _check_proxies() -> None:

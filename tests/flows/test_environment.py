@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,19 @@ def test_a_setting_that_prefect_refuses_is_one_line_without_passwords(
 def test_a_folder_too_deep_for_sockets_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("x" * LONGEST_TMPDIR)))
     with pytest.raises(PipelineError, match="TMPDIR .*: too long for the sockets of branch processes"):
+        prepare_environment()
+
+
+@pytest.mark.parametrize("name", [".env", "prefect.toml", "pyproject.toml", "home/profiles.toml", "home/prefect.db"])
+def test_a_pipe_that_prefect_would_wait_for_is_one_line(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").mkdir()
+    os.mkfifo(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PREFECT_HOME", "home")
+    monkeypatch.delenv("PREFECT_PROFILES_PATH", raising=False)
+    with pytest.raises(PipelineError, match=f"^{name}: found a pipe"):
         prepare_environment()
 
 
