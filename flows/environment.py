@@ -284,6 +284,17 @@ def unexpected(error: Exception) -> str:
     return f"{line}; details in {name}"
 
 
+def open_closed_streams() -> None:
+    """Open what was closed before the start (`>&-`) on the null device; else files of the run would be the output."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # The lowest free descriptor, which is this one.
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 -- for the whole process
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
 def tolerate_any_encoding() -> None:
     """Replace what the output's encoding lacks, such as the bars of a chart in a terminal without UTF-8."""
     for stream in (sys.stdout, sys.stderr):

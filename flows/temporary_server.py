@@ -80,15 +80,13 @@ LASTING = tuple(FAULTS)[:-1]
 DATABASE_URLS = ("PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL")
 
 
-def _explained(errors: str) -> str:
-    """One line that says why a server exited, from its error output."""
+def _explained(errors: str, end: str = "exited while starting") -> str:
+    """One line that says why a server could not start, from its error output."""
     fault = next((text for pattern, text in FAULTS.items() if pattern in errors), None)
     if fault:
         url = next((f"the database of {name}" for name in DATABASE_URLS if setting(name)), None)
         return f"{url or prefect_home() / 'prefect.db'}: {fault}"
-    return (
-        f"The Prefect server exited while starting ({_last_line(errors)}); run `uv run prefect server start` to see why"
-    )
+    return f"The Prefect server {end} ({_last_line(errors)}); run `uv run prefect server start` to see why"
 
 
 def _last_line(errors: str) -> str:
@@ -142,10 +140,7 @@ class Server:
             if self.process.poll() is not None:
                 self._start_again()
             if time.monotonic() > deadline:
-                raise PipelineError(
-                    f"The Prefect server did not answer within {START_SECONDS:.0f} s "
-                    f"({_last_line(self._errors_so_far())}); run `uv run prefect server start` to see why"
-                )
+                raise PipelineError(_explained(self._errors_so_far(), f"did not answer within {START_SECONDS:.0f} s"))
             time.sleep(0.05)
         self._watcher.start()
 

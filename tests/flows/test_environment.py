@@ -100,3 +100,11 @@ def test_output_that_cannot_show_a_character_shows_another_one(encoding: str, tm
     )
     assert done.returncode == 0, done.stderr
     assert b"?: no runs yet" in done.stdout
+
+
+def test_closed_output_is_opened_on_the_null_device(tmp_path: Path) -> None:
+    code = "from flows.environment import open_closed_streams as o; o(); print(1); import sys; sys.stderr.write('x')"
+    command = f"exec {sys.executable} -c \"{code}; open('done', 'w').write(str(sys.stdin))\" <&- >&- 2>&-"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, env=environment(tmp_path, PYTHONPATH=str(ROOT)))
+    assert done.returncode == 0
+    assert (tmp_path / "done").read_text() == "None"

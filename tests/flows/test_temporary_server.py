@@ -129,6 +129,13 @@ def test_a_server_that_does_not_answer_in_time_is_an_error(monkeypatch: pytest.M
         server.wait_until_up()
 
 
+def test_a_server_that_waits_for_a_locked_database_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_SERVER", "import sys; print('database is locked', file=sys.stderr); input()")
+    monkeypatch.setattr(module, "START_SECONDS", 2.0)
+    with Server() as server, pytest.raises(PipelineError, match=r"prefect\.db: in use by another process"):
+        server.wait_until_up()
+
+
 def test_a_server_that_ignores_the_request_to_end_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     script = "import pathlib, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
