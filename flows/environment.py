@@ -41,6 +41,7 @@ FILES, FEWEST_FILES, ADDRESS_SPACE = 4096, 256, 8 << 30
 PROXIES = {"ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"}
 DOT_ENV = Path(".env")
 HOME_BYTES = 64 << 10
+ABORTED = ("aborted by an interrupt signal", "aborted by a termination signal")
 LONGEST_LINE = 1_000  # Characters of a line of the log in the terminal; Prefect writes whole events.
 
 
@@ -223,7 +224,7 @@ def report_user_errors_once() -> None:
 def _is_no_user_error(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
     message = record.getMessage()
-    is_of_user = message.startswith("Finished in state Failed") or "aborted by an interrupt signal" in message
+    is_of_user = message.startswith("Finished in state Failed") or any(text in message for text in ABORTED)
     return one_line(error) is None and not is_of_user
 
 

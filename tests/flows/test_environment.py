@@ -65,6 +65,7 @@ def record(message: str, error: BaseException | None = None) -> logging.LogRecor
         ("Encountered an exception", ValueError("a bug"), True),
         ("Finished in state Failed('damaged')", None, False),
         ("Crash detected! Execution was aborted by an interrupt signal.", None, False),
+        ("Crash detected! Execution was aborted by a termination signal.", None, False),
         ("Finished in state Completed()", None, True),
     ],
 )
