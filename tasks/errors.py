@@ -92,6 +92,8 @@ def one_line(error: BaseException | None) -> str | None:
             f"The Prefect server refused a request ({shortened(error)}); `doctor` tells whether it has the version "
             "of Prefect that is installed here. Completed work is kept"
         )
+    if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):  # Path.resolve, up to Python 3.12.
+        return f"{shortened(error, LONGEST_PATH)}; {DISK[errno.ELOOP]}"
     if isinstance(error, MemoryError):
         found = f" ({shortened(error)})" if str(error) else ""
         return f"memory ran out{found}; free some, or train fewer or smaller networks. {KEPT}"
