@@ -151,9 +151,15 @@ def _read_sentence(text: str, model: str, outputs: Path) -> int:
 
 
 def _standard_input(outputs: Path) -> str:
-    """Store standard input in a file and return the file's path."""
+    """Store standard input in a file and return the file's path.
+
+    Raises:
+        SettingError: standard input is closed.
+    """
     from tasks.storage.files import spool
 
+    if sys.stdin is None:
+        raise SettingError("score -: standard input is closed; give an INPUT")
     if sys.stdin.isatty():
         say("Type one review per line; end with Ctrl-D.", error=True)
     return str(spool(sys.stdin.buffer, outputs.resolve() / SCORES, ".txt"))

@@ -41,6 +41,7 @@ FILES, FEWEST_FILES, ADDRESS_SPACE = 4096, 256, 8 << 30
 PROXIES = {"ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"}
 DOT_ENV = Path(".env")
 HOME_BYTES = 64 << 10
+ABORTED = ("aborted by an interrupt signal", "aborted by a termination signal")
 LONGEST_LINE = 1_000  # Characters of a line of the log in the terminal; Prefect writes whole events.
 
 
@@ -64,7 +65,16 @@ def prepare_environment() -> None:
     for name in ("NO_PROXY", "no_proxy"):
         listed = [host for host in os.environ.get(name, "").split(",") if host]
         os.environ[name] = ",".join(dict.fromkeys([*listed, *LOOPBACK]))
-    for check in (_check_clock, _check_limits, _check_proxies, _check_certificates, _check_sockets, _check_log_level):
+    checks = (
+        _check_clock,
+        _check_limits,
+        _check_pipes,
+        _check_proxies,
+        _check_certificates,
+        _check_sockets,
+        _check_log_level,
+    )
+    for check in checks:
         check()
 
 
@@ -90,6 +100,16 @@ def _check_limits() -> None:
         raise PipelineError(
             f"ulimit -v {size >> 10}: too little address space for TensorFlow; expected at least {ADDRESS_SPACE >> 10}"
         )
+
+
+def _check_pipes() -> None:
+    """Check that Prefect will not wait for the end of a pipe: it opens these files without looking what they are."""
+    home = prefect_home()
+    profiles = os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml"
+    for path in (DOT_ENV, Path("prefect.toml"), Path("pyproject.toml"), Path(profiles), home / "prefect.db"):
+        with contextlib.suppress(OSError):
+            if path.is_fifo():
+                raise PipelineError(f"{path}: found a pipe, expected a file or nothing; move it away")
 
 
 def _check_proxies() -> None:
@@ -204,7 +224,7 @@ def report_user_errors_once() -> None:
 def _is_no_user_error(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
     message = record.getMessage()
-    is_of_user = message.startswith("Finished in state Failed") or "aborted by an interrupt signal" in message
+    is_of_user = message.startswith("Finished in state Failed") or any(text in message for text in ABORTED)
     return one_line(error) is None and not is_of_user
 
 
@@ -263,6 +283,17 @@ def unexpected(error: Exception) -> str:
     except OSError:
         return line
     return f"{line}; details in {name}"
+
+
+def open_closed_streams() -> None:
+    """Open what was closed before the start (`>&-`) on the null device; else files of the run would be the output."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # The lowest free descriptor, which is this one.
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 -- for the whole process
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
 def tolerate_any_encoding() -> None:

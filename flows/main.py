@@ -38,7 +38,15 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from flows.commands import COMMANDS, Webhook, run_flow, say_page
-from flows.environment import STOPPED, quick_exit, say, stop_signal, tolerate_any_encoding, unexpected
+from flows.environment import (
+    STOPPED,
+    open_closed_streams,
+    quick_exit,
+    say,
+    stop_signal,
+    tolerate_any_encoding,
+    unexpected,
+)
 from flows.settings import Settings, masked
 from tasks.errors import PipelineError, SettingError, is_text, one_line, shortened
 from tasks.models.spec import ModelSpec
@@ -196,5 +204,6 @@ def _stopped(number: int) -> int:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)
     quick_exit()
+    open_closed_streams()
     tolerate_any_encoding()
     sys.exit(run_command_line(sys.argv[1:]))

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from uuid import UUID
 
 import httpx
+import prefect
 from prefect.client.orchestration import get_client
 from prefect.context import get_settings_context, refresh_global_settings_context
 from prefect.events.worker import EventsWorker
@@ -117,6 +118,11 @@ def _check_server(url: str) -> None:
         version = ""
     if not isinstance(version, str) or not VERSION.match(version):
         raise PipelineError(f"{name}: {NO_API}")
+    if version.partition(".")[0] != prefect.__version__.partition(".")[0]:
+        raise PipelineError(
+            f"{name}: that server has Prefect {shortened(version)}, and this project {prefect.__version__}; use a "
+            "server of the same major version"
+        )
 
 
 def _ask_version() -> str:

@@ -21,7 +21,8 @@ from tasks.errors import PipelineError, shortened
 START_SECONDS, STOP_SECONDS = 90.0, 2.0
 MAX_STARTS, RESTART_SECONDS = 4, 2.0
 MAX_ERRORS = 64 << 10  # Bytes of the server's error output that are looked at.
-STARTUP_FAILED = "Application startup failed"  # What uvicorn writes below the error itself.
+# What uvicorn and SQLAlchemy write below the error itself.
+BELOW = ("Application startup failed", "(Background on this error", "[SQL:", "[parameters:")
 # Services that only deployments need: a server for one run has no deployments, and each slows the start.
 UNUSED_SERVICES = (
     "SCHEDULER",
@@ -89,7 +90,7 @@ def _explained(errors: str, outcome: str) -> str:
 
 
 def _last_line(errors: str) -> str:
-    lines = [line for line in errors.splitlines() if line.strip() and STARTUP_FAILED not in line]
+    lines = [line for line in errors.splitlines() if line.strip() and not any(text in line for text in BELOW)]
     return shortened(lines[-1].strip() if lines else "it wrote no error")
 
 

@@ -31,6 +31,8 @@ class NetworkError(PipelineError):
     """A download failed. Retrying later may help."""
 
 
+# What reading a damaged file may raise, in pyarrow, NumPy or the code that takes a record apart.
+UNREADABLE = (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, NotImplementedError)
 DISK = {
     errno.ENOSPC: "free some space, or choose another --outputs folder",
     errno.EDQUOT: "free some space, or choose another --outputs folder",
@@ -90,6 +92,8 @@ def one_line(error: BaseException | None) -> str | None:
             f"The Prefect server refused a request ({shortened(error)}); `doctor` tells whether it has the version "
             "of Prefect that is installed here. Completed work is kept"
         )
+    if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):  # Path.resolve, up to Python 3.12.
+        return f"{shortened(error, LONGEST_PATH)}; {DISK[errno.ELOOP]}"
     if isinstance(error, MemoryError):
         found = f" ({shortened(error)})" if str(error) else ""
         return f"memory ran out{found}; free some, or train fewer or smaller networks. {KEPT}"

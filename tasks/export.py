@@ -96,7 +96,7 @@ def export(
             the model, reloaded in a process without this project, differs from Keras by more than 1e-5.
     """
     folder = folder.absolute()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
         raise PipelineError(f"{folder}: already exists and is not an empty folder; give --to a new folder")
     saved = SavedNetwork.read(network.folder)
     index = saved.word_index(network.word_index)

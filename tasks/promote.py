@@ -28,7 +28,7 @@ from tasks.analysis.gate import (
     slices_of_test,
 )
 from tasks.analysis.scores import score
-from tasks.data.parquet import read_column, read_tokens
+from tasks.data.parquet import read_column, read_tokens, reading
 from tasks.data.review_digests import Digests, digests_of_test, match, read_digests, set_name, write_digests
 from tasks.errors import DataError
 from tasks.models.learner import is_right
@@ -36,7 +36,7 @@ from tasks.models.saved import NetworkPredictions, SavedNetwork
 from tasks.results.data import Dataset
 from tasks.results.promotion import CardFacts, Cost, Entry, Gate, GateLimits
 from tasks.results.training import Branch
-from tasks.storage.files import point, write_text
+from tasks.storage.files import is_whole, point, write_text
 from tasks.storage.layout import (
     MODEL_CARD,
     PREDICTIONS,
@@ -110,6 +110,8 @@ def find_candidate(run: FinishedRun, model: str | None, columns: Sequence[str] =
     missing = [path for path in (*files.values(), *data) if not path.is_file()]
     if missing:
         raise DataError(f"{missing[0]}: no such file; repeat run {run.name}, whose candidate needs it")
+    if not is_whole(run.dataset):
+        raise DataError(f"{run.dataset.folder}: files are missing or were changed; repeat run {run.name}")
     return Candidate(run, branch, files, digests_of_test(run.dataset), slices_of_test(run.dataset, columns))
 
 
@@ -298,7 +300,8 @@ def _check_predictions(folder: Path) -> None:
         DataError: a prediction differs by more than 1e-5.
     """
     now = SavedNetwork.read(folder).predict(read_tokens(folder / TEST)).probabilities
-    stored = pd.read_parquet(folder / PREDICTIONS)["probability_best"].to_numpy()
+    with reading(folder / PREDICTIONS):
+        stored = pd.read_parquet(folder / PREDICTIONS)["probability_best"].to_numpy(np.float64)
     difference = float(np.abs(now - stored).max()) if len(now) == len(stored) else 1.0
     if not difference <= SAME_PREDICTIONS:  # NaN differs, too.
         raise DataError(
@@ -311,7 +314,8 @@ def _point_to_run(outputs: Path, registry: Registry) -> None:
     """Link `outputs/promoted` to the champion's run, which protects it from `--keep`, or remove an outdated link."""
     entry = registry.champion()
     link = outputs / PROMOTED
-    if entry is not None and (outputs / RUNS / entry.run).is_dir():
-        point(link, outputs / RUNS / entry.run)
+    runs = outputs / RUNS
+    if entry is not None and (run := runs / entry.run).parent == runs and run.name != ".." and run.is_dir():
+        point(link, run)
     elif link.is_symlink():
         link.unlink()

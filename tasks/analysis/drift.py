@@ -261,6 +261,8 @@ def read_training_texts(network: SavedNetwork, train: Path) -> Texts:
         DataError: there are fewer than 20 reviews, or none was held out for validation.
     """
     tokens = read_tokens(train)
+    network.check_tokens(tokens)
+    network.check_description()
     held_out = int(network.description["dataset"]["training_reviews"])
     if len(tokens) < MIN_TEXTS or held_out >= len(tokens):
         raise DataError(f"{train}: found {len(tokens)} training reviews, expected at least {MIN_TEXTS}")

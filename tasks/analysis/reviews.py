@@ -92,15 +92,17 @@ class ReviewDecoder:
 
 
 def traces(reader: ReviewDecoder, explanations: Sequence[Explanation], chosen: Sequence[Chosen]) -> Iterator[Trace]:
-    """The chosen reviews with the probabilities after each word, from each model's first seed."""
+    """The chosen reviews with the probabilities after each word, from each model's first seed.
+
+    A review without a known word is left out: there is nothing to read.
+    """
     first: dict[str, Explanation] = {}
     for explanation in explanations:
         first.setdefault(explanation.name, explanation)
     for number, choice in enumerate(chosen):
         review = reader.text(choice.row)
-        # The start token has a probability, too, but no word; a review may have no known word at all.
-        lines = {
-            model: explanation.traces[number][len(explanation.traces[number]) - len(review.words) :]
-            for model, explanation in first.items()
-        }
+        if not review.words:
+            continue
+        # The start token has a probability, too, but no word.
+        lines = {model: explanation.traces[number][-len(review.words) :] for model, explanation in first.items()}
         yield Trace(choice.reason, review, lines)

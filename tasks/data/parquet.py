@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from tasks.data.tokens import Reviews, Tokens, lengths, to_tokens, token_dtype, unknown_rate
 from tasks.data.unpadded import UnpaddedReviews, unpadded_path, unpadded_writer
 from tasks.data.vocabulary import words_by_token, words_of
-from tasks.errors import DataError
+from tasks.errors import UNREADABLE, DataError, shortened
 from tasks.results.data import Split
-from tasks.storage.files import atomic_path, sha256_of_file
+from tasks.storage.files import atomic_path, check_regular, sha256_of_file
 
 ROW_GROUP = 5_000
 
@@ -98,21 +98,45 @@ def split_writer(
 
 def read_tokens(path: Path) -> Tokens:
     """Read the tokens of a split, in the file's unsigned type."""
-    return Tokens.joined([Tokens.from_padded(padded) for padded in _padded_groups(path)])
+    with reading(path):
+        return Tokens.joined([Tokens.from_padded(padded) for padded in _padded_groups(path)])
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Name a file that cannot be read inside the block.
+
+    Raises:
+        DataError: it is missing, is no file, or its content is not what the block expects.
+    """
+    try:
+        check_regular(path, str(path))
+        yield
+    except UNREADABLE as error:
+        raise DataError(
+            f"{path}: not readable ({shortened(error)}); restore it from a copy, or repeat the run that made it"
+        ) from error
 
 
 def _padded_groups(path: Path) -> Iterator[NDArray[np.unsignedinteger]]:
     """Yield the padded tokens of a split, shape (reviews, max_length), a row group at a time."""
     file = pq.ParquetFile(path)
-    max_length = file.schema_arrow.field("tokens").type.list_size
+    found = file.schema_arrow.field("tokens").type
+    if not pa.types.is_fixed_size_list(found) or not pa.types.is_unsigned_integer(found.value_type):
+        raise ValueError(f"found tokens of type {found}, expected lists of a fixed size")
+    max_length = found.list_size
     for batch in file.iter_batches(ROW_GROUP, columns=["tokens"]):
-        yield batch.column(0).flatten().to_numpy().reshape(-1, max_length)
+        yield batch.column(0).flatten().to_numpy().reshape(len(batch), max_length)
 
 
 def read_column(path: Path, column: str) -> NDArray[np.integer]:
     """Read a numeric column (`review_id`, `label` or `length`), shape (reviews,)."""
-    values: NDArray[np.integer] = pq.read_table(path, columns=[column]).column(0).to_numpy()
-    return values
+    with reading(path):
+        found = pq.read_table(path, columns=[column]).column(0)
+        if found.null_count or not pa.types.is_integer(found.type):
+            raise ValueError(f"found {column} of type {found.type} with {found.null_count} nulls, expected integers")
+        values: NDArray[np.integer] = found.to_numpy()
+        return values
 
 
 def _token_field(vocabulary_size: int) -> pa.Field:

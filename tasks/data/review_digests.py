@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tasks.data.imdb_npz import read_imdb_npz
 from tasks.data.own_texts.first_pass import IN_TEST, files_digest
-from tasks.data.parquet import read_column
+from tasks.data.parquet import read_column, reading
 from tasks.data.readers.batch import Column, Columns, RowBatch
 from tasks.data.readers.inputs import labelled_columns, labelled_inputs, read_all
 from tasks.data.tokens import Reviews
@@ -44,6 +44,8 @@ def digests_of_test(dataset: Dataset) -> Digests:
         of_texts: Digests = _digests_of_texts(source.texts, source.survey)[rows]
         return of_texts
     _, test = read_imdb_npz(source.path)
+    if len(rows) and not 0 <= rows.min() <= rows.max() < len(test):
+        raise DataError(f"{dataset.test.path}: names reviews that {source.path} lacks; repeat the run that made it")
     return digests(test, rows)
 
 
@@ -108,8 +110,9 @@ def write_digests(path: Path, values: Digests) -> None:
 
 def read_digests(path: Path) -> Digests:
     """Read the digests that `write_digests` wrote."""
-    values = pq.read_table(path).column("digest").to_pylist()
-    return np.array(values, f"S{2 * DIGEST_BYTES}")
+    with reading(path):
+        values = pq.read_table(path).column("digest").to_pylist()
+        return np.array(values, f"S{2 * DIGEST_BYTES}")
 
 
 def set_name(values: Digests) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tasks.data.tokens import OFFSET, PAD, START, UNKNOWN
 from tasks.errors import DataError
-from tasks.storage.files import write_json
+from tasks.storage.files import check_regular, write_json
 
 MAX_BYTES = 64 << 20
 MAX_WORD = 200
@@ -36,6 +36,7 @@ def read_vocabulary(path: Path) -> dict[str, int]:
         DataError: see `read_word_index`, but an empty vocabulary is accepted.
     """
     try:
+        check_regular(path, str(path))
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise DataError(f"{path}: {size} bytes; expected a word index of at most {MAX_BYTES} bytes")

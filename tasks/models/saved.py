@@ -11,14 +11,14 @@ from typing import Annotated, Any, NamedTuple
 import h5py
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, StrictInt, TypeAdapter
+from pydantic import Field, NonNegativeInt, StrictInt, TypeAdapter, ValidationError
 
 from tasks.data.tokens import Tokens
 from tasks.data.vocabulary import read_vocabulary
 from tasks.errors import DataError, shortened
 from tasks.machine import available_cores
 from tasks.models.compiled_network import CompiledNetwork
-from tasks.models.spec import ModelSpec
+from tasks.models.spec import ModelSpec, TrainingPlan
 from tasks.storage.files import check_regular, read_json
 from tasks.storage.layout import BEST, NETWORK, VOCABULARY
 
@@ -42,6 +42,29 @@ UNREADABLE = (
 GATES = {"simple_rnn": 1, "lstm": 4, "gru": 3}
 # A `.keras` file holds the weights and the optimizer's state, each about once, and a little more.
 MAX_COPIES, MORE_BYTES = 4, 16 << 20
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What `network.json` says about the data."""
+
+    title: str
+    fingerprint: str
+    origin: str
+    source_sha256: str
+    training_reviews: NonNegativeInt
+    validation_reviews: NonNegativeInt
+    test_reviews: NonNegativeInt
+
+
+@dataclass(frozen=True)
+class _Description:
+    """What `network.json` says beyond the network itself."""
+
+    seed: int
+    training: TrainingPlan
+    tokenizer_version: int
+    dataset: _Data
 
 
 def weight_shapes(spec: ModelSpec, vocabulary_size: int) -> dict[str, tuple[int, ...]]:
@@ -105,7 +128,7 @@ def _read_dataset(file: Any, name: str, shape: tuple[int, ...]) -> NDArray[np.fl
     """Read an array that lies in the file itself.
 
     Raises:
-        ValueError: it is a link or lies in other files, or has another shape or type.
+        ValueError: it is a link, lies in other files or in pieces, or has another shape or type.
     """
     found = file
     for part in name.split("/"):
@@ -114,6 +137,8 @@ def _read_dataset(file: Any, name: str, shape: tuple[int, ...]) -> NDArray[np.fl
         found = found[part]
     if not isinstance(found, h5py.Dataset) or found.external or found.is_virtual:
         raise ValueError(f"{name} is not in the file itself")
+    if found.chunks:  # Keras never writes pieces; a million small ones in a packed file take hours to read.
+        raise ValueError(f"{name} is in pieces of {found.chunks}, expected one")
     if found.shape != shape or found.dtype != np.float32:
         raise ValueError(f"{name} has shape {found.shape} and type {found.dtype}, expected {shape} and float32")
     values: NDArray[np.float32] = found[()]
@@ -178,6 +203,19 @@ class SavedNetwork:
         """The network's display name."""
         return f"{self.spec.name} seed {self.seed}"
 
+    def check_description(self) -> None:
+        """Check what drift and the model card take from `network.json`.
+
+        Raises:
+            DataError: it is missing or of another type.
+        """
+        try:
+            TypeAdapter(_Description).validate_python(self.description)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            name = ".".join(map(str, fault["loc"]))
+            raise DataError(f"{self.folder / NETWORK}: {name}: {fault['msg']}; train the network again") from error
+
     def word_index(self, of_data: Path) -> dict[str, int]:
         """Return word -> rank: all ranked words if the data include them, else the vocabulary; empty without words.
 
@@ -201,14 +239,28 @@ class SavedNetwork:
         except ValueError as error:
             raise DataError(str(error)) from error
 
+    def check_tokens(self, tokens: Tokens) -> None:
+        """Check that all tokens have a row in the embedding: the compiled loops trust them.
+
+        Raises:
+            DataError: a token is beyond the vocabulary.
+        """
+        largest = int(tokens.values.max(initial=0))
+        if largest >= self.vocabulary_size:
+            raise DataError(
+                f"{self.folder}: found the token {largest} in the reviews, expected less than the vocabulary of "
+                f"{self.vocabulary_size}; they are another network's, or damaged: repeat the run"
+            )
+
     def predict(self, tokens: Tokens) -> "NetworkPredictions":
         """Predict the reviews' labels with `best.keras`.
 
         The compiled loops support every network here: they lack only dropout, which predictions do not use.
 
         Raises:
-            DataError: the file cannot be read.
+            DataError: the file cannot be read, or the vocabulary lacks a token.
         """
+        self.check_tokens(tokens)
         weights = self.weights()
         network = CompiledNetwork(self.spec, weights, available_cores())
         network.predict(tokens[:1])

@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tasks.results.training import NETWORK_NAME
+
 Cell = Literal["simple_rnn", "lstm", "gru"]
 PresetName = Literal["simple_rnn", "lstm", "stacked_simple_rnn", "gru", "bidirectional_lstm"]
 Units = Annotated[int, Field(ge=1, le=1024)]
@@ -15,7 +17,7 @@ class ModelSpec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(
-        pattern=r"^[a-z][a-z0-9_]{0,39}$",
+        pattern=NETWORK_NAME,
         description="Name in tables, figures and folders: lower-case letters, digits and underscores.",
     )
     cell: Cell = Field(description="Kind of recurrent cell.")

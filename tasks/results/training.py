@@ -1,10 +1,12 @@
 """Records of one trained network: its training, its cost, its scores, and the explanation of its predictions."""
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+NETWORK_NAME = r"^[a-z][a-z0-9_]{0,39}$"  # Names of networks are parts of file names.
 THRESHOLD = 0.5  # A review counts as positive if its probability is above this.
 Point = Literal["last", "best"]
 
@@ -210,12 +212,14 @@ class Branch:
         """Check what a damaged or edited record may break.
 
         Raises:
-            ValueError: the history has no epochs, or leaves one out; the best epoch is none of them; or a name of a
-                file is a path.
+            ValueError: the history has no epochs, or leaves one out; the best epoch is none of them; its name is none
+                that a network can have; or a name of a file is a path.
         """
         epochs = [epoch.epoch for epoch in self.history]
         if not epochs or epochs != list(range(1, len(epochs) + 1)) or self.best_epoch not in epochs:
             raise ValueError(f"found the epochs {epochs[:5]} and the best epoch {self.best_epoch}")
+        if not re.fullmatch(NETWORK_NAME, self.name):
+            raise ValueError(f"found the network {self.name!r}, expected lower-case letters, digits and underscores")
         check_names(self.digests)
 
     def files(self) -> dict[Path, str]:

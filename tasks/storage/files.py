@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -16,6 +16,9 @@ import psutil
 from filelock import FileLock, Timeout
 
 from tasks.errors import DataError, PipelineError
+
+MAX_LEVELS = 100  # Of JSON.
+TOO_DEEP = f"JSON nested too deep, expected at most {MAX_LEVELS} levels"
 
 
 class Stored(Protocol):
@@ -136,10 +139,29 @@ def read_json(path: Path) -> Any:
     """
     if path.exists() and not path.is_file():
         raise ValueError(f"{path}: found a folder, a pipe or a device; expected a file")
+    return parsed_json(path.read_text(encoding="utf-8"))
+
+
+def parsed_json(text: str) -> Any:
+    """The value of a JSON text. What handles it may recurse, so it has at most 100 levels.
+
+    Raises:
+        ValueError: the text is not JSON, or nested deeper.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(text)
     except RecursionError:
-        raise ValueError(f"{path}: JSON nested too deep") from None
+        raise ValueError(TOO_DEEP) from None
+    level = [value]
+    for _ in range(MAX_LEVELS):
+        level = [item for each in level for item in _items(each)]
+        if not level:
+            return value
+    raise ValueError(TOO_DEEP)
+
+
+def _items(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def sha256_of_file(path: Path) -> str:

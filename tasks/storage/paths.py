@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
-from tasks.errors import DataError
+from tasks.errors import DataError, shortened
 from tasks.results.data import Source, TextData
 from tasks.results.scoring import Written
 from tasks.storage.layout import CACHE, DATA, FIGURES, MODELS, REGISTRY, RUNS, SCORES
@@ -32,9 +32,23 @@ def below(folder: Path, name: str | PurePath) -> Path:
     relative = PurePath(name)
     if relative.parts and not relative.is_absolute() and ".." not in relative.parts and "\0" not in str(name):
         anchor = folder / relative.parts[0] if relative.parts[0] in FOLDERS and len(relative.parts) > 1 else folder
-        if (folder / relative).resolve().is_relative_to(anchor.resolve()):
+        if resolved(folder / relative).is_relative_to(resolved(anchor)):
             return folder / relative
     raise DataError(f"{folder}: a record names {str(name)!r}, which leads out of this folder; make it again")
+
+
+def resolved(path: Path) -> Path:
+    """Return a path without links.
+
+    Raises:
+        DataError: its links form a loop, or the name is none that a file can have.
+    """
+    try:
+        return path.resolve()
+    except RuntimeError:
+        raise DataError(f"{path}: a link leads to itself; remove it") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{shortened(ascii(str(path)))}: no usable path ({shortened(error)})") from error
 
 
 def relative_to(root: Path, record: T) -> T:

@@ -44,7 +44,7 @@ from tasks.storage.reuse import LOGGER, Logger
 
 # The files whose contents determine a network's name.
 NETWORK_FILES = (BEST, LAST, HISTORY, NETWORK, VOCABULARY, RECORD, PREDICTIONS)
-_ENTRY = TypeAdapter(Entry)
+_ENTRY, _DIGESTS = TypeAdapter(Entry), TypeAdapter(dict[str, str])
 
 
 class Registry:
@@ -68,10 +68,10 @@ class Registry:
         Raises:
             DataError: the file cannot be read, another line is damaged, or a line is missing.
         """
-        if not self._ledger.exists():
+        if not os.path.lexists(self._ledger):
             return []
-        if not self._ledger.is_file():
-            raise DataError(f"{self._ledger}: found a folder, expected the ledger; restore the file from a copy")
+        if self._ledger.is_symlink() or not self._ledger.is_file():  # A writer would change the target of a link.
+            raise DataError(f"{self._ledger}: found a folder or a link, expected the ledger; restore it from a copy")
         lines = self._ledger.read_bytes().split(b"\n")[:-1]
         return [self._entry(number, line) for number, line in enumerate(lines, start=1)]
 
@@ -140,7 +140,7 @@ class Registry:
         folder = self.folder(network)
         try:
             manifest = read_json(folder / MANIFEST)
-            digests = dict(manifest["sha256"])
+            digests = _DIGESTS.validate_python(manifest["sha256"])
             named = network_name({name: digests[name] for name in manifest["content"]})
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(

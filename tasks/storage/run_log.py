@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 from pydantic import TypeAdapter
 
-from tasks.errors import DataError
+from tasks.errors import UNREADABLE, DataError, shortened
 from tasks.results.comparison import Comparison, ModelSummary
 from tasks.results.run_summary import RunComparison, RunDifference, RunSummary, flat
 from tasks.results.training import Estimate
-from tasks.storage.files import atomic_path
+from tasks.storage.files import atomic_path, check_regular, parsed_json
 from tasks.storage.layout import RUN_LOG
 from tasks.storage.runs import FinishedRun
 
@@ -75,10 +75,11 @@ def read_run_log(outputs: Path) -> list[RunSummary]:
     if not path.exists():
         return []
     try:
+        check_regular(path, RUN_LOG)
         return TypeAdapter(list[RunSummary]).validate_python(list(map(_values, pq.read_table(path).to_pylist())))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (*UNREADABLE, DataError) as error:
         raise DataError(
-            f"{path}: not a readable log of runs ({error}); move it away, and the next run starts a new one"
+            f"{path}: not a readable log of runs ({shortened(error)}); move it away, and the next run starts a new one"
         ) from error
 
 
@@ -89,7 +90,7 @@ def _row(run: RunSummary) -> dict[str, Any]:
 def _values(row: Mapping[str, Any]) -> dict[str, Any]:
     """Convert a row of the file to the fields of a `RunSummary`."""
     maps = {name: dict(row[name]) for name in ("accuracies", "durations", "versions")}
-    return {**row, **maps, "settings": json.loads(row["settings"]), "ended": row["ended"].timestamp()}
+    return {**row, **maps, "settings": parsed_json(row["settings"]), "ended": row["ended"].timestamp()}
 
 
 def compare_runs(first: FinishedRun, second: FinishedRun) -> RunComparison:

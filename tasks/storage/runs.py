@@ -15,14 +15,14 @@ from filelock import FileLock, Timeout
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
-from tasks.errors import DataError
+from tasks.errors import UNREADABLE, DataError
 from tasks.machine import process_start
 from tasks.results.comparison import Comparison, ModelSummary
 from tasks.results.data import Dataset
 from tasks.results.training import Branch
 from tasks.storage.files import is_whole, locked, read_json, remove, write_json
 from tasks.storage.layout import FIGURES, IN_USE, LATEST, MODELS, PROMOTED, RECORD, RUN, RUNS
-from tasks.storage.paths import located_in, relative_to
+from tasks.storage.paths import located_in, relative_to, resolved
 
 SCHEMA = 1  # The version of `run.json`; increase it when the format changes.
 RETENTION_LOCK = Path(RUNS) / "retention.lock"
@@ -118,14 +118,15 @@ def read_run(folder: Path) -> FinishedRun:
         run = located_in(_outputs_of(folder), TypeAdapter(FinishedRun).validate_python(content["run"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: no readable description of a run; give the name of a finished run") from error
-    if not run.branches or not all(branch.history for branch in run.branches):
+    trained = {branch.name for branch in run.branches if branch.history}
+    if not trained or trained != {model.name for model in run.models} | {branch.name for branch in run.branches}:
         raise DataError(f"{path}: names no trained network; repeat the run")
     return run
 
 
 def _outputs_of(run: Path) -> Path:
     """The outputs folder of a run's folder, which may be a link to it."""
-    return run.resolve().parents[1]
+    return resolved(run).parents[1]
 
 
 def finished_runs(outputs: Path) -> list[Path]:
@@ -141,7 +142,7 @@ def find_run(outputs: Path, name: str) -> Path:
     """
     runs = finished_runs(outputs)
     if name == LATEST and runs:
-        return (outputs / LATEST).resolve()
+        return resolved(outputs / LATEST)
     matches = [run for run in runs if run.name.startswith(name)]
     if len(matches) != 1:
         newest = ", ".join(run.name for run in runs[-5:]) or "none"
@@ -189,20 +190,22 @@ def keep_last(outputs: Path, count: int) -> list[str]:
 
     Never removed are the targets of `outputs/latest` and `outputs/promoted`, a run without a readable `run.json` (it
     may still be in progress, or be damaged), and a network that is being trained, is in use by a run in progress, or
-    was used by a remaining run.
+    was used by a remaining run; no network at all while the record of a remaining run is damaged.
     """
     outputs = outputs.resolve()
     with locked(outputs / RETENTION_LOCK):
         runs = finished_runs(outputs)[::-1]
-        protected = {(outputs / link).resolve() for link in (LATEST, PROMOTED) if (outputs / link).exists()}
+        protected = {resolved(outputs / link) for link in (LATEST, PROMOTED) if (outputs / link).exists()}
         networks = {run: _networks(run) for run in runs}
-        old = [run for run in runs[count:] if run.resolve() not in protected and networks[run]]
+        old = [run for run in runs[count:] if resolved(run) not in protected and networks[run]]
         candidates = {network for run in old for network in networks[run] if network.parent == outputs / MODELS}
         for run in old:
-            shutil.rmtree(run)
-        used = {network for run in runs if run not in old for network in networks[run]}
-        for network in candidates - used - protected - _networks_in_use(outputs):
-            _remove_network(network)
+            remove(run)
+        remaining = [run for run in runs if run not in old]
+        used = {network for run in remaining for network in networks[run]}
+        if all(networks[run] for run in remaining):  # A run whose record is damaged may use any network.
+            for network in candidates - used - protected - _networks_in_use(outputs):
+                _remove_network(network)
         _remove_figures(outputs / FIGURES, count)
     return sorted(run.name for run in old)
 
@@ -212,13 +215,13 @@ def _remove_figures(figures: Path, count: int) -> None:
     newest_first = sorted(figures.glob(f"*/{RECORD}"), key=lambda record: record.stat().st_mtime, reverse=True)
     for record in newest_first[count:]:
         if time.time() - record.stat().st_mtime > DRAWN_SECONDS:
-            shutil.rmtree(record.parent)
+            remove(record.parent)
 
 
 def _networks(run: Path) -> list[Path]:
     """The networks of a run; none if its record is damaged."""
     try:
-        return [branch.folder.resolve() for branch in read_run(run).branches]
+        return [resolved(branch.folder) for branch in read_run(run).branches]
     except DataError:
         return []
 
@@ -227,7 +230,7 @@ def _networks_in_use(outputs: Path) -> set[Path]:
     """The networks of all runs in progress."""
     used: set[Path] = set()
     for path in (outputs / RUNS).glob(f"*/{IN_USE}"):
-        with suppress(OSError, ValueError, KeyError, TypeError):  # A run writes its mark whole; others are damaged.
+        with suppress(*UNREADABLE):  # A run writes its mark whole; others are damaged.
             mark = read_json(path)
             if _is_under_way(mark):
                 used |= {Path(network) for network in mark["networks"]}

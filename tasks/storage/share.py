@@ -17,8 +17,8 @@ from tenacity import Retrying, stop_after_attempt, wait_exponential
 
 from tasks.deadline import within
 from tasks.errors import DataError, NetworkError, PipelineError, shortened
-from tasks.storage.files import Stored, atomic_path, sha256_of_file
-from tasks.storage.paths import below
+from tasks.storage.files import Stored, atomic_path, check_regular, sha256_of_file
+from tasks.storage.paths import below, resolved
 from tasks.storage.reuse import LOGGER, Logger, Record, Result, Step
 
 T = TypeVar("T", bound=Result)
@@ -153,6 +153,8 @@ class Share:
         for path in paths:
             files, source = self._at(path)
             do = self._directly if isinstance(files, LocalFileSystem) else self._exchange
+            if isinstance(files, LocalFileSystem):
+                check_regular(Path(source), source)
             if do(partial(files.exists, source)):
                 with atomic_path(path) as temporary:
                     do(partial(files.get_file, source, str(temporary)))
@@ -170,6 +172,6 @@ class Share:
         files, root = fsspec.core.url_to_fs(self.address)
         name = below(self.outputs, path.relative_to(self.outputs)).relative_to(self.outputs)
         target = f"{root.rstrip('/')}/{name.as_posix()}"
-        if isinstance(files, LocalFileSystem) and not Path(target).resolve().is_relative_to(Path(root).resolve()):
+        if isinstance(files, LocalFileSystem) and not resolved(Path(target)).is_relative_to(resolved(Path(root))):
             raise DataError(f"{target}: a link leads out of --share {self.address}; remove it")
         return files, target

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.results.training import Epoch
-from tasks.storage.files import atomic_path
+from tasks.storage.files import atomic_path, check_regular
 
 HISTORY = "history"
 
@@ -47,6 +47,8 @@ class Checkpoint:
     @classmethod
     def read(cls, path: Path) -> "Checkpoint | None":
         """Read a checkpoint that `write` wrote; None if there is none or it cannot be read."""
+        if not path.is_file():
+            return None
         try:
             with zipfile.ZipFile(path) as archive:
                 if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
@@ -60,12 +62,19 @@ class Checkpoint:
 
 
 class Journal:
-    """Appends events to `path`."""
+    """Appends events to `path`. A link there is removed; its target does not change.
+
+    Raises:
+        DataError: there is a folder or a pipe at `path`.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._last = 0.0
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_symlink():
+            path.unlink()
+        check_regular(path, str(path))
 
     def write(self, **event: Any) -> None:
         """Append an event with the current time."""
@@ -87,7 +96,9 @@ class JournalReader:
         self._offset = path.stat().st_size if path.exists() else 0
 
     def new_events(self) -> list[dict[str, Any]]:
-        """Return the events since the last call, oldest first; there are none while the file does not exist."""
+        """Return the events since the last call, oldest first, without damaged lines; none while there is no file."""
+        if not self._path.is_file():
+            return []
         try:
             with self._path.open("rb") as file:
                 if file.seek(0, 2) < self._offset:
@@ -98,4 +109,13 @@ class JournalReader:
             return []
         complete = content[: content.rfind(b"\n") + 1]
         self._offset += len(complete)
-        return [json.loads(line) for line in complete.splitlines()]
+        return [event for line in complete.splitlines() if (event := _event(line))]
+
+
+def _event(line: bytes) -> dict[str, Any] | None:
+    """The event in a line; None if the line is damaged."""
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) else None

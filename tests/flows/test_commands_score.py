@@ -66,6 +66,14 @@ def test_standard_input_is_scored_as_lines(
     capsys.readouterr()
 
 
+def test_closed_standard_input_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    status, error = failed(capsys, "-", "--outputs", tmp_path)
+    assert (status, error) == (2, "Error: score -: standard input is closed; give an INPUT\n")
+
+
 def test_a_sentence_is_answered_at_once(
     trained: Trained, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import os
 import resource
 import signal
 import subprocess
@@ -185,6 +186,19 @@ def test_a_line_as_long_as_an_event_is_cut() -> None:
     assert len(line.getMessage()) == LONGEST_LINE + 1
 
 
+@pytest.mark.parametrize("name", [".env", "prefect.toml", "pyproject.toml", "home/profiles.toml", "home/prefect.db"])
+def test_a_pipe_that_prefect_would_wait_for_is_one_line(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").mkdir()
+    os.mkfifo(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PREFECT_HOME", "home")
+    monkeypatch.delenv("PREFECT_PROFILES_PATH", raising=False)
+    with pytest.raises(PipelineError, match=f"^{name}: found a pipe"):
+        prepare_environment()
+
+
 def record(message: str, error: BaseException | None = None) -> logging.LogRecord:
     """A line of the log."""
     info = (type(error), error, None) if error else None
@@ -198,6 +212,7 @@ def record(message: str, error: BaseException | None = None) -> logging.LogRecor
         ("Encountered an exception", ValueError("a bug"), True),
         ("Finished in state Failed('damaged')", None, False),
         ("Crash detected! Execution was aborted by an interrupt signal.", None, False),
+        ("Crash detected! Execution was aborted by a termination signal.", None, False),
         ("Finished in state Completed()", None, True),
     ],
 )
@@ -233,3 +248,11 @@ def test_output_that_cannot_show_a_character_shows_another_one(encoding: str, tm
     )
     assert done.returncode == 0, done.stderr
     assert b"?: no runs yet" in done.stdout
+
+
+def test_closed_output_is_opened_on_the_null_device(tmp_path: Path) -> None:
+    code = "from flows.environment import open_closed_streams as o; o(); print(1); import sys; sys.stderr.write('x')"
+    command = f"exec {sys.executable} -c \"{code}; open('done', 'w').write(str(sys.stdin))\" <&- >&- 2>&-"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, env=environment(tmp_path, PYTHONPATH=str(ROOT)))
+    assert done.returncode == 0
+    assert (tmp_path / "done").read_text() == "None"

@@ -78,6 +78,16 @@ def test_an_answer_that_never_ends_is_a_user_error(monkeypatch: pytest.MonkeyPat
         pass
 
 
+def test_a_server_of_another_major_version_is_one_line() -> None:
+    with (
+        answering(200, '"2.20.1"') as address,
+        temporary_settings({PREFECT_API_URL: address}),
+        pytest.raises(PipelineError, match=r"that server has Prefect 2\.20\.1, and this project 3\."),
+        api_server(),
+    ):
+        pass
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [

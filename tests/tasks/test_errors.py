@@ -52,6 +52,11 @@ def test_something_in_the_way_is_named(fault: OSError) -> None:
     assert "move it away" in (one_line(fault) or "")
 
 
+def test_a_loop_of_links_is_one_line() -> None:
+    line = one_line(RuntimeError("Symlink loop from '/data/outputs'"))
+    assert line == "Symlink loop from '/data/outputs'; choose a path without a loop of links"
+
+
 def test_a_server_that_went_away_is_one_line() -> None:
     assert "no longer answers (refused)" in (one_line(httpx.ConnectError("refused")) or "")
     assert "no longer answers (Failed to reach API" in (one_line(RuntimeError("Failed to reach API at http://x")) or "")

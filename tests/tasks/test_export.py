@@ -107,6 +107,14 @@ def test_a_folder_in_use_is_refused(network: Path, dataset: Dataset, tmp_path: P
         export(described(network, dataset), tmp_path / "out", "onnx", readme)
 
 
+def test_a_link_is_refused_before_any_work(network: Path, dataset: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for name, target in (("to-empty", "empty"), ("to-nothing", "nothing"), ("loop", "loop")):
+        (tmp_path / name).symlink_to(target)
+        with pytest.raises(PipelineError, match=f"{name}: already exists and is not an empty folder"):
+            export(described(network, dataset), tmp_path / name, "onnx", readme)
+
+
 def test_texts_need_a_vocabulary(network: Path, dataset: Dataset, tmp_path: Path) -> None:
     write_json(network / "vocabulary.json", {})
     with pytest.raises(DataError, match="use --format onnx"):

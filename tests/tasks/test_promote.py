@@ -21,6 +21,7 @@ from tasks.results.training import Branch
 from tasks.storage.files import read_json
 from tasks.storage.registry import Registry
 from tasks.storage.runs import FinishedRun
+from tests.fixtures.registry import entry_of
 from tests.fixtures.runs import finished_run
 from tests.fixtures.trained import small_job, trained
 
@@ -330,3 +331,22 @@ def test_a_killed_promotion_leaves_no_stale_link_for_long(unbalanced: Dataset, t
     with pytest.raises(DataError, match="no champion before"):
         rollback(tmp_path, None)
     assert (tmp_path / "promoted").resolve().name == "run1"
+
+
+def test_test_reviews_that_were_changed_are_refused(dataset: Dataset, tmp_path: Path) -> None:
+    run = train_run(dataset, tmp_path, "run", 1)
+    dataset.test.path.write_bytes(dataset.train.path.read_bytes())
+    with pytest.raises(DataError, match="files are missing or were changed; repeat run"):
+        find_candidate(run, None)
+
+
+@pytest.mark.parametrize("run", ["..", "../..", "", "../../elsewhere", "/etc"])
+def test_an_entry_whose_run_is_a_path_makes_no_link(tmp_path: Path, run: str) -> None:
+    (tmp_path / "outputs" / "runs").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    registry = Registry(tmp_path / "outputs")
+    registry.root.mkdir()
+    registry.append(entry_of(registry, "1" * 16, run=run))
+    with pytest.raises(DataError, match="no champion before"):
+        rollback(tmp_path / "outputs", None)
+    assert not (tmp_path / "outputs" / "promoted").is_symlink()

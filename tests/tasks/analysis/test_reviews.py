@@ -98,9 +98,9 @@ def test_a_trace_has_a_probability_for_each_word(dataset: Dataset) -> None:
     assert trace.reason == "long"
 
 
-def test_a_review_without_a_known_word_has_a_trace_without_probabilities() -> None:
-    empty = ReviewText(1, 0, (), {"lstm": 0.5})
-    explanation = replace(examples.explanation("lstm"), traces=((0.5,),))  # That of the start token.
-    reader = cast(ReviewDecoder, SimpleNamespace(text=lambda _: empty))
-    (trace,) = traces(reader, [explanation], [Chosen(0, "long")])
-    assert trace.lines == {"lstm": ()}
+def test_a_review_without_a_known_word_is_not_read() -> None:
+    texts = [ReviewText(1, 0, (), {"lstm": 0.5}), ReviewText(2, 1, ("film",), {"lstm": 0.6})]
+    explanation = replace(examples.explanation("lstm"), traces=((0.5,), (0.5, 0.6)))  # The start token comes first.
+    reader = cast(ReviewDecoder, SimpleNamespace(text=texts.__getitem__))
+    (trace,) = traces(reader, [explanation], [Chosen(0, "long"), Chosen(1, "all_wrong")])
+    assert (trace.review.review_id, trace.lines) == (2, {"lstm": (0.6,)})

@@ -1,12 +1,14 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tasks.data import parquet
 from tasks.data.parquet import read_column, read_tokens, schema, write_split
 from tasks.data.tokens import to_tokens
+from tasks.errors import DataError
 from tests.conftest import make_reviews, random_reviews
 
 
@@ -53,3 +55,29 @@ def test_a_failure_leaves_the_earlier_files(tmp_path: Path, monkeypatch: pytest.
         write_split(path, random_reviews(8), np.arange(8), 50, 30, {})
     assert {file.name for file in before} == {"split.parquet", "split.arrow"}
     assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+WRONG = {
+    "no lists": pa.array([1.5]),
+    "of another size": pa.array([[1]]),
+    "of texts": pa.array([["a"]], pa.list_(pa.string(), 1)),
+    "missing": pa.array([None], pa.list_(pa.uint8(), 1)),
+    "half missing": pa.array([[1, None]], pa.list_(pa.uint8(), 2)),
+}
+
+
+@pytest.mark.parametrize("tokens", WRONG.values(), ids=WRONG.keys())
+def test_other_tokens_are_named(tmp_path: Path, tokens: pa.Array) -> None:
+    pq.write_table(pa.table({"tokens": tokens, "label": tokens}), tmp_path / "split.parquet")
+    with pytest.raises(DataError, match="split.parquet: not readable"):
+        read_tokens(tmp_path / "split.parquet")
+    with pytest.raises(DataError, match="split.parquet: not readable"):
+        read_column(tmp_path / "split.parquet", "label")
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", bytes(1_000)])
+def test_a_damaged_split_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "split.parquet").write_bytes(content)
+    for read in (read_tokens, lambda path: read_column(path, "label")):
+        with pytest.raises(DataError, match="split.parquet: not readable .*restore it"):
+            read(tmp_path / "split.parquet")

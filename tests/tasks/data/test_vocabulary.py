@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,9 @@ def test_without_a_word_index_the_vocabulary_is_empty(tmp_path: Path) -> None:
     write_vocabulary(tmp_path / "vocabulary.json", None, 10)
     assert read_vocabulary(tmp_path / "vocabulary.json") == {}
     assert words_of([4], words_by_token(tmp_path / "vocabulary.json")) == ["⟨4⟩"]
+
+
+def test_a_pipe_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "index.json")
+    with pytest.raises(DataError, match="found a folder, a pipe or a device"):
+        read_vocabulary(tmp_path / "index.json")

@@ -5,8 +5,10 @@ import h5py
 import numpy as np
 import pytest
 
+from tasks.data.tokens import Tokens
+from tasks.errors import DataError
 from tasks.models.keras_learner import build
-from tasks.models.saved import read_saved_weights, weight_shapes
+from tasks.models.saved import SavedNetwork, read_saved_weights, weight_shapes
 from tasks.models.spec import ModelSpec
 from tests.tasks.models.networks import REFERENCE_NETWORKS
 
@@ -76,6 +78,8 @@ def replaced(file: h5py.File, name: str, how: str, folder: Path) -> None:
             file.create_group(name)
         case "packed bomb":
             file.create_dataset(name, (40_000, 40_000), np.float32, chunks=(4_000, 4_000), compression="gzip")
+        case "pieces":
+            file.create_dataset(name, data=array, chunks=(1,) * array.ndim)
         case "stored elsewhere":
             (folder / "secret").write_bytes(array.tobytes())
             file.create_dataset(name, array.shape, np.float32, external=str(folder / "secret"))
@@ -94,8 +98,8 @@ def replaced(file: h5py.File, name: str, how: str, folder: Path) -> None:
 @pytest.mark.parametrize(
     "how",
     [
-        "missing", "shorter", "larger", "other order", "other type", "text", "group", "packed bomb", "stored elsewhere",
-        "virtual", "link to a file", "link",
+        "missing", "shorter", "larger", "other order", "other type", "text", "group", "packed bomb", "pieces",
+        "stored elsewhere", "virtual", "link to a file", "link",
     ],
 )  # fmt: skip
 def test_no_array_but_the_expected_one_is_read(tmp_path: Path, name: str, how: str) -> None:
@@ -121,3 +125,15 @@ def test_a_member_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:
             member.write(bytes(1 << 20))
     with pytest.raises(ValueError, match="model.weights.h5 has 104857600 bytes, expected at most"):
         read_saved_weights(REFERENCE_NETWORKS[1], 20, tmp_path / "best.keras")
+
+
+def test_tokens_beyond_the_vocabulary_are_refused(tmp_path: Path) -> None:
+    saved = SavedNetwork(tmp_path, REFERENCE_NETWORKS[0], 1, 20, 3, {})
+    with pytest.raises(DataError, match="found the token 20 in the reviews, expected less than the vocabulary of 20"):
+        saved.predict(Tokens.from_padded(np.array([[0, 1, 19], [1, 2, 20]], np.uint8)))
+
+
+def test_a_description_without_its_data_is_refused(tmp_path: Path) -> None:
+    saved = SavedNetwork(tmp_path, REFERENCE_NETWORKS[0], 1, 20, 3, {"seed": 1, "training": {}, "tokenizer_version": 1})
+    with pytest.raises(DataError, match="network.json: dataset: .*train the network again"):
+        saved.check_description()

@@ -28,6 +28,9 @@ def test_training_takes_the_time_of_its_epochs() -> None:
         {"digests": {"/etc/passwd": "0"}},
         {"digests": {"..": "0"}},
         {"digests": {"": "0"}},
+        {"name": "../../x"},
+        {"name": "lstm\n"},
+        {"name": ""},
     ],
     ids=str,
 )

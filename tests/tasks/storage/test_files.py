@@ -175,3 +175,12 @@ def test_a_file_that_is_replaced_hands_on_its_mode_and_nobody_reads_it_before(tm
         assert mode_of(temporary) == 0o600
         temporary.write_text("x")
     assert (mode_of(path), path.read_text()) == (mode, "x")
+
+
+@pytest.mark.parametrize("text", ["[" * 101 + "]" * 101, '{"a":' * 101 + "1" + "}" * 101])
+def test_json_has_at_most_100_levels(tmp_path: Path, text: str) -> None:
+    (tmp_path / "deep.json").write_text(text)
+    with pytest.raises(ValueError, match="nested too deep"):
+        read_json(tmp_path / "deep.json")
+    (tmp_path / "deep.json").write_text("[" * 100 + "]" * 100)
+    assert read_json(tmp_path / "deep.json")

@@ -70,3 +70,10 @@ def test_a_record_moves_with_its_folder(tmp_path: Path, source: Path) -> None:
 def test_a_record_that_names_something_outside_is_refused(folder: Path, name: str) -> None:
     with pytest.raises(DataError, match="leads out of this folder"):
         located_in(folder, Whole(folder, (Part(Path(name)),), Source("file", Path("/x"), "", "")))
+
+
+@pytest.mark.parametrize("name", ["loop", "loop/x", "\ud800"])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(DataError, match="a link leads to itself|no usable path"):
+        below(tmp_path, name)

@@ -233,3 +233,24 @@ def test_the_ledger_is_one_json_object_a_line(tmp_path: Path) -> None:
         promote(tmp_path / "outputs", name)
     lines = (tmp_path / "outputs/registry/promotions.jsonl").read_text().splitlines()
     assert [json.loads(line)["number"] for line in lines] == [1, 2]
+
+
+def test_a_ledger_that_is_a_link_is_refused_and_its_target_stays(tmp_path: Path) -> None:
+    registry, target = Registry(tmp_path), tmp_path / "notes"
+    target.write_text("without an end of line")
+    registry.root.mkdir()
+    (registry.root / "promotions.jsonl").symlink_to(target)
+    with pytest.raises(DataError, match="found a folder or a link"), registry.writing():
+        pass
+    assert target.read_text() == "without an end of line"
+
+
+def test_a_manifest_that_names_no_files_is_refused(tmp_path: Path) -> None:
+    network = promote(tmp_path, "first")
+    registry = Registry(tmp_path)
+    manifest = registry.folder(network) / "manifest.json"
+    content = json.loads(manifest.read_text())
+    manifest.chmod(0o600)
+    manifest.write_text(json.dumps(content | {"sha256": [[5, "x"], *content["sha256"].items()]}))
+    with pytest.raises(DataError, match="no readable manifest"):
+        registry.verify(network)

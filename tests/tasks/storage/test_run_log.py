@@ -1,15 +1,17 @@
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tasks.errors import DataError
 from tasks.results.run_summary import RunDifference, RunSummary
 from tasks.results.training import Estimate
-from tasks.storage.run_log import append_to_run_log, compare_runs, read_run_log
+from tasks.storage.run_log import SCHEMA, append_to_run_log, compare_runs, read_run_log
 from tasks.storage.runs import FinishedRun
 from tests.fixtures.runs import branch_of, finished_run
 
@@ -99,3 +101,22 @@ def test_what_one_run_lacks_is_none() -> None:
     comparison = compare_runs(first, second)
     assert comparison.inputs == [RunDifference("run.keep", first=None, second=3)]
     assert comparison.results[-1] == RunDifference("seconds: train", first=1.0, second=None)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("ended", pa.array([2**62]).cast(SCHEMA.field("ended").type)), ("settings", pa.array(["[" * 900 + "]" * 900]))],
+)
+def test_a_log_with_an_impossible_value_is_named(tmp_path: Path, column: str, value: pa.Array) -> None:
+    append_to_run_log(tmp_path, summary("1"))
+    table = pq.read_table(tmp_path / "history.parquet")
+    table = table.set_column(table.column_names.index(column), column, value)
+    pq.write_table(table, tmp_path / "history.parquet")
+    with pytest.raises(DataError, match="history.parquet: not a readable log of runs"):
+        read_run_log(tmp_path)
+
+
+def test_a_pipe_in_place_of_the_log_is_named(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "history.parquet")
+    with pytest.raises(DataError, match="found a folder, a pipe or a device"):
+        read_run_log(tmp_path)

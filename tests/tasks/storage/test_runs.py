@@ -91,3 +91,20 @@ def test_the_last_command_is_that_of_the_latest_run(tmp_path: Path) -> None:
     assert last_command(tmp_path) is None
     runs.write_run(tmp_path, "20260101-a", lstm=0.5)
     assert last_command(tmp_path) == "python flows/main.py"
+
+
+def test_a_latest_that_is_a_loop_of_links_is_named(tmp_path: Path) -> None:
+    runs.write_run(tmp_path, "20260101-a", lstm=0.5)
+    (tmp_path / "latest").unlink(missing_ok=True)
+    (tmp_path / "latest").symlink_to("latest")
+    with pytest.raises(DataError, match="latest: a link leads to itself"):
+        find_run(tmp_path, "latest")
+
+
+def test_results_of_a_network_that_was_not_trained_are_refused(tmp_path: Path) -> None:
+    write_run(tmp_path, examples.comparison())
+    content = json.loads((tmp_path / "run.json").read_text())
+    content["run"]["models"][0]["name"] = "other"
+    (tmp_path / "run.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match="names no trained network"):
+        read_run(tmp_path)

@@ -121,4 +121,23 @@ def test_a_damaged_file_of_an_old_run_stops_nothing(tmp_path: Path, name: str, c
     keep_last(tmp_path, 1)
     damaged = ["2"] if name == RUN else []
     assert left(tmp_path, "runs") == [*damaged, "3"]
-    assert left(tmp_path, "models") == (["b"] if name == RUN else [])
+    assert left(tmp_path, "models") == (["a", "b"] if name == RUN else [])  # It may have used any network.
+
+
+def test_of_a_run_elsewhere_only_the_link_goes(tmp_path: Path) -> None:
+    elsewhere, outputs = tmp_path / "elsewhere", tmp_path / "outputs"
+    run = made_run(elsewhere, "1", "a")
+    made_run(outputs, "2", "b")
+    (outputs / "runs" / "1").symlink_to(run)
+    assert keep_last(outputs, 1) == ["1"]
+    assert left(outputs, "runs") == ["2"]
+    assert (left(elsewhere, "runs"), left(elsewhere, "models")) == (["1"], ["a"])
+
+
+def test_a_mark_with_an_impossible_process_stops_nothing(tmp_path: Path) -> None:
+    made_run(tmp_path, "1", "a")
+    made_run(tmp_path, "2")
+    with in_use(tmp_path / "runs" / "3", []):
+        mark = tmp_path / "runs" / "3" / IN_USE
+        mark.write_text(json.dumps(json.loads(mark.read_text()) | {"process": 10**30}))
+        assert keep_last(tmp_path, 1) == ["1"]

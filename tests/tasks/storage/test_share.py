@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import threading
 from dataclasses import dataclass
@@ -244,3 +245,13 @@ def test_a_store_that_never_answers_is_one_line(faulty: str, tmp_path: Path, mon
 def test_an_address_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="--share http://host/x: nothing can be written there"):
         Share("http://host/x", tmp_path).check()
+
+
+def test_a_pipe_at_the_address_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    outputs, share = tmp_path / "outputs", tmp_path / "share"
+    result = made(outputs)
+    (share / "models" / "lstm").mkdir(parents=True)
+    os.mkfifo(share / "models" / "lstm" / "last.keras")
+    result.path.unlink()
+    with pytest.raises(DataError, match="found a folder, a pipe or a device"):
+        Share(str(share), outputs).pull(result)

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -67,4 +68,9 @@ def test_only_a_checkpoint_of_the_same_network_and_plan_fits(
 
 def test_a_checkpoint_that_unpacks_to_more_than_its_size_is_none(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "checkpoint.npz", history=np.zeros((1, 7)), weight_0=np.zeros(1_000_000))
+    assert Checkpoint.read(tmp_path / "checkpoint.npz") is None
+
+
+def test_a_pipe_is_no_checkpoint(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "checkpoint.npz")
     assert Checkpoint.read(tmp_path / "checkpoint.npz") is None

@@ -1,5 +1,9 @@
+import os
 from pathlib import Path
 
+import pytest
+
+from tasks.errors import DataError
 from tasks.storage.training_state import Journal, JournalReader
 
 
@@ -60,3 +64,26 @@ def test_frequent_events_are_thinned_out(tmp_path: Path) -> None:
     assert read[0] == 0
     assert read[-1] == 100
     assert len(read) < 50
+
+
+def test_damaged_lines_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "progress.jsonl"
+    reader = JournalReader(path)
+    path.write_bytes(b'{"number": 1}\n{"num\n\xff\xfe\n[]\n' + b"[" * 100_000 + b'\n{"number": 2}\n')
+    assert events(reader) == [1, 2]
+
+
+def test_a_link_is_replaced_and_its_target_stays(tmp_path: Path) -> None:
+    path, target = tmp_path / "progress.jsonl", tmp_path / "notes"
+    target.write_text("x")
+    path.symlink_to(target)
+    Journal(path).write(number=1)
+    assert (target.read_text(), path.is_symlink()) == ("x", False)
+
+
+def test_a_pipe_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "progress.jsonl"
+    os.mkfifo(path)
+    assert JournalReader(path).new_events() == []
+    with pytest.raises(DataError, match="expected a file"):
+        Journal(path)
