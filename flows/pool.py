@@ -29,7 +29,7 @@ class Runner:
     processes: BranchProcesses | None
 
 
-SCHEDULER_SECONDS = 20.0
+SCHEDULER_SECONDS = 10.0
 
 
 @contextmanager
