@@ -154,15 +154,19 @@ def _standard_input(outputs: Path) -> str:
     """Store standard input in a file and return the file's path.
 
     Raises:
-        SettingError: standard input is closed.
+        SettingError: standard input is closed or empty.
     """
-    from tasks.storage.files import spool
+    from tasks.storage.files import remove, spool
 
     if sys.stdin is None:
         raise SettingError("score -: standard input is closed; give an INPUT")
     if sys.stdin.isatty():
         say("Type one review per line; end with Ctrl-D.", error=True)
-    return str(spool(sys.stdin.buffer, outputs.resolve() / SCORES, ".txt"))
+    path = spool(sys.stdin.buffer, outputs.resolve() / SCORES, ".txt")
+    if not path.stat().st_size:
+        remove(path)
+        raise SettingError("score -: standard input is empty; expected a review per line")
+    return str(path)
 
 
 def promote(

@@ -10,7 +10,8 @@ from typing import Any
 from flows.branch_process import FORKS, BranchProcesses, branch_context, end_fork_server, surviving_hangup
 from flows.settings import RunnerName, Settings
 from tasks.data.own_texts.workers import using_executor
-from tasks.errors import PipelineError
+from tasks.deadline import within
+from tasks.errors import PipelineError, shortened
 from tasks.machine import available_cores
 from tasks.storage.runs import last_command
 
@@ -26,6 +27,9 @@ class Runner:
 
     tasks: Any
     processes: BranchProcesses | None
+
+
+SCHEDULER_SECONDS = 10.0
 
 
 @contextmanager
@@ -59,7 +63,7 @@ def task_runner(name: RunnerName, address: str | None) -> Any:
     """Prefect's task runner for branches that run where `name` says, as in `branches_on`.
 
     Raises:
-        PipelineError: the runner's package is not installed.
+        PipelineError: the runner's package is not installed, or no scheduler answers at the address.
     """
     cores = available_cores()
     if name != "dask":
@@ -70,6 +74,8 @@ def task_runner(name: RunnerName, address: str | None) -> Any:
         from prefect_dask import DaskTaskRunner
     except ImportError as error:
         raise PipelineError(f"--runner dask: {error.name} is not installed; run `uv sync --extra dask`") from error
+    if address:
+        _client(address).close()
     # Prefect names the address of the cluster's page, also where there is no page.
     logging.getLogger("prefect.task_runner.dask").setLevel(logging.WARNING)
     # Whoever reaches a scheduler runs code on its workers: a cluster of our own has no page, and only we have its keys.
@@ -109,13 +115,22 @@ def text_workers(runner: RunnerName, address: str | None) -> Iterator[None]:
     if runner != "dask" or address is None:
         yield
         return
+    client = _client(address)
+    with client, client.get_executor(pure=False) as executor, using_executor(executor, len(client.nthreads()) or 1):
+        yield
+
+
+def _client(address: str) -> Any:
+    """A client of the Dask scheduler at an address.
+
+    Raises:
+        PipelineError: no scheduler answers there.
+    """
     from distributed import Client
 
     try:
-        client = Client(address, set_as_default=False)
-    except OSError as error:
+        return within(SCHEDULER_SECONDS, lambda: Client(address, set_as_default=False), "scheduler")
+    except (OSError, ValueError, MemoryError) as error:  # Something else may answer with what reads as a huge size.
         raise PipelineError(
-            f"--address {address}: no Dask scheduler answers ({error}); start one, or check it"
+            f"--address {address}: no Dask scheduler answers ({shortened(error)}); start one, or check it"
         ) from None
-    with client, client.get_executor(pure=False) as executor, using_executor(executor, len(client.nthreads()) or 1):
-        yield

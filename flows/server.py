@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 import httpx
@@ -25,7 +25,7 @@ from prefect.settings import (
 from prefect.utilities.urls import url_for
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from flows.environment import DOT_ENV
+from flows.environment import DOT_ENV, LOOPBACK, PROXIES
 from flows.settings import masked
 from flows.temporary_server import Server
 from tasks.deadline import within
@@ -99,7 +99,7 @@ def _check_server(url: str) -> None:
     Raises:
         PipelineError: there is no Prefect server, it refuses access, or it does not answer in time.
     """
-    name = f"PREFECT_API_URL {masked(url)}{_origin()}"
+    name = f"PREFECT_API_URL {masked(url)}{_origin()}{_proxy(url)}"
     retrying = Retrying(
         stop=stop_after_delay(BUSY_SECONDS), wait=wait_fixed(2), retry=retry_if_exception(_is_busy), reraise=True
     )
@@ -118,7 +118,7 @@ def _check_server(url: str) -> None:
         version = ""
     if not isinstance(version, str) or not VERSION.match(version):
         raise PipelineError(f"{name}: {NO_API}")
-    if version.partition(".")[0] != prefect.__version__.partition(".")[0]:
+    if _major(version) != _major(prefect.__version__):
         raise PipelineError(
             f"{name}: that server has Prefect {shortened(version)}, and this project {prefect.__version__}; use a "
             "server of the same major version"
@@ -126,12 +126,22 @@ def _check_server(url: str) -> None:
 
 
 def _ask_version() -> str:
-    """The server's version, asked for once: Prefect on its own would try six times, with longer and longer pauses."""
+    """The server's version and, if it is ours, a first question that a server which hangs cannot answer.
+
+    Each is asked once: Prefect on its own would try six times, with longer and longer pauses.
+    """
     with (
         temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}),
         get_client(sync_client=True, httpx_settings={"timeout": ANSWER_SECONDS}) as client,
     ):
-        return client.api_version()
+        version = client.api_version()
+        if isinstance(version, str) and _major(version) == _major(prefect.__version__):
+            client.read_flow_runs(limit=1)
+        return version
+
+
+def _major(version: str) -> str:
+    return version.partition(".")[0]
 
 
 def _is_busy(error: BaseException) -> bool:
@@ -163,6 +173,14 @@ def _origin() -> str:
         if PREFECT_API_URL in profile.settings
         else ""
     )
+
+
+def _proxy(url: str) -> str:
+    """Through which proxies the server is asked; empty for this machine's own addresses."""
+    if urlsplit(url).hostname in LOOPBACK:
+        return ""
+    given = sorted(name for name in os.environ if name.upper() in PROXIES)
+    return f" (through {' or '.join(given)})" if given else ""
 
 
 def server_version() -> str:

@@ -97,6 +97,8 @@ def one_line(error: BaseException | None) -> str | None:
     if isinstance(error, MemoryError):
         found = f" ({shortened(error)})" if str(error) else ""
         return f"memory ran out{found}; free some, or train fewer or smaller networks. {KEPT}"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC and not error.filename:
+        return f"{error.strerror} on the disk of the output folder, or of the output itself; free some. {KEPT}"
     if isinstance(error, OSError) and error.errno in DISK:
         fault = f"{shortened(error.filename, LONGEST_PATH)}: {error.strerror}" if error.filename else str(error)
         return f"{fault}; {DISK[error.errno]}. {KEPT}"

@@ -21,13 +21,12 @@ def write_password(file: Path = FILE) -> Path:
     """Add Prefect's settings for a server with a password to `file`, which only its owner can read.
 
     Raises:
-        PipelineError: the file already sets a password, or is not a regular file of this user.
+        PipelineError: the file already sets a password or an address, or is not a regular file of this user.
     """
     before = _read_own(file)
-    if b"PREFECT_SERVER_API_AUTH_STRING" in before:
-        raise PipelineError(
-            f"{file}: already sets a password (PREFECT_SERVER_API_AUTH_STRING); remove its PREFECT_ lines for a new one"
-        )
+    for name, what in {"PREFECT_SERVER_API_AUTH_STRING": "a password", "PREFECT_API_URL": "a server's address"}.items():
+        if name.encode() in before:
+            raise PipelineError(f"{file}: already sets {what} ({name}); remove its PREFECT_ lines for a new one")
     password = f"admin:{secrets.token_urlsafe(24)}"
     address = f"http://127.0.0.1:{PORT}"
     settings = {

@@ -74,6 +74,15 @@ def test_closed_standard_input_is_one_line(
     assert (status, error) == (2, "Error: score -: standard input is closed; give an INPUT\n")
 
 
+def test_empty_standard_input_is_one_line_and_leaves_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    status, error = failed(capsys, "-", "--outputs", tmp_path)
+    assert (status, error) == (2, "Error: score -: standard input is empty; expected a review per line\n")
+    assert list((tmp_path / "scores").iterdir()) == []
+
+
 def test_a_sentence_is_answered_at_once(
     trained: Trained, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -1,6 +1,7 @@
 import contextlib
 import os
 import signal
+import socket
 import sys
 import threading
 from multiprocessing import forkserver
@@ -32,6 +33,15 @@ def test_a_runner_that_is_not_installed_is_a_user_error(monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "prefect_dask", None)
     with pytest.raises(PipelineError, match="--runner dask: .*; run `uv sync --extra dask`"):
         task_runner("dask", None)
+
+
+def test_an_address_without_a_scheduler_is_a_user_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("prefect_dask")
+    monkeypatch.setattr(pool, "SCHEDULER_SECONDS", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(PipelineError, match=f"--address {address}: no Dask scheduler answers"):
+            task_runner("dask", address)
 
 
 @pytest.mark.usefixtures("prefect_server")

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from uuid import UUID
 
+import prefect
 import pytest
 from prefect.context import use_profile
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, Profile, temporary_settings
@@ -26,12 +27,17 @@ def answering(status: int, body: str = "", waits: bool = False) -> Iterator[str]
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body) + waits))
+            is_token = "csrf" in self.path  # A server without this protection says so.
+            content = b'{"detail": "CSRF protection is disabled."}' if is_token else body.encode()
+            self.send_response(422 if is_token else status)
+            self.send_header("Content-Length", str(len(content) + waits))
             self.end_headers()
-            self.wfile.write(body.encode())
+            self.wfile.write(content)
             if waits:
                 is_over.wait(60)
+
+        def do_POST(self) -> None:
+            is_over.wait(60)
 
         def log_message(self, *_: object) -> None:
             """Print nothing."""
@@ -67,10 +73,11 @@ def test_a_configured_server_that_cannot_be_used_is_a_user_error(
         pass
 
 
-def test_an_answer_that_never_ends_is_a_user_error(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("body", "waits"), [('"3.9', True), (f'"{prefect.__version__}"', False)])
+def test_an_answer_that_never_ends_is_a_user_error(body: str, waits: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "ANSWER_SECONDS", 0.3)
     with (
-        answering(200, '"3.9', waits=True) as address,
+        answering(200, body, waits) as address,
         temporary_settings({PREFECT_API_URL: address}),
         pytest.raises(PipelineError, match="no whole answer within 0 s; restart that server"),
         api_server(),
@@ -121,6 +128,14 @@ def test_a_configured_server_that_does_not_answer_is_a_user_error() -> None:
     )
     with temporary_settings(nowhere), pytest.raises(PipelineError, match=message), api_server():
         pass
+
+
+def test_the_proxy_to_a_server_elsewhere_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    assert server._proxy("http://10.1.2.3:4200/api") == " (through ALL_PROXY)"
+    assert server._proxy("http://127.0.0.1:4200/api") == ""
+    monkeypatch.delenv("ALL_PROXY")
+    assert server._proxy("http://10.1.2.3:4200/api") == ""
 
 
 @pytest.mark.parametrize("host", ["xn--", ".", "a." * 200])

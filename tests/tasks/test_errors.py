@@ -44,6 +44,12 @@ def test_a_fault_of_the_disk_names_the_file_and_what_to_do() -> None:
     assert "\n" not in line
 
 
+def test_a_full_disk_without_a_name_may_be_that_of_the_output() -> None:
+    line = one_line(OSError(errno.ENOSPC, "No space left on device"))
+    assert line is not None
+    assert line.startswith("No space left on device on the disk of the output folder, or of the output itself; free")
+
+
 IN_THE_WAY = [FileExistsError(errno.EEXIST, "File exists", "/out"), IsADirectoryError(errno.EISDIR, "Folder", "/out")]
 
 

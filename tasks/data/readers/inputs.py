@@ -171,6 +171,8 @@ def _paths(given: Path, prefix: str, suffixes: Sequence[str], kinds: str) -> lis
         prefix: what a message writes before the path.
         suffixes, kinds: the suffixes, and how a message describes what is expected.
     """
+    if given.is_symlink() and not given.exists():
+        raise DataError(f"{prefix}{given}: a link that leads nowhere, or to itself; correct it")
     paths = [given] if given.exists() else _matches(given)
     if not paths:
         raise DataError(f"{prefix}{given}: no such file; give a path or a pattern of {kinds}")

@@ -75,3 +75,13 @@ def test_a_death_in_the_middle_loses_nothing(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(KeyboardInterrupt):
         write_password(tmp_path / ".env")
     assert (tmp_path / ".env").read_text() == "MINE=1"
+
+
+def test_an_address_that_is_set_already_is_not_set_again(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("PREFECT_API_URL=http://10.0.0.1/api\n")
+    with pytest.raises(
+        PipelineError, match=r"already sets a server's address \(PREFECT_API_URL\); remove its PREFECT_"
+    ):
+        write_password(file)
+    assert file.read_text() == "PREFECT_API_URL=http://10.0.0.1/api\n"

@@ -179,3 +179,10 @@ def test_the_content_decides_even_with_the_same_size_and_times(tmp_path: Path) -
     assert signature(unlabelled_inputs(path)) != before
     path.write_text("text\ngood\n")
     assert signature(unlabelled_inputs(path)) == before
+
+
+@pytest.mark.parametrize("target", ["nowhere.csv", "r.csv"])
+def test_a_link_that_leads_nowhere_is_named(tmp_path: Path, target: str) -> None:
+    (tmp_path / "r.csv").symlink_to(target)
+    with pytest.raises(DataError, match="r.csv: a link that leads nowhere, or to itself; correct it"):
+        unlabelled_inputs(tmp_path / "r.csv")
