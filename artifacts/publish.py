@@ -1,11 +1,15 @@
 """Artifacts in the Prefect UI: markdown with embedded figures, and tables."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterStartTime
 
 from artifacts import report, tables
 from artifacts.blocks import Section, Table
@@ -19,6 +23,9 @@ from tasks.results.run_summary import RunSummary
 
 ImageAddress = Callable[[str], str | None]  # As in `report.markdown`.
 MAX_BYTES, HISTORY_ROWS = 2_000_000, 50
+SHORT = ("curves",)  # The figures of the short version.
+RUN_NAME, STAMP = re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}"), len("20260101-000000")
+AROUND, PAGE = timedelta(minutes=5), 200  # A run's folder is named some seconds after the run starts.
 
 
 @dataclass(frozen=True)
@@ -53,10 +60,30 @@ def _cell(value: Any) -> Any:
     return escape_markdown(value) if isinstance(value, str) else value
 
 
+def unpublish(run: str) -> None:
+    """Delete the artifacts of a run from the server's database, which otherwise only grows.
+
+    Args:
+        run: the name of its folder, which has the local time of its start and the first digits of its id.
+    """
+    if not RUN_NAME.fullmatch(run):
+        return  # A folder that was renamed.
+    began = datetime.strptime(run[:STAMP], "%Y%m%d-%H%M%S").astimezone()
+    around = FlowRunFilterStartTime(after_=began - AROUND, before_=began + AROUND)
+    with get_client(sync_client=True) as client:
+        for found in client.read_flow_runs(flow_run_filter=FlowRunFilter(start_time=around), limit=PAGE):
+            if str(found.id).startswith(run[STAMP + 1 :]):
+                ours = FlowRunFilter(id=FlowRunFilterId(any_=[found.id]))
+                while artifacts := client.read_artifacts(flow_run_filter=ours, limit=PAGE):
+                    for artifact in artifacts:
+                        client.delete_artifact(artifact.id)
+
+
 def report_artifacts(comparison: Comparison, drawn: Mapping[str, Picture]) -> dict[str, Maker]:
     """The report: a short version of the whole, a page for each question, and the comparison as a table.
 
-    The UI is slow with pages beyond 2 MB, so figures are left out of larger ones.
+    Each figure is stored once: the short version has only the curves, the pages have the others. The UI is slow with
+    pages beyond 2 MB, so figures are left out of larger ones.
 
     Returns:
         by its key, how to make each artifact.
@@ -64,8 +91,7 @@ def report_artifacts(comparison: Comparison, drawn: Mapping[str, Picture]) -> di
     description = escape_markdown(wording.title(comparison))  # The UI renders descriptions as markdown.
 
     def whole() -> Artifact:
-        text = within(MAX_BYTES, drawn, lambda address: report.markdown(comparison, address))
-        return Artifact("report", text, description)
+        return Artifact("report", report.markdown(comparison, lambda stem: _address(stem, SHORT, drawn)), description)
 
     def page(section: Section) -> Artifact:
         text = within(MAX_BYTES, drawn, partial(report.markdown_page, comparison, section))

@@ -95,7 +95,7 @@ def preload_branches(settings: Settings) -> None:
 
     A run that repeats the last one reuses its networks and needs no such processes.
     """
-    effective = settings.with_smoke_applied()
+    effective = settings.effective()
     repeats = not effective.run.fresh and last_command(effective.run.outputs) == effective.command()
     if FORKS and effective.run.runner == "process" and not repeats:
         branch_context()

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from prefect import runtime, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.exceptions import UnfinishedRun, UpstreamTaskError
 from prefect.futures import PrefectFuture
@@ -151,7 +152,9 @@ class Run:
         label_with_process(str(runtime.flow_run.id))
         warn_of_another_commit()
         name = f"{datetime.now():%Y%m%d-%H%M%S}-{runtime.flow_run.id[:8]}"
-        run = cls(name, settings.with_smoke_applied(), settings.run.fresh)
+        run = cls(name, settings.effective(), settings.run.fresh)
+        if run.settings != settings:
+            show_parameters(run.settings)
         run.share.check()
         flow = runtime.flow_run.flow_name
         for dead in mark_dead_runs(flow):
@@ -329,6 +332,12 @@ def _result(row: Submitted) -> Any:
         ) from error
     except (UnfinishedRun, UpstreamTaskError) as error:  # The second comes from a cluster.
         raise UpstreamError from error
+
+
+def show_parameters(settings: Settings) -> None:
+    """Let the UI show the settings that the run uses as its parameters, so that its form repeats them."""
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(runtime.flow_run.id, parameters={"settings": settings.model_dump(mode="json")})
 
 
 def as_task(name: str, work: Callable[..., Any], *arguments: Any) -> Any:

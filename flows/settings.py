@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -56,6 +57,7 @@ class PromotionSettings(GateSettings):
     )
 
 
+NAMED = ("epochs", "seed", "seed_of_day", "replicates")  # What the title names in words of its own.
 Section = TypeVar("Section", bound=BaseModel)
 PATH = {"type": "string", "format": "path"}
 
@@ -195,6 +197,9 @@ class TrainingSettings(TrainingPlan, title="Training"):
     """How to train. The optimizer is RMSprop; the loss is binary cross-entropy."""
 
     seed: int = Field(1, ge=0, le=2**31 - 1001, description="Seed for initial weights, batch order and dropout.")
+    seed_of_day: bool = Field(
+        False, description="Use the day of the run as the seed, such as 20261130; the run's record names it."
+    )
     replicates: int = Field(
         1, ge=1, le=1_000, description="Train every network with this many seeds, starting at --seed (seeds)."
     )
@@ -282,9 +287,9 @@ class Settings(SettingsGroup):
     @property
     def title(self) -> str:
         """The run's name in the UI: data, networks, epochs, seeds, and all other numbers that are not the defaults."""
-        effective = self.with_smoke_applied()
+        effective = self.effective()
         data = self.data.title or effective.data.source
-        epochs, seeds = effective.training.epochs, self.seeds()
+        epochs, seeds = effective.training.epochs, effective.seeds()
         parts = [
             "smoke" if self.run.smoke else data,
             " + ".join(spec.name for spec in self.specs()),
@@ -302,7 +307,7 @@ class Settings(SettingsGroup):
         for section in (self.data, self.models, self.training):
             for name, value in section:
                 default = type(section).model_fields[name].default
-                if isinstance(value, int | float) and value != default and name not in ("epochs", "seed", "replicates"):
+                if isinstance(value, int | float) and value != default and name not in NAMED:
                     yield f"{name.replace('_', ' ')} {value}"
 
     def specs(self) -> list[ModelSpec]:
@@ -314,13 +319,17 @@ class Settings(SettingsGroup):
         """The seeds with which every network is trained."""
         return [self.training.seed + replicate for replicate in range(self.training.replicates)]
 
-    def with_smoke_applied(self) -> "Settings":
-        """The settings with the effects of `--smoke` applied, but for those that were given other values."""
-        if not self.run.smoke:
-            return self
-        source = "sample" if self.data.source == "auto" and not self.data.data else self.data.source
-        data = _unless_given(self.data, source=source, reviews=SMOKE_REVIEWS, max_length=SMOKE_LENGTH)
-        return self.model_copy(update={"data": data, "training": _unless_given(self.training, epochs=1)})
+    def effective(self) -> "Settings":
+        """The settings that a run uses: `--smoke` and `--seed-of-day` set others, but not those that were given."""
+        data, training = self.data, self.training
+        if self.training.seed_of_day:
+            day = int(f"{date.today():%Y%m%d}")
+            training = training.model_copy(update={"seed": day, "seed_of_day": False})
+        if self.run.smoke:
+            source = "sample" if data.source == "auto" and not data.data else data.source
+            data = _unless_given(data, source=source, reviews=SMOKE_REVIEWS, max_length=SMOKE_LENGTH)
+            training = _unless_given(training, epochs=1)
+        return self.model_copy(update={"data": data, "training": training})
 
     def plan(self) -> TrainingPlan:
         """How each network is trained."""

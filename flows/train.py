@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from prefect.logging import get_run_logger
 
 from artifacts import report
 from artifacts.figures.render import Picture
-from artifacts.publish import history_artifacts, report_artifacts
+from artifacts.publish import history_artifacts, report_artifacts, unpublish
 from flows.draw import draw, figures_record
 from flows.ops.notify import FAILURES, add_tags, on_failure_hooks, publish_or_warn
 from flows.promote import check_promotion, promote_run
@@ -147,9 +148,11 @@ def promote_candidate(run: Run, folder: Path) -> None:
 
 
 def remove_old_runs(run: Run) -> None:
-    """With `--keep`, remove older runs, as `tasks.storage.runs` describes, and log their names."""
+    """With `--keep`, remove older runs, as `tasks.storage.runs` describes, and their artifacts; log their names."""
     keep = run.settings.run.keep
     if keep is None:
         return
     if removed := run.attempt("--keep", lambda: keep_last(run.outputs, keep)):
         get_run_logger().info("Removed older runs: %s", ", ".join(removed))
+        for name in removed:
+            run.attempt(f"artifacts of {name}", partial(unpublish, name))

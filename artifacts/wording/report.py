@@ -113,8 +113,8 @@ def more_in_html(c: Comparison) -> str:
 
 
 def left_out(stem: str) -> str:
-    """The replacement for a figure that would make the page too large."""
-    return f"(The figure {stem}.png is in the run's folder.)"
+    """The replacement for a figure that this page does not have."""
+    return f"(The figure {stem}.png is in the run's folder and, in the UI, on the page of this question.)"
 
 
 def not_drawn(stem: str) -> str:

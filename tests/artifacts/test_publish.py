@@ -70,6 +70,7 @@ def test_the_report_a_page_for_each_question_and_the_table_are_published(
     c: Comparison, drawn: dict[str, Picture], published: dict[str, Any]
 ) -> None:
     publish_all(publish.report_artifacts(c, drawn))
+    assert images(published["report"]) == 1
     assert published["report"].startswith("# simple_rnn and lstm on the IMDB reviews")
     assert [row["model"] for row in published["comparison"]] == ["lstm", "simple_rnn"]
     questions = {key.removeprefix("report-") for key in published if key.startswith("report-")}

@@ -34,7 +34,7 @@ def finished(run: Settings) -> None:
     """Leave what a finished run leaves."""
     outputs = run.run.outputs
     branches = [branch_of("lstm", outputs, 0.5)]
-    keep_run(outputs, finished_run(outputs, "1", branches, command=run.with_smoke_applied().command()))
+    keep_run(outputs, finished_run(outputs, "1", branches, command=run.effective().command()))
 
 
 def test_imports_start_before_the_data_are_known(tmp_path: Path, starts: list[str]) -> None:

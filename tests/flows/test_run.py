@@ -16,6 +16,7 @@ from prefect.exceptions import UnfinishedRun, UpstreamTaskError
 from prefect.futures import PrefectConcurrentFuture
 from prefect.logging import disable_run_logger
 
+from artifacts.publish import Artifact, publish, unpublish
 from flows.ops.notify import add_tags
 from flows.run import Run, Submitted, UpstreamError, _result
 from flows.settings import RunSettings, Settings
@@ -240,3 +241,29 @@ def test_a_branch_whose_process_dies_is_resumed_once_and_no_other_branch_is(
     assert calls | {"slow": ""} == {"once": "xx", "always": "xx", "slow": ""}
     assert_states(run_id, {"die once": "Completed", "die always": "Failed", "die slow": "TimedOut"})
     assert "once: call 2" in caplog.messages
+
+
+def test_the_ui_shows_the_settings_that_a_run_used(tmp_path: Path) -> None:
+    run = in_a_run(tmp_path, lambda run: None, smoke=True)
+    with get_client(sync_client=True) as client:
+        shown = Settings.model_validate(client.read_flow_run(UUID(run)).parameters["settings"])
+    assert (shown.training.epochs, shown.data.source, shown.run.smoke) == (1, "sample", True)
+    assert shown.effective() == shown
+
+
+def test_the_artifacts_of_a_removed_run_are_deleted_and_those_of_others_stay(tmp_path: Path) -> None:
+    names: list[str] = []
+
+    def work(run: Run) -> None:
+        names.append(run.name)
+        publish(Artifact("report", "text", "a run"))
+
+    runs = [in_a_run(tmp_path, work) for _ in range(2)]
+    unpublish(names[0])
+    unpublish("renamed by its owner")
+    with get_client(sync_client=True) as client:
+        left = [
+            len(client.read_artifacts(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[UUID(run)]))))
+            for run in runs
+        ]
+    assert left == [0, 1]

@@ -1,4 +1,5 @@
 import shlex
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -90,17 +91,27 @@ def test_prefect_refuses_unknown_names_and_values_out_of_bounds_in_parameters() 
 
 
 def test_smoke_is_small_and_uses_the_sample_by_default() -> None:
-    smoke = parse("--smoke").with_smoke_applied()
+    smoke = parse("--smoke").effective()
     assert (smoke.data.source, smoke.data.max_length, smoke.training.epochs) == ("sample", 100, 1)
-    assert parse("--smoke --source imdb").with_smoke_applied().data.source == "imdb"
-    assert parse("--smoke --data imdb.npz").with_smoke_applied().data.source == "auto"
+    assert parse("--smoke --source imdb").effective().data.source == "imdb"
+    assert parse("--smoke --data imdb.npz").effective().data.source == "auto"
+
+
+def test_the_seed_of_the_day_is_a_date_that_the_command_repeats() -> None:
+    settings = parse("--seed-of-day --replicates 2")
+    day = int(f"{date.today():%Y%m%d}")
+    used = settings.effective()
+    assert used.seeds() == [day, day + 1]
+    assert used.effective() == used
+    assert used.command() == f"uv run flows/main.py --seed {day} --replicates 2"
+    assert settings.title.endswith(f"seeds {day} to {day + 1}")
 
 
 def test_smoke_leaves_values_alone_that_were_given() -> None:
-    smoke = parse("--smoke --epochs 3 --max-length 40 --reviews 50").with_smoke_applied()
+    smoke = parse("--smoke --epochs 3 --max-length 40 --reviews 50").effective()
     assert (smoke.training.epochs, smoke.data.max_length, smoke.data.reviews) == (3, 40, 50)
     assert smoke.data.source == "sample"
-    assert smoke.with_smoke_applied() == smoke
+    assert smoke.effective() == smoke
 
 
 @pytest.mark.parametrize(
