@@ -50,13 +50,13 @@ def accuracy(c: Comparison) -> Table[Network]:
 
 
 def answer(c: Comparison) -> Table[Network]:
-    """The table that the terminal shows at the end of a run."""
+    """The table that the terminal shows at the end of a run; it is narrow."""
     columns: list[Column[Network]] = [
         *_names(c),
-        Column("Test accuracy, last epoch (95%)", lambda n: n.evaluation.last.accuracy_estimate, interval(4)),
+        Column("Test accuracy (95%)", lambda n: n.evaluation.last.accuracy_estimate, interval(4)),
         Column("Best epoch", lambda n: n.evaluation.best.epoch, COUNT),
-        Column("Test accuracy there", lambda n: n.evaluation.best.accuracy, decimals(4)),
-        Column("Processor s", lambda n: n.branch.cpu_seconds, decimals(1)),
+        Column("There", lambda n: n.evaluation.best.accuracy, decimals(4)),
+        Column("CPU s", lambda n: n.branch.cpu_seconds, decimals(1)),
     ]
     return Table("", columns, c.networks())
 

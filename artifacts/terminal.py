@@ -4,6 +4,7 @@ import io
 import textwrap
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ from tasks.results.run_summary import RunComparison, RunSummary, column_title, d
 from tasks.results.scoring import ReadText, ReadWord, Scoring, ScoringNetwork, Written
 from tasks.results.training import THRESHOLD, Estimate
 
-BAR_WIDTH, HISTORY_RUNS, SUMMARY_WIDTH = 24, 30, 100
+# A terminal has 80 columns or more; the summary is written once, for all of them.
+BAR_WIDTH, HISTORY_RUNS, SUMMARY_WIDTH, NARROWEST = 24, 30, 79, 40
 
 
 def folding_table(*headers: str, title: str | None = None) -> Table:
@@ -156,16 +158,22 @@ def show_history(outputs: Path, runs: Sequence[RunSummary]) -> None:
     if not shown:
         print_line(f"{outputs}: no runs yet; start one with `uv run flows/main.py --smoke`")
         return
-    table = Table(title="Test accuracy after the last epoch, mean over seeds")
-    table.add_column("run", no_wrap=True, overflow="fold")  # The name must be easy to copy for `diff`.
-    table.add_column("data, seeds, settings that differ", min_width=12, overflow="fold")
-    table.add_column("test accuracy", overflow="fold")
-    table.add_column("s", justify="right", no_wrap=True)
+    print_line("Runs, the newest first; test accuracy after the last epoch, mean over seeds")
     settings = differing(shown)
     for run in shown:
-        inputs = ", ".join([run.data, plural(run.seeds, "seed"), *_given_settings(run, settings)])
-        table.add_row(escape(run.run), escape(inputs), _accuracy_lines(run), f"{run.seconds:.0f}")
-    Console().print(table)
+        accuracies = ", ".join(f"{name} {value:.4f}" for name, value in run.accuracies.items())
+        more = ", ".join([plural(run.seeds, "seed"), f"{run.seconds:.0f} s", *_given_settings(run, settings)])
+        print_line(f"\n{run.run}  {one_line(run.data)}")  # The name must be easy to copy for `diff`.
+        for line in (accuracies, more):
+            print_line(wrapped(one_line(line), indent="  "))
+
+
+def wrapped(text: str, indent: str = "") -> str:
+    """Text in lines of the terminal's width, each with an indent; no word is broken."""
+    width = max(Console().width, NARROWEST)
+    return textwrap.fill(
+        text, width, initial_indent=indent, subsequent_indent=2 * indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def show_differences(comparison: RunComparison) -> None:
@@ -194,11 +202,6 @@ def _value_text(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else escape(str(value))
 
 
-def _accuracy_lines(run: RunSummary) -> str:
-    """A line for each network."""
-    return "\n".join(f"{value:.4f} {escape(name)}" for name, value in run.accuracies.items())
-
-
 def _given_settings(run: RunSummary, settings: Sequence[str]) -> list[str]:
     """A run's values for some settings, each with its name; settings without a value are left out."""
     values = flat(run.settings)
@@ -207,7 +210,7 @@ def _given_settings(run: RunSummary, settings: Sequence[str]) -> list[str]:
 
 
 def summary(c: Comparison) -> str:
-    """The main result as plain text of at most 100 columns."""
+    """The main result as plain text, at most `SUMMARY_WIDTH` columns wide."""
     content = tables.answer(c)
     table = Table(title=Text(title(c)), title_justify="left", box=None, pad_edge=False)
     for column in content.columns:
@@ -218,5 +221,6 @@ def summary(c: Comparison) -> str:
     console = Console(file=written, width=SUMMARY_WIDTH, color_system=None, force_terminal=False)
     console.print(table)
     paragraphs = [*warnings(c), *verdict.verdicts(c), *notes(c)]
-    text = "\n".join(textwrap.fill(paragraph, SUMMARY_WIDTH) for paragraph in paragraphs)
+    fill = partial(textwrap.fill, width=SUMMARY_WIDTH, break_long_words=False, break_on_hyphens=False)
+    text = "\n".join(map(fill, paragraphs))
     return f"{written.getvalue().rstrip()}\n\n{text}\n"

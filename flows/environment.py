@@ -41,6 +41,8 @@ FILES, FEWEST_FILES, ADDRESS_SPACE = 4096, 256, 8 << 30
 PROXIES = {"ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"}
 DOT_ENV = Path(".env")
 HOME_BYTES = 64 << 10
+# Lines of Prefect that say nothing new: the end of each task, and what the command line's last line says.
+ENDS = ("Finished in state Failed", "Finished in state Completed", "Finished in state Cached")
 ABORTED = ("aborted by an interrupt signal", "aborted by a termination signal")
 LONGEST_LINE = 1_000  # Characters of a line of the log in the terminal; Prefect writes whole events.
 
@@ -212,29 +214,31 @@ def load_prefect() -> None:
 
 
 def report_user_errors_once() -> None:
-    """Leave errors that the user can fix, and Ctrl-C, to the command line's own line; the UI shows them, too."""
+    """Leave errors that the user can fix, and Ctrl-C, to the command line's own line; the UI shows every line."""
     from prefect.logging.configuration import setup_logging
 
     setup_logging()
     for handler in logging.getLogger().handlers:
-        handler.addFilter(_is_no_user_error)
+        handler.addFilter(_is_news)
         handler.addFilter(_make_printable)
 
 
-def _is_no_user_error(record: logging.LogRecord) -> bool:
+def _is_news(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
     message = record.getMessage()
-    is_of_user = message.startswith("Finished in state Failed") or any(text in message for text in ABORTED)
-    return one_line(error) is None and not is_of_user
+    is_said_already = message.startswith(ENDS) or any(text in message for text in ABORTED)
+    return one_line(error) is None and not is_said_already
 
 
 def _make_printable(record: logging.LogRecord) -> bool:
-    """Keep what data may have put into a record from controlling the terminal; drop a traceback.
+    """Keep what data may have put into a record from controlling the terminal; shorten it; drop a traceback.
 
     The command line prints where the traceback of an unforeseen error is.
     """
     record.msg, record.args = _cut(printable(record.getMessage())), None
     record.exc_info = record.exc_text = None
+    if flow := getattr(record, "flow_name", None):
+        record.flow_run_name = flow  # The run's name is in its first line; in each line it takes half of the width.
     return True
 
 

@@ -17,7 +17,7 @@ from flows.environment import (
     LONGEST_TMPDIR,
     STOPPED,
     _check_limits,
-    _is_no_user_error,
+    _is_news,
     _make_printable,
     check_prefect_home,
     prefect_home,
@@ -180,6 +180,13 @@ def test_a_stop_that_waits_for_a_server_has_an_end() -> None:
     assert done.stderr == f"{STOPPED} The Prefect server did not answer, so it does not know.\n"
 
 
+def test_a_line_names_the_flow_and_not_the_whole_run() -> None:
+    line = record("epoch 1")
+    line.flow_name, line.flow_run_name = "train", "imdb.npz, simple_rnn + lstm, 10 epochs, seed 1"
+    assert _make_printable(line)
+    assert line.flow_run_name == "train"
+
+
 def test_a_line_as_long_as_an_event_is_cut() -> None:
     line = record("x" * 5_000)
     assert _make_printable(line)
@@ -213,13 +220,12 @@ def record(message: str, error: BaseException | None = None) -> logging.LogRecor
         ("Finished in state Failed('damaged')", None, False),
         ("Crash detected! Execution was aborted by an interrupt signal.", None, False),
         ("Crash detected! Execution was aborted by a termination signal.", None, False),
-        ("Finished in state Completed()", None, True),
+        ("Finished in state Completed()", None, False),
+        ("Finished in state TimedOut()", None, True),
     ],
 )
-def test_only_errors_that_the_command_line_prints_are_left_out(
-    message: str, error: Exception | None, is_logged: bool
-) -> None:
-    assert _is_no_user_error(record(message, error)) is is_logged
+def test_only_what_says_nothing_new_is_left_out(message: str, error: Exception | None, is_logged: bool) -> None:
+    assert _is_news(record(message, error)) is is_logged
 
 
 def test_a_printed_record_controls_no_terminal_and_has_no_traceback() -> None:

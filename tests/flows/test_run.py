@@ -244,7 +244,7 @@ def test_a_branch_whose_process_dies_is_resumed_once_and_no_other_branch_is(
 
 
 def test_the_ui_shows_the_settings_that_a_run_used(tmp_path: Path) -> None:
-    run = in_a_run(tmp_path, lambda run: None, smoke=True)
+    run = in_a_run(tmp_path, lambda _: None, smoke=True)
     with get_client(sync_client=True) as client:
         shown = Settings.model_validate(client.read_flow_run(UUID(run)).parameters["settings"])
     assert (shown.training.epochs, shown.data.source, shown.run.smoke) == (1, "sample", True)
