@@ -15,6 +15,7 @@ from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.logging import get_run_logger
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.theme import Theme
 
 from artifacts.figures.render import data_uri, png
@@ -28,6 +29,7 @@ from tasks.storage.training_state import JournalReader
 from tasks.train import train
 
 POLL_SECONDS = 0.25
+WIDE = 100  # Columns of a terminal that has room for long bars.
 DRAWING_SHARE = 0.05  # Drawing curves may take this fraction of the training time.
 
 
@@ -61,15 +63,16 @@ class RunProgress:
             yield
             return
         columns = (
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("{task.fields[status]}"),
-            TimeRemainingColumn(),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=20 if console.width >= WIDE else 10),
+            TextColumn("{task.percentage:>3.0f} %", table_column=Column(no_wrap=True)),
+            TimeRemainingColumn(table_column=Column(no_wrap=True)),
+            # The rest of the line: what does not fit is cut.
+            TextColumn("{task.fields[status]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
         )
         token = TRACKER.set(self._track_bytes)
         # Prefect's theme lacks the styles of bars. On Prefect's console, log lines appear above them.
-        with console.use_theme(Theme()), Progress(*columns, console=console) as bars:
+        with console.use_theme(Theme()), Progress(*columns, console=console, expand=True) as bars:
             self._bars = bars
             try:
                 yield
@@ -137,8 +140,8 @@ class RunProgress:
             self._bars.update(bar, completed=event["epoch"] - 1 + event["batch"] / event["batches"])
         elif event["event"] == "epoch":
             status = (
-                f"epoch {event['epoch']}/{job.plan.epochs} loss {event['loss']:.4f} acc {event['accuracy']:.4f} "
-                f"val {event['val_accuracy']:.4f}"
+                f"{event['epoch']}/{job.plan.epochs} val {event['val_accuracy']:.4f} acc {event['accuracy']:.4f} "
+                f"loss {event['loss']:.4f}"
             )
             self._bars.update(bar, completed=event["epoch"], status=status)
 

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 import threading
 import uuid
 from collections.abc import Iterator
@@ -83,13 +84,28 @@ def test_a_bar_follows_batches_and_epochs() -> None:
         progress.show_event(job, BEGIN)
         assert bar.fields["status"] == "starting"
         progress.show_event(job, epoch(1))
-        assert (bar.completed, bar.fields["status"]) == (1, "epoch 1/4 loss 0.5000 acc 0.7500 val 0.7000")
+        assert (bar.completed, bar.fields["status"]) == (1, "1/4 val 0.7000 acc 0.7500 loss 0.5000")
         progress.show_event(job, {"event": "batch", "epoch": 2, "batch": 3, "batches": 6})
         progress.show_event(job, {"event": "end"})
         assert bar.completed == 1.5
         progress.show_event(job, BEGIN)
         assert bar.completed == 0
         assert (other.completed, other.fields["status"]) == (0, "waiting")
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_bars_keep_their_width_and_the_time_left(console: Console, columns: int) -> None:
+    console.width = columns
+    job = branch("bidirectional_lstm")
+    with shown(job) as (progress, (_, *_others)):
+        progress.show_event(job, epoch(2))
+        assert progress._bars is not None
+        page = io.StringIO()
+        Console(file=page, width=columns).print(progress._bars.get_renderable())
+    (line,) = page.getvalue().splitlines()
+    assert len(line.rstrip()) <= columns
+    assert re.search(r"^train bidirectional_lstm seed 1 [━╸╺ ]{10,} +50 %", line), line
+    assert re.search(r"(\d|-):(\d\d|--):(\d\d|--) 2/4 val 0\.70", line), line
 
 
 @pytest.mark.usefixtures("console")
