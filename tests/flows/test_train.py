@@ -23,6 +23,7 @@ def test_an_output_folder_that_cannot_be_written_is_said_in_one_line() -> None:
     assert line.startswith("/proc/outputs")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("prefect_server", "no_heartbeat")
 def test_what_one_figure_table_or_page_cannot_give_is_left_out_and_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
