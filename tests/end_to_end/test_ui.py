@@ -64,13 +64,16 @@ def test_the_run_page_shows_both_branches_side_by_side_in_time(deployed: Served,
     assert max(start for start, _ in times) < min(end for _, end in times)
 
 
-def test_the_report_shows_its_figures(deployed: Served, run: str, page: Page) -> None:
-    page.goto(artifact(deployed, run, "report"))
+@pytest.mark.parametrize(("key", "fewest"), [("report", 1), ("report-which", 2), ("report-failed", 3)])
+def test_the_report_and_its_pages_show_their_figures(
+    deployed: Served, run: str, page: Page, key: str, fewest: int
+) -> None:
+    page.goto(artifact(deployed, run, key))
     expect(page.get_by_role("heading", name=re.compile("simple_rnn and lstm")).first).to_be_visible(timeout=30_000)
     images = page.locator("img[src^='data:image/png']")
     expect(images.first).to_be_visible()
     widths = images.evaluate_all("images => images.map(image => image.naturalWidth)")
-    assert len(widths) >= 7
+    assert len(widths) >= fewest
     assert min(widths) > 100
 
 
