@@ -27,7 +27,7 @@ def read_npz(make: Callable[[Path], None]) -> Callable[[Path], int]:
         path = folder / "imdb.npz"
         make(path)
         for found, written in zip(read_imdb_npz(path), (TRAIN, TEST), strict=True):
-            for name in ("tokens", "offsets", "labels"):
+            for name in ("ranks", "offsets", "labels"):
                 if not np.array_equal(getattr(found, name), getattr(written, name)):
                     raise WrongResultError(f"other {name}")
         return DONE
