@@ -76,18 +76,30 @@ def task_runner(name: RunnerName, address: str | None) -> Any:
         raise PipelineError(f"--runner dask: {error.name} is not installed; run `uv sync --extra dask`") from error
     if address:
         _client(address).close()
+        return DaskTaskRunner(address=address)
     # Prefect names the address of the cluster's page, also where there is no page.
     logging.getLogger("prefect.task_runner.dask").setLevel(logging.WARNING)
-    # Whoever reaches a scheduler runs code on its workers: a cluster of our own has no page, and only we have its keys.
-    local = {
+    return DaskTaskRunner(cluster_kwargs=own_cluster(cores))
+
+
+def own_cluster(cores: int) -> dict[str, Any]:
+    """How a Dask cluster starts on this machine.
+
+    Whoever reaches a scheduler runs code on its workers: only we have the keys of this one, and it has no pages, which
+    would show its log and its tasks to every page in a browser.
+    """
+    import dask
+
+    dask.config.set({f"distributed.{part}.http.routes": [] for part in ("scheduler", "worker", "nanny")})
+    return {
         "n_workers": cores,
         "threads_per_worker": 1,
         "host": "127.0.0.1",
         "protocol": "tls://",
         "security": True,
-        "dashboard_address": None,
+        "dashboard_address": "127.0.0.1:0",
+        "scheduler_kwargs": {"dashboard": False},
     }
-    return DaskTaskRunner(address=address, cluster_kwargs=None if address else local)
 
 
 def preload_branches(settings: Settings) -> None:

@@ -2,9 +2,11 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from multiprocessing import forkserver
+from pathlib import Path
 
 import psutil
 import pytest
@@ -139,3 +141,40 @@ def wait_in_a_process(processes: BranchProcesses) -> None:
     """Do work that ends only when its process is killed."""
     with contextlib.suppress(KeyboardInterrupt):
         processes.do(signal.pause, logger=LOGGER, seconds=None)
+
+
+OWN_CLUSTER = """
+import httpx, psutil
+from distributed import Client, LocalCluster
+from flows.pool import own_cluster
+
+if __name__ == "__main__":
+    with LocalCluster(**own_cluster(1)) as cluster:
+        ports = {
+            (one.laddr.ip, one.laddr.port)
+            for process in (psutil.Process(), *psutil.Process().children(recursive=True))
+            for one in process.net_connections("tcp") if one.status == "LISTEN"
+        }
+        print(sorted({ip for ip, _ in ports}))
+        for _, port in ports:
+            for path in ("status", "info/main/workers.html", "json/counts.json", "health", "metrics", "proxy/80/x/y"):
+                try:
+                    assert httpx.get(f"http://127.0.0.1:{port}/{path}", timeout=2).status_code == 404, path
+                except httpx.TransportError:
+                    pass
+        try:
+            Client(cluster.scheduler_address, timeout=2)
+        except Exception as error:
+            print("no keys:", type(error).__name__)
+"""
+
+
+@pytest.mark.slow
+def test_a_cluster_of_our_own_is_reached_only_with_its_keys_and_has_no_pages(tmp_path: Path) -> None:
+    pytest.importorskip("prefect_dask")
+    script = tmp_path / "cluster.py"
+    script.write_text(OWN_CLUSTER)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    addresses, refused = done.stdout.splitlines()
+    assert addresses == "['127.0.0.1']", done.stderr
+    assert refused.startswith("no keys: "), done.stderr
