@@ -82,8 +82,8 @@ def unpublish(run: str) -> None:
 def report_artifacts(comparison: Comparison, drawn: Mapping[str, Picture]) -> dict[str, Maker]:
     """The report: a short version of the whole, a page for each question, and the comparison as a table.
 
-    Each figure is stored once: the short version has only the curves, the pages have the others. The UI is slow with
-    pages beyond 2 MB, so figures are left out of larger ones.
+    Each figure is on the page of its question; the short version repeats only the curves. The UI is slow with pages
+    beyond 2 MB, so figures are left out of larger ones.
 
     Returns:
         by its key, how to make each artifact.
