@@ -10,10 +10,11 @@ from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
 
 from matplotlib.figure import Figure
 
-from artifacts.formats import TEXT, Format, PlainValue
+from artifacts.formats import TEXT, Format, PlainValue, plural
 from tasks.results.comparison import Comparison
 
 Row = TypeVar("Row")
+LONGEST_TABLE = 8  # Rows of a table that is not folded.
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,14 @@ class Paragraph:
     spans: Spans
     role: Role = "plain"
     kind: ClassVar[str] = "paragraph"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Source code, which keeps its lines."""
+
+    text: str
+    kind: ClassVar[str] = "listing"
 
 
 @dataclass(frozen=True)
@@ -129,6 +138,16 @@ class Table(Generic[Row]):
     rows: Sequence[Row]
     kind: ClassVar[str] = "table"
 
+    @property
+    def is_long(self) -> bool:
+        """Whether HTML folds the table."""
+        return len(self.rows) > LONGEST_TABLE
+
+    @property
+    def summary(self) -> str:
+        """The line under which HTML folds the table."""
+        return f"{self.title or 'Table'}: {plural(len(self.rows), 'row')}"
+
     def cells(self) -> list[list[TableCell]]:
         """The cells, row by row."""
         return [[column.cell(row) for column in self.columns] for row in self.rows]
@@ -165,7 +184,7 @@ class Topic:
     kind: ClassVar[str] = "topic"
 
 
-Block = Paragraph | Bullets | Drawing | Table[Any] | SideBySide | Details | Topic
+Block = Paragraph | Listing | Bullets | Drawing | Table[Any] | SideBySide | Details | Topic
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Values as text: numbers (digits, sign, unit), names and settings."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +72,30 @@ def plural(count: int, noun: str) -> str:
 def join_names(names: list[str]) -> str:
     """Names as a list: "a"; "a and b"; "a, b and c"."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+NETWORK_NAMES = {
+    "simple_rnn": "SimpleRNN",
+    "lstm": "LSTM",
+    "gru": "GRU",
+    "bidirectional_lstm": "bidirectional LSTM",
+    "stacked_simple_rnn": "stack of four SimpleRNN layers",
+}
+
+
+def network_name(name: str) -> str:
+    """A network's name as the field writes it; networks of the user's own keep theirs."""
+    return NETWORK_NAMES.get(name, name)
+
+
+def capitalized(text: str) -> str:
+    """Text as the start of a line: its first letter in upper case."""
+    return f"{text[0].upper()}{text[1:]}"
+
+
+def network_names(names: Iterable[str]) -> str:
+    """Names of networks as a list: "SimpleRNN and LSTM"."""
+    return join_names([network_name(name) for name in names])
 
 
 def setting(value: Any) -> str:

@@ -40,6 +40,13 @@ def markdown_spans(spans: Sequence[Span]) -> str:
     return "".join(_markdown(span) for span in spans)
 
 
+def markdown_listing(text: str) -> str:
+    """Source code that keeps its lines, fenced by more backticks than it contains."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}python\n{text}\n{fence}"
+
+
 def escape_markdown(text: object) -> str:
     """Text that markdown shows unchanged, on one line: no markup, no HTML, no table cell, no link."""
     line = one_line(str(text))

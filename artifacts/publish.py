@@ -23,6 +23,7 @@ from tasks.results.run_summary import RunSummary
 
 ImageAddress = Callable[[str], str | None]  # As in `report.markdown`.
 MAX_BYTES, HISTORY_ROWS = 2_000_000, 50
+CHAPTER_BYTES = 150_000  # The curves are on another page; of its own figures, the small ones fit.
 SHORT = ("curves",)  # The figures of the short version.
 RUN_NAME, STAMP = re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}"), len("20260101-000000")
 AROUND, PAGE = timedelta(minutes=5), 200  # A run's folder is named some seconds after the run starts.
@@ -97,7 +98,13 @@ def report_artifacts(comparison: Comparison, drawn: Mapping[str, Picture]) -> di
         text = within(MAX_BYTES, drawn, partial(report.markdown_page, comparison, section))
         return Artifact(f"report-{section.anchor}", text, f"{escape_markdown(section.title)} {description}")
 
-    questions = {f"report-{section.anchor}": partial(page, section) for section in pages(comparison)}
+    def chapter_page() -> Artifact:
+        text = within(CHAPTER_BYTES, drawn, partial(report.chapter_markdown, comparison))
+        return Artifact("report-chapter", text, f"The chapter, with this run's networks: {description}")
+
+    questions: dict[str, Maker] = {f"report-{section.anchor}": partial(page, section) for section in pages(comparison)}
+    if comparison.chapter:
+        questions["report-chapter"] = chapter_page
     table = partial(_table, "comparison", lambda: tables.networks(comparison), description)
     return {"report": whole, **questions, "comparison": table}
 

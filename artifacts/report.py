@@ -1,4 +1,4 @@
-"""The report as files: figures, `report.md`, a self-contained `report.html`, `summary.txt` and `metrics.json`."""
+"""The report as files: figures, `report.md`, self-contained pages, `summary.txt` and `metrics.json`."""
 
 import json
 import re
@@ -10,18 +10,19 @@ from typing import Any
 from jinja2 import Template
 from markupsafe import Markup, escape
 
-from artifacts import pages
-from artifacts.blocks import Block, Drawing, Paragraph, Section, unfolded, without_details
+from artifacts import chapter, pages
+from artifacts.blocks import Block, Drawing, Paragraph, Section, every_block, unfolded, without_details
 from artifacts.figures.render import Picture
-from artifacts.markup import escape_markdown, html_spans, markdown_spans
+from artifacts.markup import escape_markdown, html_spans, markdown_listing, markdown_spans
 from artifacts.pages import own_source, policy_hash, template_environment
-from artifacts.sections import all_drawings, introduction, left_out, sections
+from artifacts.sections import introduction, overview, sections, warnings
 from artifacts.terminal import summary
 from artifacts.wording import report as wording
+from artifacts.wording.chapter import TITLE
 from artifacts.wording.report import about_reader
 from tasks.results.comparison import Comparison
 from tasks.results.export import ReaderPage
-from tasks.storage.layout import METRICS, READER, REPORT, REPORT_MARKDOWN, SUMMARY
+from tasks.storage.layout import CHAPTER_PAGE, METRICS, READER, REPORT, REPORT_MARKDOWN, SUMMARY
 
 Content = Callable[[], bytes]
 
@@ -37,15 +38,34 @@ def files(comparison: Comparison, drawn: Mapping[str, Picture], reader: ReaderPa
         REPORT_MARKDOWN: lambda: markdown(comparison, lambda stem: f"{stem}.png" if stem in drawn else "").encode(),
         REPORT: lambda: html(comparison, drawn, reader).encode(),
     }
+    if comparison.chapter:
+        content[CHAPTER_PAGE] = lambda: chapter_html(comparison, drawn).encode()
     if reader and reader.is_usable:
         content[READER] = lambda: pages.reader_html(reader).encode()
     return content
 
 
 def faults(comparison: Comparison, drawn: Mapping[str, Picture]) -> list[str]:
-    """Which parts of the report could not be made or drawn; each is a sentence."""
+    """Which parts of the pages could not be made or drawn; each is a sentence."""
+    missing = [
+        f"{section.title} {''.join(map(str, block.spans))}"
+        for section in _all_sections(comparison)
+        for block in every_block(section.blocks)
+        if isinstance(block, Paragraph) and block.role == "missing"
+    ]
     stems = [drawing.stem for drawing in all_drawings(comparison)]
-    return [*left_out(comparison), *(wording.not_drawn(stem) for stem in stems if stem not in drawn)]
+    return [*missing, *(wording.not_drawn(stem) for stem in stems if stem not in drawn)]
+
+
+def all_drawings(comparison: Comparison) -> list[Drawing]:
+    """Every drawing of the report and of the chapter page, once."""
+    blocks = [block for section in _all_sections(comparison) for block in every_block(section.blocks)]
+    return list({block.stem: block for block in blocks if isinstance(block, Drawing)}.values())
+
+
+def _all_sections(comparison: Comparison) -> list[Section]:
+    first = Section("overview", "Overview:", overview(comparison))
+    return [first, *sections(comparison), *chapter.sections(comparison)]
 
 
 def _json(value: Any) -> bytes:
@@ -61,6 +81,7 @@ def markdown(comparison: Comparison, address: Callable[[str], str | None]) -> st
 
     text = _markdown_template(address, without_details).render(
         title=wording.title(comparison),
+        overview=overview(comparison),
         introduction=introduction(comparison),
         more_in_html=wording.more_in_html(comparison),
         sections=sections(comparison),
@@ -72,9 +93,22 @@ def markdown_page(comparison: Comparison, section: Section, address: Callable[[s
     """One section as a complete markdown page; parts that HTML folds are unfolded."""
     text = _markdown_template(address, unfolded).render(
         title=f"{section.title} · {wording.title(comparison)}",
+        overview=warnings(comparison),
         introduction=introduction(comparison),
         more_in_html="",
         sections=[replace(section, title="")],
+    )
+    return _tidy(text)
+
+
+def chapter_markdown(comparison: Comparison, address: Callable[[str], str | None]) -> str:
+    """The chapter page as markdown."""
+    text = _markdown_template(address, unfolded).render(
+        title=TITLE,
+        overview=warnings(comparison),
+        introduction=chapter.introduction(comparison),
+        more_in_html="",
+        sections=chapter.sections(comparison),
     )
     return _tidy(text)
 
@@ -87,7 +121,7 @@ def _markdown_template(address: Callable[[str], str | None], shown: Callable[[Se
         return f"![{escape_markdown(drawing.caption)}]({target})"
 
     environment = template_environment(autoescape=False)
-    environment.filters |= {"md": escape_markdown, "spans": markdown_spans, "shown": shown}
+    environment.filters |= {"md": escape_markdown, "spans": markdown_spans, "shown": shown, "listing": markdown_listing}
     environment.globals["image"] = image
     return environment.get_template("report.md.j2")
 
@@ -97,9 +131,35 @@ def _tidy(text: str) -> str:
 
 
 def html(comparison: Comparison, drawn: Mapping[str, Picture], reader: ReaderPage | None = None) -> str:
-    """The whole report as one HTML file with embedded figures and a link to the reader.
+    """The whole report as one HTML file with embedded figures and links to the chapter page and the reader."""
+    links = [*([wording.ABOUT_CHAPTER] if comparison.chapter else []), *([about_reader(reader)] if reader else [])]
+    return _html_page(
+        drawn,
+        title=wording.title(comparison),
+        overview=overview(comparison),
+        introduction=[*map(Paragraph, links), *introduction(comparison)],
+        sections=sections(comparison),
+        has_pixels=False,
+    )
 
-    Its content policy lets only our script for sorting tables run, whatever the data contain.
+
+def chapter_html(comparison: Comparison, drawn: Mapping[str, Picture]) -> str:
+    """The chapter page as one HTML file with embedded figures."""
+    return _html_page(
+        drawn,
+        title=TITLE,
+        overview=[*warnings(comparison), *chapter.introduction(comparison)],
+        introduction=[],
+        sections=chapter.sections(comparison),
+        has_pixels=True,
+    )
+
+
+def _html_page(drawn: Mapping[str, Picture], **content: Any) -> str:
+    """A page of sections.
+
+    Its content policy lets only our script for sorting tables run, whatever the data contain; `has_pixels` allows
+    figures to embed images.
     """
 
     def image(drawing: Drawing) -> Markup:
@@ -110,15 +170,12 @@ def html(comparison: Comparison, drawn: Mapping[str, Picture], reader: ReaderPag
         labelled = svg.replace("<svg", f'<svg role="img" aria-label="{escape(drawing.caption)}"', 1)
         return Markup(labelled)  # noqa: S704 -- made by matplotlib, which escapes text
 
-    link = [Paragraph(about_reader(reader))] if reader else []
     script = own_source("sort.js")
     environment = template_environment(autoescape=True)
     environment.filters["spans"] = html_spans
     return environment.get_template("report.html.j2").render(
-        title=wording.title(comparison),
-        introduction=[*introduction(comparison), *link],
+        **content,
         how_to_sort=wording.HOW_TO_SORT,
-        sections=sections(comparison),
         image=image,
         style=own_source("report.css"),
         script=script,
@@ -127,8 +184,15 @@ def html(comparison: Comparison, drawn: Mapping[str, Picture], reader: ReaderPag
 
 
 def metrics(comparison: Comparison) -> dict[str, Any]:
-    """Everything in the report, as plain values, except long curves, which the predictions file determines."""
+    """Everything in the report, as plain values.
+
+    Without long curves, which the predictions file determines, and the states in the chapter's pictures.
+    """
     value: dict[str, Any] = _plain(asdict(comparison))
+    if value["chapter"]:
+        del value["chapter"]["loops"]
+        for reading in value["chapter"]["readings"]:
+            del reading["states"]
     for evaluation in value["evaluations"]:
         for point in ("last", "best"):
             del evaluation[point]["roc"], evaluation[point]["precision_recall"]

@@ -22,19 +22,17 @@ from artifacts.blocks import (
     Span,
     Table,
     Topic,
-    every_block,
     present,
 )
 from artifacts.figures import reading, scores, training
 from artifacts.wording import report as wording
 from artifacts.wording import verdict
-from artifacts.wording import verdict as conclusions
 from artifacts.wording import why as answers
 from tasks.results.comparison import Comparison, ReviewText, Trace
 from tasks.results.training import Branch
 
 # A block, or how to make one or several from the comparison.
-Part = Block | None | Callable[[Comparison], Block | list[Block] | None]
+Part = Block | None | Callable[[Comparison], Block | Sequence[Block | None] | None]
 
 
 def sections(c: Comparison) -> list[Section]:
@@ -55,46 +53,45 @@ def pages(c: Comparison) -> list[Section]:
 
 
 def introduction(c: Comparison) -> tuple[Block, ...]:
-    """The paragraphs above the sections."""
+    """The notes above the sections, and the run that they are about."""
     return made(
         c,
-        lambda c: [paragraph(text, "warning") for text in wording.warnings(c)],
         lambda c: [paragraph(text) for text in wording.notes(c)],
         lambda c: Paragraph(wording.about_run(c)),
     )
 
 
-def left_out(c: Comparison) -> list[str]:
-    """Which parts of the sections could not be made, and why."""
-    return [
-        f"{section.title} {''.join(map(str, block.spans))}"
-        for section in sections(c)
-        for block in every_block(section.blocks)
-        if isinstance(block, Paragraph) and block.role == "missing"
-    ]
+def warnings(c: Comparison) -> list[Block]:
+    """What to read before any number."""
+    return [paragraph(text, "warning") for text in wording.warnings(c)]
 
 
-def all_drawings(c: Comparison) -> list[Drawing]:
-    """Every drawing of the report."""
-    blocks = [block for section in sections(c) for block in every_block(section.blocks)]
-    return [block for block in blocks if isinstance(block, Drawing)]
+def overview(c: Comparison) -> tuple[Block, ...]:
+    """The first screen of the report: warnings, the verdict, one table, the curves."""
+    return made(
+        c,
+        warnings,
+        lambda c: [paragraph(sentence, "answer") for sentence in verdict.verdicts(c)[:1]],
+        tables.overview,
+        Drawing("curves", "Validation accuracy and loss of all networks", training.shared_curves, "wide"),
+        paragraph(wording.ABOUT_OVERVIEW),
+    )
 
 
 def which(c: Comparison) -> Section:
-    """The section "Which model?"."""
+    """The section "Which network?": the verdict's limits, then further scores, by seed if there are several."""
+    by_network = made(c, tables.accuracy, tables.scores, tables.cost)
+    several = c.has_several_seeds()
     blocks = made(
         c,
-        lambda c: [paragraph(sentence, "answer") for sentence in verdict.verdicts(c)],
+        lambda c: [paragraph(sentence) for sentence in verdict.verdicts(c)[1:]],
         tables.models,
-        Drawing("seeds", "Test accuracy of each seed", scores.seeds) if c.has_several_seeds() else None,
-        tables.accuracy,
-        tables.scores,
-        tables.cost,
+        Drawing("seeds", "Test accuracy of each seed", scores.seeds) if several else None,
+        *([Details("Scores and cost of each seed", by_network)] if several else by_network),
         paragraph(wording.ABOUT_SCORES),
-        Drawing("curves", "Validation accuracy and loss of all models", training.shared_curves, "wide"),
         Drawing("roc", "ROC curves", scores.roc),
     )
-    return Section("which", "Which model?", blocks)
+    return Section("which", "Which network?", blocks)
 
 
 def how_sure(c: Comparison) -> Section:
@@ -104,8 +101,12 @@ def how_sure(c: Comparison) -> Section:
         sentence(verdict.nothing_shown),
         sentence(wording.about_pairs) if c.evidence.pairs else paragraph(wording.NOT_COMPARED),
         tables.pairs,
-        topic("Review by review: McNemar's exact test", tables.seed_tests),
-        paragraph(wording.ABOUT_INTERVALS),
+        topic(
+            "Review by review: McNemar's exact test",
+            paragraph(wording.ABOUT_MCNEMAR) if c.evidence.pairs else None,
+            tables.seed_tests,
+        ),
+        Details("How the intervals are computed", (paragraph(wording.ABOUT_INTERVALS),)),
     )
     return Section("sure", "How sure?", blocks)
 
@@ -123,7 +124,7 @@ def why(c: Comparison) -> Section:
             Drawing("lengths", "Accuracy by length of the review", reading.lengths),
         ),
         topic(
-            "How much does each model remember?",
+            "How much does each network remember?",
             paragraph(wording.ABOUT_MEMORY),
             Drawing("memory", "Accuracy when only the last words are shown", reading.memory),
         ),
@@ -141,7 +142,8 @@ def what_was_measured(c: Comparison) -> Topic | None:
     """The topic "What was measured": the numbers behind the answers."""
     if answers.about_pair(c) is None:
         return None
-    return Topic("What was measured", made(c, tables.findings, paragraph(answers.ABOUT_FINDINGS)))
+    about = Details("How a claim is decided, and what reach and Jacobian are", (paragraph(answers.ABOUT_FINDINGS),))
+    return Topic("What was measured", made(c, about, tables.findings))
 
 
 def how_read(c: Comparison) -> Topic | None:
@@ -158,7 +160,7 @@ def how_read(c: Comparison) -> Topic | None:
         Paragraph(wording.LEGEND, "reading"),
         *reviews,
     )
-    return Topic("How does each model read?", blocks)
+    return Topic("How does each network read?", blocks)
 
 
 def word_by_word(c: Comparison, trace: Trace, is_open: bool) -> Details:
@@ -185,6 +187,7 @@ def what_failed(c: Comparison) -> Section:
         Drawing("confusion", "Confusion matrices", scores.confusion),
         topic(
             "Can the probabilities be trusted?",
+            paragraph(wording.ABOUT_CALIBRATION),
             SideBySide(
                 (
                     Drawing("calibration", "Reliability diagram", scores.calibration),
@@ -192,14 +195,14 @@ def what_failed(c: Comparison) -> Section:
                 )
             ),
             tables.thresholds,
-            sentence(conclusions.trusted),
+            sentence(verdict.trusted),
         ),
         topic(
             "The most confident errors",
             lambda c: [mistakes(model, texts) for model, texts in c.evidence.mistakes.items()],
         ),
         topic(
-            "Where models disagree most",
+            "Where networks disagree most",
             lambda c: [whole_review(text, *c.models()) for text in c.evidence.disagreements],
         ),
     )
@@ -218,32 +221,32 @@ def whole_review(review: ReviewText, *models: str) -> Details:
 
 
 def how_learned(c: Comparison) -> Section:
-    """The section "How did each model learn?". Markdown shows only the first seeds."""
+    """The section "How did each network learn?". Markdown shows only the first seeds."""
     first = [branch for branch, _ in c.first_networks()]
-    further = [branch for branch in c.branches if branch not in first]
+    further = [branch for branch, _ in c.networks() if branch not in first]
     blocks = made(
         c,
         *(partial(_learning_of_first, branch=branch) for branch in first),
         *(partial(_learning_of_further, branch=branch) for branch in further),
-        lambda c: paragraph(conclusions.learned(c), "answer"),
+        sentence(verdict.learned),
     )
-    return Section("learned", "How did each model learn?", blocks)
+    return Section("learned", "How did each network learn?", blocks)
 
 
 def _learning_of_first(c: Comparison, branch: Branch) -> Block:
-    return Topic(wording.name(c, branch), learning(branch))
+    return Topic(wording.name(c, branch), learning(c, branch))
 
 
-def _learning_of_further(_: Comparison, branch: Branch) -> Block:
-    return Details(branch.label, learning(branch), is_open=True)
+def _learning_of_further(c: Comparison, branch: Branch) -> Block:
+    return Details(wording.name(c, branch), learning(c, branch))
 
 
-def learning(branch: Branch) -> tuple[Block, ...]:
+def learning(c: Comparison, branch: Branch) -> tuple[Block, ...]:
     """A network's training curves, drawn as in the tutorial."""
     curves = tuple(
         Drawing(
             f"{branch.stem}-{curve}",
-            f"{branch.label}: training and validation {curve}",
+            f"{wording.name(c, branch)}: training and validation {curve}",
             partial(training.tutorial_curve, branch=branch, curve=curve),
         )
         for curve in training.CURVES
@@ -306,7 +309,7 @@ def _blocks_of(c: Comparison, part: Part) -> Sequence[Block | None]:
         return [part]
     try:
         found = part(c)
-        blocks = found if isinstance(found, list) else [found]
+        blocks: Sequence[Block | None] = found if isinstance(found, Sequence) else [found]
         for block in blocks:
             if isinstance(block, Table):
                 block.cells()

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from artifacts.blocks import Column, Table
-from artifacts.formats import COUNT, P_VALUE, POINTS, VALUE, decimals, interval, percent
+from artifacts.formats import COUNT, P_VALUE, POINTS, VALUE, decimals, interval, network_name, percent
 from artifacts.wording import why
 from tasks.results.comparison import Basis, Comparison, Finding, ModelSummary, Network, Pair, Reproduction, SeedTest
 from tasks.results.data import Split
@@ -23,17 +23,55 @@ CALIBRATION_ERROR: Column[Network] = Column(
 )
 
 
-def models(c: Comparison) -> Table[ModelSummary]:
-    """The results of each model over its seeds; no rows unless a model has several seeds."""
+def overview(c: Comparison) -> Table[ModelSummary]:
+    """The first table of the report: the results of each model, means over its seeds."""
+    tutorial = {line.name: line.tutorial for line in c.reproduction}
+    in_tutorial: Column[ModelSummary] = Column("In the tutorial", lambda model: tutorial.get(model.name), decimals(3))
     columns: list[Column[ModelSummary]] = [
-        Column("Model", lambda model: model.name),
+        *_results(c),
+        Column("Validation accuracy", lambda m: c.mean(m.name, _last_validation), decimals(4)),
+        *([in_tutorial] if tutorial else []),
+        Column("Parameters", lambda model: c.mean(model.name, lambda n: n.branch.parameters), COUNT),
+        _cpu_seconds(c),
+    ]
+    return Table("", columns, c.model_summaries())
+
+
+def _last_validation(network: Network) -> float:
+    return network.branch.history[-1].val_accuracy
+
+
+def answer(c: Comparison) -> Table[ModelSummary]:
+    """The table that the terminal shows at the end of a run: a narrow overview."""
+    return Table("", [*_results(c), _cpu_seconds(c)], c.model_summaries())
+
+
+def _results(c: Comparison) -> list[Column[ModelSummary]]:
+    """A model's accuracy at the last epoch and at the best one."""
+    several = c.has_several_seeds()
+    seeds: Column[ModelSummary] = Column("Seeds", lambda model: model.seeds, COUNT)
+    return [
+        Column("Network", lambda model: network_name(model.name)),
+        *([seeds] if several else []),
+        Column("Mean test accuracy (95%)" if several else "Test accuracy (95%)", lambda m: m.accuracy, interval(4)),
+        Column("At best epoch", lambda m: c.mean(m.name, lambda n: n.evaluation.best.accuracy), decimals(4)),
+    ]
+
+
+def _cpu_seconds(c: Comparison) -> Column[ModelSummary]:
+    return Column("Processor s", lambda model: c.mean(model.name, lambda n: n.branch.cpu_seconds), decimals(1))
+
+
+def models(c: Comparison) -> Table[ModelSummary]:
+    """How the results of each model vary over its seeds; no rows unless a model has several seeds."""
+    columns: list[Column[ModelSummary]] = [
+        Column("Network", lambda model: network_name(model.name)),
         Column("Seeds", lambda model: model.seeds, COUNT),
-        Column("Mean test accuracy (95%)", lambda model: model.accuracy, interval(4)),
         Column("Interval over", lambda model: BASES[model.basis]),
         Column("Standard deviation", lambda model: model.deviation, decimals(4)),
         Column("Mean AUC", lambda model: model.auc, decimals(4)),
     ]
-    return Table("Each model over its seeds", columns, c.evidence.models if c.has_several_seeds() else ())
+    return Table("Each model over its seeds", columns, c.model_summaries() if c.has_several_seeds() else ())
 
 
 def accuracy(c: Comparison) -> Table[Network]:
@@ -49,16 +87,15 @@ def accuracy(c: Comparison) -> Table[Network]:
     return Table("Accuracy, with 95% intervals", columns, c.networks())
 
 
-def answer(c: Comparison) -> Table[Network]:
-    """The table that the terminal shows at the end of a run; it is narrow."""
+def seeds(c: Comparison) -> Table[Network]:
+    """The results of each seed, for the terminal; no rows unless a model has several seeds."""
     columns: list[Column[Network]] = [
         *_names(c),
         Column("Test accuracy (95%)", lambda n: n.evaluation.last.accuracy_estimate, interval(4)),
+        Column("At best epoch", lambda n: n.evaluation.best.accuracy, decimals(4)),
         Column("Best epoch", lambda n: n.evaluation.best.epoch, COUNT),
-        Column("There", lambda n: n.evaluation.best.accuracy, decimals(4)),
-        Column("CPU s", lambda n: n.branch.cpu_seconds, decimals(1)),
     ]
-    return Table("", columns, c.networks())
+    return Table("", columns, c.networks() if c.has_several_seeds() else ())
 
 
 def scores(c: Comparison) -> Table[Network]:
@@ -101,8 +138,8 @@ def networks(c: Comparison) -> Table[Network]:
 def pairs(c: Comparison) -> Table[Pair]:
     """The comparison of every pair of models."""
     columns: list[Column[Pair]] = [
-        Column("First", lambda pair: pair.first),
-        Column("Second", lambda pair: pair.second),
+        Column("First", lambda pair: network_name(pair.first)),
+        Column("Second", lambda pair: network_name(pair.second)),
         Column("Seeds", lambda pair: len(pair.seeds), COUNT),
         Column("Difference (points, 95%)", lambda pair: pair.difference, POINTS),
         Column("Interval over", lambda pair: BASES[pair.basis]),
@@ -123,8 +160,8 @@ class SeedTestRow(NamedTuple):
 def seed_tests(c: Comparison) -> Table[SeedTestRow]:
     """The comparison of every pair of models with each seed, review by review."""
     columns: list[Column[SeedTestRow]] = [
-        Column("First", lambda row: row.pair.first),
-        Column("Second", lambda row: row.pair.second),
+        Column("First", lambda row: network_name(row.pair.first)),
+        Column("Second", lambda row: network_name(row.pair.second)),
         Column("Seed", lambda row: row.test.seed, COUNT),
         Column("Both right", lambda row: row.test.both_right, COUNT),
         Column("Only the first", lambda row: row.test.only_first, COUNT),
@@ -167,7 +204,7 @@ def thresholds(c: Comparison) -> Table[Network]:
 def reproduction(c: Comparison) -> Table[Reproduction]:
     """The tutorial's numbers and ours, only for IMDB."""
     columns: list[Column[Reproduction]] = [
-        Column("Model", lambda line: line.name),
+        Column("Network", lambda line: network_name(line.name)),
         Column("Validation accuracy in the tutorial", lambda line: line.tutorial, decimals(3)),
         Column("This run, last epoch", lambda line: line.ours, decimals(4)),
         Column("Tolerance", lambda line: line.tolerance, decimals(2)),
@@ -204,11 +241,13 @@ class Item(NamedTuple):
 
 
 def durations(c: Comparison) -> Table[Item]:
-    """How long each step took."""
+    """How long each step took in this run and, if its results were reused, when they were made."""
     columns: list[Column[Item]] = [
         Column("Step", lambda item: item.name),
         Column("Wall time (s)", lambda item: item.value, decimals(1)),
     ]
+    if c.made_in:
+        columns.append(Column("Reused results took (s)", lambda item: c.made_in.get(item.name), decimals(1)))
     return Table("", columns, [Item(*item) for item in c.durations.items()])
 
 
@@ -228,9 +267,9 @@ def history(rows: Sequence[RunSummary]) -> Table[RunSummary]:
         Column("Run", lambda row: row.run),
         Column("Ended", lambda row: f"{datetime.fromtimestamp(row.ended):%Y-%m-%d %H:%M}"),
         Column("Data", lambda row: row.data),
+        *(_test_accuracy(name) for name in names),
         Column("Seeds", lambda row: row.seeds, COUNT),
         *(_setting(name) for name in differing(rows)),
-        *(_test_accuracy(name) for name in names),
         Column("Seconds", lambda row: row.seconds, decimals(1)),
         Column("Command", lambda row: row.command),
     ]
@@ -238,7 +277,7 @@ def history(rows: Sequence[RunSummary]) -> Table[RunSummary]:
 
 
 def _test_accuracy(model: str) -> Column[RunSummary]:
-    return Column(f"Test accuracy of {model}", lambda row: row.accuracies.get(model), decimals(4))
+    return Column(f"Test accuracy of {network_name(model)}", lambda row: row.accuracies.get(model), decimals(4))
 
 
 def _setting(name: str) -> Column[RunSummary]:
@@ -247,7 +286,7 @@ def _setting(name: str) -> Column[RunSummary]:
 
 def _names(c: Comparison) -> list[Column[Network]]:
     """The columns that identify a row's network."""
-    model: Column[Network] = Column("Model", lambda n: n.branch.name)
+    model: Column[Network] = Column("Network", lambda n: network_name(n.branch.name))
     seed: Column[Network] = Column("Seed", lambda n: n.branch.seed, COUNT)
     return [model, seed] if c.has_several_seeds() else [model]
 

@@ -14,7 +14,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from artifacts import tables
-from artifacts.formats import plural, setting
+from artifacts.blocks import Table as ReportTable
+from artifacts.formats import network_name, plural, setting
 from artifacts.markup import one_line
 from artifacts.wording import drift as drift_wording
 from artifacts.wording import scoring as scoring_wording
@@ -161,7 +162,7 @@ def show_history(outputs: Path, runs: Sequence[RunSummary]) -> None:
     print_line("Runs, the newest first; test accuracy after the last epoch, mean over seeds")
     settings = differing(shown)
     for run in shown:
-        accuracies = ", ".join(f"{name} {value:.4f}" for name, value in run.accuracies.items())
+        accuracies = ", ".join(f"{network_name(name)} {value:.4f}" for name, value in run.accuracies.items())
         more = ", ".join([plural(run.seeds, "seed"), f"{run.seconds:.0f} s", *_given_settings(run, settings)])
         print_line(f"\n{run.run}  {one_line(run.data)}")  # The name must be easy to copy for `diff`.
         for line in (accuracies, more):
@@ -211,16 +212,21 @@ def _given_settings(run: RunSummary, settings: Sequence[str]) -> list[str]:
 
 def summary(c: Comparison) -> str:
     """The main result as plain text, at most `SUMMARY_WIDTH` columns wide."""
-    content = tables.answer(c)
-    table = Table(title=Text(title(c)), title_justify="left", box=None, pad_edge=False)
+    contents = [content for content in (tables.answer(c), tables.seeds(c)) if content.rows]
+    shown = "\n\n".join([title(c), *map(_plain_table, contents)])
+    paragraphs = [*warnings(c), *verdict.verdicts(c), *notes(c)]
+    fill = partial(textwrap.fill, width=SUMMARY_WIDTH, break_long_words=False, break_on_hyphens=False)
+    text = "\n".join(map(fill, paragraphs))
+    return f"{shown}\n\n{text}\n"
+
+
+def _plain_table(content: ReportTable[Any]) -> str:
+    """A table as plain text, at most `SUMMARY_WIDTH` columns wide."""
+    table = Table(box=None, pad_edge=False)
     for column in content.columns:
         table.add_column(Text(column.head), justify="right" if column.format.is_number else "left")
     for row in content.cells():
         table.add_row(*(Text(cell.text) for cell in row))
     written = io.StringIO()
-    console = Console(file=written, width=SUMMARY_WIDTH, color_system=None, force_terminal=False)
-    console.print(table)
-    paragraphs = [*warnings(c), *verdict.verdicts(c), *notes(c)]
-    fill = partial(textwrap.fill, width=SUMMARY_WIDTH, break_long_words=False, break_on_hyphens=False)
-    text = "\n".join(map(fill, paragraphs))
-    return f"{written.getvalue().rstrip()}\n\n{text}\n"
+    Console(file=written, width=SUMMARY_WIDTH, color_system=None, force_terminal=False).print(table)
+    return "\n".join(line.rstrip() for line in written.getvalue().rstrip().splitlines())

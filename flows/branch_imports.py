@@ -11,5 +11,6 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for the run; a t
 
 importlib.import_module("tasks.models.loading").preload()
 
-for module in ("flows.branch_process", "tasks.storage.share", "tasks.train", "tasks.evaluate", "tasks.explain"):
+STEPS = ("tasks.train", "tasks.evaluate", "tasks.explain", "tasks.illustrate")
+for module in ("flows.branch_process", "tasks.storage.share", *STEPS):
     importlib.import_module(module)

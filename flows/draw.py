@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic_core import to_jsonable_python
 
 from artifacts.figures.render import Picture, picture
-from artifacts.sections import all_drawings
+from artifacts.report import all_drawings
 from tasks.errors import shortened
 from tasks.results.comparison import Comparison
 from tasks.results.training import check_names
@@ -51,7 +51,9 @@ class Figures:
 
 def figures_record(comparison: Comparison, root: Path) -> Record[Figures]:
     """Where the figures are stored; they are valid until the numbers, the drawing code or matplotlib change."""
-    shown = replace(comparison, run="", settings={}, command="", durations={}, notes=())  # No figure shows these.
+    shown = replace(
+        comparison, run="", settings={}, command="", durations={}, notes=(), made_in={}
+    )  # No figure shows these.
     key = fingerprint(to_jsonable_python(shown), code_version(__name__))
     return Record(root / key / RECORD, key, Figures)
 

@@ -87,10 +87,11 @@ def reuse(result: Result) -> State[Any]:
 
 
 class Clock:
-    """Wall time of each step of a run, in seconds, in the order of the steps."""
+    """Wall time of each step of a run, in seconds, in the order of the steps; `reused` is what reused results took."""
 
     def __init__(self) -> None:
         self.laps: dict[str, float] = {}
+        self.reused: dict[str, float] = {}
         self._since = time.perf_counter()
 
     def lap(self, step: str) -> None:
@@ -98,6 +99,11 @@ class Clock:
         now = time.perf_counter()
         self.laps[step] = self.laps.get(step, 0.0) + now - self._since
         self._since = now
+
+    def add_reused(self, step: str, seconds: float | None) -> None:
+        """Add the time in which a reused result of `step` was made, if it is known."""
+        if seconds is not None:
+            self.reused[step] = self.reused.get(step, 0.0) + seconds
 
 
 class UpstreamError(Exception):
@@ -225,17 +231,21 @@ class Run:
         self.progress.begin(step.name, [step.title(*inputs) for inputs in rows])
         return [self._start(step, inputs, minutes) for inputs in rows]
 
-    def results(self, step: Step[..., T], rows: Sequence[Submitted]) -> list[T | None]:
+    def results(self, step: Step[..., T], rows: Sequence[Submitted], are_needed: bool = True) -> list[T | None]:
         """Wait for the results of a step that `do_each` started; None for a failed branch.
 
         The cause of a failure is logged, and the run fails only at its end, so that the other branches lose nothing.
+
+        Args:
+            step, rows: the step and its branches.
+            are_needed: whether the run cannot go on without any result.
 
         Raises:
             PipelineError: every branch failed.
         """
         results = [self._result_or_failure(step, row) for row in rows]
         self.clock.lap(step.name)
-        if not any(results):
+        if are_needed and not any(results):
             raise PipelineError("; ".join(self.failures))
         return results
 
@@ -306,6 +316,7 @@ class Run:
             get_run_logger().info("%s: reused (%s)", title, result.title)
             reuse.with_options(name=step.name, task_run_name=title)(result, return_state=True)
             self.progress.end(step.name, title, was_reused=True)
+            self.clock.add_reused(step.name, record.seconds())
         return result
 
     def _task(self, step: Step[..., Any], inputs: tuple[Any, ...], minutes: float | None = None) -> Any:

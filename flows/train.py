@@ -25,10 +25,13 @@ from tasks.compare import compare
 from tasks.evaluate import evaluate
 from tasks.explain import explain
 from tasks.fetch import fetch
+from tasks.illustrate import illustrate
 from tasks.job import Job
 from tasks.prepare import prepare
+from tasks.results.chapter import FirstNetworks
 from tasks.results.comparison import Comparison
 from tasks.results.data import Dataset
+from tasks.results.training import Branch
 from tasks.storage.files import point, write_bytes
 from tasks.storage.layout import CACHE, DATA, FIGURES, LATEST, MODELS, READER, REPORT, RUN_LOG
 from tasks.storage.run_log import append_to_run_log, summarize
@@ -88,8 +91,10 @@ def compare_networks(run: Run, jobs: list[Job]) -> Comparison:
     jobs, branches, evaluations = without_failed_rows(jobs, trained, run.results(evaluate, evaluating))
     chosen = choose_reviews(evaluations)
     explaining = run.do_each(explain, jobs, branches, [chosen] * len(jobs))
+    illustrating = run.do_each(illustrate, jobs[:1], [first_networks(branches)])
     branches, evaluations, explanations = without_failed_rows(branches, evaluations, run.results(explain, explaining))
-    return compare(
+    chapter = run.results(illustrate, illustrating, are_needed=False)[0]
+    comparison = compare(
         jobs[0].dataset,
         branches,
         evaluations,
@@ -99,6 +104,15 @@ def compare_networks(run: Run, jobs: list[Job]) -> Comparison:
         settings=run.settings.model_dump(mode="json"),
         command=run.settings.command(),
     )
+    return replace(comparison, chapter=chapter)
+
+
+def first_networks(branches: Sequence[Branch]) -> FirstNetworks:
+    """The first network of each model."""
+    first: dict[str, Branch] = {}
+    for branch in branches:
+        first.setdefault(branch.name, branch)
+    return FirstNetworks(tuple(first.values()))
 
 
 def without_failed_rows(*columns: Sequence[Any]) -> list[list[Any]]:
@@ -114,7 +128,9 @@ def write_report(run: Run, comparison: Comparison) -> Path:
     run.failures.extend(faults)
     if faults:
         figures_record(comparison, run.outputs / FIGURES).discard()  # The next run draws what is missing.
-    comparison = replace(comparison, durations=dict(run.clock.laps), notes=tuple(run.notes))
+    comparison = replace(
+        comparison, durations=dict(run.clock.laps), made_in=dict(run.clock.reused), notes=tuple(run.notes)
+    )
     run.progress.begin("report", ["report"])
     as_task("report", write_and_publish, run, comparison, drawn)
     run.progress.end("report", "report")

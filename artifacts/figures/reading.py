@@ -22,7 +22,7 @@ from artifacts.figures.style import (
     style_of,
     title,
 )
-from artifacts.formats import plural
+from artifacts.formats import network_name, plural
 from artifacts.wording import report as wording
 from artifacts.wording.why import MOMENTS
 from tasks.results.comparison import Comparison, Trace
@@ -41,7 +41,7 @@ def lengths(c: Comparison) -> Figure:
     for number, model in enumerate(models):
         x = [i + spread(number, len(models), 0.12) for i in range(len(bins))]
         accuracies = [b.accuracy for b in c.evidence.lengths[model]]
-        errorbars(axes, x, accuracies, label=model, **style_of(c, model))
+        errorbars(axes, x, accuracies, label=network_name(model), **style_of(c, model))
     axes.set_xticks(range(len(bins)), [f"{b.shortest}–{b.longest}" for b in bins], rotation=35, ha="right")
     axes.tick_params(axis="x", labelsize=SMALL_TEXT)
     axes.set_xlabel("Length of the review (words)")
@@ -58,7 +58,7 @@ def memory(c: Comparison) -> Figure:
         x = [k * (1 + spread(number, len(models), 0.03)) for k in words]
         memories = [e.memory for e in c.explanations if e.name == model]
         estimates = [_mean([point.accuracy for point in points]) for points in zip(*memories, strict=True)]
-        errorbars(axes, x, estimates, label=model, **style_of(c, model))
+        errorbars(axes, x, estimates, label=network_name(model), **style_of(c, model))
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(words))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -94,7 +94,7 @@ def _draw_reach(axes: Axes, c: Comparison, moment: Moment) -> list[float]:
         norms, look = explanation.reaches[moment], style_of(c, explanation.name, marker="")
         steps = [back + 1 for back in norms.steps_back]
         axes.fill_between(steps, _above_zero(norms.lower), norms.upper, color=look["color"], alpha=0.18, linewidth=0)
-        axes.plot(steps, _above_zero(norms.median), label=explanation.name, **look)
+        axes.plot(steps, _above_zero(norms.median), label=network_name(explanation.name), **look)
         medians += [value for value in norms.median if value > 0]
     axes.set_yscale("log")
     axes.set_title(MOMENTS[moment].capitalize(), fontsize=MEDIUM)
@@ -119,7 +119,8 @@ def traces(c: Comparison) -> Figure:
 def _draw_trace(axes: Axes, c: Comparison, trace: Trace) -> None:
     axes.axhline(THRESHOLD, color=GREY, linewidth=0.8, linestyle=":")
     for model, line in trace.lines.items():
-        axes.plot(range(1, len(line) + 1), line, label=model, **style_of(c, model, marker="", linewidth=1.4))
+        look = style_of(c, model, marker="", linewidth=1.4)
+        axes.plot(range(1, len(line) + 1), line, label=network_name(model), **look)
     heading = f"{wording.reason(c, trace.reason)} ({wording.label(trace.review)})"
     axes.set_title("\n".join(textwrap.wrap(heading, 52)), fontsize=SMALL)
     axes.set(ylim=(-0.02, 1.02), xlabel="Words read", ylabel="P(positive)")

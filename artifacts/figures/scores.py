@@ -20,6 +20,7 @@ from artifacts.figures.style import (
     style_of,
     title,
 )
+from artifacts.formats import network_name
 from artifacts.wording import report as wording
 from tasks.results.comparison import Comparison
 from tasks.results.drift import Drift
@@ -31,7 +32,7 @@ MARKED = 0.1  # A marker at each tenth of a long curve, so that models differ in
 
 def seeds(c: Comparison) -> Figure:
     """Test accuracy of each seed, with each model's mean and interval."""
-    models = c.evidence.models
+    models = c.model_summaries()
     figure, axes = single(6.4, 1.4 + 0.6 * len(models))
     for row, model in enumerate(models):
         values = [e.last.accuracy for e in c.evaluations if e.name == model.name]
@@ -39,7 +40,7 @@ def seeds(c: Comparison) -> Figure:
         axes.plot(values, [row] * len(values), linestyle="", marker=look["marker"], color=look["color"], alpha=0.6)
         axes.plot([model.accuracy.value] * 2, [row - 0.25, row + 0.25], color=look["color"], linewidth=2.5)
         axes.plot([model.accuracy.low, model.accuracy.high], [row, row], color=look["color"], linewidth=1)
-    axes.set_yticks(range(len(models)), [model.name for model in models])
+    axes.set_yticks(range(len(models)), [network_name(model.name) for model in models])
     axes.set_ylim(len(models) - 0.4, -0.6)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_xlabel("Test accuracy, last epoch")
@@ -102,7 +103,7 @@ def confusion(c: Comparison) -> Figure:
     figure, axes = grid(max(4.6, 3.1 * columns), 3.2 * rows + 0.3, rows, columns, used=len(models))
     for its_axes, model in zip(axes, models, strict=True):
         counts = np.mean([e.last.confusion for e in c.evaluations if e.name == model], axis=0)
-        _draw_confusion(its_axes, model, counts.tolist())
+        _draw_confusion(its_axes, network_name(model), counts.tolist())
     figure.suptitle(f"Test reviews, last epoch · {c.dataset.title}", fontsize=LARGE)
     return figure
 
@@ -114,7 +115,7 @@ def trend(rows: Sequence[RunSummary]) -> Figure:
     for number, model in enumerate(dict.fromkeys(name for row in same for name in row.accuracies)):
         runs = [i for i, row in enumerate(same, 1) if model in row.accuracies]
         accuracies = [row.accuracies[model] for row in same if model in row.accuracies]
-        axes.plot(runs, accuracies, label=model, **style(number))
+        axes.plot(runs, accuracies, label=network_name(model), **style(number))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlabel("Run, the newest last")
     accuracy_axis(axes)

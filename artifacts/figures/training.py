@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from artifacts.figures.style import LARGE, frame, grid, legend, single, style, style_of, title
-from artifacts.formats import plural
+from artifacts.formats import network_name, plural
+from artifacts.wording.report import name
 from tasks.results.comparison import Comparison
 from tasks.results.training import Branch, Epoch
 
@@ -23,17 +24,16 @@ def tutorial_curve(c: Comparison, branch: Branch, curve: CurveName) -> Figure:
     figure, axes = single(5.2, 3.6)
     _draw_tutorial_curve(axes, branch.history, curve, style_of(c, branch.name)["color"])
     axes.set(xlim=_range(c, ("epoch",)), ylim=_range(c, (curve, f"val_{curve}")))
-    name = branch.label if c.has_several_seeds() else branch.name
-    title(axes, f"{name}: training and validation {curve}", c.dataset.title)
+    title(axes, f"{name(c, branch)}: training and validation {curve}", c.dataset.title)
     return figure
 
 
-def learning_curve(name: str, number: int, history: Sequence[Epoch], data: str) -> Figure:
+def learning_curve(model: str, number: int, history: Sequence[Epoch], data: str) -> Figure:
     """Accuracy and loss side by side; in the UI, the curves grow while a branch of model `number` trains."""
     figure, axes = grid(9.0, 3.4, 1, 2, used=2)
     for curve, its_axes in zip(CURVES, axes, strict=True):
         _draw_tutorial_curve(its_axes, history, curve, style(number)["color"])
-    figure.suptitle(f"{name} · {data}", fontsize=LARGE)
+    figure.suptitle(f"{network_name(model)} · {data}", fontsize=LARGE)
     return figure
 
 
@@ -45,15 +45,15 @@ def _range(c: Comparison, names: Sequence[str]) -> tuple[float, float]:
 
 
 def shared_curves(c: Comparison) -> Figure:
-    """Validation accuracy and loss of all models on shared axes: mean and range over seeds."""
+    """Validation accuracy and loss of all models on shared axes: the mean over seeds and, thin, each seed."""
     figure, axes = grid(9.0, 3.8, 1, 2, used=2)
     for curve, its_axes in zip(CURVES, axes, strict=True):
         for model in c.models():
             _draw_validation(its_axes, c, model, curve)
         _finish(its_axes, curve, f"Validation {curve}")
     seeds = len(c.branches) // len(c.models())
-    several = f", mean and range of {plural(seeds, 'seed')}" if c.has_several_seeds() else ""
-    figure.suptitle(f"All models on the {c.dataset.title}{several}", fontsize=LARGE)
+    several = f", mean of {plural(seeds, 'seed')} and each seed" if c.has_several_seeds() else ""
+    figure.suptitle(f"Validation on the {c.dataset.title}{several}", fontsize=LARGE)
     return figure
 
 
@@ -63,11 +63,12 @@ def _draw_validation(axes: Axes, c: Comparison, model: str, curve: CurveName) ->
     values = np.array([[getattr(epoch, f"val_{curve}") for epoch in history] for history in histories])
     epochs = [epoch.epoch for epoch in histories[0]]
     look = style_of(c, model)
-    axes.plot(epochs, values.mean(axis=0), label=model, **look)
+    axes.plot(epochs, values.mean(axis=0), label=network_name(model), **look)
     if len(epochs) == 1:
         axes.set_xlim(epochs[0] - LONE_MARGIN, epochs[0] + LONE_MARGIN)
     if len(histories) > 1:
-        axes.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=look["color"], alpha=0.18, linewidth=0)
+        for of_seed in values:
+            axes.plot(epochs, of_seed, color=look["color"], alpha=0.4, linewidth=0.8)
 
 
 def _draw_tutorial_curve(axes: Axes, history: Sequence[Epoch], curve: CurveName, colour: str) -> None:

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import cast
 
-from artifacts.blocks import Code, Link, Shade, Spans, Strong
-from artifacts.formats import join_names, plural
+from artifacts.blocks import Code, Link, Shade, Spans
+from artifacts.formats import join_names, network_name, network_names, plural
 from tasks.errors import shortened
 from tasks.results.comparison import Comparison, ReviewKind, ReviewText, Trace
 from tasks.results.export import MAX_WEIGHT_BYTES, ReaderNetwork, ReaderPage
 from tasks.results.training import Branch
-from tasks.storage.layout import READER
+from tasks.storage.layout import CHAPTER_PAGE, READER
 
 _CELLS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 MAX_MEGABYTES = MAX_WEIGHT_BYTES // 1_000_000
@@ -35,9 +35,29 @@ def network_summary(network: ReaderNetwork) -> str:
     )
 
 
+ABOUT_CHAPTER: Spans = (
+    Link("The chapter, with this run's networks", CHAPTER_PAGE),
+    ": each part of the tutorial, from the loop by hand to what the book says, with the numbers of this run.",
+)
 HOW_TO_SORT = "Click a column heading to sort the table."
+ABOUT_OVERVIEW = (
+    "Test and validation accuracy are those after the last epoch, as in the tutorial; the best epoch is the one "
+    "with the best validation accuracy. The loss is the mean binary cross-entropy in nats: 0 is perfect, and 0.69, "
+    "the natural logarithm of 2, is what guessing gets."
+)
 ABOUT_SCORES = (
-    "Scores are from the last epoch, as in the tutorial. The best epoch is the one with the best validation accuracy."
+    "These scores are from the last epoch. AUC, the area under the ROC curve, is the probability that a network "
+    "rates a random positive review above a random negative one. Precision is the share of the reviews called "
+    "positive that are positive, recall is the share of the positive reviews that are called positive, and F1 is "
+    "their harmonic mean."
+)
+ABOUT_MCNEMAR = (
+    "McNemar's test looks only at the reviews on which exactly one of the two networks is right. If both were equally "
+    "good, each would be right on about half of these; p is the probability of a split at least as uneven."
+)
+ABOUT_CALIBRATION = (
+    "A network is calibrated if its probabilities are shares: of the reviews that it gives 80%, 80% are positive. The "
+    "expected calibration error is the mean distance between the two over all reviews."
 )
 NOT_COMPARED = "Only one model was trained, so there is nothing to compare it with."
 ABOUT_INTERVALS = (
@@ -65,7 +85,7 @@ ABOUT_READING = (
 
 def title(c: Comparison) -> str:
     """The title of the report."""
-    return f"{join_names(c.models())} on the {c.dataset.title}"
+    return f"{network_names(c.models())} on the {c.dataset.title}"
 
 
 def warnings(c: Comparison) -> list[str]:
@@ -93,7 +113,8 @@ def notes(c: Comparison) -> list[str]:
 
 def name(c: Comparison, branch: Branch) -> str:
     """The name of a network, with its seed if the run has several seeds."""
-    return branch.label if c.has_several_seeds() else branch.name
+    shown = network_name(branch.name)
+    return f"{shown} seed {branch.seed}" if c.has_several_seeds() else shown
 
 
 def about_run(c: Comparison) -> Spans:
@@ -153,7 +174,7 @@ def about_lengths(c: Comparison) -> str:
 
 def reason(c: Comparison, reason: ReviewKind) -> str:
     """Why a review was chosen to be read word by word."""
-    best, last = c.evidence.models[0].name, c.evidence.models[-1].name
+    best, last = (network_name(c.evidence.models[number].name) for number in (0, -1))
     reasons: dict[ReviewKind, str] = {
         "all_right_positive": "Every model is right",
         "all_right_negative": "Every model is right",
@@ -177,18 +198,18 @@ def trace(c: Comparison, trace: Trace) -> str:
 
 def reading(model: str, probability: float) -> Spans:
     """The heading of the words that a model reads: the model's name and answer."""
-    return Strong(model), f" (probability of “positive” {probability:.3f}): "
+    return (f"{network_name(model)} (probability of “positive” {probability:.3f}): ",)
 
 
 def review(review: ReviewText, *models: str) -> str:
     """The summary line of a review: its label and the models' probabilities."""
-    probabilities = ", ".join(f"{model} {review.probabilities[model]:.3f}" for model in models)
+    probabilities = ", ".join(f"{network_name(model)} {review.probabilities[model]:.3f}" for model in models)
     return f"Review {review.review_id}, {label(review)}; probability of “positive”: {probabilities}"
 
 
 def mistakes(model: str, reviews: int) -> str:
     """How many of a model's mistakes are shown."""
-    return f"{model}: {plural(reviews, 'review')}"
+    return f"{network_name(model)}: {plural(reviews, 'review')}"
 
 
 def training(branch: Branch) -> str:

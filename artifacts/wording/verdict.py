@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import cast
 
-from artifacts.formats import change_text, join_names, p_value, plural
+from artifacts.formats import capitalized, change_text, join_names, network_name, network_names, p_value, plural
 from artifacts.wording.report import name
 from tasks.results.comparison import Comparison, ModelRanking, Network, Overfitting, Pair
 from tasks.results.training import Branch, Point
@@ -40,34 +40,48 @@ def _caution(c: Comparison) -> list[str]:
         return []
     verb, them = ("is", "it") if len(guessing) == 1 else ("are", "them")
     return [
-        f"{join_names(guessing)} {verb} not reliably better than always predicting the more frequent label "
+        f"{network_names(guessing)} {verb} not reliably better than always predicting the more frequent label "
         f"({c.evidence.chance:.1%}): a lead over {them} shows nothing else."
     ]
 
 
 def verdicts(c: Comparison) -> list[str]:
-    """Which model is better at the best validation epochs and at the last ones, and what happens in between."""
+    """First the verdict, in one sentence: which model is better at the best validation epochs.
+
+    The sentences after it say what limits that verdict, which model is better at the last epochs, and what happens in
+    between.
+    """
     if nothing := nothing_shown(c):
         return [nothing]
     if not c.evidence.pairs:
-        return []
+        return [_alone(c), _overfitting(c)]
     last = ModelRanking(c.evidence.pairs, c.evidence.ranking)
-    sentences = [
+    one_seed = any(pair.basis == "reviews" for pair in c.evidence.pairs)
+    return [
+        f"At the best validation epochs, {verdict(c, c.evidence.kept)}",
         *_caution(c),
-        f"The networks to keep, each at its best validation epoch: {verdict(c, c.evidence.kept)}",
-        f"As in the tutorial, each at its last epoch: {verdict(c, last)}",
+        *([ONE_SEED] if one_seed else []),
+        f"At the last epochs, as in the tutorial, {verdict(c, last)}",
         _overfitting(c),
     ]
-    if any(pair.basis == "reviews" for pair in c.evidence.pairs):
-        return [ONE_SEED, *sentences]
-    return sentences
+
+
+def _alone(c: Comparison) -> str:
+    """The accuracy of the only model of a run."""
+    networks = c.networks()
+    best = c.mean(networks[0].branch.name, lambda network: network.evaluation.best.accuracy)
+    several = "" if len(networks) == 1 else f" on average over {len(networks)} seeds"
+    return (
+        f"At its best validation epoch, {network_name(networks[0].branch.name)} is right on {best:.1%} of the "
+        f"{plural(c.dataset.test.reviews, 'test review')}{several}."
+    )
 
 
 def verdict(c: Comparison, verdict: ModelRanking) -> str:
     """Which model is better at one epoch, and how certain that is; three or more models form one ranking."""
     if len(verdict.pairs) == 1:
         return _pair(c, verdict.pairs[0])
-    groups = [join_names(list(group)) for group in verdict.ranking]
+    groups = [network_names(group) for group in verdict.ranking]
     if len(groups) == 1:
         return f"{groups[0]} cannot be told apart ({_about_tests(verdict)})."
     best = f"{groups[0]} {'lead' if len(verdict.ranking[0]) > 1 else 'leads'}"
@@ -87,7 +101,8 @@ def _about_tests(verdict: ModelRanking) -> str:
 def _pair(c: Comparison, pair: Pair) -> str:
     """The comparison of two models, without claims that their test does not support."""
     points, low, high = (100 * value for value in (pair.difference.value, pair.difference.low, pair.difference.high))
-    better, worse = (pair.first, pair.second) if points >= 0 else (pair.second, pair.first)
+    names = network_name(pair.first), network_name(pair.second)
+    better, worse = names if points >= 0 else names[::-1]
     if points < 0:
         low, high = -high, -low
     by = f"by {abs(points):.1f} points"
@@ -113,8 +128,10 @@ def _pair(c: Comparison, pair: Pair) -> str:
 def _overfitting(c: Comparison) -> str:
     """What happens between the best validation epochs and the last one."""
     models = c.evidence.overfitting
+    if len(models) == 1:
+        return f"{capitalized(_overfitting_of(*next(iter(models.items()))))}."
     if all(_best_at_the_end(model) for model in models.values()):
-        return f"Both verdicts are about the same networks: {join_names(list(models))} are best at their last epoch."
+        return f"Both verdicts are about the same networks: {network_names(models)} are best at their last epoch."
     changes = [_overfitting_of(name, model) for name, model in models.items()]
     lead = f" {_lead(c.evidence.kept.pairs[0], c.evidence.pairs[0])}" if len(c.evidence.pairs) == 1 else ""
     return f"Between the two: {'; '.join(changes)}.{lead}"
@@ -124,7 +141,8 @@ def _best_at_the_end(model: Overfitting) -> bool:
     return all(epoch == model.last_epoch for epoch in model.best_epochs)
 
 
-def _overfitting_of(name: str, model: Overfitting) -> str:
+def _overfitting_of(model_name: str, model: Overfitting) -> str:
+    name = network_name(model_name)
     if _best_at_the_end(model):
         return f"{name} is best at its last epoch"
     if len(model.best_epochs) == 1:
@@ -143,7 +161,8 @@ def _lead(kept: Pair, last: Pair) -> str:
     """The lead at the best and the last epochs, in rounded points, so that printed numbers add up."""
     before = kept.difference.value if kept.first == last.first else -kept.difference.value
     best, final = round(100 * before, 1), round(100 * last.difference.value, 1)
-    leader, other = (last.first, last.second) if final >= 0 else (last.second, last.first)
+    names = network_name(last.first), network_name(last.second)
+    leader, other = names if final >= 0 else names[::-1]
     if final < 0:
         best, final = -best, -final
     if best < 0:
@@ -163,17 +182,17 @@ def p_text(p: float) -> str:
     return f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}"
 
 
-FLAT_LOSS_SHARE = (
-    0.05  # If two epochs' validation losses differ by less than this share of the lower one, chance may explain it.
-)
+# If two epochs' validation losses differ by less than this share of the lower one, chance may explain it.
+FLAT_LOSS_SHARE = 0.05
 
 
 def learned(c: Comparison) -> str:
     """How each model learned, by its first seed."""
-    return " ".join(f"{name(c, branch)} {_learned(branch)}" for branch, _ in c.first_networks())
+    return " ".join(f"{name(c, branch)} {learned_by(branch)}" for branch, _ in c.first_networks())
 
 
-def _learned(branch: Branch) -> str:
+def learned_by(branch: Branch) -> str:
+    """How a network learned and where overfitting begins: the end of a sentence that starts with its name."""
     history = branch.history
     last, best = history[-1], history[branch.best_epoch - 1]
     if len(history) == 1:

@@ -1,7 +1,7 @@
 """The textbook's claims about simple and gated networks, and this run's answers."""
 
-from artifacts.blocks import Spans, Strong
-from artifacts.formats import join_names, plural
+from artifacts.blocks import Spans
+from artifacts.formats import join_names, network_name, network_names, plural
 from artifacts.wording.verdict import nothing_shown
 from tasks.results.comparison import Claim, Comparison, Finding, Findings, LengthTrend, Measure
 from tasks.results.training import Estimate, Explanation, Moment
@@ -16,8 +16,9 @@ TWO_SEEDS = "Two seeds are too few for a test, so every claim stays open."
 ABOUT_FINDINGS = (
     "A claim is confirmed or refuted if the whole 95% interval is on one side of what it says, and all measurements of "
     "it agree; otherwise it is open. The reach of a gradient is the number of words whose gradient has at least a "
-    "hundredth of the norm at the last word of the same review, mean over long reviews; of the Jacobian of the last "
-    "state, which does not depend on the labels or on the last layer, the reach is counted in the same way."
+    "hundredth of the norm at the last word of the same review, mean over long reviews. The Jacobian of "
+    "the last state with respect to an earlier one says how much a small change of that earlier state changes the last "
+    "one. It depends neither on the labels nor on the last layer; its reach is counted in the same way."
 )
 USUAL_WORDS = 100  # How many last words count as near if reviews are long enough.
 MOMENTS: dict[Moment, str] = {
@@ -34,7 +35,7 @@ def answers(c: Comparison) -> list[Spans]:
     findings = c.evidence.findings
     if not findings.simple:
         return [(NO_PAIR,)]
-    return [(Strong(_answer(findings, claim)), f": {_sentence(c, claim)}") for claim in CLAIMS]
+    return [(f"{answer(findings, which)}: {claim(c, which)}. {numbers(c, which)}",) for which in CLAIMS]
 
 
 def about_pair(c: Comparison) -> str | None:
@@ -42,7 +43,7 @@ def about_pair(c: Comparison) -> str | None:
     findings = c.evidence.findings
     if nothing_shown(c) or not findings.simple:
         return None
-    pair = f"{findings.simple} and {findings.gated}"
+    pair = network_names([findings.simple, findings.gated])
     if findings.seeds == 1:
         return (
             f"The textbook's claims, checked on these two trained networks, {pair}. One seed says nothing about other "
@@ -53,7 +54,8 @@ def about_pair(c: Comparison) -> str | None:
     )
 
 
-def _answer(findings: Findings, claim: Claim) -> str:
+def answer(findings: Findings, claim: Claim) -> str:
+    """The run's answer to a claim; it says if measurements disagree."""
     answers = {finding.answer for finding in findings.of(claim) if finding.value is not None}
     disagree = {"confirmed", "refuted"} <= answers
     return "Open, as the measurements disagree" if disagree else findings.answer(claim).capitalize()
@@ -62,7 +64,8 @@ def _answer(findings: Findings, claim: Claim) -> str:
 def claim(c: Comparison, claim: Claim) -> str:
     """A claim of the textbook, in terms of this run's models and numbers."""
     findings = c.evidence.findings
-    simple, gated, words = findings.simple, findings.gated, findings.words or USUAL_WORDS
+    simple, gated = network_name(findings.simple), network_name(findings.gated)
+    words = findings.words or USUAL_WORDS
     claims: dict[Claim, str] = {
         "forgets": f"{simple} makes less use than {gated} of the words before the last {words}",
         "vanishes": f"the gradient of {simple} vanishes: it reaches fewer than {words} words",
@@ -73,24 +76,25 @@ def claim(c: Comparison, claim: Claim) -> str:
     return claims[claim]
 
 
-def _sentence(c: Comparison, which: Claim) -> str:
-    """A claim and the numbers that test it."""
+def numbers(c: Comparison, which: Claim) -> str:
+    """The numbers that test a claim, in a sentence."""
     findings = [finding for finding in c.evidence.findings.of(which) if finding.value is not None]
     if not findings:
-        return f"{claim(c, which)}. The reviews of this run are too short or too few to measure it."
+        return "The reviews of this run are too short or too few to measure it."
     if which == "forgets":
-        return f"{claim(c, which)}. {_memory(c.evidence.findings, findings[0])}"
-    numbers = join_names([f"{number(finding)} {measured_when(finding.measure)}".rstrip() for finding in findings])
+        return _memory(c.evidence.findings, findings[0])
+    measured = join_names([f"{number(finding)} {measured_when(finding.measure)}".rstrip() for finding in findings])
     trend = c.evidence.trend
     cut = f" {_cut(trend)}" if which == "longer" and trend and trend.cut else ""
-    return f"{claim(c, which)}. Measured: {numbers}.{cut}"
+    return f"Measured: {measured}.{cut}"
 
 
 def _memory(findings: Findings, finding: Finding) -> str:
-    gains = [f"{points(gain)} to {model}" for model, gain in findings.gains.items()]
+    gains = [f"{points(gain)} to {network_name(model)}" for model, gain in findings.gains.items()]
+    simple, gated = network_name(findings.simple), network_name(findings.gated)
     return (
-        f"Those words add {join_names(gains)}; review by review, the gain of {findings.gated} minus that of "
-        f"{findings.simple} is {number(finding)}."
+        f"Those words add {join_names(gains)}; review by review, the gain of {gated} minus that of {simple} is "
+        f"{number(finding)}."
     )
 
 
@@ -99,7 +103,7 @@ def about_trend(c: Comparison) -> str:
     trend = c.evidence.trend
     if trend is None or trend.slope is None or nothing_shown(c):
         return ""
-    lead = f"the lead of {trend.first} over {trend.second}"
+    lead = f"the lead of {network_name(trend.first)} over {network_name(trend.second)}"
     interval = _interval(trend.slope, 100, 2)
     if trend.basis == "range":
         change = f"over two seeds {lead} changes by {interval} points per 100 words"
@@ -163,9 +167,8 @@ def how_measured(c: Comparison, finding: Finding) -> str:
 
 def about_reach(c: Comparison) -> str:
     """How far each model's gradient reaches, by the first seed."""
-    sentences = " ".join(
-        f"For {explanation.name}, the median {_vanished(explanation)}." for explanation in c.first_explanations()
-    )
+    explanations = c.first_explanations()
+    sentences = " ".join(f"For {network_name(e.name)}, the median {_vanished(e)}." for e in explanations)
     return (
         "Training can only learn from words that the gradient of the loss reaches. Each review's gradient is divided "
         f"by that at its last word, so that it does not matter how sure the network is. {sentences}"

@@ -3,9 +3,11 @@
 They contain numbers, names and codes; `artifacts.wording` puts them into words.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from tasks.results.chapter import Chapter
 from tasks.results.data import Dataset
 from tasks.results.training import Branch, Estimate, Evaluation, Explanation
 
@@ -264,7 +266,14 @@ class Network(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that the report is made from."""
+    """Everything that the report is made from.
+
+    Attributes:
+        durations: the wall time of each step in this run, in seconds.
+        notes: what a reader should know besides the results.
+        chapter: the numbers of the chapter page; None if they could not be made.
+        made_in: for each step with reused results, the wall time that they took when they were made, in seconds.
+    """
 
     run: str
     dataset: Dataset
@@ -277,12 +286,15 @@ class Comparison:
     command: str
     durations: dict[str, float]
     notes: tuple[str, ...] = ()
+    chapter: Chapter | None = None
+    made_in: dict[str, float] = field(default_factory=dict)
 
     def networks(self) -> list[Network]:
-        """Each branch with its evaluation; the best test accuracy at the last epoch comes first."""
+        """Each branch with its evaluation: the models in the order of the settings, the seeds of each in theirs."""
         evaluations = {(e.name, e.seed): e for e in self.evaluations}
-        networks = [Network(branch, evaluations[branch.name, branch.seed]) for branch in self.branches]
-        return sorted(networks, key=lambda network: -network.evaluation.last.accuracy)
+        models = self.models()
+        branches = sorted(self.branches, key=lambda branch: (models.index(branch.name), branch.seed))
+        return [Network(branch, evaluations[branch.name, branch.seed]) for branch in branches]
 
     def models(self) -> list[str]:
         """Names of the models, in the order of the settings."""
@@ -291,14 +303,24 @@ class Comparison:
     def first_networks(self) -> list[Network]:
         """Each model's network with its first seed, in the order of the settings."""
         first: dict[str, Network] = {}
-        for network in sorted(self.networks(), key=lambda network: network.branch.seed):
+        for network in self.networks():
             first.setdefault(network.branch.name, network)
-        return [first[model] for model in self.models()]
+        return list(first.values())
+
+    def model_summaries(self) -> list[ModelSummary]:
+        """The results of each model over its seeds, in the order of the settings."""
+        models = self.models()
+        return sorted(self.evidence.models, key=lambda model: models.index(model.name))
 
     def first_explanations(self) -> list[Explanation]:
         """The explanations of `first_networks`."""
         explanations = {(e.name, e.seed): e for e in self.explanations}
         return [explanations[branch.name, branch.seed] for branch, _ in self.first_networks()]
+
+    def mean(self, model: str, value: Callable[[Network], float]) -> float:
+        """The mean of a value over the networks of a model."""
+        values = [value(network) for network in self.networks() if network.branch.name == model]
+        return sum(values) / len(values)
 
     def has_several_seeds(self) -> bool:
         """Whether some model was trained more than once."""

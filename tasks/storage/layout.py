@@ -33,12 +33,13 @@ PREDICTIONS = "predictions.parquet"
 MEMORY, REACH = "memory.parquet", "reach.parquet"
 RECORD = "record.json"  # It is written last: its presence means that the network is trained.
 EVALUATION, EXPLANATION = "evaluation.json", "explanation.json"
+CHAPTER = "chapter.json"  # The numbers of the chapter page, in the folder of the run's first network.
 PROGRESS = "progress.jsonl"
 LAST_CHECKPOINT, BEST_CHECKPOINT = "checkpoint.npz", "best.npz"  # They exist only during training.
 # A run.
 RUN = "run.json"  # Read by this program; `metrics.json` is for people and other programs.
-REPORT, REPORT_MARKDOWN, READER, SUMMARY, METRICS = (
-    "report.html", "report.md", "reader.html", "summary.txt", "metrics.json",
+REPORT, REPORT_MARKDOWN, CHAPTER_PAGE, READER, SUMMARY, METRICS = (
+    "report.html", "report.md", "chapter.html", "reader.html", "summary.txt", "metrics.json",
 )  # fmt: skip
 IN_USE = "in-use.json"  # The run's process and the networks it uses; exists only during the run.
 # The registry.

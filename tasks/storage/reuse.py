@@ -12,6 +12,7 @@ is returned even if its files are gone, and a killed process leaves nothing to r
 import functools
 import inspect
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,7 @@ class Record(Generic[T]):
         try:
             fields = read_json(self.path)
             header = fields.pop("record")
+            header.pop("seconds", None)
             if header != {"key": self.key, "checksum": sha256_of_json(fields)}:
                 return None
             return located_in(self._root, TypeAdapter(self.kind).validate_python(fields))
@@ -89,10 +91,19 @@ class Record(Generic[T]):
         changed = changed_files(result)
         return f"missing or changed: {', '.join(path.name for path in changed)}" if changed else None
 
-    def write(self, result: T) -> None:
-        """Write a result."""
+    def seconds(self) -> float | None:
+        """The wall time in which the result was made; None if that is not known."""
+        try:
+            value = read_json(self.path)["record"]["seconds"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return float(value) if isinstance(value, (int, float)) else None
+
+    def write(self, result: T, seconds: float | None = None) -> None:
+        """Write a result, and the wall time in which it was made."""
         fields = to_jsonable_python(relative_to(self._root, result))
-        write_json(self.path, {"record": {"key": self.key, "checksum": sha256_of_json(fields)}} | fields)
+        header = {"key": self.key, "checksum": sha256_of_json(fields)}
+        write_json(self.path, {"record": header if seconds is None else header | {"seconds": seconds}} | fields)
 
     def discard(self) -> None:
         """Remove the result, and anything an interrupted step left."""
@@ -154,8 +165,9 @@ class Step(Generic[P, T]):
             elif result := record.read():
                 logger.info("%s: made by another run", self.title(*inputs))
                 return result
+            started = time.perf_counter()
             result = make()
-            record.write(result)
+            record.write(result, round(time.perf_counter() - started, 3))
         return result
 
 

@@ -39,7 +39,7 @@ SCHEMA = pa.schema({
 
 def summarize(comparison: Comparison, ended: float) -> RunSummary:
     """Summarize a run: mean test accuracies over seeds, and all the inputs they depend on."""
-    models = sorted(comparison.evidence.models, key=lambda model: comparison.models().index(model.name))
+    models = comparison.model_summaries()
     return RunSummary(
         run=comparison.run,
         ended=ended,

@@ -3,7 +3,20 @@
 from pathlib import Path
 
 from artifacts.figures.render import Picture, picture
-from artifacts.sections import all_drawings
+from artifacts.report import all_drawings
+from tasks.results.chapter import (
+    Causes,
+    CellState,
+    Chapter,
+    ExampleReview,
+    GradientStart,
+    KerasModel,
+    LayerSummary,
+    Lengths,
+    Loop,
+    Matrix,
+    StateReading,
+)
 from tasks.results.comparison import (
     Basis,
     Comparison,
@@ -31,6 +44,7 @@ from tasks.results.training import (
     Explanation,
     Machine,
     MemoryPoint,
+    Moment,
     Predicted,
     Reach,
     Reliability,
@@ -230,6 +244,51 @@ def comparison(seeds: int = 1) -> Comparison:
         command="python flows/main.py",
         durations={"fetch": 1.0, "train": 12.34},
     )
+
+
+def states(timesteps: int, units: int) -> Matrix:
+    """States between -1 and 1."""
+    return tuple(tuple(((t + unit) % 5) / 2 - 1 for unit in range(units)) for t in range(timesteps))
+
+
+def cell_states(moments: dict[Moment, float], **values: float) -> tuple[CellState, ...]:
+    """What a layer does at each moment, with the words that its gradient reaches."""
+    return tuple(CellState(moment, words, **values) for moment, words in moments.items())
+
+
+def chapter() -> Chapter:
+    """The numbers of the chapter page: a loop, two models, and both networks."""
+    shapes = {"inputs": (100, 32), "W": (64, 32), "np.stack(outputs)": (100, 64), "np.concatenate(outputs)": (6400,)}
+    embedding = LayerSummary("Embedding", (None, 500, 32), 320_000)
+    simple = LayerSummary("SimpleRNN", (None, 500, 32), 2_080)
+    norms = (1.0, 0.5, 0.25)
+    return Chapter(
+        loops=(Loop("simple_rnn", "def simple_rnn():\n    return `<b>`", shapes, states(4, 3), states(4, 3), 0.97),),
+        models=(
+            KerasModel("all", "def all_outputs(): ...", (embedding, simple)),
+            KerasModel("lstm", "def one_lstm(): ...", (embedding, LayerSummary("LSTM", (None, 32), 8_320))),
+        ),
+        example=ExampleReview(7, 1, ("a", "fine", "<b>film</b>"), (1, 6, 9, 8), 3),
+        lengths=Lengths((0.0, 100.0, 200.0), (60, 40), 2_494, 0.5553, 0.084),
+        readings=(StateReading("simple_rnn", "simple_rnn", 5.8e-7, states(6, 3), 2),),
+        causes=(
+            Causes(
+                "simple_rnn", "simple_rnn", 8,
+                (GradientStart("as_built", 228.0, norms), GradientStart("random_uniform", 3.0, norms)),
+                cell_states({"initial": 228.0, "first": 119.0, "last": 310.0}, radius=1.12, slope=0.88),
+            ),
+            Causes(
+                "lstm", "lstm", 8,
+                (
+                    GradientStart("as_built", 24.0, norms),
+                    GradientStart("forget_bias_0", 9.0, norms),
+                    GradientStart("forget_bias_3", 500.0, norms),
+                ),
+                cell_states({"initial": 24.0, "first": 135.0, "last": 212.0}, gate=0.742, gate_words=22.0),
+            ),
+        ),
+        seconds=1.0,
+    )  # fmt: skip
 
 
 def pictures(c: Comparison) -> dict[str, Picture]:

@@ -71,12 +71,12 @@ def test_the_report_a_page_for_each_question_and_the_table_are_published(
 ) -> None:
     publish_all(publish.report_artifacts(c, drawn))
     assert images(published["report"]) == 1
-    assert published["report"].startswith("# simple_rnn and lstm on the IMDB reviews")
-    assert [row["model"] for row in published["comparison"]] == ["lstm", "simple_rnn"]
+    assert published["report"].startswith("# SimpleRNN and LSTM on the IMDB reviews")
+    assert [row["network"] for row in published["comparison"]] == ["SimpleRNN", "LSTM"]
     questions = {key.removeprefix("report-") for key in published if key.startswith("report-")}
     assert questions == {"which", "sure", "why", "failed", "learned", "made", "reading"}
-    assert published["report-which"].startswith("# Which model? · simple_rnn and lstm on the IMDB reviews")
-    assert sum(images(published[f"report-{question}"]) for question in questions) == len(drawn)
+    assert published["report-which"].startswith("# Which network? · SimpleRNN and LSTM on the IMDB reviews")
+    assert sum(images(published[f"report-{question}"]) for question in questions) == len(drawn) - 1
 
 
 def test_the_pages_hold_what_the_short_report_leaves_out(
@@ -85,7 +85,7 @@ def test_the_pages_hold_what_the_short_report_leaves_out(
     publish_all(publish.report_artifacts(c, drawn))
     assert "a fine film" in published["report-failed"]
     assert "a fine film" not in re.sub(r"(?m)^The end of .*$", "", published["report"])
-    assert re.search(r"\*\*lstm\*\* .*: a ⟨50%⟩ fine ⟨70%⟩ film ⟨90%⟩", published["report-reading"])
+    assert re.search(r"LSTM .*: a ⟨50%⟩ fine ⟨70%⟩ film ⟨90%⟩", published["report-reading"])
     assert "data:image/png" not in re.sub(r"!\[[^]]*\]\([^)]*\)", "", published["report-reading"])
     assert "training.epochs" in published["report-made"]
 

@@ -14,7 +14,6 @@ from playwright.sync_api import Page, expect
 from artifacts import report
 from artifacts.figures.style import MODEL_COLOURS
 from artifacts.pages import own_source
-from artifacts.sections import all_drawings
 from tasks.analysis.reader_page import open_reader
 from tasks.analysis.reviews import choose_reviews
 from tasks.compare import compare
@@ -106,7 +105,7 @@ def test_the_sample_is_named_in_title_warning_and_figures(files: dict[str, bytes
     markdown = files["report.md"].decode()
     assert "bundled sample" in markdown.splitlines()[0]
     assert "made-up reviews" in markdown
-    for figure in (drawing.draw(comparison) for drawing in all_drawings(comparison)):
+    for figure in (drawing.draw(comparison) for drawing in report.all_drawings(comparison)):
         texts = [text.get_text() for text in figure.findobj(match=lambda artist: hasattr(artist, "get_text"))]
         assert any("bundled sample" in text for text in texts)
 
@@ -136,7 +135,7 @@ def test_the_markdown_is_readable_as_it_is(files: dict[str, bytes]) -> None:
 
 def test_markdown_tables_have_a_blank_line_before_them(files: dict[str, bytes]) -> None:
     lines = files["report.md"].decode().splitlines()
-    assert sum(line.startswith("|:---") for line in lines) == 9
+    assert sum(line.startswith("|:---") for line in lines) == 10
     for number, line in enumerate(lines):
         if line.startswith("|:---"):
             assert lines[number - 2] == "", lines[number - 2 : number + 1]
@@ -151,7 +150,7 @@ def test_html_and_markdown_show_the_same_sections_and_tables(files: dict[str, by
         shown = [line.removeprefix(sign) for line in markdown.splitlines() if line.startswith(sign)]
         # What markdown leaves out is folded in HTML.
         assert [heading for heading in headings if heading in shown] == shown
-        assert set(headings) - set(shown) <= {"The most confident errors", "Where models disagree most"}
+        assert set(headings) - set(shown) <= {"The most confident errors", "Where networks disagree most"}
     heads = [re.findall(r"<th[^>]*>(.*?)</th>", table) for table in re.findall(r"<table>.*?</table>", page, re.DOTALL)]
     lines = markdown.splitlines()
     above = [lines[number - 1] for number, line in enumerate(lines) if line.startswith("|:---")]
@@ -197,9 +196,9 @@ def test_a_click_on_a_head_sorts_the_table(address: str, page: Page) -> None:
     shown = table.locator("tbody tr td:first-child")
     head = table.get_by_role("button", name="Parameters")
     head.click()
-    assert shown.all_inner_texts() == ["lstm", "simple_rnn"]
+    assert shown.all_inner_texts() == ["LSTM", "SimpleRNN"]
     head.click()
-    assert shown.all_inner_texts() == ["simple_rnn", "lstm"]
+    assert shown.all_inner_texts() == ["SimpleRNN", "LSTM"]
     expect(table.locator("th[aria-sort=ascending]")).to_have_text("Parameters")
 
 

@@ -6,7 +6,9 @@ import pytest
 
 from artifacts import tables
 from artifacts.blocks import Column, Details, Drawing, Paragraph, Section, Shade, Table, Topic, every_block
-from artifacts.sections import all_drawings, coloured, introduction, left_out, pages, sections
+from artifacts.figures.render import Picture
+from artifacts.report import all_drawings, faults
+from artifacts.sections import coloured, introduction, overview, pages, sections
 from artifacts.wording import report as wording
 from artifacts.wording import verdict, why
 from artifacts.wording.verdict import nothing_shown
@@ -17,6 +19,14 @@ FIGURES = {
     "calibration", "confusion", "curves", "lengths", "memory", "precision-recall", "reach", "roc", "traces",
     *(f"{name}-seed1-{curve}" for name in ("lstm", "simple_rnn") for curve in ("accuracy", "loss")),
 }  # fmt: skip
+
+
+DRAWN = {stem: Picture(b"", "") for stem in FIGURES}
+
+
+def whole(c: Comparison) -> list[Section]:
+    """All sections, the overview first."""
+    return [Section("overview", "", overview(c)), *sections(c)]
 
 
 def section(c: Comparison, anchor: str) -> Section:
@@ -36,11 +46,11 @@ def stems(section: Section) -> list[str]:
 
 def test_questions_in_their_order() -> None:
     assert [section.title for section in sections(examples.comparison())] == [
-        "Which model?",
+        "Which network?",
         "How sure?",
         "Why?",
         "What failed?",
-        "How did each model learn?",
+        "How did each network learn?",
         "How was it made?",
     ]
 
@@ -55,22 +65,22 @@ def test_the_reproduction_card_stands_for_imdb_only() -> None:
 def test_every_figure_is_drawn_once() -> None:
     c = examples.comparison()
     assert {drawing.stem for drawing in all_drawings(c)} == FIGURES
-    assert sorted(stem for section in sections(c) for stem in stems(section)) == sorted(FIGURES)
+    assert sorted(stem for section in whole(c) for stem in stems(section)) == sorted(FIGURES)
 
 
 def test_several_seeds_have_a_figure_of_their_own() -> None:
     c = examples.comparison(3)
     assert "seeds" in stems(section(c, "which"))
     folded = [block for block in section(c, "learned").blocks if isinstance(block, Details)]
-    assert [details.summary for details in folded] == [f"{n} seed {s}" for s in (2, 3) for n in ("simple_rnn", "lstm")]
+    assert [details.summary for details in folded] == [f"{n} seed {s}" for n in ("SimpleRNN", "LSTM") for s in (2, 3)]
 
 
 def test_without_chosen_reviews_nothing_is_read() -> None:
     c = examples.comparison()
     bare = replace(c, evidence=replace(c.evidence, traces=(), disagreements=()))
-    assert "How does each model read?" in topics(c, "why")
-    assert "How does each model read?" not in topics(bare, "why")
-    assert "Where models disagree most" not in topics(bare, "failed")
+    assert "How does each network read?" in topics(c, "why")
+    assert "How does each network read?" not in topics(bare, "why")
+    assert "Where networks disagree most" not in topics(bare, "failed")
 
 
 def test_a_model_alone_is_compared_with_nothing() -> None:
@@ -106,7 +116,7 @@ def test_a_figure_has_a_caption_for_those_who_do_not_see_it() -> None:
 def test_warnings_stand_first() -> None:
     c = examples.comparison()
     sample = replace(c, dataset=replace(c.dataset, source=replace(c.dataset.source, kind="sample"), imdb=False))
-    assert [paragraph.role for paragraph in introduction(sample)] == ["warning", "plain"]
+    assert [block.role for block in overview(sample) if isinstance(block, Paragraph)] == ["warning", "answer", "plain"]
 
 
 def test_neighbouring_words_of_one_colour_share_a_span() -> None:
@@ -129,18 +139,20 @@ def test_a_table_or_sentence_that_cannot_be_made_takes_nothing_else_away(
     module: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     c = examples.comparison()
-    whole = sum(len(list(every_block(section.blocks))) for section in sections(c))
+    before = sum(len(list(every_block(section.blocks))) for section in whole(c))
 
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("no reviews")
 
     if name != "not_made":
         monkeypatch.setattr(module, name, fail)
-    left = sum(len(list(every_block(section.blocks))) for section in sections(c))
+    left = sum(
+        len(list(every_block(section.blocks))) for section in [Section("overview", "", overview(c)), *sections(c)]
+    )
     assert [page.anchor for page in pages(c)][: len(sections(c))] == [section.anchor for section in sections(c)]
     assert introduction(c)
-    assert left >= whole - 30
-    assert all("ZeroDivisionError, no reviews" in line for line in left_out(c))
+    assert left >= before - 30
+    assert all("ZeroDivisionError, no reviews" in line for line in faults(c, DRAWN))
 
 
 def test_a_cell_that_cannot_be_shown_is_a_sentence_in_its_section(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,4 +160,4 @@ def test_a_cell_that_cannot_be_shown_is_a_sentence_in_its_section(monkeypatch: p
         return Table("", [Column("length", lambda row: row.missing)], c.models())  # type: ignore[attr-defined]
 
     monkeypatch.setattr(tables, "cost", faulty)
-    assert [line[:33] for line in left_out(examples.comparison())] == ["Which model? (A part could not be"]
+    assert [line[:33] for line in faults(examples.comparison(), DRAWN)] == ["Which network? (A part could not "]

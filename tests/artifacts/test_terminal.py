@@ -7,8 +7,8 @@ from tests.artifacts import examples
 def test_the_answer_is_a_table_and_sentences() -> None:
     text = summary(examples.comparison())
     lines = text.splitlines()
-    assert lines[0].startswith("simple_rnn and lstm on the IMDB reviews")
-    assert lines[2].split() == ["lstm", "0.8800", "(0.8300", "to", "0.9300)", "1", "0.9000", "30.0"]
+    assert lines[0].startswith("SimpleRNN and LSTM on the IMDB reviews")
+    assert lines[3].split() == ["SimpleRNN", "0.8200", "(0.8100", "to", "0.8300)", "0.9000", "30.0"]
     assert "One seed says nothing about the kinds of network" in text
     assert max(map(len, lines)) < 80
 

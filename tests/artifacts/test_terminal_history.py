@@ -38,8 +38,8 @@ def test_history_has_three_lines_for_each_run_with_accuracies_before_settings(
     append_to_run_log(tmp_path, summary("2", {"gru": 0.8, "lstm": 0.7}, data="own file [red]x.npz"))
     show(tmp_path)
     assert blocks(capsys) == [
-        ["2  own file [red]x.npz", "gru 0.8000, lstm 0.7000", "1 seed, 4 s"],
-        ["1  bundled sample", "lstm 0.9000", "3 seeds, 4 s"],
+        ["2  own file [red]x.npz", "GRU 0.8000, LSTM 0.7000", "1 seed, 4 s"],
+        ["1  bundled sample", "LSTM 0.9000", "3 seeds, 4 s"],
     ]
 
 
@@ -75,7 +75,7 @@ def test_history_fits_the_terminal_and_breaks_no_word(
     printed = capsys.readouterr().out
     assert max(map(len, printed.splitlines())) <= columns
     words = printed.replace(",", " ").split()
-    assert {"20261128-100746-6e0c38c9", "0.6000", "stacked_simple_rnn", "a" * 40, "epochs", "max_length"} <= set(words)
+    assert {"20261128-100746-6e0c38c9", "0.6000", "SimpleRNN", "a" * 40, "epochs", "max_length"} <= set(words)
 
 
 def test_history_without_runs_says_how_to_start_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,12 +87,12 @@ def test_differences_show_inputs_results_and_their_direction(capsys: pytest.Capt
     inputs = [RunDifference("training.epochs", 3, 5)]
     results = [
         RunDifference(
-            "lstm: test accuracy",
+            "LSTM: test accuracy",
             Estimate(0.7, 0.67, 0.74),
             Estimate(0.6, 0.57, 0.64),
             Estimate(-0.1, -0.15, -0.05),
         ),
-        RunDifference("gru: AUC", 0.5, None),
+        RunDifference("GRU: AUC", 0.5, None),
         RunDifference("seconds: train", 2.0, 3.0, 1.0),
     ]
     show_differences(RunComparison(("1", "2"), inputs, results))
@@ -102,12 +102,12 @@ def test_differences_show_inputs_results_and_their_direction(capsys: pytest.Capt
     assert rows == [
         ["training.epochs", "3", "5"],
         [
-            "lstm: test accuracy",
+            "LSTM: test accuracy",
             "0.7000 (0.6700 to 0.7400)",
             "0.6000 (0.5700 to 0.6400)",
             "-0.1000 (-0.1500 to -0.0500)",
         ],
-        ["gru: AUC", "0.5000", "", ""],
+        ["GRU: AUC", "0.5000", "", ""],
         ["seconds: train", "2.0000", "3.0000", "+1.0000"],
     ]
 

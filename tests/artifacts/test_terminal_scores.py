@@ -10,7 +10,7 @@ from tasks.results.scoring import ReadText, ReadWord, Written
 from tests.artifacts.wording.test_scoring import NETWORK, SCORING
 
 READ = ReadText(
-    "lstm seed 1",
+    "LSTM seed 1",
     "abc",
     (
         ReadWord("old", None, True),
@@ -27,7 +27,7 @@ def test_a_sentence_is_plain_where_nobody_looks(capsys: pytest.CaptureFixture[st
     show_text(READ, NETWORK)
     lines = capsys.readouterr().out.splitlines()
     assert lines[:4] == ["       old", "0.500  [red]zz [2J  (unknown)", "0.100  bad", "0.700  fine"]
-    assert lines[4].startswith("positive, with probability 0.700, by lstm seed 1 of run")
+    assert lines[4].startswith("positive, with probability 0.700, by LSTM seed 1 of run")
     assert "\x1b" not in "".join(lines)
 
 

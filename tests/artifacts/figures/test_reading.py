@@ -17,7 +17,7 @@ def curves(axes: Axes) -> dict[str, list[float]]:
 
 def test_accuracy_of_each_bin_of_lengths() -> None:
     (axes,) = reading.lengths(examples.comparison()).axes
-    assert curves(axes) == {"lstm": [0.8, 0.7], "simple_rnn": [0.8, 0.7]}
+    assert curves(axes) == {"LSTM": [0.8, 0.7], "SimpleRNN": [0.8, 0.7]}
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["5–100", "101–400"]
 
 
@@ -27,8 +27,8 @@ def test_accuracy_from_the_last_words_mean_over_seeds() -> None:
         replace(point, accuracy=examples.estimate(point.accuracy.value + 0.1)) for point in c.explanations[3].memory
     ))  # fmt: skip
     (axes,) = reading.memory(replace(c, explanations=(*c.explanations[:3], better))).axes
-    assert curves(axes)["lstm"] == pytest.approx([0.65, 0.85])
-    assert curves(axes)["simple_rnn"] == pytest.approx([0.6, 0.8])
+    assert curves(axes)["LSTM"] == pytest.approx([0.65, 0.85])
+    assert curves(axes)["SimpleRNN"] == pytest.approx([0.6, 0.8])
 
 
 @pytest.mark.parametrize("figure", [reading.lengths, reading.memory])
@@ -36,7 +36,7 @@ def test_a_legend_has_the_order_of_all_others(figure: Callable[[Comparison], Fig
     c = examples.comparison()
     assert [model.name for model in c.evidence.models] == ["lstm", "simple_rnn"]  # The order of the accuracies.
     (axes,) = figure(c).axes
-    assert list(curves(axes)) == c.models() == ["simple_rnn", "lstm"]
+    assert list(curves(axes)) == ["SimpleRNN", "LSTM"]
 
 
 def test_gradients_back_from_the_end_at_three_moments() -> None:
@@ -54,5 +54,5 @@ def test_gradients_back_from_the_end_at_three_moments() -> None:
 def test_the_probability_after_each_word() -> None:
     (axes, hidden) = reading.traces(examples.comparison()).axes
     assert not hidden.get_visible()
-    assert axes.get_title() == "lstm is right, simple_rnn is wrong (label: positive)"
+    assert axes.get_title() == "LSTM is right, SimpleRNN is wrong (label: positive)"
     assert list(axes.lines[2].get_ydata()) == [0.5, 0.7, 0.913]

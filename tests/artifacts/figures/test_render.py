@@ -6,7 +6,7 @@ from PIL import Image
 
 from artifacts.figures.render import data_uri, picture, png
 from artifacts.figures.style import single
-from artifacts.sections import all_drawings
+from artifacts.report import all_drawings
 from tests.artifacts import examples
 
 

@@ -20,23 +20,23 @@ def axes_of(figure: Figure) -> Axes:
 
 def test_each_seed_has_a_point() -> None:
     axes = axes_of(scores.seeds(examples.comparison(3)))
-    points, mean, interval = axes.lines[:3]
+    points, mean, interval = axes.lines[3:6]
     assert list(points.get_xdata()) == [0.88, 0.89, 0.9]
     assert list(mean.get_xdata()) == [0.88, 0.88]
     assert list(interval.get_xdata()) == [0.87, 0.89]
-    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["lstm", "simple_rnn"]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["SimpleRNN", "LSTM"]
 
 
 def test_roc_curves_with_their_areas() -> None:
     axes = axes_of(scores.roc(examples.comparison()))
-    assert labels(axes) == ["simple_rnn (AUC 0.880)", "lstm (AUC 0.940)"]
+    assert labels(axes) == ["SimpleRNN (AUC 0.880)", "LSTM (AUC 0.940)"]
     assert list(axes.lines[1].get_ydata()) == [0.0, 0.75, 1.0]
 
 
 def test_curves_of_several_seeds_say_whose_they_are() -> None:
     c = examples.comparison(3)
-    assert labels(axes_of(scores.roc(c))) == ["simple_rnn seed 1 (AUC 0.880)", "lstm seed 1 (AUC 0.940)"]
-    assert labels(axes_of(scores.precision_recall(c))) == ["simple_rnn seed 1", "lstm seed 1"]
+    assert labels(axes_of(scores.roc(c))) == ["SimpleRNN seed 1 (AUC 0.880)", "LSTM seed 1 (AUC 0.940)"]
+    assert labels(axes_of(scores.precision_recall(c))) == ["SimpleRNN seed 1", "LSTM seed 1"]
 
 
 def test_no_colour_of_a_confusion_matrix_means_a_model() -> None:
@@ -53,13 +53,13 @@ def test_precision_recall_starts_after_a_recall_of_zero() -> None:
 
 def test_calibration_shows_the_bins() -> None:
     axes = axes_of(scores.calibration(examples.comparison()))
-    assert labels(axes) == ["simple_rnn (error 0.090)", "lstm (error 0.090)"]
+    assert labels(axes) == ["SimpleRNN (error 0.090)", "LSTM (error 0.090)"]
     assert axes.lines[1].get_xydata().tolist() == [[0.05, 0.1], [0.95, 0.8]]
 
 
 def test_confusion_counts_and_shares_rows_by_label() -> None:
     simple_rnn, lstm = scores.confusion(examples.comparison()).axes
-    assert (simple_rnn.get_title(), lstm.get_title()) == ("simple_rnn", "lstm")
+    assert (simple_rnn.get_title(), lstm.get_title()) == ("SimpleRNN", "LSTM")
     assert [text.get_text() for text in lstm.texts] == ["44\n88.0%", "6\n12.0%", "6\n12.0%", "44\n88.0%"]
 
 
@@ -69,7 +69,7 @@ def test_the_trend_joins_runs_on_the_newest_data() -> None:
 
     rows = [run("old", lstm=0.5), run("new", lstm=0.8), run("new", gru=0.7), run("new", lstm=0.9)]
     axes = axes_of(scores.trend(rows))
-    assert labels(axes) == ["lstm", "gru"]
+    assert labels(axes) == ["LSTM", "GRU"]
     assert axes.lines[0].get_xydata().tolist() == [[1.0, 0.8], [3.0, 0.9]]
 
 

@@ -24,7 +24,7 @@ def c() -> Comparison:
 
 
 def test_the_title_names_models_and_data(c: Comparison) -> None:
-    assert wording.title(c) == "simple_rnn and lstm on the IMDB reviews"
+    assert wording.title(c) == "SimpleRNN and LSTM on the IMDB reviews"
 
 
 def test_only_the_sample_is_warned_of(c: Comparison) -> None:
@@ -38,12 +38,12 @@ def test_repeated_texts_and_what_was_made_again_are_said() -> None:
     assert wording.notes(c) == []
     survey = Survey(Path("reviews"), "", Path("words"), "", "", train=800, test=200, repeated=1, shared=2)
     source = replace(c.dataset.source, survey=survey)
-    c = replace(c, dataset=replace(c.dataset, source=source), notes=("train lstm seed 1: made again.",))
+    c = replace(c, dataset=replace(c.dataset, source=source), notes=("train LSTM seed 1: made again.",))
     (warning,) = wording.warnings(c)
     assert warning.startswith("2 of 200 test reviews are training reviews too, so the test results are too good")
     assert wording.notes(c) == [
         "1 review repeats the text of another one in the same part; all are used.",
-        "train lstm seed 1: made again.",
+        "train LSTM seed 1: made again.",
     ]
     words = " ".join(summary(c).split())
     assert all(sentence in words for sentence in (warning, *wording.notes(c)))
@@ -59,24 +59,24 @@ def test_how_pairs_are_compared() -> None:
 
 
 def test_the_best_and_the_last_model_are_named_in_reasons(c: Comparison) -> None:
-    assert wording.trace(c, c.evidence.traces[0]) == "lstm is right, simple_rnn is wrong: review 7, label: positive"
-    assert wording.reason(c, "only_last_right") == "simple_rnn is right, lstm is wrong"
+    assert wording.trace(c, c.evidence.traces[0]) == "LSTM is right, SimpleRNN is wrong: review 7, label: positive"
+    assert wording.reason(c, "only_last_right") == "SimpleRNN is right, LSTM is wrong"
 
 
 def test_a_review_in_a_line(c: Comparison) -> None:
     review = c.evidence.disagreements[0]
-    assert wording.review(review, "lstm") == "Review 7, label: positive; probability of “positive”: lstm 0.913"
+    assert wording.review(review, "lstm") == "Review 7, label: positive; probability of “positive”: LSTM 0.913"
 
 
 def test_counts_agree_with_their_nouns(c: Comparison) -> None:
     assert wording.training(c.branches[0]) == "Trained by compiled loops, 2 threads at the start."
     assert wording.training(replace(c.branches[0], threads=1)).endswith("1 thread at the start.")
-    assert wording.mistakes("lstm", 1) == "lstm: 1 review"
+    assert wording.mistakes("lstm", 1) == "LSTM: 1 review"
 
 
 def test_seeds_are_named_where_there_are_several() -> None:
-    assert "1.2e-07 (lstm) and 1.2e-07 (simple_rnn)." in wording.textbook_check(examples.comparison())
-    assert "1.2e-07 (lstm seed 2)" in wording.textbook_check(examples.comparison(2))
+    assert "1.2e-07 (SimpleRNN) and 1.2e-07 (LSTM)." in wording.textbook_check(examples.comparison())
+    assert "1.2e-07 (LSTM seed 2)" in wording.textbook_check(examples.comparison(2))
 
 
 def texts(path: Path) -> Iterator[str]:

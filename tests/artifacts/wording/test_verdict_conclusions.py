@@ -26,7 +26,7 @@ def with_history(*epochs: tuple[float, float, float]) -> Comparison:
     [
         (
             [(0.5, 0.36, 0.85), (0.1, 0.63, 0.84)],
-            "lstm has its best validation accuracy, 85.0%, at epoch 1 of 2; after epoch 1 its validation loss "
+            "LSTM has its best validation accuracy, 85.0%, at epoch 1 of 2; after epoch 1 its validation loss "
             "rises from 0.36 to 0.63 while its training loss falls to 0.10: it overfits.",
         ),
         ([(0.5, 0.441, 0.85), (0.4, 0.444, 0.84)], "after epoch 1 its validation loss stays at 0.44: no clear sign of"),
@@ -48,7 +48,7 @@ def test_how_a_network_learned(epochs: list[tuple[float, float, float]], said: s
     [
         (
             (Reliability(0.05, 0.15, 50), Reliability(0.95, 0.85, 50)),
-            "lstm is over-confident: its probabilities are 10",
+            "LSTM is over-confident: its probabilities are 10",
         ),
         ((Reliability(0.3, 0.1, 50), Reliability(0.7, 0.9, 50)), "20.0 points nearer to 50%"),
         ((Reliability(0.3, 0.31, 50), Reliability(0.7, 0.69, 50)), "not shown to be over- or under-confident"),

@@ -24,26 +24,26 @@ def c() -> Comparison:
 def test_each_claim_has_its_answer_and_its_number(c: Comparison) -> None:
     said = [plain(spans) for spans in why.answers(c)]
     assert said == [
-        "Confirmed: simple_rnn makes less use than lstm of the words before the last 100. Those words add +12.0 (+11.0 "
-        "to +13.0) points to simple_rnn and +17.0 (+16.0 to +18.0) points to lstm; review by review, the gain of lstm "
-        "minus that of simple_rnn is +5.0 (+3.0 to +7.0) points.",
-        "Open, as the measurements disagree: the gradient of simple_rnn vanishes: it reaches fewer than 100 words. "
+        "Confirmed: SimpleRNN makes less use than LSTM of the words before the last 100. Those words add +12.0 (+11.0 "
+        "to +13.0) points to SimpleRNN and +17.0 (+16.0 to +18.0) points to LSTM; review by review, the gain of LSTM "
+        "minus that of SimpleRNN is +5.0 (+3.0 to +7.0) points.",
+        "Open, as the measurements disagree: the gradient of SimpleRNN vanishes: it reaches fewer than 100 words. "
         "Measured: 400.0 (395.0 to 405.0) words at the initial weights and 60.0 (55.0 to 65.0) words after the last "
         "epoch.",
-        "Open, as the measurements disagree: the gradient of lstm does not vanish: it reaches more than 100 words. "
+        "Open, as the measurements disagree: the gradient of LSTM does not vanish: it reaches more than 100 words. "
         "Measured: 20.0 (15.0 to 25.0) words at the initial weights and 250.0 (245.0 to 255.0) words after the last "
         "epoch.",
-        "Open, as the measurements disagree: the gradient of lstm reaches farther than that of simple_rnn. Measured: "
+        "Open, as the measurements disagree: the gradient of LSTM reaches farther than that of SimpleRNN. Measured: "
         "-380.0 (-389.0 to -371.0) words at the initial weights and +190.0 (+181.0 to +199.0) words after the last "
         "epoch.",
-        "Open: the lead of lstm over simple_rnn grows with the length of the review. Measured: +0.20 (-0.20 to +0.60) "
+        "Open: the lead of LSTM over SimpleRNN grows with the length of the review. Measured: +0.20 (-0.20 to +0.60) "
         "points per 100 words. On the 20 reviews that are cut, the lead is +8.0 (+7.0 to +9.0) points.",
     ]
-    assert all(isinstance(spans[0], Strong) for spans in why.answers(c))
+    assert not any(isinstance(span, Strong) for spans in why.answers(c) for span in spans)
 
 
 def test_one_seed_speaks_of_these_networks_only(c: Comparison) -> None:
-    assert "these two trained networks, simple_rnn and lstm" in str(why.about_pair(c))
+    assert "these two trained networks, SimpleRNN and LSTM" in str(why.about_pair(c))
     assert "3 seeds each" in str(why.about_pair(examples.comparison(3)))
     assert "too few for a test" in str(why.about_pair(examples.comparison(2)))
 
@@ -78,7 +78,7 @@ def test_the_trend_in_words(c: Comparison) -> None:
 
 def test_the_reach_in_words(c: Comparison) -> None:
     assert (
-        "For lstm, the median falls below a hundredth 20 words back after the last epoch; it never falls so low at the "
+        "For LSTM, the median falls below a hundredth 20 words back after the last epoch; it never falls so low at the "
         "initial weights and after the first epoch."
     ) in why.about_reach(c)
 
@@ -87,7 +87,7 @@ def test_every_number_stands_in_the_table(c: Comparison) -> None:
     cells = [[cell.text for cell in row] for row in findings_table(c).cells()]
     assert len(cells) == len(c.evidence.findings.findings)
     assert cells[0] == [
-        "simple_rnn makes less use than lstm of the words before the last 100",
+        "SimpleRNN makes less use than LSTM of the words before the last 100",
         "confirmed",
         "+5.0 (+3.0 to +7.0) points",
         "reviews",

@@ -1,0 +1,178 @@
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from artifacts import chapter, report
+from artifacts.blocks import Block, Code, Drawing, Listing, Paragraph, Section, Table, every_block
+from artifacts.publish import report_artifacts
+from artifacts.wording import causes, why
+from artifacts.wording import chapter as wording
+from tasks.results.comparison import Claim, Comparison, Findings, Reproduction
+from tests.artifacts import examples
+
+FIGURES = {"states-simple-rnn", "sequences", "review-lengths", "causes"}
+
+
+@pytest.fixture(scope="module")
+def c() -> Comparison:
+    """A comparison with the numbers of the chapter page."""
+    return replace(examples.comparison(), chapter=examples.chapter())
+
+
+def blocks(c: Comparison, anchor: str) -> Iterator[Block]:
+    """All blocks of a section."""
+    return every_block(next(section for section in chapter.sections(c) if section.anchor == anchor).blocks)
+
+
+def text(c: Comparison, anchor: str) -> str:
+    """The sentences of a section."""
+    spans = [span for block in blocks(c, anchor) if isinstance(block, Paragraph) for span in block.spans]
+    return " ".join(span if isinstance(span, str) else span.text for span in spans)
+
+
+def cells(c: Comparison, anchor: str) -> list[list[str]]:
+    """The rows of all tables in a section."""
+    tables = [block for block in blocks(c, anchor) if isinstance(block, Table)]
+    return [[cell.text for cell in row] for table in tables for row in table.cells()]
+
+
+def test_the_parts_have_the_order_of_the_chapter(c: Comparison) -> None:
+    assert [section.title for section in chapter.sections(c)] == [
+        "A recurrent network by hand",
+        "Recurrent layers in Keras",
+        "Preparing the reviews",
+        "SimpleRNN",
+        "LSTM",
+        "What the book says, what your run says",
+        "Try it",
+    ]
+    assert chapter.sections(replace(c, chapter=None)) == []
+
+
+def test_code_shapes_and_the_difference_from_keras_are_shown(c: Comparison) -> None:
+    assert [block.text for block in blocks(c, "by-hand") if isinstance(block, Listing)] == [
+        examples.chapter().loops[0].code
+    ]
+    assert ["np.concatenate(outputs)", "(6400,)", "the same numbers in one row, as the tutorial joins them"] in cells(
+        c, "by-hand"
+    )
+    assert "of Keras's layer is 5.8e-07" in text(c, "by-hand")
+
+
+def test_a_cell_that_was_not_trained_has_the_command_that_trains_it(c: Comparison) -> None:
+    spans = wording.beside_keras(c, examples.chapter(), "gru")
+    assert Code("uv run flows/main.py --models gru") in spans
+
+
+def test_parameters_are_derived_as_keras_counts_them(c: Comparison) -> None:
+    for _, shape, count, derived in cells(c, "layers"):
+        product, result = derived.replace(",", "").replace("·", "*").split("=")
+        assert eval(product) == int(result) == int(count.replace(",", ""))  # noqa: S307 -- of our own sentence
+        assert shape.startswith("(None, ")
+
+
+def test_a_review_is_shown_as_words_tokens_and_padding(c: Comparison) -> None:
+    shown = text(c, "reviews")
+    assert "Test review 7 has 3 words and the label positive. Its 4 tokens follow 26 zeros of padding:" in shown
+    assert "55.5% of all timesteps are padding, and 8.4% of the reviews are longer" in shown
+    (listing,) = [block for block in blocks(c, "reviews") if isinstance(block, Listing)]
+    assert len(eval(listing.text.replace("\n", ""))) == c.dataset.max_length  # noqa: S307 -- of our own listing
+
+
+def test_the_first_and_the_last_epoch_are_beside_the_tutorials_only_if_the_run_is_like_it(c: Comparison) -> None:
+    assert [row[:2] for row in cells(c, "network-lstm-seed1")] == [["1", "this run"], ["2", "this run"]]
+    like = replace(c, reproduction=(Reproduction("lstm", 0.884, 0.88, 0.03),))
+    assert [row[:3] for row in cells(like, "network-lstm-seed1")] == [
+        ["1", "this run", "0.5000"],
+        ["1", "tutorial", "0.5227"],
+        ["2", "this run", "0.3000"],
+        ["10", "tutorial", "0.1075"],
+    ]
+    assert "would have raised the test accuracy from 0.8800 to 0.9000" in text(c, "network-lstm-seed1")
+
+
+@pytest.mark.parametrize(
+    ("claim", "said"),
+    [
+        ("forgets", "the words before the last 100 add +12.0 points to SimpleRNN and +17.0 points to LSTM"),
+        ("vanishes", "gradient reaches 3 words, as the book says"),
+        ("vanishes", "is 1.12 and the mean slope of tanh 0.88; their product, 0.99,"),
+        ("survives", "it would reach 9 words with a bias of 0 and 500 words with a bias of 3"),
+        ("survives", "these gates alone would carry a gradient 22 words far. It reaches 212 words"),
+        ("farther", "(228 words) and LSTM's half-open gate does not (24 words)"),
+    ],
+)
+def test_each_claim_has_its_cause_with_the_numbers_that_show_it(c: Comparison, claim: Claim, said: str) -> None:
+    assert said in str(causes.cause(c, examples.chapter(), claim))
+
+
+def test_a_gate_that_training_opened_carries_the_gradient(c: Comparison) -> None:
+    numbers = examples.chapter()
+    last = replace(numbers.causes[1].moments[-1], gate=0.97, gate_words=200.0)
+    lstm = replace(numbers.causes[1], moments=(*numbers.causes[1].moments[:2], last))
+    opened = replace(numbers, causes=(numbers.causes[0], lstm))
+    assert "0.97 instead of 0.74: open enough to carry the gradient" in str(causes.cause(c, opened, "survives"))
+
+
+def test_a_cause_that_was_not_measured_is_not_named(c: Comparison) -> None:
+    without = replace(examples.chapter(), causes=())
+    assert [causes.cause(c, without, claim) for claim in why.CLAIMS] == [None] * len(why.CLAIMS)
+
+
+def test_an_open_claim_has_the_command_that_would_decide_it(c: Comparison) -> None:
+    shown = text(c, "book")
+    assert "refuted at the initial weights; confirmed after the last epoch. Measured: 400.0" in shown
+    assert "The answer depends on the moment" in shown
+    assert Code("uv run flows/main.py --replicates 5") in (causes.to_decide(c, "longer") or ())
+    assert causes.to_decide(c, "forgets") is None
+    two = replace(c, evidence=replace(c.evidence, findings=replace(examples.findings(2), seeds=2)))
+    assert Code("uv run flows/main.py --replicates 3") in (causes.to_decide(two, "longer") or ())
+
+
+def test_without_a_pair_the_command_trains_both(c: Comparison) -> None:
+    nothing = Findings("", "", 0, None, {}, ())
+    assert "--models simple_rnn lstm" in text(replace(c, evidence=replace(c.evidence, findings=nothing)), "book")
+
+
+def test_a_smoke_run_checks_no_claim(c: Comparison) -> None:
+    smoke = replace(c, settings=c.settings | {"run": {"smoke": True}})
+    assert text(smoke, "book").startswith("A smoke run")
+
+
+def test_each_thing_to_try_is_a_question_with_a_command_and_its_time(c: Comparison) -> None:
+    rows = cells(c, "try")
+    assert len(rows) == 5
+    for question, command, seconds in rows:
+        assert question.endswith("?")
+        assert command.startswith("uv run flows/main.py --")
+        assert int(seconds) > 0
+
+
+def test_html_and_the_ui_have_the_page_with_its_figures(c: Comparison) -> None:
+    drawn = examples.pictures(c)
+    assert {drawing.stem for section in chapter.sections(c) for drawing in drawings(section)} <= drawn.keys()
+    assert drawn.keys() >= FIGURES
+    page = report.chapter_html(c, drawn)
+    assert page.count("<svg") == len({drawing.stem for s in chapter.sections(c) for drawing in drawings(s)})
+    assert "&lt;b&gt;film" in page
+    assert "<b>" not in page
+    assert not re.findall(r"""(?:src|href)="(?!#|data:)[^"]*""", page)
+    markdown = report_artifacts(c, drawn)["report-chapter"]().content
+    assert isinstance(markdown, str)
+    assert "````python" not in markdown
+    assert "```python\ndef simple_rnn():\n    return `<b>`\n```" in markdown
+    assert len(markdown.encode()) <= 150_000
+
+
+def drawings(section: Section) -> list[Drawing]:
+    """The figures of a section."""
+    return [block for block in every_block(section.blocks) if isinstance(block, Drawing)]
+
+
+def test_the_report_links_to_the_page_if_there_is_one(c: Comparison) -> None:
+    assert 'href="chapter.html"' in report.html(c, {})
+    assert 'href="chapter.html"' not in report.html(replace(c, chapter=None), {})
+    assert "chapter.html" in report.files(c, {})
+    assert "chapter.html" not in report.files(replace(c, chapter=None), {})
