@@ -1,17 +1,30 @@
 """The chapter page from top to bottom: the tutorial's parts, made of the same blocks as the report."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
-from artifacts.blocks import Block, Column, Drawing, Listing, Paragraph, Section, Table, Topic, present
+from artifacts import sections as report
+from artifacts.blocks import Block, Column, Drawing, Listing, Paragraph, Section, Table, Topic, every_block, present
 from artifacts.figures import chapter as figures
 from artifacts.formats import COUNT, capitalized, decimals, network_name
-from artifacts.sections import learning, made, paragraph, topic
+from artifacts.sections import Part, learning, made, paragraph, sentence, topic
 from artifacts.wording import causes, verdict, why
 from artifacts.wording import chapter as wording
 from tasks.results.chapter import Chapter, KerasModel, LayerSummary, Loop
 from tasks.results.comparison import Claim, Comparison, Network
 from tasks.results.training import Epoch
+
+
+def all_sections(c: Comparison) -> list[Section]:
+    """The sections of the report, the overview first, and of the chapter page."""
+    return [Section("overview", "Overview:", report.overview(c)), *report.sections(c), *sections(c)]
+
+
+def all_drawings(c: Comparison) -> list[Drawing]:
+    """Every drawing of the report and of the chapter page, once."""
+    blocks = [block for section in all_sections(c) for block in every_block(section.blocks)]
+    return list({block.stem: block for block in blocks if isinstance(block, Drawing)}.values())
 
 
 def introduction(c: Comparison) -> tuple[Block, ...]:
@@ -24,21 +37,28 @@ def sections(c: Comparison) -> list[Section]:
     chapter = c.chapter
     if chapter is None:
         return []
-    parts = [
-        by_hand(c, chapter),
-        layers(c, chapter),
-        reviews(c, chapter),
-        *(network_section(c, network) for network in c.first_networks()),
-        book(c, chapter),
-        try_it(c),
+    parts: list[tuple[str, str, Part]] = [
+        ("by-hand", "A recurrent network by hand", partial(by_hand, chapter=chapter)),
+        ("layers", "Recurrent layers in Keras", partial(layers, chapter=chapter)),
+        ("reviews", "Preparing the reviews", partial(reviews, chapter=chapter)),
+        *(
+            (
+                f"network-{network.branch.stem}",
+                capitalized(network_name(network.branch.name)),
+                partial(learned, of=network),
+            )
+            for network in c.first_networks()
+        ),
+        ("book", "What the book says, what your run says", partial(book, chapter=chapter)),
+        ("try", "Try it", try_it),
     ]
-    return [section for section in parts if section.blocks]
+    return [Section(anchor, title, made(c, part)) for anchor, title, part in parts]
 
 
-def by_hand(c: Comparison, chapter: Chapter) -> Section:
+def by_hand(c: Comparison, chapter: Chapter) -> Sequence[Block]:
     """The section "A recurrent network by hand"."""
     loops = [topic(wording.CELLS[loop.cell], partial(_loop, chapter=chapter, loop=loop)) for loop in chapter.loops]
-    return Section("by-hand", "A recurrent network by hand", made(c, paragraph(wording.ABOUT_LOOPS), *loops))
+    return made(c, paragraph(wording.ABOUT_LOOPS), *loops)
 
 
 def _loop(c: Comparison, chapter: Chapter, loop: Loop) -> list[Block | None]:
@@ -77,13 +97,10 @@ def shapes(loop: Loop) -> Table[NamedShape]:
     return Table("", columns, rows)
 
 
-def layers(c: Comparison, chapter: Chapter) -> Section:
+def layers(c: Comparison, chapter: Chapter) -> Sequence[Block]:
     """The section "Recurrent layers in Keras"."""
-    topics = [
-        topic(wording.LAYER_TITLES[model.name], partial(_keras, chapter=chapter, model=model))
-        for model in chapter.models
-    ]
-    return Section("layers", "Recurrent layers in Keras", made(c, *topics))
+    models = [topic(wording.LAYER_TITLES[m.name], partial(_keras, chapter=chapter, model=m)) for m in chapter.models]
+    return made(c, *models)
 
 
 def _keras(_: Comparison, chapter: Chapter, model: KerasModel) -> list[Block | None]:
@@ -118,9 +135,9 @@ def layer_table(model: KerasModel) -> Table[LayerRow]:
     return Table("", columns, [LayerRow(*row) for row in zip(model.layers, sizes, strict=False)])
 
 
-def reviews(c: Comparison, chapter: Chapter) -> Section:
+def reviews(c: Comparison, chapter: Chapter) -> Sequence[Block]:
     """The section "Preparing the reviews"."""
-    blocks = made(
+    return made(
         c,
         paragraph(wording.ABOUT_TOKENS),
         lambda c: paragraph(wording.example(c, chapter)),
@@ -129,20 +146,18 @@ def reviews(c: Comparison, chapter: Chapter) -> Section:
         lambda c: paragraph(wording.lengths(c, chapter)),
         Drawing("review-lengths", "How long the training reviews are", figures.review_lengths),
     )
-    return Section("reviews", "Preparing the reviews", blocks)
 
 
-def network_section(c: Comparison, network: Network) -> Section:
+def learned(c: Comparison, of: Network) -> Sequence[Block]:
     """The section on one network: its curves, and its first and last epoch beside the tutorial's."""
-    blocks = made(
+    return made(
         c,
-        lambda c: learning(c, network.branch)[-1],
-        partial(epochs, network=network),
-        paragraph(wording.learned(network)),
-        paragraph(wording.best_epoch(network)),
+        lambda c: learning(c, of.branch)[-1],
+        partial(epochs, network=of),
+        lambda _: paragraph(wording.learned(of)),
+        lambda _: paragraph(wording.best_epoch(of)),
         Paragraph(wording.DROPOUT),
     )
-    return Section(f"network-{network.branch.stem}", capitalized(network_name(network.branch.name)), blocks)
 
 
 class LoggedEpoch(NamedTuple):
@@ -171,28 +186,17 @@ def epochs(c: Comparison, network: Network) -> Table[LoggedEpoch]:
     return Table("", columns, sorted(rows, key=lambda row: row.values.epoch))
 
 
-def book(c: Comparison, chapter: Chapter) -> Section:
+def book(c: Comparison, chapter: Chapter) -> Sequence[Block]:
     """The section "What the book says, what your run says"."""
-    title = "What the book says, what your run says"
     if nothing := verdict.nothing_shown(c):
-        return Section("book", title, (paragraph(nothing),))
+        return [paragraph(nothing)]
     if not c.evidence.findings.simple:
-        return Section("book", title, (Paragraph(causes.no_pair()),))
+        return [Paragraph(causes.no_pair())]
     figure = Drawing("causes", "How far untrained gradients reach from other starts", figures.causes, "wide")
-    blocks = made(
-        c,
-        lambda c: paragraph(why.about_pair(c) or ""),
-        *(partial(_claim, chapter=chapter, claim=claim) for claim in why.CLAIMS),
-        topic(
-            "The measurements behind the causes",
-            figure,
-            paragraph(causes.ABOUT_CAUSES),
-            partial(moments, chapter=chapter),
-        )
-        if chapter.causes
-        else None,
-    )
-    return Section("book", title, blocks)
+    about = paragraph(causes.ABOUT_CAUSES)
+    measured = topic("The measurements behind the causes", figure, about, partial(moments, chapter=chapter))
+    claims = [partial(_claim, chapter=chapter, claim=claim) for claim in why.CLAIMS]
+    return made(c, sentence(why.about_pair), *claims, measured if chapter.causes else None)
 
 
 def _claim(c: Comparison, chapter: Chapter, claim: Claim) -> Topic:
@@ -220,12 +224,11 @@ def moments(_: Comparison, chapter: Chapter) -> Table[causes.MomentRow]:
     return Table("", columns, rows)
 
 
-def try_it(c: Comparison) -> Section:
+def try_it(_: Comparison) -> Sequence[Block]:
     """The section "Try it"."""
     columns: list[Column[wording.Question]] = [
         Column("Question", lambda row: row.question),
         Column("Command", lambda row: f"{causes.COMMAND} {row.options}"),
         Column("Seconds", lambda row: row.seconds, COUNT),
     ]
-    table: Table[wording.Question] = Table("", columns, wording.QUESTIONS)
-    return Section("try", "Try it", made(c, table, paragraph(wording.MEASURED_ON)))
+    return [Table("", columns, wording.QUESTIONS), paragraph(wording.MEASURED_ON)]

@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from artifacts import chapter, pages
 from artifacts.blocks import Block, Drawing, Paragraph, Section, every_block, unfolded, without_details
+from artifacts.chapter import all_drawings, all_sections
 from artifacts.figures.render import Picture
 from artifacts.markup import escape_markdown, html_spans, markdown_listing, markdown_spans
 from artifacts.pages import own_source, policy_hash, template_environment
@@ -49,23 +50,12 @@ def faults(comparison: Comparison, drawn: Mapping[str, Picture]) -> list[str]:
     """Which parts of the pages could not be made or drawn; each is a sentence."""
     missing = [
         f"{section.title} {''.join(map(str, block.spans))}"
-        for section in _all_sections(comparison)
+        for section in all_sections(comparison)
         for block in every_block(section.blocks)
         if isinstance(block, Paragraph) and block.role == "missing"
     ]
     stems = [drawing.stem for drawing in all_drawings(comparison)]
     return [*missing, *(wording.not_drawn(stem) for stem in stems if stem not in drawn)]
-
-
-def all_drawings(comparison: Comparison) -> list[Drawing]:
-    """Every drawing of the report and of the chapter page, once."""
-    blocks = [block for section in _all_sections(comparison) for block in every_block(section.blocks)]
-    return list({block.stem: block for block in blocks if isinstance(block, Drawing)}.values())
-
-
-def _all_sections(comparison: Comparison) -> list[Section]:
-    first = Section("overview", "Overview:", overview(comparison))
-    return [first, *sections(comparison), *chapter.sections(comparison)]
 
 
 def _json(value: Any) -> bytes:

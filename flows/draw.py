@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pydantic_core import to_jsonable_python
 
+from artifacts.chapter import all_drawings
 from artifacts.figures.render import Picture, picture
-from artifacts.report import all_drawings
 from tasks.errors import shortened
 from tasks.results.comparison import Comparison
 from tasks.results.training import check_names

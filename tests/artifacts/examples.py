@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from artifacts.chapter import all_drawings
 from artifacts.figures.render import Picture, picture
-from artifacts.report import all_drawings
 from tasks.results.chapter import (
     Causes,
     CellState,

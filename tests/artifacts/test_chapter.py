@@ -1,16 +1,19 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from types import ModuleType
 
 import pytest
 
 from artifacts import chapter, report
 from artifacts.blocks import Block, Code, Drawing, Listing, Paragraph, Section, Table, every_block
+from artifacts.figures.render import Picture, picture
 from artifacts.publish import report_artifacts
 from artifacts.wording import causes, why
 from artifacts.wording import chapter as wording
 from tasks.results.comparison import Claim, Comparison, Findings, Reproduction
 from tests.artifacts import examples
+from tests.artifacts.test_sections import functions
 
 FIGURES = {"states-simple-rnn", "sequences", "review-lengths", "causes"}
 
@@ -151,11 +154,12 @@ def test_each_thing_to_try_is_a_question_with_a_command_and_its_time(c: Comparis
 
 
 def test_html_and_the_ui_have_the_page_with_its_figures(c: Comparison) -> None:
-    drawn = examples.pictures(c)
-    assert {drawing.stem for section in chapter.sections(c) for drawing in drawings(section)} <= drawn.keys()
-    assert drawn.keys() >= FIGURES
+    shown = {drawing.stem: drawing for section in chapter.sections(c) for drawing in drawings(section)}
+    assert shown.keys() > FIGURES
+    drawn = dict.fromkeys(shown, Picture(b"", "<svg></svg>"))
+    drawn |= {stem: picture(shown[stem].draw(c)) for stem in FIGURES}
     page = report.chapter_html(c, drawn)
-    assert page.count("<svg") == len({drawing.stem for s in chapter.sections(c) for drawing in drawings(s)})
+    assert page.count("<svg") == len(shown)
     assert "&lt;b&gt;film" in page
     assert "<b>" not in page
     assert not re.findall(r"""(?:src|href)="(?!#|data:)[^"]*""", page)
@@ -169,6 +173,28 @@ def test_html_and_the_ui_have_the_page_with_its_figures(c: Comparison) -> None:
 def drawings(section: Section) -> list[Drawing]:
     """The figures of a section."""
     return [block for block in every_block(section.blocks) if isinstance(block, Drawing)]
+
+
+@pytest.mark.parametrize(("module", "name"), functions(chapter, wording, causes))
+def test_a_part_that_cannot_be_made_takes_nothing_else_away(
+    module: ModuleType, name: str, c: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anchors, parts = [section.anchor for section in chapter.sections(c)], len(all_blocks(c))
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("no reviews")
+
+    if name not in ("sections", "all_sections", "all_drawings"):
+        monkeypatch.setattr(module, name, fail)
+    assert [section.anchor for section in chapter.sections(c)] == anchors
+    assert len(all_blocks(c)) > parts / 2
+    drawn = {drawing.stem: Picture(b"", "") for drawing in chapter.all_drawings(c)}
+    assert all("ZeroDivisionError, no reviews" in line for line in report.faults(c, drawn))
+
+
+def all_blocks(c: Comparison) -> list[Block]:
+    """All blocks of the page."""
+    return [block for section in chapter.sections(c) for block in every_block(section.blocks)]
 
 
 def test_the_report_links_to_the_page_if_there_is_one(c: Comparison) -> None:

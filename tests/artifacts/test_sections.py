@@ -6,8 +6,9 @@ import pytest
 
 from artifacts import tables
 from artifacts.blocks import Column, Details, Drawing, Paragraph, Section, Shade, Table, Topic, every_block
+from artifacts.chapter import all_drawings
 from artifacts.figures.render import Picture
-from artifacts.report import all_drawings, faults
+from artifacts.report import faults
 from artifacts.sections import coloured, introduction, overview, pages, sections
 from artifacts.wording import report as wording
 from artifacts.wording import verdict, why

@@ -4,9 +4,9 @@ from dataclasses import replace
 from matplotlib import rc_context
 from PIL import Image
 
+from artifacts.chapter import all_drawings
 from artifacts.figures.render import data_uri, picture, png
 from artifacts.figures.style import single
-from artifacts.report import all_drawings
 from tests.artifacts import examples
 
 
