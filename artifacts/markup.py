@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from markupsafe import Markup, escape
 
 from artifacts.blocks import Code, Link, Shade, Span, Strong
+from tasks.results.data import LABELS, Labels
 
 _CONTROLS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
 
@@ -13,6 +14,23 @@ _CONTROLS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u
 def one_line(text: str) -> str:
     """Replace each run of white space and control characters with one space, even at the ends."""
     return _CONTROLS.sub(" ", text)
+
+
+LONGEST_LABEL = 40
+
+
+def label_names(labels: Labels) -> Labels:
+    """The names of the labels for display: on one line, without control characters, long ones without their middle.
+
+    Names that look the same, or like nothing, are replaced by the usual ones.
+    """
+    negative, positive = (_short(one_line(name).strip()) for name in labels)
+    return (negative, positive) if negative and positive and negative != positive else LABELS
+
+
+def _short(name: str) -> str:
+    half = LONGEST_LABEL // 2
+    return name if len(name) <= LONGEST_LABEL else f"{name[: half - 1]}…{name[-half:]}"
 
 
 # Text that a renderer would turn into a link. As code it stays unchanged and is easy to copy.

@@ -10,6 +10,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from artifacts.markup import label_names
 from artifacts.wording import report as wording
 from tasks.results.export import ReaderNetwork, ReaderPage
 
@@ -49,6 +50,7 @@ def reader_html(reader: ReaderPage) -> str:
         .get_template("reader.html.j2")
         .render(
             r=reader,
+            labels=label_names(reader.labels),
             limit=wording.MAX_MEGABYTES,
             described=wording.network_summary,
             data=Markup(_script_json(_reader_data(reader))),  # noqa: S704 -- has no <, so it cannot end its element
@@ -71,6 +73,7 @@ def _reader_data(reader: ReaderPage) -> dict[str, Any]:
         "vocabulary_size": reader.vocabulary_size,
         "max_length": reader.max_length,
         "ranks": reader.ranks,
+        "labels": label_names(reader.labels),
         "networks": [_network_data(network) for network in reader.networks],
     }
 

@@ -156,8 +156,8 @@ def how_read(c: Comparison) -> Topic | None:
     blocks = made(
         c,
         paragraph(wording.ABOUT_READING),
-        Drawing("traces", "Probability of “positive” after each word", reading.traces, "wide"),
-        Paragraph(wording.LEGEND, "reading"),
+        Drawing("traces", f"Probability of {wording.positive(c)} after each word", reading.traces, "wide"),
+        Paragraph(wording.legend(c), "reading"),
         *reviews,
     )
     return Topic("How does each network read?", blocks)
@@ -166,7 +166,7 @@ def how_read(c: Comparison) -> Topic | None:
 def word_by_word(c: Comparison, trace: Trace, is_open: bool) -> Details:
     """A review with each word coloured by the probability after it."""
     lines = tuple(
-        Paragraph((*wording.reading(model, line[-1]), *coloured(trace.review.words, line)), "reading")
+        Paragraph((*wording.reading(c, model, line[-1]), *coloured(trace.review.words, line)), "reading")
         for model, line in trace.lines.items()
     )
     return Details(wording.trace(c, trace), lines, is_open)
@@ -199,25 +199,25 @@ def what_failed(c: Comparison) -> Section:
         ),
         topic(
             "The most confident errors",
-            lambda c: [mistakes(model, texts) for model, texts in c.evidence.mistakes.items()],
+            lambda c: [mistakes(c, model, texts) for model, texts in c.evidence.mistakes.items()],
         ),
         topic(
             "Where networks disagree most",
-            lambda c: [whole_review(text, *c.models()) for text in c.evidence.disagreements],
+            lambda c: [whole_review(c, text, *c.models()) for text in c.evidence.disagreements],
         ),
     )
     return Section("failed", "What failed?", blocks)
 
 
-def mistakes(model: str, reviews: tuple[ReviewText, ...]) -> Details:
+def mistakes(c: Comparison, model: str, reviews: tuple[ReviewText, ...]) -> Details:
     """A model's most confident errors."""
-    blocks = tuple(whole_review(review, model) for review in reviews) or (paragraph(wording.NO_MISTAKES),)
+    blocks = tuple(whole_review(c, review, model) for review in reviews) or (paragraph(wording.NO_MISTAKES),)
     return Details(wording.mistakes(model, len(reviews)), blocks)
 
 
-def whole_review(review: ReviewText, *models: str) -> Details:
+def whole_review(c: Comparison, review: ReviewText, *models: str) -> Details:
     """A folded review, with the predictions of `models` in its summary."""
-    return Details(wording.review(review, *models), (paragraph(" ".join(review.words)),))
+    return Details(wording.review(c, review, *models), (paragraph(" ".join(review.words)),))
 
 
 def how_learned(c: Comparison) -> Section:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from artifacts.blocks import Column, Table
 from artifacts.formats import COUNT, P_VALUE, POINTS, VALUE, decimals, interval, network_name, percent
 from artifacts.wording import why
+from artifacts.wording.report import positive
 from tasks.results.comparison import Basis, Comparison, Finding, ModelSummary, Network, Pair, Reproduction, SeedTest
 from tasks.results.data import Split
 from tasks.results.run_summary import RunSummary, column_title, differing, flat
@@ -225,7 +226,7 @@ def splits(c: Comparison) -> Table[NamedSplit]:
     columns: list[Column[NamedSplit]] = [
         Column("Reviews", lambda row: row.name),
         Column("Count", lambda row: row.split.reviews, COUNT),
-        Column("Positive", lambda row: row.split.positive, COUNT),
+        Column(f"Label {positive(c)}", lambda row: row.split.positive, COUNT),
         Column("Median length", lambda row: row.split.length_quantiles["50%"], decimals(0)),
         Column("Mean length", lambda row: row.split.length_quantiles["mean"], decimals(1)),
         Column("Unknown words", lambda row: row.split.unknown_rate, percent(2)),

@@ -107,11 +107,11 @@ def show_scores(scoring: Scoring, network: ScoringNetwork, written: Written) -> 
     print_line(f"\n{scoring_wording.sentence(scoring, network)}\n{scoring_wording.caution(scoring)}")
     _show_warning(network)
     rows = scoring_wording.distribution_rows(scoring)
-    table = Table(*rows[0], "", box=None, pad_edge=False)
+    table = Table(*map(escape, rows[0]), "", box=None, pad_edge=False)
     largest = max(*scoring.histogram, 1)
     for row, count in zip(rows, scoring.histogram, strict=True):
         bar = "█" * round(BAR_WIDTH * count / largest)
-        table.add_row(row["probability of positive"], f"{count:,}", row["share"], bar)
+        table.add_row(row[scoring_wording.probability_column(scoring)], f"{count:,}", row["share"], bar)
     Console(highlight=False).print(table)
     if written.renamed:
         print_line(scoring_wording.renamed(written.renamed))

@@ -148,6 +148,7 @@ def _export_into(folder: Path, saved: SavedNetwork, index: Mapping[str, int], te
         format=kind,
         name=saved.spec.name,
         label=saved.label,
+        labels=saved.labels,
         vocabulary_size=saved.vocabulary_size,
         max_length=saved.max_length,
         words=len(index),

@@ -18,7 +18,7 @@ from tasks.data.tokenizer import Tokenizer
 from tasks.data.tokens import Reviews, keras_shuffles
 from tasks.data.vocabulary import TOKENIZER_VERSION, read_word_index, write_vocabulary
 from tasks.progress import track
-from tasks.results.data import Dataset, Source, Split, Survey, TextData
+from tasks.results.data import LABELS, Dataset, Labels, Source, Split, Survey, TextData
 from tasks.storage.code_version import code_version
 from tasks.storage.files import fingerprint, remove, sha256_of_file, write_json
 from tasks.storage.layout import DATASET, VOCABULARY, WORD_INDEX
@@ -30,19 +30,22 @@ def dataset_fingerprint(source: Source, vocabulary_size: int, max_length: int, r
     """Fingerprint of everything that determines the tokens."""
     # An imdb.npz contains its ranks; a word index only maps them to words.
     ranks = source.word_index_sha256 if source.texts else None
-    return fingerprint(source.sha256, ranks, vocabulary_size, max_length, reviews, code_version(__name__))
+    # A network keeps the names that the user chose, so other names are other data; 1, true and pos are not.
+    names = source.survey.labels if source.texts and source.texts.positive and source.survey else None
+    return fingerprint(source.sha256, ranks, names, vocabulary_size, max_length, reviews, code_version(__name__))
 
 
 def dataset_record(
     source: Source, vocabulary_size: int, max_length: int, reviews: int | None, root: Path
 ) -> Record[Dataset]:
-    """Where the dataset is stored. The words and the origin affect its description, not its tokens.
+    """Where the dataset is stored. Words, origin and names of labels affect its description, not its tokens.
 
     A source in the same `outputs` is known by its place in there, so that the folder may be moved.
     """
     outputs = root.parent
     name = dataset_fingerprint(source, vocabulary_size, max_length, reviews)
-    key = fingerprint(name, relative_to(outputs, source).path, source.origin, source.word_index_sha256)
+    place = relative_to(outputs, source).path
+    key = fingerprint(name, place, source.origin, source.word_index_sha256, _labels(source))
     return Record(root / name / DATASET, key, Dataset, root=outputs)
 
 
@@ -116,8 +119,13 @@ def _prepare_in(folder: Path, source: Source, vocabulary_size: int, max_length: 
         word_index_sha256=sha256_of_file(word_index) if word_index else None,
         imdb=prepared.imdb,
         example=example(prepared.test.path, vocabulary),
+        labels=_labels(source),
         columns={field.name: str(field.type) for field in schema(vocabulary_size, max_length, {})},
     )
+
+
+def _labels(source: Source) -> Labels:
+    return source.survey.labels if source.survey else LABELS
 
 
 class _Splits(NamedTuple):

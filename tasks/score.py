@@ -187,12 +187,14 @@ class _Scoring:
             positive_most=summary.positive_most.texts(),
             least_sure=summary.least_sure.texts(),
             seconds=time.perf_counter() - self._started,
+            labels=self._scorer.saved.labels,
         )
 
 
 def written_record(data: RowData, scoring: Scoring, output: Path, max_rejects: float) -> Record[Written]:
     """Where the record of the written file is stored."""
-    key = fingerprint(asdict(data), scoring.digests, output, max_rejects, code_version(__name__))
+    names = scoring.model, scoring.labels  # Equal scores of another network have other columns.
+    key = fingerprint(asdict(data), scoring.digests, names, output, max_rejects, code_version(__name__))
     return Record(scoring.columns.parent / f"written-{fingerprint(output)}.json", key, Written)
 
 
@@ -212,7 +214,8 @@ def write(data: RowData, scoring: Scoring, output: Path, max_rejects: float, *, 
         RejectsError: more rows are rejected than allowed; their file gives the reasons, and `output` is not written.
     """
     inputs = unlabelled_inputs(data.path)
-    rows = ScoredRows(inputs, data.text_column, read_columns(scoring.columns), scoring.parts, scoring.model)
+    columns = read_columns(scoring.columns)
+    rows = ScoredRows(inputs, data.text_column, columns, scoring.parts, scoring.model, scoring.labels)
     rejects = rejects_path(output)
     total = scoring.rows + scoring.rejected
     if scoring.rejected > max_rejects * total:

@@ -170,6 +170,7 @@ class _Training:
             "tokenizer_version": TOKENIZER_VERSION,
             "dataset": {
                 "title": dataset.title,
+                "labels": dataset.labels,
                 "fingerprint": dataset.fingerprint,
                 "origin": dataset.source.origin,
                 "source_sha256": dataset.source.sha256,

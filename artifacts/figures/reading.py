@@ -23,6 +23,7 @@ from artifacts.figures.style import (
     title,
 )
 from artifacts.formats import network_name, plural
+from artifacts.markup import label_names
 from artifacts.wording import report as wording
 from artifacts.wording.why import MOMENTS
 from tasks.results.comparison import Comparison, Trace
@@ -121,9 +122,9 @@ def _draw_trace(axes: Axes, c: Comparison, trace: Trace) -> None:
     for model, line in trace.lines.items():
         look = style_of(c, model, marker="", linewidth=1.4)
         axes.plot(range(1, len(line) + 1), line, label=network_name(model), **look)
-    heading = f"{wording.reason(c, trace.reason)} ({wording.label(trace.review)})"
+    heading = f"{wording.reason(c, trace.reason)} ({wording.label(c, trace.review)})"
     axes.set_title("\n".join(textwrap.wrap(heading, 52)), fontsize=SMALL)
-    axes.set(ylim=(-0.02, 1.02), xlabel="Words read", ylabel="P(positive)")
+    axes.set(ylim=(-0.02, 1.02), xlabel="Words read", ylabel=f"P({label_names(c.dataset.labels)[1]})")
     axes.tick_params(labelsize=SMALL_TEXT)
     axes.xaxis.label.set_fontsize(SMALL_TEXT)
     axes.yaxis.label.set_fontsize(SMALL_TEXT)

@@ -1,5 +1,6 @@
 """Figures of scores: which model is better, whether to trust its probabilities, how far texts have drifted."""
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,12 +22,15 @@ from artifacts.figures.style import (
     title,
 )
 from artifacts.formats import network_name
+from artifacts.markup import label_names
 from artifacts.wording import report as wording
 from tasks.results.comparison import Comparison
+from tasks.results.data import Labels
 from tasks.results.drift import Drift
 from tasks.results.run_summary import RunSummary
 
 TREND_RUNS = 30
+WIDEST_TICK = 14  # Characters of a line beside a row of a confusion matrix.
 MARKED = 0.1  # A marker at each tenth of a long curve, so that models differ in more than colour.
 
 
@@ -87,7 +91,8 @@ def calibration(c: Comparison) -> Figure:
         bins = evaluation.last.reliability
         label = f"{wording.name(c, branch)} (error {evaluation.last.calibration_error:.3f})"
         axes.plot([b.probability for b in bins], [b.positive for b in bins], label=label, **style_of(c, branch.name))
-    axes.set(xlabel="Predicted probability of “positive”", ylabel="Share that is positive", aspect="equal")
+    of = wording.positive(c)
+    axes.set(xlabel=f"Predicted probability of {of}", ylabel=f"Share that is {of}", aspect="equal")
     axes.set(xlim=(0, 1), ylim=(-0.01, 1.01))
     legend(axes, "upper left")
     title(axes, "Calibration on the test reviews, last epoch", c.dataset.title)
@@ -103,7 +108,7 @@ def confusion(c: Comparison) -> Figure:
     figure, axes = grid(max(4.6, 3.1 * columns), 3.2 * rows + 0.3, rows, columns, used=len(models))
     for its_axes, model in zip(axes, models, strict=True):
         counts = np.mean([e.last.confusion for e in c.evaluations if e.name == model], axis=0)
-        _draw_confusion(its_axes, network_name(model), counts.tolist())
+        _draw_confusion(its_axes, network_name(model), counts.tolist(), label_names(c.dataset.labels))
     figure.suptitle(f"Test reviews, last epoch · {c.dataset.title}", fontsize=LARGE)
     return figure
 
@@ -125,7 +130,7 @@ def trend(rows: Sequence[RunSummary]) -> Figure:
     return figure
 
 
-def _draw_confusion(axes: Axes, name: str, counts: Sequence[Sequence[float]]) -> None:
+def _draw_confusion(axes: Axes, name: str, counts: Sequence[Sequence[float]], labels: Labels) -> None:
     shares = [[value / max(sum(row), 1) for value in row] for row in counts]
     # Not an image, so that the report's SVG contains no pixels.
     axes.pcolormesh(shares, cmap="Greys", vmin=0, vmax=1)  # Grey, because colours stand for models.
@@ -135,8 +140,8 @@ def _draw_confusion(axes: Axes, name: str, counts: Sequence[Sequence[float]]) ->
         text = f"{counts[i][j]:,.0f}\n{shares[i][j]:.1%}"
         colour = "white" if shares[i][j] > 0.5 else "black"
         axes.text(j + 0.5, i + 0.5, text, ha="center", va="center", color=colour, fontsize=MEDIUM)
-    axes.set_xticks([0.5, 1.5], ["negative", "positive"])
-    axes.set_yticks([0.5, 1.5], ["negative", "positive"], rotation=90, va="center")
+    axes.set_xticks([0.5, 1.5], [textwrap.fill(label, WIDEST_TICK) for label in labels])
+    axes.set_yticks([0.5, 1.5], [textwrap.fill(label, WIDEST_TICK) for label in labels], rotation=90, va="center")
     axes.set(xlabel="Predicted", ylabel="Label")
     axes.set_title(name, fontsize=MEDIUM)
 

@@ -109,8 +109,8 @@ class Panel {
     this.section.setAttribute("aria-busy", String(final === undefined));
     if (final !== undefined) {
       const when = review.words.length ? "" : "before the first word: ";
-      const label = isPositive(final) ? "positive" : "negative";
-      setText(this.verdict, `${when}${label}, probability of positive ${shown3(final)}`);
+      const label = data.labels[isPositive(final) ? 1 : 0];
+      setText(this.verdict, `${when}${label}, probability of ${data.labels[1]} ${shown3(final)}`);
       this.share.style.width = `${100 * final}%`;
     }
     const points = [];
@@ -175,7 +175,7 @@ function paint(button, { word, token, probability }) {
   const level = probability === undefined || kind === "skipped" ? "" : `q${Math.round(10 * probability)}`;
   setText(button, word);
   button.className = `${kind} ${level}`.trim();
-  const said = probability === undefined ? "" : `, ${shown3(probability)} positive`;
+  const said = probability === undefined ? "" : `, ${shown3(probability)} ${data.labels[1]}`;
   button.setAttribute("aria-label", `${word}${KINDS[kind] ?? ""}${said}`);
 }
 

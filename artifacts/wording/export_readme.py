@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from artifacts.markup import escape_markdown as md
+from artifacts.markup import label_names
 from tasks.results.export import Export
 
 SAVEDMODEL = """## Use
@@ -60,10 +62,12 @@ def export_readme(export: Export) -> str:
     """The README: what the model is, how to use it, and how it was checked."""
     use = SAVEDMODEL if export.format == "savedmodel" else ONNX + (TOKENS if export.words else "")
     checked = ", ".join(f"{value:.1g} ({name})" for name, value in export.differences.items())
+    negative, positive = (md(name) for name in label_names(export.labels))
     versions = ", ".join(f"{package} {version}" for package, version in export.versions.items())
     return f"""# {export.label}
 
-Probability that a review is positive. `example.json` contains one review with its output.
+Probability that a review has the label “{positive}”, not “{negative}”. `example.json` contains one review
+with its output.
 
 {use.format(**_values(export))}
 ## Checked

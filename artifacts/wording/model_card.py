@@ -5,7 +5,9 @@ from typing import Any
 
 from artifacts.formats import setting
 from artifacts.markup import escape_markdown as md
+from artifacts.markup import label_names
 from artifacts.wording.promotion import gate_rows, share
+from tasks.results.data import Labels, labels_of
 from tasks.results.promotion import CardFacts
 
 LICENCES = {
@@ -22,8 +24,8 @@ def model_card(facts: CardFacts) -> str:
     """The card as markdown."""
     sections = [
         f"# {md(facts.label)}",
-        f"Network `{facts.network}`, from run `{md(facts.run)}`: probability that a review is positive. "
-        "Intended use: research and comparison, not decisions about people.",
+        f"Network `{facts.network}`, from run `{md(facts.run)}`: probability that a review has the label "
+        f"“{md(_labels(facts)[1])}”. Intended use: research and comparison, not decisions about people.",
         _section("Data", _data(facts)),
         _section("Training", _training(facts)),
         _section("Accuracy on the test reviews", _metrics(facts)),
@@ -88,17 +90,26 @@ def _slices(facts: CardFacts) -> str:
 
 def _calibration(facts: CardFacts) -> str:
     lines = [f"| {b.probability:.3f} | {b.positive:.3f} | {b.reviews:,} |" for b in facts.scores.reliability]
-    head = ["## Calibration", "", "| mean probability | share positive | reviews |", "| --- | --- | --- |"]
+    head = [
+        "## Calibration",
+        "",
+        f"| mean probability | share “{md(_labels(facts)[1])}” | reviews |",
+        "| --- | --- | --- |",
+    ]
     return "\n".join([*head, *lines])
 
 
 def _mistakes(facts: CardFacts) -> str:
     lines = [
-        f"- Review {m.review_id}, label {'positive' if m.label else 'negative'}, "
-        f"{m.probability:.3f} positive: … {md(' '.join(m.words))}"
+        f"- Review {m.review_id}, label {md(_labels(facts)[1 if m.label else 0])}, "
+        f"probability of “{md(_labels(facts)[1])}” {m.probability:.3f}: … {md(' '.join(m.words))}"
         for m in facts.mistakes
     ]
     return "\n".join(["## Known mistakes: the most confident ones", "", *lines]) if lines else ""
+
+
+def _labels(facts: CardFacts) -> Labels:
+    return label_names(labels_of(facts.description))
 
 
 def _licence(facts: CardFacts) -> str:

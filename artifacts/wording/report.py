@@ -5,6 +5,7 @@ from typing import cast
 
 from artifacts.blocks import Code, Link, Shade, Spans
 from artifacts.formats import join_names, network_name, network_names, plural
+from artifacts.markup import label_names
 from tasks.errors import shortened
 from tasks.results.comparison import Comparison, ReviewKind, ReviewText, Trace
 from tasks.results.export import MAX_WEIGHT_BYTES, ReaderNetwork, ReaderPage
@@ -70,17 +71,20 @@ ABOUT_MEMORY = (
     "words does not use them."
 )
 NO_MISTAKES = "None."
-LEGEND: Spans = (
-    "Probability of “positive”: ",
-    Shade("negative", 0),
-    " ",
-    Shade("undecided", 5),
-    " ",
-    Shade("positive", 10),
-)
 ABOUT_READING = (
     "Each model's answer if the review ended after a word. Words outside the vocabulary are shown as ⟨unknown⟩."
 )
+
+
+def positive(c: Comparison) -> str:
+    """The name of the positive label, in quotes."""
+    return f"“{label_names(c.dataset.labels)[1]}”"
+
+
+def legend(c: Comparison) -> Spans:
+    """What the colours of words mean."""
+    low, high = label_names(c.dataset.labels)
+    return f"Probability of {positive(c)}: ", Shade(low, 0), " ", Shade("undecided", 5), " ", Shade(high, 10)
 
 
 def title(c: Comparison) -> str:
@@ -186,25 +190,25 @@ def reason(c: Comparison, reason: ReviewKind) -> str:
     return reasons[reason]
 
 
-def label(review: ReviewText) -> str:
+def label(c: Comparison, review: ReviewText) -> str:
     """The label of a review."""
-    return "label: positive" if review.label else "label: negative"
+    return f"label: {label_names(c.dataset.labels)[1 if review.label else 0]}"
 
 
 def trace(c: Comparison, trace: Trace) -> str:
     """The summary line of a review that is read word by word."""
-    return f"{reason(c, trace.reason)}: review {trace.review.review_id}, {label(trace.review)}"
+    return f"{reason(c, trace.reason)}: review {trace.review.review_id}, {label(c, trace.review)}"
 
 
-def reading(model: str, probability: float) -> Spans:
+def reading(c: Comparison, model: str, probability: float) -> Spans:
     """The heading of the words that a model reads: the model's name and answer."""
-    return (f"{network_name(model)} (probability of “positive” {probability:.3f}): ",)
+    return (f"{network_name(model)} (probability of {positive(c)} {probability:.3f}): ",)
 
 
-def review(review: ReviewText, *models: str) -> str:
+def review(c: Comparison, review: ReviewText, *models: str) -> str:
     """The summary line of a review: its label and the models' probabilities."""
     probabilities = ", ".join(f"{network_name(model)} {review.probabilities[model]:.3f}" for model in models)
-    return f"Review {review.review_id}, {label(review)}; probability of “positive”: {probabilities}"
+    return f"Review {review.review_id}, {label(c, review)}; probability of {positive(c)}: {probabilities}"
 
 
 def mistakes(model: str, reviews: int) -> str:

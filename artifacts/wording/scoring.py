@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from artifacts.markup import one_line
+from artifacts.markup import label_names, one_line
 from tasks.results.scoring import BINS, ReadText, Scoring, ScoringNetwork, Toy
 from tasks.results.training import THRESHOLD
 
@@ -28,7 +28,7 @@ def warning(network: ScoringNetwork) -> str | None:
 
 def sentence(scoring: Scoring, network: ScoringNetwork) -> str:
     """How many reviews were scored, by which network, and with what result."""
-    share = f", {scoring.positive / scoring.rows:.1%} positive" if scoring.rows else ""
+    share = f", {scoring.positive / scoring.rows:.1%} labelled {label_names(scoring.labels)[1]}" if scoring.rows else ""
     text = f"{_count(scoring.rows, 'review')} scored by {by(scoring.label, network)}{share}."
     return text + (f" {_count(scoring.rejected, 'row')} could not be scored." if scoring.rejected else "")
 
@@ -46,11 +46,16 @@ def renamed(names: tuple[str, ...]) -> str:
     return f"The input already had columns with these names; the new ones are called {', '.join(names)}."
 
 
+def probability_column(scoring: Scoring) -> str:
+    """The head of the column of probabilities."""
+    return f"probability of {label_names(scoring.labels)[1]}"
+
+
 def distribution_rows(scoring: Scoring) -> list[dict[str, Any]]:
     """A row for each range of probabilities, for tables."""
     return [
         {
-            "probability of positive": f"{number / BINS:.1f} to {(number + 1) / BINS:.1f}",
+            probability_column(scoring): f"{number / BINS:.1f} to {(number + 1) / BINS:.1f}",
             "reviews": count,
             "share": f"{count / scoring.rows:.1%}" if scoring.rows else "",
         }
@@ -60,9 +65,10 @@ def distribution_rows(scoring: Scoring) -> list[dict[str, Any]]:
 
 def sure_rows(scoring: Scoring) -> list[dict[str, Any]]:
     """The reviews about which the network is most and least sure, for tables."""
+    negative, positive = label_names(scoring.labels)
     kinds = {
-        "surely negative": scoring.negative_most,
-        "surely positive": scoring.positive_most,
+        f"surely {negative}": scoring.negative_most,
+        f"surely {positive}": scoring.positive_most,
         "least sure": scoring.least_sure,
     }
     return [
@@ -74,7 +80,8 @@ def sure_rows(scoring: Scoring) -> list[dict[str, Any]]:
 
 def answer(read: ReadText, network: ScoringNetwork) -> str:
     """The network's answer to a text, with the probability of the label that it gives."""
-    label, sure = ("positive", read.probability) if read.probability > THRESHOLD else ("negative", 1 - read.probability)
+    negative, positive = label_names(read.labels)
+    label, sure = (positive, read.probability) if read.probability > THRESHOLD else (negative, 1 - read.probability)
     text = f"{label}, with probability {sure:.3f}, by {by(read.label, network)}"
     return text + (f"; it reads only the end, without the first {_count(read.skipped, 'word')}" if read.skipped else "")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from artifacts.formats import capitalized, change_text, join_names, network_name, network_names, p_value, plural
-from artifacts.wording.report import name
+from artifacts.wording.report import name, positive
 from tasks.results.comparison import Comparison, ModelRanking, Network, Overfitting, Pair
 from tasks.results.training import Branch, Point
 
@@ -223,6 +223,6 @@ def _trusted(c: Comparison, network: Network) -> str:
         return f"{who} is not shown to be over- or under-confident ({points} on average); {error}."
     kind, side = ("over-confident", "farther from") if over.value > 0 else ("under-confident", "nearer to")
     return (
-        f"{who} is {kind}: its probabilities are {points} {side} 50% than the shares of positive reviews, on average; "
-        f"{error}."
+        f"{who} is {kind}: its probabilities are {points} {side} 50% than the shares of reviews "
+        f"labelled {positive(c)}, on average; {error}."
     )

@@ -31,6 +31,7 @@ def open_reader(comparison: Comparison) -> ReaderPage:
         ranks=_ranks(dataset),
         networks=networks,
         left_out=left_out,
+        labels=dataset.labels,
     )
 
 

@@ -19,6 +19,7 @@ from tasks.errors import DataError, shortened
 from tasks.machine import available_cores
 from tasks.models.compiled_network import CompiledNetwork
 from tasks.models.spec import ModelSpec, TrainingPlan
+from tasks.results.data import Labels, labels_of
 from tasks.storage.files import check_regular, read_json
 from tasks.storage.layout import BEST, NETWORK, VOCABULARY
 
@@ -202,6 +203,11 @@ class SavedNetwork:
     def label(self) -> str:
         """The network's display name."""
         return f"{self.spec.name} seed {self.seed}"
+
+    @property
+    def labels(self) -> Labels:
+        """The names of the labels that it was trained on."""
+        return labels_of(self.description)
 
     def check_description(self) -> None:
         """Check what drift and the model card take from `network.json`.

@@ -114,4 +114,4 @@ def read_text(text: str, network: ScoringNetwork) -> ReadText:
         raise DataError(f"--text {text[:40]!r}: found no words, expected a sentence")
     skipped = sum(word.probability is None for word in words)
     probability = words[-1].probability or 0.0
-    return ReadText(scorer.saved.label, network.model, words, skipped, probability)
+    return ReadText(scorer.saved.label, network.model, words, skipped, probability, scorer.saved.labels)

@@ -1,12 +1,23 @@
 """Records of the reviews: their source, how the user's texts are read, how the reviews were prepared."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 VocabularyKind = Literal["training", "imdb"]
 TEST_SHARE = 0.2
 SAMPLE_TITLE = "bundled sample"
+Labels = tuple[str, str]  # The names of the two labels, that of 0 first.
+LABELS: Labels = ("negative", "positive")
+
+
+def labels_of(description: Mapping[str, Any]) -> Labels:
+    """The names of the labels in a `network.json`; the usual ones if it has none, as those of earlier versions."""
+    match description:
+        case {"dataset": {"labels": [str(negative), str(positive)]}}:
+            return negative, positive
+    return LABELS
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,7 @@ class Survey:
         train, test: numbers of reviews in the parts.
         repeated: number of reviews whose text occurs earlier in the same part.
         shared: number of test reviews whose text is also in the training part.
+        labels: the names of the labels, as the texts have them.
     """
 
     reviews: Path
@@ -58,6 +70,7 @@ class Survey:
     test: int
     repeated: int
     shared: int
+    labels: Labels = LABELS
 
     def files(self) -> dict[Path, str]:
         """Each file with its SHA-256."""
@@ -150,6 +163,7 @@ class Dataset:
         imdb: whether these are all reviews of the IMDB data set.
         example: the last words of the first test review, as a network sees them.
         columns: the columns of both splits' Parquet files, each with its type.
+        labels: the names of the labels, as the user's texts have them.
     """
 
     folder: Path
@@ -167,6 +181,7 @@ class Dataset:
     imdb: bool
     example: str
     columns: dict[str, str]
+    labels: Labels = LABELS
 
     def files(self) -> dict[Path, str]:
         """Each file with its SHA-256."""

@@ -7,6 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.results.data import LABELS, Labels
+
 ExportFormat = Literal["savedmodel", "onnx"]
 
 
@@ -24,6 +26,7 @@ class Export:
         reviews: number of test reviews that it was checked on.
         differences: by kind of input, the largest difference between its probabilities and Keras's.
         versions: versions of the packages that it was made with.
+        labels: the names of the network's labels.
         example: a text with its tokens, without padding, and its probability; the text is empty without a vocabulary.
     """
 
@@ -38,6 +41,7 @@ class Export:
     differences: dict[str, float]
     versions: dict[str, str]
     example: dict[str, object]
+    labels: Labels = LABELS
 
 
 MAX_WEIGHT_BYTES = 20_000_000  # For all networks of a page together, as float32.
@@ -77,6 +81,7 @@ class ReaderPage:
         ranks: the word index; words not in it are skipped.
         networks: the networks that the page contains.
         left_out: labels of the networks whose weights would make the page too large.
+        labels: the names of the labels of the run's data.
     """
 
     run: str
@@ -86,6 +91,7 @@ class ReaderPage:
     ranks: dict[str, int]
     networks: tuple[ReaderNetwork, ...]
     left_out: tuple[str, ...] = ()
+    labels: Labels = LABELS
 
     @property
     def is_usable(self) -> bool:

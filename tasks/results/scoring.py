@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from tasks.results.data import LABELS, Labels
+
 BINS = 10
 Toy = Literal["smoke", "sample"]
 MAX_REJECTS = 0.01  # A share of the rows.
@@ -75,6 +77,7 @@ class Scoring:
         negative_most, positive_most, least_sure: the rows scored most clearly as negative and as positive, and the
             least certain ones, the most extreme first.
         seconds: wall time.
+        labels: the names of the network's labels.
     """
 
     label: str
@@ -92,6 +95,7 @@ class Scoring:
     positive_most: tuple[ScoredText, ...]
     least_sure: tuple[ScoredText, ...]
     seconds: float
+    labels: Labels = LABELS
 
     def files(self) -> dict[Path, str]:
         """Each file with its SHA-256."""
@@ -153,6 +157,7 @@ class ReadText:
         words: all words of the text.
         skipped: how many words at the start the network does not read, because the text is too long.
         probability: probability of "positive" after the last word.
+        labels: the names of the network's labels.
     """
 
     label: str
@@ -160,3 +165,4 @@ class ReadText:
     words: tuple[ReadWord, ...]
     skipped: int
     probability: float
+    labels: Labels = LABELS

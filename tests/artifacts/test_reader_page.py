@@ -278,13 +278,23 @@ def test_a_word_more_is_all_that_is_read_again(opened: Page) -> None:
 
 def test_text_from_people_is_never_markup(record: ReaderPage, page: Page, tmp_path: Path) -> None:
     networks = (replace(record.networks[0], label=NASTY), *record.networks[1:])
-    nasty = replace(record, title=NASTY, run=NASTY, networks=networks, left_out=(NASTY,), ranks=RANKS | {NASTY: 9})
+    nasty = replace(
+        record,
+        title=NASTY,
+        run=NASTY,
+        networks=networks,
+        left_out=(NASTY,),
+        ranks=RANKS | {NASTY: 9},
+        labels=("schlecht", "<b>gut</b>"),
+    )
     with without_problems(page):
         open_page(page, nasty, tmp_path)
         type_review(page, f"{NASTY} <b>good</b>")
     assert page.locator("img, .words b").count() == 0
     assert page.title() == f"Reader · {NASTY}"
     expect(page.get_by_role("heading", name=NASTY)).to_be_visible()
+    expect(page.locator(".legend .q10")).to_have_text("<b>gut</b>")
+    expect(page.locator(".verdict").first).to_contain_text("probability of <b>gut</b> 0.")
     assert "onerror" in page.locator(".words").first.get_by_role("button").all_text_contents()
 
 

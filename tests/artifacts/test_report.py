@@ -64,7 +64,8 @@ def with_markup(comparison: Comparison) -> Comparison:
     nasty = replace(evidence.disagreements[0], words=("<script>alert(2)</script>",))
     trace = replace(evidence.traces[0], review=nasty, lines={"lstm": (0.5,)})
     evidence = replace(evidence, disagreements=(nasty,), traces=(trace, *evidence.traces[1:]))
-    return replace(comparison, evidence=evidence, dataset=replace(comparison.dataset, example=NASTY, imdb=False))
+    dataset = replace(comparison.dataset, example=NASTY, imdb=False, labels=("schlecht", "gut"))
+    return replace(comparison, evidence=evidence, dataset=dataset)
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +109,16 @@ def test_the_sample_is_named_in_title_warning_and_figures(files: dict[str, bytes
     for figure in (drawing.draw(comparison) for drawing in report.all_drawings(comparison)):
         texts = [text.get_text() for text in figure.findobj(match=lambda artist: hasattr(artist, "get_text"))]
         assert any("bundled sample" in text for text in texts)
+
+
+def test_labels_are_called_as_the_data_call_them(files: dict[str, bytes]) -> None:
+    page = files["report.html"].decode()
+    assert "probability of “gut”" in page
+    for text in (
+        page.replace("True positive rate", "").replace("False positive rate", ""),
+        files["report.md"].decode(),
+    ):
+        assert not re.search("positive|“negative|: negative", re.sub("--(?:positive|negative)", "", text))
 
 
 def test_text_from_data_is_no_markup_in_html(files: dict[str, bytes]) -> None:

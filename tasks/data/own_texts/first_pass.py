@@ -23,7 +23,7 @@ from tasks.data.readers.inputs import Input, Part, labelled_columns, read_all, s
 from tasks.data.tokenizer import split_words
 from tasks.data.vocabulary import MAX_BYTES, MAX_WORD
 from tasks.errors import DataError
-from tasks.results.data import Survey, TextData
+from tasks.results.data import Labels, Survey, TextData
 from tasks.storage.files import atomic_path, sha256_of_file, sha256_of_json
 from tasks.storage.layout import SURVEYED_REVIEWS, SURVEYED_WORDS
 
@@ -149,9 +149,10 @@ def survey_texts(inputs: Sequence[Input], data: TextData, folder: Path, advance:
         counts.add(counted.words)
         counted_reviews.append(counted.reviews)
     reviews = _joined(counted_reviews)
-    _check_parts(reviews, data)
+    names = read_labels.names()
+    _check_parts(reviews, data, names)
     write_ranked(folder / SURVEYED_WORDS, counts.ranked())
-    return _write_survey(reviews, inputs, folder)
+    return _write_survey(reviews, inputs, folder, names)
 
 
 def files_digest(inputs: Sequence[Input]) -> str:
@@ -183,7 +184,7 @@ def _joined(parts: list[SurveyedReviews]) -> SurveyedReviews:
     return SurveyedReviews(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def _check_parts(reviews: SurveyedReviews, data: TextData) -> None:
+def _check_parts(reviews: SurveyedReviews, data: TextData, names: Labels) -> None:
     for part, name, advice in (
         (IN_TRAIN, "training", "give more reviews, or a smaller --test-share"),
         (IN_TEST, "test", "give more reviews, a larger --test-share, or --test-data"),
@@ -192,14 +193,13 @@ def _check_parts(reviews: SurveyedReviews, data: TextData) -> None:
         if len(labels) == 0:
             raise DataError(f"{data.title}: the {name} part has no reviews; {advice}")
         if labels.min() == labels.max():
-            kind = "positive" if labels[0] else "negative"
             raise DataError(
-                f"{data.title}: all {len(labels)} reviews in the {name} part are {kind}, expected both classes; "
-                f"{advice}, or check --label-column and --positive"
+                f"{data.title}: all {len(labels)} reviews in the {name} part have the label "
+                f"{names[labels[0]][:40]!r}, expected both classes; {advice}, or check --label-column and --positive"
             )
 
 
-def _write_survey(reviews: SurveyedReviews, inputs: Sequence[Input], folder: Path) -> Surveyed:
+def _write_survey(reviews: SurveyedReviews, inputs: Sequence[Input], folder: Path, names: Labels) -> Surveyed:
     order = np.lexsort((reviews.labels, reviews.digests[:, 1], reviews.digests[:, 0], reviews.parts))
     train = int(np.count_nonzero(reviews.parts == IN_TRAIN))
     places = np.empty(len(order), np.int32)
@@ -220,6 +220,7 @@ def _write_survey(reviews: SurveyedReviews, inputs: Sequence[Input], folder: Pat
             test=len(order) - train,
             repeated=_repeated(of_train) + _repeated(of_test),
             shared=_shared(of_train, of_test),
+            labels=names,
         ),
         _content_digest(reviews, order, train),
     )

@@ -16,11 +16,11 @@ from tasks.data.readers.columns import fitted
 from tasks.data.readers.inputs import Input, read_scorable
 from tasks.data.scoring.output import NEW_COLUMNS, new_names, reject_writer, row_writer
 from tasks.errors import DataError
+from tasks.results.data import Labels
 from tasks.results.training import THRESHOLD
 from tasks.storage.files import atomic_path, write_bytes
 
 CHECKSUM = b"sha256"
-LABELS = np.array(["negative", "positive"])
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class ScoredPart:
     def __len__(self) -> int:
         return len(self.probability)
 
-    def columns(self, model: str) -> list[pa.Array]:
+    def columns(self, model: str, labels: Labels) -> list[pa.Array]:
         """Return the output's new columns, in the order of `NEW_COLUMNS`."""
         return [
             pa.array(self.probability),
-            pa.array(LABELS[(self.probability > THRESHOLD).astype(int)], pa.string()),
+            pa.array(np.array(labels, object)[(self.probability > THRESHOLD).astype(int)], pa.string()),
             pa.array(self.tokens),
             pa.array((self.unknown / self.words).astype(np.float32)),
             pa.array(self.truncated),
@@ -92,6 +92,7 @@ class ScoredRows(NamedTuple):
         columns: all input columns.
         parts: the files that contain the scores, one per batch.
         model: the network's hash.
+        labels: the names of its labels.
     """
 
     inputs: Sequence[Input]
@@ -99,6 +100,7 @@ class ScoredRows(NamedTuple):
     columns: pa.Schema
     parts: Sequence[Path]
     model: str
+    labels: Labels
 
 
 def write_columns(path: Path, columns: pa.Schema) -> None:
@@ -138,7 +140,7 @@ def write_scored_rows(rows: ScoredRows, output: Path, rejects: Path, advance: Ca
     schema = pa.schema([*rows.columns, *new_fields])
     with row_writer(output, schema) as write_rows, reject_writer(rejects) as write_rejects:
         for batch, part in _joined(rows):
-            arrays = [*fitted(batch.columns, rows.columns), *part.columns(rows.model)]
+            arrays = [*fitted(batch.columns, rows.columns), *part.columns(rows.model, rows.labels)]
             write_rows(pa.RecordBatch.from_arrays(arrays, schema=schema))
             write_rejects(batch.rejects)
             advance(batch.size)

@@ -27,6 +27,11 @@ def test_onnx_says_how_texts_become_tokens_where_there_are_words() -> None:
     assert "vocabulary.json" not in export_readme(replace(EXPORT, words=0))
 
 
+def test_the_probability_is_that_of_a_label() -> None:
+    own = replace(EXPORT, labels=("schlecht", "*gut*"))
+    assert "label “\\*gut\\*”, not “schlecht”" in export_readme(own)
+
+
 def test_equal_models_differ_by_0() -> None:
     assert "by at most 0 (tokens)" in export_readme(EXPORT)
 

@@ -65,7 +65,8 @@ def test_the_card_says_data_training_metrics_gate_drift_mistakes_and_licence() -
         " | 500 | 81.00% (95 % interval 77.00% to 84.00%) |",
         "| corrected level | 0.0025 |",
         "| unseen words | 0.0123 |",
-        "Review 7, label negative, 0.970 positive",
+        "probability that a review has the label “positive”",
+        "Review 7, label negative, probability of “positive” 0.970: …",
         "Maas et al.",
     ):
         assert text in card

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import artifacts
+from artifacts.markup import html_spans, markdown_spans
 from artifacts.terminal import summary
 from artifacts.wording import report as wording
 from tasks.results.comparison import Comparison
@@ -65,7 +66,12 @@ def test_the_best_and_the_last_model_are_named_in_reasons(c: Comparison) -> None
 
 def test_a_review_in_a_line(c: Comparison) -> None:
     review = c.evidence.disagreements[0]
-    assert wording.review(review, "lstm") == "Review 7, label: positive; probability of “positive”: LSTM 0.913"
+    assert wording.review(c, review, "lstm") == "Review 7, label: positive; probability of “positive”: LSTM 0.913"
+    own = replace(c, dataset=replace(c.dataset, labels=("schlecht", "gut")))
+    assert wording.review(own, review, "lstm") == "Review 7, label: gut; probability of “gut”: LSTM 0.913"
+    hostile = replace(c, dataset=replace(c.dataset, labels=("<script>", "*b*")))
+    assert '<i class="q0">&lt;script&gt;</i>' in html_spans(wording.legend(hostile))
+    assert "“\\*b\\*”" in markdown_spans(wording.legend(hostile))
 
 
 def test_counts_agree_with_their_nouns(c: Comparison) -> None:

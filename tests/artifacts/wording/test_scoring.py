@@ -45,7 +45,7 @@ def test_a_toy_network_is_warned_of() -> None:
 def test_the_sentence_counts_reviews_and_rejects() -> None:
     by = wording.by("lstm seed 1", NETWORK)
     assert wording.sentence(SCORING, NETWORK) == (
-        f"1,000 reviews scored by {by}, 25.0% positive. 1 row could not be scored."
+        f"1,000 reviews scored by {by}, 25.0% labelled positive. 1 row could not be scored."
     )
     nothing = replace(SCORING, rows=0, rejected=2)
     assert wording.sentence(nothing, NETWORK) == f"0 reviews scored by {by}. 2 rows could not be scored."
@@ -66,6 +66,15 @@ def test_rows_are_plain_values_for_tables() -> None:
         {"kind": "surely negative", "review": 3, "probability": 0.0123, "text": "bad film"},
         {"kind": "surely positive", "review": 4, "probability": 0.99, "text": "good"},
     ]
+
+
+def test_the_names_of_own_labels_are_used() -> None:
+    own = replace(SCORING, labels=("schlecht", "gut"))
+    assert ", 25.0% labelled gut." in wording.sentence(own, NETWORK)
+    assert [row["kind"] for row in wording.sure_rows(own)] == ["surely schlecht", "surely gut"]
+    assert "probability of gut" in wording.distribution_rows(own)[0]
+    read = ReadText("lstm seed 1", "abc", (ReadWord("film", 0.4, True),), 0, 0.4, ("schlecht", "gut"))
+    assert wording.answer(read, NETWORK).startswith("schlecht, with probability 0.600")
 
 
 def test_an_answer_says_what_was_not_read() -> None:

@@ -75,7 +75,7 @@ FAULTY = {
     "no test part": (TextData((Path("reviews.csv"),), test_share=1e-9), "the test part has no reviews"),
     "one class": (
         TextData((Path("reviews.csv"),), (Path("positive.csv"),)),
-        "all 3 reviews in the test part are positive",
+        "all 3 reviews in the test part have the label '1', expected both classes",
     ),
     "positive": (TextData((Path("reviews.csv"),), positive="spam"), "a third class besides 'spam' and '0'"),
     "empty class": (TextData((Path("half"),)), "neg: no .txt files"),

@@ -31,6 +31,16 @@ def test_the_chosen_positive_may_be_a_known_name() -> None:
     assert LabelReader("stars", "0")(batch("0", "1")).tolist() == [1, 0]
 
 
+def test_labels_are_named_as_the_texts_name_them() -> None:
+    read = LabelReader("stars")
+    read(batch("neg", " Pos ", "1"))
+    read(batch("NEG", "Pos", "neg", "positive"))
+    assert read.names() == ("neg", "Pos")
+    chosen = LabelReader("stars", "gut")
+    chosen(batch("gut", "schlecht"))
+    assert chosen.names() == ("schlecht", "gut")
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [

@@ -54,6 +54,20 @@ def test_the_form_of_given_splits_changes_nothing_either(tmp_path: Path, form: s
     assert content(found) == content(expected)
 
 
+def test_names_of_labels_are_kept_with_the_dataset(tmp_path: Path) -> None:
+    def named(*names: str) -> Dataset:
+        path = tmp_path / "r.csv"
+        path.write_text("text,label\n" + "".join(f"film {n},{names[n % 2]}\n" for n in range(60)))
+        return prepared(TextData((path,), positive=names[1] if names[1] == "gut" else None), tmp_path)
+
+    usual, other = named("negative", "positive"), named("0", "1")
+    assert (usual.labels, other.labels) == (("negative", "positive"), ("0", "1"))
+    assert other.fingerprint == usual.fingerprint  # Networks are not trained again.
+    own = named("schlecht", "gut")
+    assert own.labels == ("schlecht", "gut")
+    assert own.fingerprint != usual.fingerprint  # They are, because each keeps its names.
+
+
 def test_the_parts_of_a_folder_like_aclimdb_are_used(tmp_path: Path) -> None:
     root = tmp_path / "aclImdb"
     write(root, "folder", ROWS[:80], "train")

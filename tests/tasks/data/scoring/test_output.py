@@ -237,7 +237,7 @@ def scored_rows(tmp_path: Path, scored: int) -> ScoredRows:
     columns = pa.schema([("text", pa.large_string()), ("id", pa.large_string())])
     write_columns(tmp_path / "columns.arrow", columns)
     inputs, parts = unlabelled_inputs(tmp_path / "i.csv"), [tmp_path / "0.parquet"]
-    return ScoredRows(inputs, "text", read_columns(tmp_path / "columns.arrow"), parts, "abc")
+    return ScoredRows(inputs, "text", read_columns(tmp_path / "columns.arrow"), parts, "abc", ("schlecht", "gut"))
 
 
 def test_rows_are_joined_with_their_scores(tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_rows_are_joined_with_their_scores(tmp_path: Path) -> None:
     names = write_scored_rows(scored_rows(tmp_path, 3), output, rejects_path(output), sizes.append)
     assert names == tuple(NEW_COLUMNS)
     assert pq.read_table(output).to_pylist()[2] == {
-        "text": "c", "id": "3", "probability": pytest.approx(0.9), "label": "positive", "tokens": 4,
+        "text": "c", "id": "3", "probability": pytest.approx(0.9), "label": "gut", "tokens": 4,
         "unknown_share": pytest.approx(1 / 6), "truncated": False, "model": "abc",
     }  # fmt: skip
     assert (tmp_path / "o.rejects.csv").read_text().splitlines() == [
