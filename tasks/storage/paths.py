@@ -52,12 +52,15 @@ def resolved(path: Path) -> Path:
 
 
 def relative_to(root: Path, record: T) -> T:
-    """Return a record whose paths below `root` are relative to it, so that the folder may be moved."""
+    """Return a record whose paths below `root` are relative to it, so that the folder may be moved.
+
+    Paths of the user's are relative to the working folder, which later commands need not share: they become absolute.
+    """
 
     def shortened(path: Path) -> Path:
         return path.relative_to(root) if path.is_relative_to(root) else path
 
-    shorter: T = _changed(record, shortened, shortened)
+    shorter: T = _changed(record, shortened, lambda path: shortened(path.absolute()))
     return shorter
 
 

@@ -59,11 +59,20 @@ def record(folder: Path, source: Path) -> Whole:
 
 @pytest.mark.parametrize("source", [Path("/home/me/reviews.csv"), Path("own.csv")])
 def test_a_record_moves_with_its_folder(tmp_path: Path, source: Path) -> None:
-    short = relative_to(tmp_path, record(tmp_path, source))
+    short = relative_to(tmp_path, record(tmp_path, tmp_path / source))
     assert (short.folder, [str(part.path) for part in short.parts]) == (Path(), ["a", "b/c"])
     found = located_in(tmp_path / "elsewhere", short)
     expected = source if source.is_absolute() else tmp_path / "elsewhere" / source
     assert found == record(tmp_path / "elsewhere", expected)
+
+
+def test_a_file_given_by_a_relative_path_is_found_from_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    short = relative_to(tmp_path / "outputs", record(tmp_path / "outputs", Path("own.csv")))
+    monkeypatch.chdir("/")
+    assert located_in(tmp_path / "outputs", short).source.path == tmp_path / "own.csv"
 
 
 @pytest.mark.parametrize("name", ["..", "../x", "/etc/passwd", "deep/link", "x/../../y"])
