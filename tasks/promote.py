@@ -126,7 +126,7 @@ def check_data(outputs: Path, dataset: Dataset, columns: Sequence[str] = ()) -> 
     champion = registry.champion()
     if champion is not None:
         registry.verify(champion.network)
-        match(digests_of_test(dataset), read_digests(registry.folder(champion.network) / TEST_DIGESTS))
+        _rows_of_champion(registry.folder(champion.network), digests_of_test(dataset), dataset)
 
 
 def promote(
@@ -236,12 +236,22 @@ def _measure(registry: Registry, candidate: Candidate, limits: GateLimits) -> Me
         return Measurement(predictions, labels, scored, judge_first(scored, limits))
     registry.verify(champion.network)
     folder = registry.folder(champion.network)
-    rows = match(candidate.digests, read_digests(folder / TEST_DIGESTS))
+    rows = _rows_of_champion(folder, candidate.digests, candidate.run.dataset)
     other = SavedNetwork.read(folder).predict(read_tokens(folder / TEST)[rows])
     gate = judge_candidate(scored, _scored(other, labels), candidate.slices, _look_number(registry, candidate), limits)
     if champion.network == candidate.name:
         gate = replace(gate, verdict="HOLD", reason="already champion")
     return Measurement(predictions, labels, scored, gate)
+
+
+def _rows_of_champion(champion: Path, digests: Digests, dataset: Dataset) -> NDArray[np.intp]:
+    """For each test review of a dataset, its row among those of the champion in a folder.
+
+    Raises:
+        DataError: the champion has other test reviews.
+    """
+    trained_on = SavedNetwork.read(champion).description.get("dataset", {}).get("title", "data of an earlier version")
+    return match(digests, read_digests(champion / TEST_DIGESTS), (dataset.title, str(trained_on)))
 
 
 def _scored(predictions: NetworkPredictions, labels: NDArray[np.integer]) -> ScoredNetwork:

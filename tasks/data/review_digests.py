@@ -15,7 +15,7 @@ from tasks.data.parquet import read_column, reading
 from tasks.data.readers.batch import Column, Columns, RowBatch
 from tasks.data.readers.inputs import labelled_columns, labelled_inputs, read_all
 from tasks.data.tokens import Reviews
-from tasks.errors import DataError
+from tasks.errors import DataError, shortened
 from tasks.results.data import Dataset, Survey, TextData
 from tasks.storage.files import atomic_path, fingerprint
 
@@ -120,8 +120,12 @@ def set_name(values: Digests) -> str:
     return fingerprint(np.sort(values).astype(str).tolist())
 
 
-def match(first: Digests, second: Digests) -> NDArray[np.intp]:
+def match(first: Digests, second: Digests, titles: tuple[str, str]) -> NDArray[np.intp]:
     """For each review of the first set, return its row in the second.
+
+    Args:
+        first, second: the digests of the candidate's test reviews, and those of the champion's.
+        titles: the titles of their data, for the message.
 
     Raises:
         DataError: the sets differ.
@@ -130,8 +134,10 @@ def match(first: Digests, second: Digests) -> NDArray[np.intp]:
     if not np.array_equal(first[orders[0]], second[orders[1]]):
         common = len(np.intersect1d(first, second))
         raise DataError(
-            f"test reviews: the candidate has {len(first)}, the champion {len(second)}, and {common} are the same; "
-            "expected the same set. Train the candidate on the champion's data (--data, --source, --reviews)"
+            f"the candidate has {len(first)} test reviews of the {shortened(titles[0], 80)}, the champion "
+            f"{len(second)} of the {shortened(titles[1], 80)}, and {common} are the same; expected the same set: "
+            "a registry has one champion. Train and promote on other data with another --outputs folder, or train on "
+            "the champion's data (--data, --source, --reviews)"
         )
     rows = np.empty(len(first), np.intp)
     rows[orders[0]] = orders[1]
