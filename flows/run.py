@@ -2,24 +2,21 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import UUID
 
-from prefect import runtime, task
-from prefect.cache_policies import NO_CACHE
+from prefect import runtime
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import State
 from prefect.exceptions import UnfinishedRun, UpstreamTaskError
 from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
-from prefect.states import Completed
 from prefect.task_engine import TaskRunTimeoutError
 
-from flows.branch_process import BranchProcesses, TimeLimitError
+from flows.branch_process import TimeLimitError
 from flows.environment import ignore_closed_output, unexpected
 from flows.ops.dead_runs import label_with_process, mark_dead_runs, mark_dead_tasks
 from flows.ops.deployed_commit import warn_of_another_commit
@@ -27,7 +24,8 @@ from flows.ops.notify import post_line
 from flows.pool import Runner, branches_on, preload_branches, text_workers
 from flows.progress import RunProgress
 from flows.settings import Settings
-from tasks.errors import DISK, NetworkError, PipelineError, one_line
+from flows.step_tasks import Sealed, after, make, reuse, task_of
+from tasks.errors import PipelineError, one_line
 from tasks.job import Job
 from tasks.results.data import TextData
 from tasks.storage.layout import RUNS
@@ -36,54 +34,6 @@ from tasks.storage.share import Share
 
 T = TypeVar("T", bound=Result)
 Work = TypeVar("Work")
-ENDED_TWICE = (
-    "its process ended twice before its task did: it was killed, perhaps because memory ran out (free some, or use "
-    "--runner thread). The same command resumes after the last completed epoch"
-)
-
-
-def may_pass(_task: object, _run: object, state: Any) -> bool:
-    """Whether Prefect should retry a failed step: after a network or disk error, not after bad data."""
-    try:
-        state.result()
-    except NetworkError:
-        return True
-    except (TimeLimitError, TaskRunTimeoutError):
-        return False
-    except OSError as error:
-        return error.errno not in DISK
-    except Exception:
-        return False
-    return False
-
-
-@task(retries=1, retry_delay_seconds=5, retry_condition_fn=may_pass, persist_result=False, cache_policy=NO_CACHE)
-def make(
-    step: Step[..., Any],
-    inputs: tuple[Any, ...],
-    fresh: bool,
-    share: Share,
-    processes: BranchProcesses | None = None,
-    seconds: float | None = None,
-) -> Any:
-    """Make a step's result and store it; with `processes`, in one of them, if need be in a second one."""
-    logger = get_run_logger()
-    if processes is None:
-        return share.keep(step, inputs, fresh, logger)
-    try:
-        return processes.do(share.keep, step, inputs, fresh, logger=logger, seconds=seconds)
-    except BrokenProcessPool:
-        logger.warning("The process ended before its task did; another one resumes after the last completed epoch")
-    try:
-        return processes.do(share.keep, step, inputs, False, logger=logger, seconds=seconds)
-    except BrokenProcessPool:
-        raise PipelineError(ENDED_TWICE) from None
-
-
-@task(persist_result=False, cache_policy=NO_CACHE)
-def reuse(result: Result) -> State[Any]:
-    """Show in the UI that an earlier result of a step is reused."""
-    return Completed(name="Cached", message=result.title, data=result)
 
 
 class Clock:
@@ -116,11 +66,13 @@ class Submitted:
 
     Attributes:
         title: the branch's name in logs and in the UI.
+        task: the id of its task in the UI.
         result: the reused result; None if it is being made.
         future: returns the result that is being made; None if it is reused.
     """
 
     title: str
+    task: UUID
     result: Any = None
     future: PrefectFuture[Any] | None = None
 
@@ -138,6 +90,7 @@ class Run:
         notes: what the summary says besides the results, such as why a stored result was not used.
         progress: shows the steps.
         runner: what runs branches, within `side_by_side`.
+        previous: the ids of the tasks of the step before; the UI draws arrows from them to those of the next step.
     """
 
     name: str
@@ -148,6 +101,7 @@ class Run:
     notes: list[str] = field(default_factory=list)
     progress: RunProgress = field(default_factory=RunProgress)
     runner: Runner | None = None
+    previous: list[UUID] = field(default_factory=list)
 
     @classmethod
     @contextmanager
@@ -211,25 +165,39 @@ class Run:
     def do(self, step: Step[..., T], *inputs: Any) -> T:
         """Make a step's result in this process, or reuse it."""
         self.progress.begin(step.name, [step.title(*inputs)])
-        result = self._reused(step, inputs)
-        if result is None:
+        reused = self._reused(step, inputs, self.previous)
+        if reused:
+            self.previous[:] = [reused.task]
+            result: T = reused.result
+        else:
+            work = Sealed(step=step, inputs=inputs, fresh=self.fresh, share=self.share)
             with self._text_workers():
-                result = self._task(step, inputs)(step, inputs, self.fresh, self.share)
+                state = self._task(step, inputs)(work, {}, wait_for=after(self.previous), return_state=True)
+                result = state.result()
+            self.previous[:] = [task_of(state)]
             self.progress.end(step.name, step.title(*inputs))
         self.clock.lap(step.name)
         return result
 
-    def do_each(self, step: Step[..., Any], *columns: Sequence[Any], minutes: float | None = None) -> list[Submitted]:
+    def do_each(
+        self,
+        step: Step[..., Any],
+        *columns: Sequence[Any],
+        minutes: float | None = None,
+        following: Sequence[Sequence[Submitted]] = (),
+    ) -> list[Submitted]:
         """Start a step for all branches, side by side; reused results are available at once.
 
         Args:
             step: the step.
             columns: for each input of the step, its values for all branches; an earlier `do_each` may supply them.
             minutes: time limit for each branch.
+            following: earlier `do_each` whose results are among the columns; the UI draws arrows from their tasks.
         """
         rows = list(zip(*columns, strict=True))
+        before = list(zip(*following, strict=True)) or [()] * len(rows)
         self.progress.begin(step.name, [step.title(*inputs) for inputs in rows])
-        return [self._start(step, inputs, minutes) for inputs in rows]
+        return [self._start(step, inputs, minutes, its) for inputs, its in zip(rows, before, strict=True)]
 
     def results(self, step: Step[..., T], rows: Sequence[Submitted], are_needed: bool = True) -> list[T | None]:
         """Wait for the results of a step that `do_each` started; None for a failed branch.
@@ -245,6 +213,8 @@ class Run:
         """
         results = [self._result_or_failure(step, row) for row in rows]
         self.clock.lap(step.name)
+        tasks = [row.task for row, result in zip(rows, results, strict=True) if result is not None]
+        self.previous[:] = tasks if are_needed else [*self.previous, *tasks]
         if are_needed and not any(results):
             raise PipelineError("; ".join(self.failures))
         return results
@@ -284,24 +254,33 @@ class Run:
         has_texts = isinstance(self.settings.data.given(), TextData)
         return text_workers(self.settings.run.runner, self.settings.run.address) if has_texts else nullcontext()
 
-    def _start(self, step: Step[..., Any], inputs: tuple[Any, ...], minutes: float | None) -> Submitted:
+    def _start(
+        self, step: Step[..., Any], inputs: tuple[Any, ...], minutes: float | None, following: Sequence[Submitted]
+    ) -> Submitted:
         if self.runner is None:
             raise RuntimeError("branches start within `side_by_side`")
         title = step.title(*inputs)
-        resolved = tuple(
-            value if not isinstance(value, Submitted) else value.future or value.result for value in inputs
+        rows = [value for value in inputs if isinstance(value, Submitted)]
+        awaited = {i: v.future for i, v in enumerate(inputs) if isinstance(v, Submitted) and v.future}
+        resolved = tuple(value.result if isinstance(value, Submitted) else value for value in inputs)
+        ended = [row.task for row in rows if row.future is None] + [row.task for row in following]
+        before = ended if rows or following else self.previous
+        if not awaited and (reused := self._reused(step, resolved, before)):
+            return reused
+        work = Sealed(
+            step=step,
+            inputs=resolved,
+            fresh=self.fresh,
+            share=self.share,
+            processes=self.runner.processes,
+            seconds=60 * minutes if minutes else None,
         )
-        if not any(isinstance(value, PrefectFuture) for value in resolved):
-            kept = self._reused(step, resolved)
-            if kept is not None:
-                return Submitted(title, result=kept)
-        parameters = {"step": step, "inputs": resolved, "fresh": self.fresh, "share": self.share}
-        limits = {"processes": self.runner.processes, "seconds": 60 * minutes if minutes else None}
-        future = self.runner.tasks.submit(self._task(step, resolved, minutes), parameters | limits)
+        task = self._task(step, resolved, minutes)
+        future = self.runner.tasks.submit(task, {"work": work, "awaited": awaited}, wait_for=after(before))
         future.add_done_callback(lambda _: self.progress.end(step.name, title))
-        return Submitted(title, future=future)
+        return Submitted(title, future.task_run_id, future=future)
 
-    def _reused(self, step: Step[..., T], inputs: tuple[Any, ...]) -> T | None:
+    def _reused(self, step: Step[..., T], inputs: tuple[Any, ...], before: Sequence[UUID]) -> Submitted | None:
         """The stored result, if it may be reused; the log and the UI show the reuse."""
         record = None if self.fresh else step.record(*inputs)
         if record is None:
@@ -312,12 +291,14 @@ class Run:
         if result is None and (fault := record.fault()):
             self.notes.append(f"{title}: made again, because the stored result cannot be used ({fault}).")
             get_run_logger().warning(self.notes[-1])
-        if result is not None:
-            get_run_logger().info("%s: reused (%s)", title, result.title)
-            reuse.with_options(name=step.name, task_run_name=title)(result, return_state=True)
-            self.progress.end(step.name, title, was_reused=True)
-            self.clock.add_reused(step.name, record.seconds())
-        return result
+        if result is None:
+            return None
+        get_run_logger().info("%s: reused (%s)", title, result.title)
+        shown = reuse.with_options(name=step.name, task_run_name=title)
+        state = shown(Sealed(result=result), wait_for=after(before), return_state=True)
+        self.progress.end(step.name, title, was_reused=True)
+        self.clock.add_reused(step.name, record.seconds())
+        return Submitted(title, task_of(state), result)
 
     def _task(self, step: Step[..., Any], inputs: tuple[Any, ...], minutes: float | None = None) -> Any:
         """The task that makes the step's result; the UI shows it under the step's title."""
@@ -349,13 +330,3 @@ def show_parameters(settings: Settings) -> None:
     """Let the UI show the settings that the run uses as its parameters, so that its form repeats them."""
     with get_client(sync_client=True) as client:
         client.update_flow_run(runtime.flow_run.id, parameters={"settings": settings.model_dump(mode="json")})
-
-
-def as_task(name: str, work: Callable[..., Any], *arguments: Any) -> Any:
-    """Do work as a task, which the UI shows in the timeline. It takes no arguments: Prefect would traverse them."""
-
-    @task(name=name, task_run_name=name, persist_result=False, cache_policy=NO_CACHE)
-    def shown() -> Any:
-        return work(*arguments)
-
-    return shown()

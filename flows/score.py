@@ -12,8 +12,9 @@ from artifacts.publish import Artifact
 from artifacts.wording import scoring as wording
 from flows import drift
 from flows.ops.notify import FAILURES, announce, on_failure_hooks
-from flows.run import Run, as_task
+from flows.run import Run
 from flows.settings import RunSettings, Settings
+from flows.step_tasks import as_task
 from tasks.data.scoring.output import SUFFIXES
 from tasks.drift import check_drift as check_texts
 from tasks.results.drift import Drift
@@ -62,7 +63,7 @@ def score_flow(
         scoring = run.do(score, data, network, run.outputs / SCORES)
         target = output.absolute() if output else default_output(data, scoring)
         written = run.do(write, data, scoring, target, max_rejects)
-        as_task("publish", announce_scores, scoring, network)
+        as_task("publish", announce_scores, scoring, network, previous=run.previous)
         result = compare_with_training(run.outputs, data, network, scoring.rows) if check_drift else None
         if result:
             drift.announce_drift(result)

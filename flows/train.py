@@ -17,8 +17,9 @@ from artifacts.publish import history_artifacts, report_artifacts, unpublish
 from flows.draw import draw, figures_record
 from flows.ops.notify import FAILURES, add_tags, on_failure_hooks, publish_or_warn
 from flows.promote import check_promotion, promote_run
-from flows.run import Run, as_task
+from flows.run import Run
 from flows.settings import WITHOUT_TIME_LIMIT, Settings
+from flows.step_tasks import as_task
 from tasks.analysis.reader_page import open_reader
 from tasks.analysis.reviews import choose_reviews
 from tasks.compare import compare
@@ -88,10 +89,13 @@ def compare_networks(run: Run, jobs: list[Job]) -> Comparison:
     training = run.do_each(train, jobs, minutes=minutes)
     evaluating = run.do_each(evaluate, jobs, training)
     trained = run.results(train, training)
-    jobs, branches, evaluations = without_failed_rows(jobs, trained, run.results(evaluate, evaluating))
+    evaluated = run.results(evaluate, evaluating)
+    columns = without_failed_rows(jobs, trained, evaluated, training, evaluating)
+    jobs, branches, evaluations, training, evaluating = columns
     chosen = choose_reviews(evaluations)
-    explaining = run.do_each(explain, jobs, branches, [chosen] * len(jobs))
-    illustrating = run.do_each(illustrate, jobs[:1], [first_networks(branches)])
+    explaining = run.do_each(explain, jobs, branches, [chosen] * len(jobs), following=[training, evaluating])
+    networks = first_networks(branches)
+    illustrating = run.do_each(illustrate, jobs[:1], [networks], following=[[row] for row in training])
     branches, evaluations, explanations = without_failed_rows(branches, evaluations, run.results(explain, explaining))
     chapter = run.results(illustrate, illustrating, are_needed=False)[0]
     comparison = compare(
@@ -132,7 +136,7 @@ def write_report(run: Run, comparison: Comparison) -> Path:
         comparison, durations=dict(run.clock.laps), made_in=dict(run.clock.reused), notes=tuple(run.notes)
     )
     run.progress.begin("report", ["report"])
-    as_task("report", write_and_publish, run, comparison, drawn)
+    as_task("report", write_and_publish, run, comparison, drawn, previous=run.previous)
     run.progress.end("report", "report")
     return run.folder
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 import tenacity
 from prefect import flow, runtime
@@ -15,6 +16,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.exceptions import UnfinishedRun, UpstreamTaskError
 from prefect.futures import PrefectConcurrentFuture
 from prefect.logging import disable_run_logger
+from prefect.settings import PREFECT_API_URL
 
 from artifacts.publish import Artifact, publish, unpublish
 from flows.ops.notify import add_tags
@@ -60,6 +62,16 @@ def assert_states(run: str, expected: dict[str, str]) -> None:
             assert {task.name: task.state_name for task in tasks} == expected
 
 
+def assert_arrows(run: str, expected: dict[str, set[str]]) -> None:
+    """Compare the tasks that the UI draws arrows from to each task, by name, with what is expected."""
+    for attempt in PATIENT:
+        with attempt:
+            graph = httpx.get(f"{PREFECT_API_URL.value()}/flow_runs/{run}/graph-v2").json()
+            names = {key: node["label"] for key, node in graph["nodes"]}
+            found = {node["label"]: {names[parent["id"]] for parent in node["parents"]} for _, node in graph["nodes"]}
+            assert found == expected
+
+
 def test_a_step_is_made_once_and_the_ui_tells_a_reused_one_from_a_made_one(tmp_path: Path, calls: list[str]) -> None:
     def work(run: Run) -> None:
         assert run.do(write, "a", tmp_path).path.read_text() == "a"
@@ -83,11 +95,23 @@ def test_rows_run_side_by_side_and_feed_the_next_step(tmp_path: Path, calls: lis
         copying = run.do_each(copy, ["a", "b"], writing)
         results.extend(text for text in run.results(copy, copying) if text)
         assert list(run.clock.laps) == ["copy"]
+        more = run.do_each(write, ["c", "d"], [tmp_path] * 2, following=[writing, copying])
+        run.results(write, more)
+        run.do(write, "e", tmp_path)
 
+    arrows = {
+        "write a": set(), "write b": set(), "copy a": {"write a"}, "copy b": {"write b"},
+        "write c": {"write a", "copy a"}, "write d": {"write b", "copy b"}, "write e": {"write c", "write d"},
+    }  # fmt: skip
     run_id = in_a_run(tmp_path, lambda run: run.side_by_side(lambda run, _: work(run), [FakeJob()]))
+    assert_arrows(run_id, arrows)
+    again = in_a_run(tmp_path, lambda run: run.side_by_side(lambda run, _: work(run), [FakeJob()]))
+    assert_arrows(again, arrows)
+    del results[2:]
     assert [result.path.read_text() for result in results] == ["a", "b"]
-    assert_states(run_id, dict.fromkeys(("write a", "write b", "copy a", "copy b"), "Completed"))
-    assert sorted(calls) == ["a", "b", "copy a", "copy b"]
+    assert_states(run_id, dict.fromkeys(arrows, "Completed"))
+    assert_states(again, dict.fromkeys(arrows, "Cached"))
+    assert sorted(calls) == ["a", "b", "c", "copy a", "copy b", "d", "e"]
 
 
 class Heard:
@@ -219,7 +243,7 @@ def test_a_row_whose_upstream_failed_is_told_from_one_that_failed(error: Excepti
     future: Future[Any] = Future()
     future.set_exception(error)
     with pytest.raises(UpstreamError):
-        _result(Submitted("evaluate lstm seed 1", future=PrefectConcurrentFuture(uuid4(), future)))
+        _result(Submitted("evaluate lstm seed 1", uuid4(), future=PrefectConcurrentFuture(uuid4(), future)))
 
 
 def test_a_branch_whose_process_dies_is_resumed_once_and_no_other_branch_is(

@@ -7,7 +7,7 @@ import pytest
 from prefect.task_engine import TaskRunTimeoutError
 
 from flows.branch_process import TimeLimitError
-from flows.run import may_pass
+from flows.step_tasks import may_pass
 from tasks.errors import DataError, NetworkError, one_line, shortened
 
 
