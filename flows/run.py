@@ -120,8 +120,14 @@ class Run:
         for dead in mark_dead_runs(flow):
             get_run_logger().warning("The process of run %s is gone: marked as crashed", dead)
             post_line(f"{flow} {dead}: Crashed. Its process is gone")
-        with run.progress.shown():
-            yield run
+        try:
+            with run.progress.shown():
+                yield run
+        except Exception:
+            raise
+        except BaseException:  # A signal: tasks that had not begun cannot report their end.
+            mark_dead_tasks(runtime.flow_run.id)
+            raise
 
     def finish(self) -> None:
         """End the run.
@@ -240,14 +246,8 @@ class Run:
         """Do work whose `do_each` starts branches on the chosen runner."""
         settings = self.settings.run
         self.share.push(jobs[0])
-        try:
-            with branches_on(settings.runner, settings.address) as runner:
-                return work(replace(self, runner=runner), jobs)
-        except Exception:
-            raise
-        except BaseException:  # A signal: tasks that had not begun cannot report their end.
-            mark_dead_tasks(runtime.flow_run.id)
-            raise
+        with branches_on(settings.runner, settings.address) as runner:
+            return work(replace(self, runner=runner), jobs)
 
     def _text_workers(self) -> AbstractContextManager[None]:
         """Where the user's texts are counted and encoded: on a Dask cluster, or in threads."""

@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -22,10 +23,10 @@ from prefect.client.schemas.filters import (
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun
 from prefect.client.schemas.sorting import FlowRunSort, TaskRunSort
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
-from prefect.states import Crashed
+from prefect.states import Cancelled, Crashed
 
 from tasks.machine import process_start
 
@@ -97,9 +98,27 @@ def _has_heartbeat(client: SyncPrefectClient, run: FlowRun) -> bool:
 
 
 def mark_dead_tasks(run: str) -> None:
-    """Mark a run's unfinished tasks as Crashed; their processes must be gone."""
+    """Mark a run's unfinished tasks as Crashed, or as Cancelled if the run is; their processes must be gone.
+
+    A task that noticed the end of a cancelled run calls itself Crashed; it is Cancelled, too.
+    """
     with get_client(sync_client=True) as client:
-        _mark_tasks(client, UUID(run))
+        flow_run = client.read_flow_run(UUID(run))
+        _mark_tasks(client, flow_run)
+        if not _is_cancelled(flow_run):
+            return
+        for task in _tasks(client, flow_run, [StateType.CRASHED]):
+            if flow_run.state and task.state and task.state.timestamp >= flow_run.state.timestamp:
+                client.set_task_run_state(task.id, _end_of_tasks(flow_run), force=True)
+
+
+def _is_cancelled(run: FlowRun) -> bool:
+    return run.state is not None and (run.state.is_cancelling() or run.state.is_cancelled())
+
+
+def _end_of_tasks(run: FlowRun) -> State[Any]:
+    """The state of tasks that ended because their run did."""
+    return Cancelled(message="Its run was cancelled") if _is_cancelled(run) else Crashed(message="Its process is gone")
 
 
 def mark_left_tasks(flow: str) -> int:
@@ -114,22 +133,27 @@ def mark_left_tasks(flow: str) -> int:
             limit=PAGE,
         )
         runs = {task.flow_run_id for task in tasks if task.flow_run_id}
-        ours = [run for run in runs if HOST in client.read_flow_run(run).labels]
+        ours = [run for run in map(client.read_flow_run, runs) if HOST in run.labels]
         return sum(_mark_tasks(client, run) for run in ours)
 
 
-def _mark_tasks(client: SyncPrefectClient, run: UUID) -> int:
-    """Mark a run's unfinished tasks as Crashed; return how many there were."""
+def _tasks(client: SyncPrefectClient, run: FlowRun, types: list[StateType]) -> list[TaskRun]:
+    """The newest of a run's tasks in states of some types."""
+    return client.read_task_runs(
+        flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id])),
+        task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=types))),
+        sort=TaskRunSort.EXPECTED_START_TIME_DESC,
+        limit=PAGE,
+    )
+
+
+def _mark_tasks(client: SyncPrefectClient, run: FlowRun) -> int:
+    """Mark a run's unfinished tasks as ended; return how many there were."""
     marked = 0
     for _ in range(MAX_PAGES):
-        tasks = client.read_task_runs(
-            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run])),
-            task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=UNFINISHED))),
-            sort=TaskRunSort.EXPECTED_START_TIME_DESC,
-            limit=PAGE,
-        )
+        tasks = _tasks(client, run, UNFINISHED)
         for task in tasks:
-            client.set_task_run_state(task.id, Crashed(message="Its process is gone"), force=True)
+            client.set_task_run_state(task.id, _end_of_tasks(run), force=True)
         marked += len(tasks)
         if len(tasks) < PAGE:
             break
@@ -137,6 +161,6 @@ def _mark_tasks(client: SyncPrefectClient, run: UUID) -> int:
 
 
 def _mark(client: SyncPrefectClient, run: FlowRun) -> None:
-    _mark_tasks(client, run.id)
+    _mark_tasks(client, run)
     message = "Its process is gone. Completed work is kept: the same command resumes"
     client.set_flow_run_state(run.id, Crashed(message=message), force=True)

@@ -7,21 +7,25 @@ from typing import Any
 
 import httpx
 import pytest
+import tenacity
 from prefect.client.schemas.filters import (
     DeploymentFilter,
     DeploymentFilterId,
     FlowRunFilter,
+    FlowRunFilterId,
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import PrefectHTTPStatusError
+from prefect.states import Cancelling
 
 from tests.end_to_end.conftest import Orphan, Served
 from tests.end_to_end.harness import EPOCHS, SMALL, Process, metrics, outcome
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("deployed")]
+PATIENT = tenacity.Retrying(stop=tenacity.stop_after_delay(60), wait=tenacity.wait_fixed(0.2), reraise=True)
 
 
 def smoke(outputs: Path, model: str = "simple_rnn") -> dict[str, Any]:
@@ -170,3 +174,24 @@ def test_another_origin_is_refused(deployed: Served) -> None:
     assert httpx.post(f"{deployed.page}/api/flows/", content='{"name": "evil"}', headers=as_text).status_code == 422
     as_json = {"Origin": deployed.page, "Content-Type": "application/json"}
     assert httpx.post(f"{deployed.page}/api/flows/", content='{"name": "good"}', headers=as_json).is_success
+
+
+def test_tasks_of_a_cancelled_run_are_cancelled(deployed: Served, tmp_path: Path) -> None:
+    data = {"source": "sample", "reviews": 600, "max_length": 120}
+    settings = {"data": data, "training": {"epochs": 500}, "run": {"outputs": str(tmp_path)}}
+    assert deployed.worker
+    with deployed.client() as client:
+        deployment = client.read_deployment_by_name("train/train")
+        run = client.create_flow_run_from_deployment(deployment.id, parameters={"settings": settings})
+        deployed.worker.wait_for_epoch(tmp_path, "lstm", 2)
+        client.set_flow_run_state(run.id, Cancelling())
+        for attempt in PATIENT:
+            with attempt:
+                state = client.read_flow_run(run.id).state
+                assert state
+                assert state.is_cancelled()
+        tasks = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id])))
+    states = {task.name.split()[0]: task.state_type for task in tasks if task.state_type}
+    assert states.pop("fetch") == states.pop("prepare") == StateType.COMPLETED
+    assert "train" in states
+    assert set(states.values()) == {StateType.CANCELLED}

@@ -13,7 +13,7 @@ from prefect import Flow, Task
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.settings import PREFECT_API_URL
-from prefect.states import Completed, Pending, Running
+from prefect.states import Cancelling, Completed, Crashed, Pending, Running
 
 from flows.ops import dead_runs
 from flows.ops.dead_runs import (
@@ -158,6 +158,19 @@ def test_the_tasks_of_a_run_can_be_marked_alone(client: SyncPrefectClient, flow:
     mark_dead_tasks(str(run.id))
     assert client.read_task_run(task.id).state_name == "Crashed"
     assert state(client, run) == "Running"
+
+
+def test_the_tasks_of_a_cancelled_run_are_cancelled(client: SyncPrefectClient, flow: "Flow[[], None]") -> None:
+    run = start(client, flow)
+    tasks = [
+        client.create_task_run(Task(lambda: None, name="step"), run.id, dynamic_key=str(number), state=Running())
+        for number in range(3)
+    ]
+    client.set_task_run_state(tasks[0].id, Crashed(), force=True)
+    client.set_flow_run_state(run.id, Cancelling(), force=True)
+    client.set_task_run_state(tasks[1].id, Crashed(), force=True)
+    mark_dead_tasks(str(run.id))
+    assert [client.read_task_run(task.id).state_name for task in tasks] == ["Crashed", "Cancelled", "Cancelled"]
 
 
 @pytest.mark.parametrize("state_of_run", [Pending(), Running()])
