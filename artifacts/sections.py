@@ -88,7 +88,7 @@ def which(c: Comparison) -> Section:
         tables.models,
         Drawing("seeds", "Test accuracy of each seed", scores.seeds) if several else None,
         *([Details("Scores and cost of each seed", by_network)] if several else by_network),
-        paragraph(wording.ABOUT_SCORES),
+        sentence(wording.about_scores),
         Drawing("roc", "ROC curves", scores.roc),
     )
     return Section("which", "Which network?", blocks)
@@ -187,7 +187,7 @@ def what_failed(c: Comparison) -> Section:
         Drawing("confusion", "Confusion matrices", scores.confusion),
         topic(
             "Can the probabilities be trusted?",
-            paragraph(wording.ABOUT_CALIBRATION),
+            sentence(wording.about_calibration),
             SideBySide(
                 (
                     Drawing("calibration", "Reliability diagram", scores.calibration),

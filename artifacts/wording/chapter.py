@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from artifacts.blocks import Code, Spans
 from artifacts.formats import network_name, plural
+from artifacts.markup import label_names
 from artifacts.wording import verdict
 from artifacts.wording.causes import COMMAND
 from tasks.results.chapter import Chapter, LayerSummary, Loop, StateReading
@@ -186,7 +187,7 @@ def example(c: Comparison, chapter: Chapter) -> str:
     zeros = c.dataset.max_length - len(review.tokens)
     return (
         f"Test review {review.review_id} has {plural(review.length, 'word')} and the label "
-        f"{'positive' if review.label else 'negative'}. Its {plural(len(review.tokens), 'token')} follow "
+        f"{label_names(c.dataset.labels)[review.label]}. Its {plural(len(review.tokens), 'token')} follow "
         f"{plural(zeros, 'zero')} of padding:"
     )
 

@@ -46,19 +46,9 @@ ABOUT_OVERVIEW = (
     "with the best validation accuracy. The loss is the mean binary cross-entropy in nats: 0 is perfect, and 0.69, "
     "the natural logarithm of 2, is what guessing gets."
 )
-ABOUT_SCORES = (
-    "These scores are from the last epoch. AUC, the area under the ROC curve, is the probability that a network "
-    "rates a random positive review above a random negative one. Precision is the share of the reviews called "
-    "positive that are positive, recall is the share of the positive reviews that are called positive, and F1 is "
-    "their harmonic mean."
-)
 ABOUT_MCNEMAR = (
     "McNemar's test looks only at the reviews on which exactly one of the two networks is right. If both were equally "
     "good, each would be right on about half of these; p is the probability of a split at least as uneven."
-)
-ABOUT_CALIBRATION = (
-    "A network is calibrated if its probabilities are shares: of the reviews that it gives 80%, 80% are positive. The "
-    "expected calibration error is the mean distance between the two over all reviews."
 )
 NOT_COMPARED = "Only one model was trained, so there is nothing to compare it with."
 ABOUT_INTERVALS = (
@@ -79,6 +69,25 @@ ABOUT_READING = (
 def positive(c: Comparison) -> str:
     """The name of the positive label, in quotes."""
     return f"“{label_names(c.dataset.labels)[1]}”"
+
+
+def about_scores(c: Comparison) -> str:
+    """What the further scores are."""
+    low, high = (f"“{label}”" for label in label_names(c.dataset.labels))
+    return (
+        "These scores are from the last epoch. AUC, the area under the ROC curve, is the probability that a network "
+        f"gives a random {high} review a higher probability than a random {low} one. Precision is the share of the "
+        f"reviews called {high} that are {high}, recall is the share of the {high} reviews that are called so, and "
+        "F1 is their harmonic mean."
+    )
+
+
+def about_calibration(c: Comparison) -> str:
+    """What calibration is."""
+    return (
+        "A network is calibrated if its probabilities are shares: of the reviews to which it gives 80%, 80% are "
+        f"{positive(c)}. The expected calibration error is the mean distance between the two over all reviews."
+    )
 
 
 def legend(c: Comparison) -> Spans:
