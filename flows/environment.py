@@ -59,7 +59,7 @@ def prepare_environment() -> None:
         PipelineError: a variable has an unusable value, or this is a notebook.
     """
     if _has_event_loop():
-        raise PipelineError("found an event loop, as in a notebook; use `!uv run flows/main.py …` in a cell")
+        raise PipelineError("found an event loop, as in a notebook; use `from flows.notebook import run; run()`")
     os.environ |= OURS
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)

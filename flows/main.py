@@ -4,6 +4,7 @@ Slow imports are in the functions that need them, so that a wrong setting is rep
 the server starts, and branch processes, which import this module again, start sooner.
 """
 
+import builtins
 import difflib
 import os
 import re
@@ -15,6 +16,12 @@ from inspect import BoundArguments
 from pathlib import Path
 
 if __name__ == "__main__":
+    if hasattr(builtins, "get_ipython"):  # `%run flows/main.py`: the kernel may lack what is imported below.
+        sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+        from flows.notebook import run_magic
+
+        run_magic(sys.argv[1:])
+        sys.exit()
     # Until the imports are done, there is nothing to tidy up after Ctrl-C, and a traceback would be noise.
     signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
     if sys.platform == "win32":

@@ -13,6 +13,7 @@ from tasks.data.readers.inputs import Input, labelled_inputs, signature
 from tasks.errors import DataError, NetworkError
 from tasks.progress import track
 from tasks.results.data import Source, SourceKind, Survey, TextData
+from tasks.storage.attached import KAGGLE_INPUT, attached_folders
 from tasks.storage.code_version import code_version
 from tasks.storage.download import download
 from tasks.storage.files import check_regular, fingerprint, locked, remove, sha256_of_file
@@ -22,7 +23,6 @@ from tasks.storage.reuse import LOGGER, Logger, Record, step
 OFFICIAL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 NPZ_SHA256 = "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f"
 INDEX_SHA256 = "027313fe9a320280f3bf0fac5baf58c4a683cf39a7ed9c3d3d3912bde4284cf6"
-KAGGLE = ("../input/imdb.npz", "/kaggle/input/**/imdb.npz")
 Wanted = Literal["auto", "imdb", "sample"]
 
 
@@ -168,9 +168,9 @@ def _local_copies(cache: Path) -> Iterator[Path]:
     """The copies of `imdb.npz` on this machine, in order of preference."""
     if (cache / IMDB).is_file():
         yield cache / IMDB
-    for pattern in map(Path, KAGGLE):
-        root = Path(pattern.anchor or ".")
-        yield from (path for path in sorted(root.glob(str(pattern.relative_to(pattern.anchor)))) if path.is_file())
+    for folder in (Path("../input"), *attached_folders(KAGGLE_INPUT)):
+        if (folder / IMDB).is_file():
+            yield folder / IMDB
 
 
 def _index(cache: Path, base: str, logger: Logger) -> Path | None:

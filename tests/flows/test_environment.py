@@ -240,7 +240,7 @@ def test_a_notebook_is_told_what_to_use() -> None:
     async def in_a_cell() -> None:
         prepare_environment()
 
-    with pytest.raises(PipelineError, match="as in a notebook; use `!uv run flows/main.py"):
+    with pytest.raises(PipelineError, match="as in a notebook; use `from flows.notebook import run"):
         asyncio.run(in_a_cell())
 
 
