@@ -84,13 +84,18 @@ class Progress:
     def __init__(self) -> None:
         self._started = time.monotonic()
         self._id = f"rnn-pipeline-{os.urandom(8).hex()}"
-        self._text, self._shown = "Starting", ""
+        self._text, self._shown, self._rest = "Starting", "", ""
         self._epochs: dict[str, str] = {}
         self._warnings: list[str] = []
         self.show()
 
-    def take(self, line: str) -> None:
-        """Note a line of the log."""
+    def take(self, text: str) -> None:
+        """Note what was added to the log; its last line may not be complete yet."""
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._take_line(line)
+
+    def _take_line(self, line: str) -> None:
         record = LOG_LINE.match(line)
         text = "".join(each if each.isprintable() else " " for each in (record["message"] if record else line)).strip()
         if epoch := EPOCH.match(text):
@@ -141,27 +146,33 @@ def run(
         Stopped: the cell was interrupted.
     """
     words = shlex.split(arguments) if isinstance(arguments, str) else [str(word) for word in arguments]
-    handle, name = tempfile.mkstemp(prefix="rnn-pipeline-", suffix=".log")
-    os.close(handle)
-    log, progress = Path(name), Progress()
+    log, progress = _new_log(), Progress()
     try:
         status, printed = _run(words, python, log, progress)
+    except RunError:
+        progress.end("Failed")
+        raise
     except KeyboardInterrupt:
         progress.end("Stopped")
         raise Stopped(STOPPED) from None
+    progress.end("Failed" if status else "Done")
     if status:
-        progress.end("Failed")
         raise RunError(f"{_reason(log, status)} (log: {log})")
-    progress.end("Done")
     log.unlink()
-    reports = re.findall(r"^Report: (.+)$", printed, re.MULTILINE)
-    if not reports:
+    report = re.search(r"^Report: (.+)$", printed, re.MULTILINE)
+    if not report:
         print(printed)
         return None
-    finished = Run.read(Path(reports[-1]).parent)
+    finished = Run.read(Path(report[1]).parent)
     if show_report:
         show(finished.report)
     return finished
+
+
+def _new_log() -> Path:
+    handle, name = tempfile.mkstemp(prefix="rnn-pipeline-", suffix=".log")
+    os.close(handle)
+    return Path(name)
 
 
 def _run(words: list[str], python: str | Path | None, log: Path, progress: Progress) -> tuple[int, str]:
@@ -224,13 +235,11 @@ def _watch(command: Sequence[str | Path], log: Path, progress: Progress, output:
             while True:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     return process.wait(POLL_SECONDS)
-                for line in lines:
-                    progress.take(line)
+                progress.take(lines.read())
                 progress.show()
         finally:
             _stop(process)
-            for line in lines:
-                progress.take(line)
+            progress.take(lines.read())
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

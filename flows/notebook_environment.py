@@ -102,7 +102,7 @@ def make_environment(folder: Path, watch: Watch, log: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     python, uv = folder / "bin" / "python", _uv()
     if watch(_creation(folder, uv)) != 0:
-        raise RunError(f"no environment for the run: {last_line(log)} (log: {log})")
+        raise RunError(f"no environment for the run: {_fault(log, 0)} (log: {log})")
     requirements = folder / "requirements.txt"
     requirements.write_bytes(_output(python, "-c", LIST, PYPROJECT) or b"")
     installer = [uv, "pip", "install", "--python", python] if uv else _pip(python)
@@ -112,7 +112,7 @@ def make_environment(folder: Path, watch: Watch, log: Path) -> None:
         if watch([*installer, *options, "-r", requirements]) == 0:
             (folder / COMPLETE).touch()
             return
-        reasons.append(f"{name}: {last_line(log, start)}")
+        reasons.append(f"{name}: {_fault(log, start)}")
     raise RunError(
         f"the packages of the run cannot be installed; attach a folder of wheels, or turn the internet on ({HELP}). "
         f"{'; '.join(reasons)} (log: {log})"
@@ -158,9 +158,10 @@ def _sources() -> Iterator[tuple[str, list[str]]]:
     yield "package index", []
 
 
-def last_line(log: Path, start: int = 0) -> str:
-    """The last line of a log after its first bytes, or the last that names an error."""
+def _fault(log: Path, start: int) -> str:
+    """Why a command failed, from what it added to the log: the first error and its cause, or else the last line."""
     text = log.read_bytes()[start:].decode("utf-8", "replace")
-    lines = [line.strip(" ×╰─▶│") for line in text.splitlines()]
-    errors = [line for line in lines if "error" in line.lower()]
-    return ["", *lines, *errors][-1][:200]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [number for number, line in enumerate(lines) if line.lower().startswith("error")]
+    told = lines[errors[0] : errors[0] + 2] if errors else lines[-1:]
+    return " ".join(line.removeprefix("ERROR: ").removeprefix("error: ") for line in told)[:300]

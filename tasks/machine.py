@@ -5,13 +5,16 @@ import math
 import os
 import platform
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path, PurePath
+from typing import NamedTuple
 
 import psutil
 
 from tasks.results.training import Machine
 
+PROJECT = "rnn-pipeline"
 PACKAGES = (
     "prefect",
     "tensorflow",
@@ -24,6 +27,23 @@ PACKAGES = (
     "scipy",
     "matplotlib",
 )
+
+
+class Project(NamedTuple):
+    """This project's version, and the packages that it requires, as in `pyproject.toml`."""
+
+    version: str
+    requirements: list[str]
+
+
+def project() -> Project:
+    """The project as it is installed or, in an environment that has only its requirements, as its checkout says."""
+    try:
+        return Project(importlib.metadata.version(PROJECT), importlib.metadata.requires(PROJECT) or [])
+    except importlib.metadata.PackageNotFoundError:
+        path = Path(__file__).parent.parent / "pyproject.toml"
+        table = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
+        return Project(table["version"], table["dependencies"])
 
 
 def describe() -> Machine:

@@ -21,12 +21,11 @@ from tasks.data.imdb_npz import read_imdb_npz
 from tasks.data.readers.inputs import labelled_columns, labelled_inputs, read_all
 from tasks.errors import PipelineError, one_line
 from tasks.fetch import NPZ_SHA256, OFFICIAL
-from tasks.machine import available_cores
+from tasks.machine import available_cores, project
 from tasks.results.data import TextData
 from tasks.storage.files import read_json, sha256_of_file
 from tasks.storage.layout import CACHE, DATA, DATASET, IMDB, MODELS, RECORD
 
-PROJECT = "rnn-pipeline"
 POOL, NO_POOL = "rnn", -1
 RECORDED_FLOWS = ("train", "score")  # Flows whose runs record their process.
 NEEDED_BYTES = 2 << 30
@@ -68,7 +67,7 @@ def examine(data: DataSettings, outputs: Path) -> int:
 def check_versions() -> Iterator[Check]:
     """Check whether every package's version is in the range that the project requires."""
     wrong = []
-    for text in importlib.metadata.requires(PROJECT) or []:
+    for text in project().requirements:
         requirement = Requirement(text)
         if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
             continue

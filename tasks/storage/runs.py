@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from tasks.errors import UNREADABLE, DataError
-from tasks.machine import process_start
+from tasks.machine import process_start, project
 from tasks.results.comparison import Comparison, ModelSummary
 from tasks.results.data import Dataset
 from tasks.results.training import Branch
@@ -101,7 +100,7 @@ def write_run(folder: Path, comparison: Comparison) -> None:
         durations=comparison.durations,
     )
     fields = to_jsonable_python(relative_to(_outputs_of(folder), run))
-    write_json(folder / RUN, {"schema": SCHEMA, "version": version("rnn-pipeline"), "run": fields})
+    write_json(folder / RUN, {"schema": SCHEMA, "version": project().version, "run": fields})
 
 
 def read_run(folder: Path) -> FinishedRun:

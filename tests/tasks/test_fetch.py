@@ -49,10 +49,10 @@ def test_the_cache_comes_before_kaggle_and_kaggle_before_the_network(
     npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "is_imdb", lambda *_: True)
-    kaggle = tmp_path / "input" / "keras-imdb" / "imdb.npz"
+    kaggle = tmp_path / "input" / "datasets" / "owner" / "keras-imdb" / "1" / "imdb.npz"
     kaggle.parent.mkdir(parents=True)
     kaggle.write_bytes(npz.read_bytes())
-    monkeypatch.setattr(module, "KAGGLE", (str(tmp_path / "input" / "*" / "imdb.npz"),))
+    monkeypatch.setattr(module, "KAGGLE_INPUT", tmp_path / "input")
     assert fetch(None, "imdb", tmp_path / "cache", base=UNREACHABLE).path == kaggle
     cached = tmp_path / "cache" / "imdb.npz"
     cached.parent.mkdir(exist_ok=True)
