@@ -129,9 +129,7 @@ class Progress:
 def run(
     arguments: str | Sequence[str] = "", *, python: str | Path | None = None, show_report: bool = True
 ) -> Run | None:
-    """Run the pipeline in a process of its own; show one line of progress, then the report.
-
-    The process runs in the kernel's working folder, so `outputs` is there.
+    """Run the pipeline in a process of its own, in the kernel's folder; show one line of progress, then the report.
 
     Args:
         arguments: what follows `flows/main.py` on the command line.
@@ -261,5 +259,5 @@ def _reason(log: Path, status: int) -> str:
     if found:
         return "; ".join(error.split("\n")).strip("; ")
     if status == -signal.SIGKILL:
-        return "the run was killed (SIGKILL), often for lack of memory; try fewer --reviews or --jobs"
+        return "the run was killed (SIGKILL), often for lack of memory; try --runner thread, or fewer --reviews"
     return f"the run ended with status {status}"

@@ -3,12 +3,16 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from flows.notebook import Progress, Run, frame, run
 from flows.notebook_environment import RunError
 from tests.end_to_end.harness import ROOT, environment
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 
 class Attributes(HTMLParser):
@@ -39,6 +43,16 @@ def test_a_report_is_in_a_sandboxed_frame_that_it_cannot_leave() -> None:
     assert (tag, others) == ("iframe", [])
     assert attributes["sandbox"] == "allow-scripts"
     assert attributes["srcdoc"] == page.replace("<head>", '<head><base href="about:srcdoc">')
+
+
+def test_a_report_in_a_notebook_follows_its_own_links_and_cannot_reach_the_notebook(page: "Page") -> None:
+    script = "<script>try { top.document.title = 'taken' } catch { document.title = 'refused' }</script>"
+    report = f'<html><head></head><body>{script}<a href="#end">to the end</a><p style="margin: 9999px 0" id="end">x'
+    page.set_content(f"<title>notebook</title>{frame(report)}")
+    inner = page.frames[1]
+    inner.click("a")
+    assert inner.evaluate("[document.title, location.href, scrollY > 5000]") == ["refused", "about:srcdoc#end", True]
+    assert page.title() == "notebook"
 
 
 def test_the_repr_of_a_run_is_its_summary(tmp_path: Path) -> None:
@@ -97,14 +111,14 @@ def test_percent_run_of_the_command_line_starts_a_process_and_leaves_the_kernel_
 def test_progress_is_one_line_of_text_and_warnings_remain(capsys: pytest.CaptureFixture[str]) -> None:
     progress = Progress()
     log = "10:00:00.1 | {:<7} | Flow run 'train' - {}\n"
-    epoch = "{} seed 1: epoch {}/9, 0.1 s, loss 0.6, accuracy 0.5, validation loss 0.6, validation accuracy 0.7{}"
-    text = log.format("WARNING", "Data: \x1b[2J<b>odd</b>") + log.format("INFO", epoch.format("gru", 3, 1))
-    progress.take(text + log.format("INFO", epoch.format("lstm", 2, 2))[:30])
+    epoch = "{} seed 1: epoch {}/9, 0.1 s, loss 0.6, accuracy 0.5, validation loss 0.6, validation accuracy 0.{}"
+    text = log.format("WARNING", "Data: \x1b[2J<b>odd</b>") + log.format("INFO", epoch.format("gru", 3, 7))
+    progress.take(text + log.format("INFO", epoch.format("rnn", 2, 6))[:30])
     progress.show()
-    assert "gru seed 1: epoch 3/9, validation 0.71" in capsys.readouterr().err
-    progress.take(log.format("INFO", epoch.format("lstm", 2, 2))[30:])
+    assert "gru seed 1: epoch 3/9, validation 0.7" in capsys.readouterr().err
+    progress.take(log.format("INFO", epoch.format("rnn", 2, 6))[30:])
     progress.show()
     line = capsys.readouterr().err
-    assert line == "\r\x1b[K0:00  gru seed 1: epoch 3/9, validation 0.71 · lstm seed 1: epoch 2/9, validation 0.7"
+    assert line == "\r\x1b[K0:00  gru seed 1: epoch 3/9, validation 0.7 · rnn seed 1: epoch 2/9, validatio"
     progress.end("Done")
     assert capsys.readouterr().err == "\r\x1b[KDone after 0:00\nWarning: Data:  [2J<b>odd</b>\n"
