@@ -119,6 +119,6 @@ def test_progress_is_one_line_of_text_and_warnings_remain(capsys: pytest.Capture
     progress.take(log.format("INFO", epoch.format("rnn", 2, 6))[30:])
     progress.show()
     line = capsys.readouterr().err
-    assert line == "\r\x1b[K0:00  gru seed 1: epoch 3/9, validation 0.7 · rnn seed 1: epoch 2/9, validatio"
+    assert line == "\r\x1b[K0:00  gru seed 1: epoch 3/9, validation 0.7 · rnn seed 1: epoch 2/9, validation"
     progress.end("Done")
     assert capsys.readouterr().err == "\r\x1b[KDone after 0:00\nWarning: Data:  [2J<b>odd</b>\n"
