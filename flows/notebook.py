@@ -30,6 +30,7 @@ STOP_SECONDS = 20.0
 STOPPED = "Stopped. Completed work is kept: the same cell resumes."
 LONGEST_LINE = 160
 LARGEST_REPORT = 8 << 20  # Bytes. A larger one would make the notebook too slow to open.
+NO_LINK = 'a:not([href^="#"]) { pointer-events: none; color: inherit; text-decoration: none; }'
 LOG_LINE = re.compile(r"[\d:.]+ \| (?P<level>\w+) +\| .+? - (?P<message>.*)")
 EPOCH = re.compile(r"(?P<branch>.+ seed \d+): (?P<epoch>epoch \d+/\d+),.* validation accuracy (?P<accuracy>[\d.]+)")
 
@@ -201,11 +202,13 @@ def show(report: Path) -> None:
 def frame(page: str) -> str:
     """A page in a frame: its scripts run, but can reach neither the notebook's page nor its kernel.
 
-    Links within a page that an attribute contains would lead to the notebook's page, unless it has a base of its own.
+    Without a base of its own, links within the page would lead to the notebook's page. Links to other pages lead nowhere
+    from the frame, so they are not shown as links.
     """
-    page = page.replace("<head>", '<head><base href="about:srcdoc">', 1)
-    style = "width: 100%; height: 45rem; border: 1px solid #8888"
-    return f'<iframe sandbox="allow-scripts" title="Report" style="{style}" srcdoc="{html.escape(page)}"></iframe>'
+    head = f'<head><base href="about:srcdoc"><style>{NO_LINK}</style>'
+    style = "box-sizing: border-box; width: 100%; height: 45rem; border: 1px solid #8888"
+    srcdoc = html.escape(page.replace("<head>", head, 1))
+    return f'<iframe sandbox="allow-scripts" title="Report" style="{style}" srcdoc="{srcdoc}"></iframe>'
 
 
 def _watch(command: Sequence[str | Path], log: Path, progress: Progress, output: IO[bytes] | None = None) -> int:
