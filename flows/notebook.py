@@ -202,8 +202,8 @@ def show(report: Path) -> None:
 def frame(page: str) -> str:
     """A page in a frame: its scripts run, but can reach neither the notebook's page nor its kernel.
 
-    Without a base of its own, links within the page would lead to the notebook's page. Links to other pages lead nowhere
-    from the frame, so they are not shown as links.
+    Without a base of its own, links within the page would lead to the notebook's page. Links to other pages cannot be
+    followed from the frame, so they are not shown as links.
     """
     head = f'<head><base href="about:srcdoc"><style>{NO_LINK}</style>'
     style = "box-sizing: border-box; width: 100%; height: 45rem; border: 1px solid #8888"
