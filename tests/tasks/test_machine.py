@@ -106,3 +106,11 @@ def test_a_process_is_known_by_its_start_and_gone_when_it_has_ended() -> None:
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert process_start(process.pid) is None  # It has ended, even if its parent has not waited for it.
     assert process_start(process.pid) is None
+
+
+def test_the_project_is_known_where_only_its_requirements_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = machine.project()
+    monkeypatch.setattr(machine, "PROJECT", "not-installed")
+    checkout = machine.project()
+    assert checkout.version == installed.version
+    assert any(each.startswith("prefect>=") for each in checkout.requirements)
