@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.harness import ROOT, SMALL, Process, environment, metrics, wait_until_gone
+from tests.end_to_end.harness import ROOT, SMALL, Process, environment, metrics, recorded, wait_until_gone
 from tests.session import once
 
 KAGGLE = Path("/kaggle")
@@ -131,6 +131,7 @@ def test_an_interrupted_cell_stops_the_run_and_the_same_cell_resumes(home: Path,
     assert first.wait(15) != 0
     assert "Stopped: Stopped. Completed work is kept: the same cell resumes." in first.output
     assert wait_until_gone(below, 5) == []
+    assert recorded(home, "SELECT state_name FROM flow_run") == ["Crashed"]
     second = Process(home, cell)
     assert second.wait() == 0, second.output
     assert "Done after " in second.output
