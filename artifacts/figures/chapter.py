@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from artifacts.figures.style import DPI, GREY, LARGE, MEDIUM, MODEL_COLOURS, SMALL, frame, grid, single, title
+from artifacts.figures.style import DPI, GREY, LARGE, MEDIUM, MODEL_COLOURS, SMALL, frame, grid, log_axis, single, title
 from artifacts.formats import network_name
 from artifacts.wording.causes import START_NAMES
 from tasks.results.chapter import Causes, Chapter, Loop, Matrix
@@ -85,7 +85,7 @@ def _draw_starts(axes: Axes, of_network: Causes) -> None:
         steps = range(1, len(start.norms) + 1)
         norms = np.maximum(start.norms, LOWEST / 10)
         axes.plot(steps, norms, color=MODEL_COLOURS[number], label=START_NAMES[of_network.cell, start.start])
-    axes.set_yscale("log")
+    log_axis(axes)
     axes.set_ylim(bottom=LOWEST)
     axes.set_xlabel("Steps back from the end")
     axes.set_title(network_name(of_network.name), fontsize=MEDIUM)

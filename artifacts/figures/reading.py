@@ -17,6 +17,7 @@ from artifacts.figures.style import (
     frame,
     grid,
     legend,
+    log_axis,
     single,
     spread,
     style_of,
@@ -97,7 +98,7 @@ def _draw_reach(axes: Axes, c: Comparison, moment: Moment) -> list[float]:
         axes.fill_between(steps, _above_zero(norms.lower), norms.upper, color=look["color"], alpha=0.18, linewidth=0)
         axes.plot(steps, _above_zero(norms.median), label=network_name(explanation.name), **look)
         medians += [value for value in norms.median if value > 0]
-    axes.set_yscale("log")
+    log_axis(axes)
     axes.set_title(MOMENTS[moment].capitalize(), fontsize=MEDIUM)
     axes.set_xlabel("Steps back from the end")
     frame(axes)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import NullLocator, PercentFormatter
 
 from tasks.results.comparison import Comparison
 from tasks.results.training import Estimate
@@ -80,6 +80,12 @@ def errorbars(axes: Axes, x: Sequence[float], estimates: Sequence[Estimate], **l
     down = [max(estimate.value - estimate.low, 0) for estimate in estimates]
     up = [max(estimate.high - estimate.value, 0) for estimate in estimates]
     axes.errorbar(x, values, yerr=[down, up], capsize=2.5, elinewidth=1, **look)
+
+
+def log_axis(axes: Axes) -> None:
+    """Make the y axis logarithmic, with ticks at powers of ten only: minor ones take half the time of a figure."""
+    axes.set_yscale("log")
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def spread(number: int, count: int, width: float) -> float:
