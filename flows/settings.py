@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from cyclopts import Group, Parameter
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from tasks.models.spec import ModelSpec, PresetName, TrainingPlan, preset
+from tasks.models.spec import ModelSpec, PresetName, TrainingPlan, claims_to_be_another, preset
 from tasks.results.data import TEST_SHARE, TextData, VocabularyKind
 from tasks.results.promotion import GateLimits
 
@@ -282,6 +282,9 @@ class Settings(SettingsGroup):
             raise ValueError("models: found no network, expected at least one name or spec")
         if len(set(names)) < len(names):
             raise ValueError(f"models: found {names}, expected different names")
+        misnamed = [spec.name for spec in self.models.spec if claims_to_be_another(spec)]
+        if misnamed:
+            raise ValueError(f"--spec: {misnamed[0]} names another kind of network; give this one a name of its own")
         return self
 
     @property

@@ -1,6 +1,6 @@
 """Network specifications and named presets. This module builds nothing and imports no framework."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -48,6 +48,14 @@ class TrainingPlan(BaseModel):
     validation: float = Field(
         0.2, gt=0, lt=1, description="Fraction of the training reviews, taken from the end, to validate on (0 to 1)."
     )
+
+
+def claims_to_be_another(spec: ModelSpec) -> bool:
+    """Whether a network has the name of a preset that is another kind of network, so that tables would mislead."""
+    if spec.name not in get_args(PresetName):
+        return False
+    named = preset(cast(PresetName, spec.name), 1, 1, 0.0)
+    return (spec.cell, len(spec.units), spec.bidirectional) != (named.cell, len(named.units), named.bidirectional)
 
 
 def preset(name: PresetName, units: int, embedding: int, dropout: float) -> ModelSpec:

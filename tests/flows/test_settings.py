@@ -155,6 +155,10 @@ def test_a_wrong_value_is_refused(change: dict[str, Any]) -> None:
         ("--words 3", "Unknown option: --words."),
         ("--models rnn", "--models: found 'rnn'; it should be 'simple_rnn', 'lstm',"),
         ("""--spec '{"name":"Deep","cell":"gru"}'""", "--spec, name: found 'Deep'; it should match pattern"),
+        (
+            """--spec '{"name":"gru","cell":"lstm"}'""",
+            "--spec: gru names another kind of network; give this one a name of its own",
+        ),
         ("--models lstm lstm", "models: found ['lstm', 'lstm'], expected different names"),
         ("--epoch 3", "Unknown option: --epoch. Did you mean --epochs?"),
         ("scroe x.csv", "found 'scroe' 'x.csv', which is not a command; did you mean score?"),
