@@ -1,4 +1,4 @@
-"""Step 6: compare the branches."""
+"""Step 7: compare the branches."""
 
 from collections.abc import Mapping, Sequence
 
