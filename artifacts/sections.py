@@ -25,8 +25,8 @@ from artifacts.blocks import (
     present,
 )
 from artifacts.figures import reading, scores, training
+from artifacts.wording import causes, verdict
 from artifacts.wording import report as wording
-from artifacts.wording import verdict
 from artifacts.wording import why as answers
 from tasks.results.comparison import Comparison, ReviewText, Trace
 from tasks.results.training import Branch
@@ -117,6 +117,7 @@ def why(c: Comparison) -> Section:
         c,
         sentence(answers.about_pair),
         lambda c: Bullets(tuple(answers.answers(c))),
+        measured_causes,
         what_was_measured,
         topic(
             "Does length matter?",
@@ -136,6 +137,15 @@ def why(c: Comparison) -> Section:
         how_read,
     )
     return Section("why", "Why?", blocks)
+
+
+def measured_causes(c: Comparison) -> Details | None:
+    """Why the claims hold or do not, folded; none if the run measured no cause."""
+    if c.chapter is None or answers.about_pair(c) is None:
+        return None
+    found = [(claim, causes.cause(c, c.chapter, claim)) for claim in answers.CLAIMS]
+    items = tuple((f"{causes.claim_title(c, claim)}. {text}",) for claim, text in found if text)
+    return Details("The causes, as far as this run measured them", (Bullets(items),)) if items else None
 
 
 def what_was_measured(c: Comparison) -> Topic | None:

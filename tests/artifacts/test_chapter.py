@@ -6,9 +6,10 @@ from types import ModuleType
 import pytest
 
 from artifacts import chapter, report
-from artifacts.blocks import Block, Code, Drawing, Listing, Paragraph, Section, Table, every_block
+from artifacts.blocks import Block, Bullets, Code, Details, Drawing, Listing, Paragraph, Section, Table, every_block
 from artifacts.figures.render import Picture, picture
 from artifacts.publish import report_artifacts
+from artifacts.sections import sections as report_sections
 from artifacts.wording import causes, why
 from artifacts.wording import chapter as wording
 from tasks.results.comparison import Claim, Comparison, Findings, Reproduction
@@ -124,6 +125,22 @@ def test_a_cause_that_was_not_measured_is_not_named(c: Comparison) -> None:
     assert [causes.cause(c, without, claim) for claim in why.CLAIMS] == [None] * len(why.CLAIMS)
 
 
+def test_the_report_has_the_causes_folded_below_the_answers(c: Comparison) -> None:
+    folded = next(
+        block for block in all_blocks(report_sections(c)) if isinstance(block, Details) and "causes" in block.summary
+    )
+    (bullets,) = folded.blocks
+    assert isinstance(bullets, Bullets)
+    assert len(bullets.items) == 4
+    assert "The gradient of SimpleRNN vanishes: it reaches fewer than 100 words. Keras starts" in str(
+        bullets.items[1][0]
+    )
+    smoke = replace(c, settings=c.settings | {"run": {"smoke": True}})
+    assert not any(
+        isinstance(block, Details) and "causes" in block.summary for block in all_blocks(report_sections(smoke))
+    )
+
+
 def test_an_open_claim_has_the_command_that_would_decide_it(c: Comparison) -> None:
     shown = text(c, "book")
     assert "refuted at the initial weights; confirmed after the last epoch. Measured: 400.0" in shown
@@ -179,7 +196,7 @@ def drawings(section: Section) -> list[Drawing]:
 def test_a_part_that_cannot_be_made_takes_nothing_else_away(
     module: ModuleType, name: str, c: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    anchors, parts = [section.anchor for section in chapter.sections(c)], len(all_blocks(c))
+    anchors, parts = [section.anchor for section in chapter.sections(c)], len(all_blocks(chapter.sections(c)))
 
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("no reviews")
@@ -187,14 +204,14 @@ def test_a_part_that_cannot_be_made_takes_nothing_else_away(
     if name not in ("sections", "all_sections", "all_drawings"):
         monkeypatch.setattr(module, name, fail)
     assert [section.anchor for section in chapter.sections(c)] == anchors
-    assert len(all_blocks(c)) > parts / 2
+    assert len(all_blocks(chapter.sections(c))) > parts / 2
     drawn = {drawing.stem: Picture(b"", "") for drawing in chapter.all_drawings(c)}
     assert all("ZeroDivisionError, no reviews" in line for line in report.faults(c, drawn))
 
 
-def all_blocks(c: Comparison) -> list[Block]:
-    """All blocks of the page."""
-    return [block for section in chapter.sections(c) for block in every_block(section.blocks)]
+def all_blocks(sections: list[Section]) -> list[Block]:
+    """All blocks of some sections."""
+    return [block for section in sections for block in every_block(section.blocks)]
 
 
 def test_the_report_links_to_the_page_if_there_is_one(c: Comparison) -> None:
