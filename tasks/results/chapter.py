@@ -7,6 +7,7 @@ from typing import Literal
 from tasks.results.training import Branch, Moment
 
 Matrix = tuple[tuple[float, ...], ...]  # Rows of equal length, rounded for display.
+CellName = Literal["simple_rnn", "lstm", "gru"]  # Parts of file names.
 KerasModelName = Literal["last", "all", "stacked", "lstm"]
 # How the recurrent layer of a network starts: as Keras makes it, or with one change.
 Start = Literal["as_built", "random_uniform", "forget_bias_0", "forget_bias_3", "update_bias_3"]
@@ -17,7 +18,7 @@ class Loop:
     """A recurrence written by hand and run once with the tutorial's sizes.
 
     Attributes:
-        cell: "simple_rnn", "lstm" or "gru".
+        cell: its kind.
         code: its source.
         shapes: the shape of each array, by name.
         uniform: states with weights drawn uniformly from 0 to 1, as in the tutorial, shape (timesteps, units).
@@ -25,7 +26,7 @@ class Loop:
         saturated: share of the states in `uniform` whose absolute value is above 0.99.
     """
 
-    cell: str
+    cell: CellName
     code: str
     shapes: dict[str, tuple[int, ...]]
     uniform: Matrix
@@ -97,7 +98,7 @@ class StateReading:
     """
 
     name: str
-    cell: str
+    cell: CellName
     difference: float
     states: Matrix
     padding: int
@@ -143,7 +144,7 @@ class Causes:
     """Measurements of why gradients vanish or survive in a network; its reviews are the longest test reviews."""
 
     name: str
-    cell: str
+    cell: CellName
     reviews: int
     starts: tuple[GradientStart, ...]
     moments: tuple[CellState, ...]

@@ -15,6 +15,7 @@ from tasks.data.parquet import read_tokens
 from tasks.drift import check_drift
 from tasks.models.saved import SavedNetwork
 from tasks.promote import find_candidate, promote, rollback
+from tasks.results.chapter import Chapter
 from tasks.results.data import Dataset, Source
 from tasks.results.promotion import GateLimits
 from tasks.results.scoring import RowData
@@ -28,7 +29,10 @@ from tasks.storage.share import Share
 from tasks.storage.training_state import JournalReader
 
 LIMITS = GateLimits(floor=0.0, non_inferior=1.0, slice_margin=1.0)
-KINDS = {"record.json": Branch, "evaluation.json": Evaluation, "explanation.json": Explanation, "dataset.json": Dataset}
+KINDS = {
+    "record.json": Branch, "evaluation.json": Evaluation, "explanation.json": Explanation, "chapter.json": Chapter,
+    "dataset.json": Dataset,
+}  # fmt: skip
 OLD = "20200101-000000-old"
 NETWORK = ("score", "score champion", "read", "drift", "scorer", "rollback", "promote", "champion")
 TARGETS = {
