@@ -214,15 +214,26 @@ def without_details(blocks: Sequence[Block]) -> tuple[Block, ...]:
     return present(*(_without_details(block) for block in blocks))
 
 
+LONGEST_TEXT = 600  # Characters of an unfolded text: a network's answer depends most on the end of a review.
+
+
 def unfolded(blocks: Sequence[Block]) -> tuple[Block, ...]:
-    """The blocks with all `Details` unfolded, each under its summary as a heading."""
+    """The blocks with all `Details` unfolded, each under its summary as a heading; of long texts, only the end."""
     return present(*(_unfolded(block) for block in blocks))
 
 
 def _unfolded(block: Block) -> Block:
     if isinstance(block, Details):
-        return Topic(block.summary, unfolded(block.blocks))
+        return Topic(block.summary, tuple(_end(each) for each in unfolded(block.blocks)))
     return Topic(block.title, unfolded(block.blocks)) if isinstance(block, Topic) else block
+
+
+def _end(block: Block) -> Block:
+    """A paragraph of plain text without all but its last characters."""
+    if not isinstance(block, Paragraph) or len(block.spans) != 1 or not isinstance(block.spans[0], str):
+        return block
+    text = block.spans[0]
+    return block if len(text) <= LONGEST_TEXT else Paragraph((f"… {text[-LONGEST_TEXT:]}",), block.role)
 
 
 def _without_details(block: Block) -> Block | None:

@@ -31,6 +31,7 @@ from tasks.train import train
 POLL_SECONDS = 0.25
 WIDE = 100  # Columns of a terminal that has room for long bars.
 DRAWING_SHARE = 0.05  # Drawing curves may take this fraction of the training time.
+GROWTH = 2  # A curve is drawn again once it has grown by this factor: Prefect's server keeps every version.
 
 
 class RowCount(NamedTuple):
@@ -194,6 +195,8 @@ class TrainingArtifacts:
         self._curves: dict[str, UUID] = {}
         self._histories: dict[str, list[Epoch]] = {}
         self._unpublished: dict[str, Job] = {}
+        self._drawn: dict[str, int] = {}
+        self._undrawn: dict[str, Job] = {}
         self._next_publication = 0.0
 
     def add(self, job: Job, event: dict[str, Any]) -> None:
@@ -218,9 +221,14 @@ class TrainingArtifacts:
         while self._unpublished:
             key, job = self._unpublished.popitem()
             history = self._histories[key]
-            self._publish_curve(key, job, history)
+            self._undrawn[key] = job
             if key in self._progress:
                 update_progress_artifact(self._progress[key], 100.0 * history[-1].epoch / job.plan.epochs)
+        for key in list(self._undrawn):
+            epochs = len(self._histories[key])
+            if is_last or epochs >= GROWTH * self._drawn.get(key, 0):
+                self._publish_curve(key, self._undrawn.pop(key), self._histories[key])
+                self._drawn[key] = epochs
         ended = time.monotonic()
         self._next_publication = ended + (ended - started) / DRAWING_SHARE
 

@@ -1,4 +1,5 @@
 from artifacts.blocks import (
+    LONGEST_TEXT,
     Bullets,
     Column,
     Details,
@@ -10,6 +11,7 @@ from artifacts.blocks import (
     Topic,
     every_block,
     present,
+    unfolded,
     without_details,
 )
 from artifacts.figures import scores
@@ -57,3 +59,10 @@ def test_markdown_loses_what_needs_folding_or_colours() -> None:
     text, shaded = Paragraph(("text",)), Paragraph(("a", Shade("b", 3)))
     blocks = (text, shaded, Details("d", (text,)), Topic("only details", (Details("d", ()),)), Topic("t", (text,)))
     assert without_details(blocks) == (text, Topic("t", (text,)))
+
+
+def test_of_a_long_text_only_the_end_is_unfolded() -> None:
+    text = "start " + "word " * LONGEST_TEXT + "end"
+    (topic,) = unfolded([Details("a review", (Paragraph((text,)), Paragraph(("short",))))])
+    assert isinstance(topic, Topic)
+    assert topic.blocks == (Paragraph(("… " + text[-LONGEST_TEXT:],)), Paragraph(("short",)))

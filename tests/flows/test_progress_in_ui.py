@@ -40,7 +40,10 @@ def progress(client: SyncPrefectClient, name: str) -> list[float]:
     return [float(str(artifact.data)) for artifact in artifacts(client, f"progress-{name}-seed1")]
 
 
-def test_progress_and_curve_grow_in_place(client: SyncPrefectClient, name: str) -> None:
+def test_progress_and_curve_grow_in_place(
+    client: SyncPrefectClient, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DRAWING_SHARE", 1e9)  # No time has to pass.
     job = branch(name)
     view = TrainingArtifacts([job])
     view.add(job, BEGIN)
@@ -50,13 +53,19 @@ def test_progress_and_curve_grow_in_place(client: SyncPrefectClient, name: str) 
     assert progress(client, name) == [25.0]
     (first,) = artifacts(client, f"learning-curve-{name}-seed1")
     assert str(first.data).startswith(f"![Learning curve of {name}](data:image/png;base64,")
-    for number in (2, 3, 4):
-        view.add(job, epoch(number))
+    view.add(job, epoch(2))
+    view.publish(is_last=False)
+    (second,) = artifacts(client, f"learning-curve-{name}-seed1")
+    view.add(job, epoch(3))
+    view.publish(is_last=False)
+    assert progress(client, name) == [75.0]
+    (same,) = artifacts(client, f"learning-curve-{name}-seed1")
+    assert (same.data == second.data, second.data == first.data) == (True, False)  # It has grown by a half only.
+    view.add(job, epoch(4))
     view.publish(is_last=True)
-    assert progress(client, name) == [100.0]
     (last,) = artifacts(client, f"learning-curve-{name}-seed1")
     assert last.id == first.id
-    assert last.data != first.data
+    assert last.data != second.data
 
 
 def test_drawing_waits_until_it_takes_only_its_share(

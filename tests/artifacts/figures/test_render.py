@@ -1,12 +1,15 @@
+import base64
 import io
 from dataclasses import replace
 
+import numpy as np
 from matplotlib import rc_context
+from matplotlib.colors import to_rgb
 from PIL import Image
 
 from artifacts.chapter import all_drawings
 from artifacts.figures.render import data_uri, picture, png
-from artifacts.figures.style import single
+from artifacts.figures.style import MODEL_COLOURS, single
 from tests.artifacts import examples
 
 
@@ -21,8 +24,18 @@ def test_the_same_figure_gives_the_same_bytes() -> None:
     assert png(single(2, 1)[0]) == png(single(2, 1)[0])
 
 
-def test_a_data_address() -> None:
-    assert data_uri(b"abc") == "data:image/png;base64,YWJj"
+def test_the_ui_gets_a_small_picture_with_all_colours_of_models() -> None:
+    large = png(all_drawings(examples.comparison())[0].draw(examples.comparison()))
+    kind, _, content = data_uri(large).partition(",")
+    assert kind == "data:image/png;base64"
+    small = base64.b64decode(content)
+    assert len(small) < len(large) / 2
+    with Image.open(io.BytesIO(large)) as before, Image.open(io.BytesIO(small)) as after:
+        assert after.size == (round(before.width * 0.45), round(before.height * 0.45))
+        assert before.getcolors()
+        colours = np.array([rgb for _, rgb in after.convert("RGB").getcolors() or ()])
+    for model in MODEL_COLOURS[:2]:
+        assert np.abs(colours - np.array(to_rgb(model)) * 255).max(axis=1).min() < 16
 
 
 def test_a_png_has_twice_the_resolution_of_the_page() -> None:
