@@ -214,11 +214,12 @@ def without_details(blocks: Sequence[Block]) -> tuple[Block, ...]:
     return present(*(_without_details(block) for block in blocks))
 
 
-LONGEST_TEXT = 600  # Characters of an unfolded text: a network's answer depends most on the end of a review.
+# Of an unfolded review, in characters, and in spans if its words are shaded: an answer depends most on a review's end.
+LONGEST_REVIEW, MOST_SPANS = 600, 200
 
 
 def unfolded(blocks: Sequence[Block]) -> tuple[Block, ...]:
-    """The blocks with all `Details` unfolded, each under its summary as a heading; of long texts, only the end."""
+    """The blocks with all `Details` unfolded, each under its summary as a heading; of long reviews, only the end."""
     return present(*(_unfolded(block) for block in blocks))
 
 
@@ -229,11 +230,15 @@ def _unfolded(block: Block) -> Block:
 
 
 def _end(block: Block) -> Block:
-    """A paragraph of plain text without all but its last characters."""
-    if not isinstance(block, Paragraph) or len(block.spans) != 1 or not isinstance(block.spans[0], str):
+    """A review without all but its end; other blocks as they are."""
+    if not isinstance(block, Paragraph) or block.role != "reading":
         return block
-    text = block.spans[0]
-    return block if len(text) <= LONGEST_TEXT else Paragraph((f"… {text[-LONGEST_TEXT:]}",), block.role)
+    heading, *rest = block.spans
+    if len(rest) > MOST_SPANS:
+        return Paragraph((heading, "… ", *rest[-MOST_SPANS:]), block.role)
+    if isinstance(heading, str) and len(heading) > LONGEST_REVIEW:
+        return Paragraph((f"… {heading[-LONGEST_REVIEW:]}", *rest), block.role)
+    return block
 
 
 def _without_details(block: Block) -> Block | None:

@@ -93,6 +93,11 @@ def capitalized(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}"
 
 
+def possessive(name: str) -> str:
+    """A name with the sign of the possessive: "LSTM's", "stack of four SimpleRNN layers'"."""
+    return f"{name}'" if name.endswith("s") else f"{name}'s"
+
+
 def network_names(names: Iterable[str]) -> str:
     """Names of networks as a list: "SimpleRNN and LSTM"."""
     return join_names([network_name(name) for name in names])

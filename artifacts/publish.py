@@ -23,7 +23,7 @@ from tasks.results.run_summary import RunSummary
 
 ImageAddress = Callable[[str], str | None]  # As in `report.markdown`.
 MAX_BYTES, HISTORY_ROWS = 2_000_000, 50
-CHAPTER_BYTES = 150_000  # The curves are on another page; of its own figures, the small ones fit.
+CHAPTER_BYTES = 75_000  # The curves are on another page; of its own figures, the small ones fit.
 SHORT = ("curves",)  # The figures of the short version.
 RUN_NAME, STAMP = re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}"), len("20260101-000000")
 AROUND, PAGE = timedelta(minutes=5), 200  # A run's folder is named some seconds after the run starts.

@@ -227,7 +227,7 @@ def mistakes(c: Comparison, model: str, reviews: tuple[ReviewText, ...]) -> Deta
 
 def whole_review(c: Comparison, review: ReviewText, *models: str) -> Details:
     """A folded review, with the predictions of `models` in its summary."""
-    return Details(wording.review(c, review, *models), (paragraph(" ".join(review.words)),))
+    return Details(wording.review(c, review, *models), (paragraph(" ".join(review.words), "reading"),))
 
 
 def how_learned(c: Comparison) -> Section:

@@ -92,7 +92,7 @@ def seeds(c: Comparison) -> Table[Network]:
     """The results of each seed, for the terminal; no rows unless a model has several seeds."""
     columns: list[Column[Network]] = [
         *_names(c),
-        Column("Test accuracy (95%)", lambda n: n.evaluation.last.accuracy_estimate, interval(4)),
+        Column("Test accuracy", lambda n: n.evaluation.last.accuracy, decimals(4)),
         Column("At best epoch", lambda n: n.evaluation.best.accuracy, decimals(4)),
         Column("Best epoch", lambda n: n.evaluation.best.epoch, COUNT),
     ]

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from artifacts.blocks import Code, Spans
-from artifacts.formats import capitalized, join_names, network_name, network_names, plural
+from artifacts.formats import capitalized, join_names, network_name, network_names, plural, possessive
 from artifacts.wording import why
 from tasks.results.chapter import Causes, CellState, Chapter, GradientStart, Start
 from tasks.results.comparison import Claim, Comparison
@@ -133,7 +133,7 @@ def _gated_cause(gated: Causes) -> str:
 def _farther_cause(simple: Causes, gated: Causes) -> str:
     names = [network_name(causes.name) for causes in (simple, gated)]
     return (
-        f"At the start, {names[0]}'s orthogonal kernel keeps gradients alive "
+        f"At the start, {possessive(names[0])} orthogonal kernel keeps gradients alive "
         f"({_words(_at(simple, 'initial').words)}) and {names[1]}'s half-open gate does not "
         f"({_words(_at(gated, 'initial').words)}). Training changes both: after the last epoch they reach "
         f"{_words(_at(simple, 'last').words)} and {_words(_at(gated, 'last').words)}."

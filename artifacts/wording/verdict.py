@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from typing import cast
 
-from artifacts.formats import capitalized, change_text, join_names, network_name, network_names, p_value, plural
+from artifacts.formats import (
+    capitalized,
+    change_text,
+    join_names,
+    network_name,
+    network_names,
+    p_value,
+    plural,
+    possessive,
+)
 from artifacts.wording.report import name, positive
 from tasks.results.comparison import Comparison, ModelRanking, Network, Overfitting, Pair
 from tasks.results.training import Branch, Point
@@ -152,8 +161,8 @@ def _overfitting_of(model_name: str, model: Overfitting) -> str:
     loss = change_text(model.validation_loss_best, model.validation_loss_last, ".2f")
     accuracy = change_text(model.test_accuracy_best, model.test_accuracy_last, ".1%")
     return (
-        f"from {epochs} to its last ({model.last_epoch}), {name}'s {mean}validation loss {loss} and its {mean}test "
-        f"accuracy {accuracy}"
+        f"from {epochs} to its last ({model.last_epoch}), {possessive(name)} {mean}validation loss {loss} and its "
+        f"{mean}test accuracy {accuracy}"
     )
 
 

@@ -1,5 +1,6 @@
 from artifacts.blocks import (
-    LONGEST_TEXT,
+    LONGEST_REVIEW,
+    MOST_SPANS,
     Bullets,
     Column,
     Details,
@@ -61,8 +62,16 @@ def test_markdown_loses_what_needs_folding_or_colours() -> None:
     assert without_details(blocks) == (text, Topic("t", (text,)))
 
 
-def test_of_a_long_text_only_the_end_is_unfolded() -> None:
-    text = "start " + "word " * LONGEST_TEXT + "end"
-    (topic,) = unfolded([Details("a review", (Paragraph((text,)), Paragraph(("short",))))])
+def test_of_a_long_review_only_the_end_is_unfolded_and_explanations_stay_whole() -> None:
+    review = Paragraph(("start " + "word " * LONGEST_REVIEW + "end",), "reading")
+    words = tuple(Shade(str(number), 3) for number in range(MOST_SPANS + 5))
+    shaded, explanation = Paragraph(("LSTM: ", *words), "reading"), Paragraph(("why " * LONGEST_REVIEW,))
+    (topic,) = unfolded([Details("a review", (review, shaded, explanation, Paragraph(("short",), "reading")))])
     assert isinstance(topic, Topic)
-    assert topic.blocks == (Paragraph(("… " + text[-LONGEST_TEXT:],)), Paragraph(("short",)))
+    first, second, *rest = topic.blocks
+    assert isinstance(first, Paragraph)
+    assert isinstance(second, Paragraph)
+    assert str(first.spans[0]).startswith("… ")
+    assert str(first.spans[0]).endswith("word end")
+    assert second.spans == ("LSTM: ", "… ", *words[5:])
+    assert rest == [explanation, Paragraph(("short",), "reading")]

@@ -86,7 +86,7 @@ def test_the_pages_hold_what_the_short_report_leaves_out(
     assert "a fine film" in published["report-failed"]
     assert "a fine film" not in re.sub(r"(?m)^The end of .*$", "", published["report"])
     assert re.search(r"LSTM .*: a ⟨50%⟩ fine ⟨70%⟩ film ⟨90%⟩", published["report-reading"])
-    assert "data:image/png" not in re.sub(r"!\[[^]]*\]\([^)]*\)", "", published["report-reading"])
+    assert "data:image/webp" not in re.sub(r"!\[[^]]*\]\([^)]*\)", "", published["report-reading"])
     assert "training.epochs" in published["report-made"]
 
 
@@ -107,7 +107,7 @@ def test_a_file_name_is_no_markup_in_any_artifact(
     publish_all(publish.report_artifacts(hostile, drawn))
     for text in written:
         page = MarkdownIt("commonmark").enable("table").render(text)
-        assert not re.findall(r"<a\b|<img src=\"(?!data:image/png)", page)
+        assert not re.findall(r"<a\b|<img src=\"(?!data:image/webp)", page)
         assert "\r" not in text
 
 
@@ -115,7 +115,7 @@ def test_the_newest_runs_are_published_with_their_trend(published: dict[str, Any
     rows = [RunSummary(str(n), 1.0, "IMDB", "f", 1, {"lstm": 0.8}, 3.5, {}, {}, {}, "x") for n in range(60)]
     publish_all(publish.history_artifacts(rows))
     assert [row["run"] for row in published["history"]] == [str(n) for n in range(59, 9, -1)]
-    assert published["trend"].startswith("![Test accuracy over the runs](data:image/png;base64,")
+    assert published["trend"].startswith("![Test accuracy over the runs](data:image/webp;base64,")
 
 
 def test_text_in_a_table_is_no_markup(published: dict[str, Any]) -> None:

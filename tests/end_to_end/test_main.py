@@ -96,17 +96,17 @@ def test_the_artifacts_are_in_the_database_with_their_figures(smoke: Smoke) -> N
     assert artifacts["report"][0] == "markdown"
     pages = {key.removeprefix("report-"): text for key, (_, text) in artifacts.items() if key.startswith("report-")}
     assert {"which", "sure", "why", "failed", "learned", "made", "reading"} <= pages.keys()
-    pictures = [text.count("data:image/png;base64,") for text in pages.values()]
+    pictures = [text.count("data:image/webp;base64,") for text in pages.values()]
     assert sum(pictures) == len(list((smoke.outputs / "latest").glob("*.png")))
-    assert artifacts["report"][1].count("data:image/png;base64,") == 1
+    assert artifacts["report"][1].count("data:image/webp;base64,") == 1
     assert all(len(data) <= 2_000_000 for _, data in artifacts.values())
     rows = json.loads(artifacts["comparison"][1])
     assert sorted(row["model"] for row in rows) == ["gru", "lstm", "simple_rnn"]
     assert [row["run"] for row in json.loads(artifacts["history"][1])] == [(smoke.outputs / "latest").resolve().name]
-    assert "data:image/png" in artifacts["trend"][1]
+    assert "data:image/webp" in artifacts["trend"][1]
     for name in ("gru", "lstm", "simple-rnn"):
         assert float(artifacts[f"progress-{name}-seed1"][1]) == 100.0
-        assert "data:image/png" in artifacts[f"learning-curve-{name}-seed1"][1]
+        assert "data:image/webp" in artifacts[f"learning-curve-{name}-seed1"][1]
     (tags,) = recorded(smoke.home, "SELECT tags FROM flow_run")
     assert "data:bundled sample" in json.loads(tags)
 

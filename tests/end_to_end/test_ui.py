@@ -70,7 +70,7 @@ def test_the_report_and_its_pages_show_their_figures(
 ) -> None:
     page.goto(artifact(deployed, run, key))
     expect(page.get_by_role("heading", name=re.compile("simple_rnn and lstm")).first).to_be_visible(timeout=30_000)
-    images = page.locator("img[src^='data:image/png']")
+    images = page.locator("img[src^='data:image/webp']")
     expect(images.first).to_be_visible()
     widths = images.evaluate_all("images => images.map(image => image.naturalWidth)")
     assert len(widths) >= fewest
@@ -106,7 +106,7 @@ def test_progress_ends_at_a_hundred_percent(deployed: Served, run: str, page: Pa
 
 def test_the_learning_curve_has_a_picture(deployed: Served, run: str, page: Page) -> None:
     page.goto(artifact(deployed, run, "learning-curve-lstm-seed1"))
-    picture = page.locator("img[src^='data:image/png']").first
+    picture = page.locator("img[src^='data:image/webp']").first
     expect(picture).to_be_visible(timeout=30_000)
     assert picture.evaluate("image => image.naturalWidth") > 100
 

@@ -52,7 +52,7 @@ def test_progress_and_curve_grow_in_place(
     view.publish(is_last=False)
     assert progress(client, name) == [25.0]
     (first,) = artifacts(client, f"learning-curve-{name}-seed1")
-    assert str(first.data).startswith(f"![Learning curve of {name}](data:image/png;base64,")
+    assert str(first.data).startswith(f"![Learning curve of {name}](data:image/webp;base64,")
     view.add(job, epoch(2))
     view.publish(is_last=False)
     (second,) = artifacts(client, f"learning-curve-{name}-seed1")

@@ -27,7 +27,7 @@ def test_the_same_figure_gives_the_same_bytes() -> None:
 def test_the_ui_gets_a_small_picture_with_all_colours_of_models() -> None:
     large = png(all_drawings(examples.comparison())[0].draw(examples.comparison()))
     kind, _, content = data_uri(large).partition(",")
-    assert kind == "data:image/png;base64"
+    assert kind == "data:image/webp;base64"
     small = base64.b64decode(content)
     assert len(small) < len(large) / 2
     with Image.open(io.BytesIO(large)) as before, Image.open(io.BytesIO(small)) as after:
