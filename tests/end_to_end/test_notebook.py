@@ -135,7 +135,7 @@ def test_an_interrupted_cell_stops_the_run_and_the_same_cell_resumes(home: Path,
     second = Process(home, cell)
     assert second.wait() == 0, second.output
     assert "Done after " in second.output
-    assert "lstm on the bundled sample" in second.output
+    assert "LSTM on the bundled sample" in second.output
     (journal,) = (path.read_text().splitlines() for path in prepared.glob("models/lstm-*/progress.jsonl"))
     first_epochs = [event for event in map(json.loads, journal) if event["event"] == "epoch" and event["epoch"] == 1]
     assert len(first_epochs) == 2

@@ -45,7 +45,7 @@ def test_what_one_figure_table_or_page_cannot_give_is_left_out_and_said(
             train_flow(settings)
     line = str(caught.value)
     assert line.startswith("The report is written, without what failed: ")
-    for part in ("Which model? (A part", "figure roc", "metrics.json: unexpected", "artifact comparison", RUN_LOG):
+    for part in ("Which network? (A part", "figure roc", "metrics.json: unexpected", "artifact comparison", RUN_LOG):
         assert part in line, line
     page = (tmp_path / "latest" / "report.html").read_text()
     assert "The figure roc could not be drawn" in page
