@@ -23,7 +23,6 @@ from tasks.results.run_summary import RunSummary
 
 ImageAddress = Callable[[str], str | None]  # As in `report.markdown`.
 MAX_BYTES, HISTORY_ROWS = 2_000_000, 50
-CHAPTER_BYTES = 75_000  # The curves are on another page; of its own figures, the small ones fit.
 SHORT = ("curves",)  # The figures of the short version.
 RUN_NAME, STAMP = re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}"), len("20260101-000000")
 AROUND, PAGE = timedelta(minutes=5), 200  # A run's folder is named some seconds after the run starts.
@@ -83,8 +82,8 @@ def unpublish(run: str) -> None:
 def report_artifacts(comparison: Comparison, drawn: Mapping[str, Picture]) -> dict[str, Maker]:
     """The report: a short version of the whole, a page for each question, and the comparison as a table.
 
-    Each figure is on the page of its question; the short version repeats only the curves. The UI is slow with pages
-    beyond 2 MB, so figures are left out of larger ones.
+    Each figure of the report is on the page of its question; the short version has only the curves, the chapter none:
+    the server keeps every picture twice. The UI is slow with pages beyond 2 MB, so figures are left out of larger ones.
 
     Returns:
         by its key, how to make each artifact.
@@ -99,7 +98,7 @@ def report_artifacts(comparison: Comparison, drawn: Mapping[str, Picture]) -> di
         return Artifact(f"report-{section.anchor}", text, f"{escape_markdown(section.title)} {description}")
 
     def chapter_page() -> Artifact:
-        text = within(CHAPTER_BYTES, drawn, partial(report.chapter_markdown, comparison))
+        text = report.chapter_markdown(comparison, lambda stem: None if stem in drawn else "")
         return Artifact("report-chapter", text, f"The chapter, with this run's networks: {description}")
 
     questions: dict[str, Maker] = {f"report-{section.anchor}": partial(page, section) for section in pages(comparison)}

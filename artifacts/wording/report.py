@@ -148,7 +148,7 @@ def more_in_html(c: Comparison) -> str:
 
 def left_out(stem: str) -> str:
     """The replacement for a figure that this page does not have."""
-    return f"(The figure {stem}.png is in the run's folder and, in the UI, on the page of this question.)"
+    return f"(The figure {stem}.png is in the run's folder; the UI has it if it is on the page of a question.)"
 
 
 def not_drawn(stem: str) -> str:

@@ -31,7 +31,7 @@ def test_the_ui_gets_a_small_picture_with_all_colours_of_models() -> None:
     small = base64.b64decode(content)
     assert len(small) < len(large) / 2
     with Image.open(io.BytesIO(large)) as before, Image.open(io.BytesIO(small)) as after:
-        assert after.size == (round(before.width * 0.45), round(before.height * 0.45))
+        assert after.size == (round(before.width * 0.4), round(before.height * 0.4))
         assert before.getcolors()
         colours = np.array([rgb for _, rgb in after.convert("RGB").getcolors() or ()])
     for model in MODEL_COLOURS[:2]:
