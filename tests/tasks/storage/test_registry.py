@@ -14,13 +14,14 @@ from tasks.errors import DataError
 from tasks.storage.registry import Registry, content_hash
 from tests.fixtures.registry import entry_of, network_files, promote
 
-# Promotes a network, and kills itself before the n-th change to a file below the registry.
-KILLED_WRITER = """
+# For each number n, a copy of this process promotes a network in the folder n, and kills itself before the n-th change
+# to a file below the registry. A copy starts in a hundredth of the time that a process takes.
+KILLED_WRITERS = """
 import os, signal, sys
 from pathlib import Path
 from tests.fixtures.registry import promote
 
-outputs, network, last = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+root, network, numbers = Path(sys.argv[1]), sys.argv[2], range(int(sys.argv[3]), int(sys.argv[4]))
 CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate", "os.chmod", "shutil.copyfile"}
 changes = 0
 
@@ -32,9 +33,16 @@ def count(event, arguments):
         if changes == last:
             os.kill(os.getpid(), signal.SIGKILL)
 
-sys.addaudithook(count)
-promote(outputs, network)
-print(changes)
+for last in numbers:
+    copy = os.fork()
+    if not copy:
+        sys.addaudithook(count)
+        promote(root / str(last) / "outputs", network)
+        print(changes, flush=True)
+        os._exit(0)
+    status = os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1])
+    if status:
+        print(status, flush=True)
 """
 
 
@@ -45,10 +53,16 @@ def champion_of(registry: Registry) -> tuple[str, int]:
     return champion.network, champion.number
 
 
-def run_killed(outputs: Path, name: str, change: int) -> "subprocess.CompletedProcess[str]":
-    """Promote in a process of its own that dies before its n-th change."""
-    command = [sys.executable, "-c", KILLED_WRITER, str(outputs), name, str(change)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ | {"PYTHONPATH": "."})
+def run_killed(root: Path, name: str, *changes: int) -> list[int]:
+    """Promote in each of the folders `changes`, in a process that dies before the change with the folder's number.
+
+    Gives the exit status of each killed process, which is negative; of one that is not killed, as for the number 0, how
+    many changes it made.
+    """
+    command = [sys.executable, "-c", KILLED_WRITERS, str(root), name, str(changes[0]), str(changes[-1] + 1)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ | {"PYTHONPATH": "."})
+    assert done.returncode == 0, done.stderr
+    return [int(line) for line in done.stdout.splitlines()]
 
 
 def test_a_promoted_network_is_champion_and_its_entry_is_kept(tmp_path: Path) -> None:
@@ -173,15 +187,18 @@ def test_a_champion_that_came_twice_has_two_champions_before_it(tmp_path: Path) 
 
 @pytest.mark.slow
 def test_a_kill_before_any_change_leaves_the_old_champion_or_the_new_one(tmp_path: Path) -> None:
-    promote(tmp_path / "unbroken" / "outputs", "first")
-    unbroken = run_killed(tmp_path / "unbroken" / "outputs", "second", 0)
-    assert unbroken.returncode == 0, unbroken.stderr
-    assert int(unbroken.stdout) >= 12
-    for change in range(1, int(unbroken.stdout) + 1):
+    promote(tmp_path / "0" / "outputs", "first")
+    (number,) = run_killed(tmp_path, "second", 0)
+    assert number >= 12
+    changes = range(1, number + 1)
+    networks = {}
+    for change in changes:
         outputs = tmp_path / str(change) / "outputs"
         outputs.mkdir(parents=True)
-        first, second = promote(outputs, "first"), content_hash(network_files(outputs, "second"))
-        assert run_killed(outputs, "second", change).returncode == -signal.SIGKILL
+        networks[change] = promote(outputs, "first"), content_hash(network_files(outputs, "second"))
+    assert run_killed(tmp_path, "second", *changes) == [-signal.SIGKILL] * number
+    for change, (first, second) in networks.items():
+        outputs = tmp_path / str(change) / "outputs"
         registry = Registry(outputs)
         assert champion_of(registry) in ((first, 1), (second, 2)), change
         registry.verify(champion_of(registry)[0])
@@ -197,12 +214,15 @@ def test_a_kill_before_any_change_leaves_the_old_champion_or_the_new_one(tmp_pat
 
 @pytest.mark.slow
 def test_a_first_promotion_that_is_killed_leaves_a_registry_that_can_be_used(tmp_path: Path) -> None:
-    changes = int(run_killed(tmp_path / "unbroken" / "outputs", "first", 0).stdout)
-    assert changes >= 8
-    for change in range(1, changes + 1):
+    (tmp_path / "0" / "outputs").mkdir(parents=True)
+    (number,) = run_killed(tmp_path, "first", 0)
+    assert number >= 8
+    changes = range(1, number + 1)
+    for change in changes:
+        (tmp_path / str(change) / "outputs").mkdir(parents=True)
+    assert run_killed(tmp_path, "first", *changes) == [-signal.SIGKILL] * number
+    for change in changes:
         outputs = tmp_path / str(change) / "outputs"
-        outputs.mkdir(parents=True)
-        run_killed(outputs, "first", change)
         network = promote(outputs, "first")
         assert Registry(outputs).champion() is not None
         assert Registry(outputs).entries()[-1].network == network
