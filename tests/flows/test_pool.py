@@ -61,16 +61,24 @@ def test_tasks_of_the_block_run_in_threads() -> None:
     assert all(name != threading.main_thread().name for name in run())
 
 
+def test_a_signal_kills_the_branch_processes() -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    started: list[psutil.Process] = []
+    with pytest.raises(Stopped):
+        raise_while_processes_work(signal.SIGTERM, started)
+    assert len(started) >= 2
+    assert wait_until_gone(started) == []
+    signal.signal(signal.SIGTERM, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
-def test_a_signal_kills_the_branch_processes(number: signal.Signals) -> None:
+def test_a_signal_stops_the_block_and_is_handled_as_before_from_then_on(number: signal.Signals) -> None:
     # A test run in the background of a shell inherits signals that are ignored, and those stay ignored.
     before = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
     inherited = signal.signal(number, before)
-    started: list[psutil.Process] = []
-    with pytest.raises(Stopped) as stopped:
-        raise_while_processes_work(number, started)
+    with pytest.raises(Stopped) as stopped, stopped_by_signals():
+        signal.raise_signal(number)
     assert stopped.value.signal_number == number
-    assert wait_until_gone(started) == []
     assert signal.getsignal(number) == before
     signal.signal(number, inherited)
 
