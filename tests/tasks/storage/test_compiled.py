@@ -40,12 +40,16 @@ print(total(numpy.arange(4.0)), sum(total.stats.cache_hits.values()))
 """
 
 
-@pytest.fixture(params=[pytest.param("always", marks=pytest.mark.slow), "never"])
+@pytest.fixture
 def room(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A package whose compiled function calls a helper in a second file, which reads a constant of a third."""
     folder = tmp_path / "room"
     folder.mkdir()
-    sources = {"constants": CONSTANT, "helper": HELPER.format(inline=request.param), "function": FUNCTION}
+    sources = {
+        "constants": CONSTANT,
+        "helper": HELPER.format(inline=getattr(request, "param", "never")),
+        "function": FUNCTION,
+    }
     for name, source in sources.items():
         (folder / f"{name}.py").write_text(source)
     return folder
@@ -66,6 +70,7 @@ def output(process: subprocess.Popen[str]) -> str:
     return printed.strip()
 
 
+@pytest.mark.parametrize("room", [pytest.param("always", marks=pytest.mark.slow), "never"], indirect=True)
 def test_unchanged_sources_hit_the_cache_and_any_change_misses_it(room: Path) -> None:
     assert output(start(room)) == "12.0 0"
     assert output(start(room)) == "12.0 1"
