@@ -3,26 +3,34 @@
 from dataclasses import replace
 from pathlib import Path
 
-from flows.draw import draw, figures_record
+import pytest
+
+from flows.draw import Figures, draw, figures_record
 from tasks.storage.reuse import LOGGER
 from tests.artifacts.examples import comparison
 
 
-def test_figures_are_kept_whole_and_read_again(tmp_path: Path) -> None:
-    c = comparison()
-    drawn = draw.keep(c, tmp_path / "figures", logger=LOGGER)
-    kept = figures_record(c, tmp_path / "figures").read()
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Figures:
+    """All figures, drawn once for all tests here."""
+    return draw.keep(comparison(), tmp_path_factory.mktemp("figures"), logger=LOGGER)
+
+
+def test_figures_are_kept_whole_and_read_again(drawn: Figures) -> None:
+    kept = figures_record(comparison(), drawn.folder.parent).read()
     assert kept == drawn
     pictures = drawn.pictures()
     assert {"curves", "roc"} <= set(pictures)
     assert all(picture.png.startswith(b"\x89PNG") and picture.svg.startswith("<svg") for picture in pictures.values())
 
 
-def test_a_damaged_figure_is_drawn_again(tmp_path: Path) -> None:
-    c = comparison()
-    drawn = draw.keep(c, tmp_path / "figures", logger=LOGGER)
-    (drawn.folder / "roc.svg").write_text("<svg/>")
-    assert figures_record(c, tmp_path / "figures").read() is None
+def test_a_damaged_figure_is_drawn_again(drawn: Figures) -> None:
+    figure = drawn.folder / "roc.svg"
+    whole = figure.read_text()
+    figure.write_text("<svg/>")
+    assert figures_record(comparison(), drawn.folder.parent).read() is None
+    figure.write_text(whole)
+    assert figures_record(comparison(), drawn.folder.parent).read() == drawn
 
 
 def test_the_name_of_the_run_draws_nothing_anew_but_other_numbers_do(tmp_path: Path) -> None:
