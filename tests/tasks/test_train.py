@@ -16,6 +16,7 @@ from tasks.results.data import Dataset
 from tasks.storage.files import read_json
 from tasks.storage.training_state import Checkpoint
 from tasks.train import train
+from tests.fixtures.trained import trained
 
 PLAN = TrainingPlan(epochs=3, batch_size=16, learning_rate=0.01, validation=0.25)
 
@@ -103,12 +104,19 @@ class Killed(BaseException):
     """Stands for the end of the process: nothing catches it."""
 
 
-@pytest.mark.parametrize("moment", ["in the epoch", "before the checkpoint", "after the last epoch"])
+LSTM, DROPOUT = preset("lstm", 6, 5, 0.0), preset("gru", 4, 5, 0.3)
+
+
 @pytest.mark.parametrize(
-    "spec",
-    # Dropout takes Keras, whose epochs are slow.
-    [preset("lstm", 6, 5, 0.0), pytest.param(preset("gru", 4, 5, 0.3), marks=pytest.mark.slow)],
-    ids=lambda spec: spec.name,
+    ("spec", "moment"),
+    [
+        (LSTM, "in the epoch"),
+        (LSTM, "before the checkpoint"),
+        (LSTM, "after the last epoch"),
+        # Dropout takes Keras, whose epochs are slow. Its checkpoints are written and read by the same code.
+        pytest.param(DROPOUT, "in the epoch", marks=pytest.mark.slow),
+        pytest.param(DROPOUT, "after the last epoch", marks=pytest.mark.slow),
+    ],
 )
 def test_a_killed_branch_ends_with_the_same_bits(
     dataset: Dataset,
@@ -118,7 +126,7 @@ def test_a_killed_branch_ends_with_the_same_bits(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    whole = train.keep(job(dataset, tmp_path / "whole", spec))
+    whole = trained(job(dataset, tmp_path / "whole", spec))
     with monkeypatch.context() as patch:
         kill(patch, moment)
         with pytest.raises(Killed):
@@ -170,7 +178,7 @@ def kill(patch: pytest.MonkeyPatch, moment: str) -> None:
 def test_a_checkpoint_of_another_network_counts_as_none(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    whole = train.keep(job(dataset, tmp_path / "whole"))
+    whole = trained(job(dataset, tmp_path / "whole"))
     with monkeypatch.context() as patch:
         kill(patch, "in the epoch")
         with pytest.raises(Killed):
