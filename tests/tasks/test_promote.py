@@ -10,7 +10,6 @@ import pytest
 from tasks.data.parquet import read_tokens
 from tasks.data.review_digests import digests_of_test
 from tasks.errors import DataError
-from tasks.evaluate import evaluate
 from tasks.fetch import fetch
 from tasks.models.saved import SavedNetwork
 from tasks.prepare import prepare
@@ -23,7 +22,7 @@ from tasks.storage.registry import Registry
 from tasks.storage.runs import FinishedRun
 from tests.fixtures.registry import entry_of
 from tests.fixtures.runs import finished_run
-from tests.fixtures.trained import small_job, trained
+from tests.fixtures.trained import evaluated, small_job
 
 EASY = GateLimits(floor=0.0, margin=0.0)
 
@@ -31,9 +30,7 @@ EASY = GateLimits(floor=0.0, margin=0.0)
 def train_run(dataset: Dataset, outputs: Path, name: str, *seeds: int) -> FinishedRun:
     """A run of small LSTMs."""
     jobs = [small_job(dataset, outputs / "models", seed) for seed in seeds]
-    branches = [trained(job) for job in jobs]
-    for job, branch in zip(jobs, branches, strict=True):
-        evaluate.keep(job, branch)
+    branches = [evaluated(job) for job in jobs]
     (outputs / "runs" / name).mkdir(parents=True, exist_ok=True)
     run = finished_run(outputs, name, branches, settings={"seed": list(seeds)})
     return replace(run, dataset=dataset)
@@ -210,20 +207,20 @@ def test_rollback_needs_an_earlier_champion(dataset: Dataset, tmp_path: Path) ->
         rollback(tmp_path, 1)
 
 
-@pytest.mark.parametrize(
-    "file", ["best.keras", *(pytest.param(name, marks=pytest.mark.slow) for name in ("predictions.parquet", TEST))]
-)
-def test_rollback_to_a_changed_network_leaves_the_champion(unbalanced: Dataset, tmp_path: Path, file: str) -> None:
+def test_rollback_to_a_changed_network_leaves_the_champion(unbalanced: Dataset, tmp_path: Path) -> None:
     runs = [train_run(unbalanced, tmp_path, f"run{seed}", seed) for seed in (1, 2)]
     for run, answer in zip(runs, (-1.0, 1.0), strict=True):
         always(run.branches[0], unbalanced, answer)
     first, second = (promote_run(tmp_path, whole(run)) for run in runs)
-    path = Registry(tmp_path).folder(first.network) / file
-    path.chmod(0o644)
-    path.write_bytes(path.read_bytes() + b" ")
-    with pytest.raises(DataError, match=f"{file}: found"):
-        rollback(tmp_path, None)
-    assert champion_of(Registry(tmp_path)) == (second.network, 2)
+    for file in ("best.keras", "predictions.parquet", TEST):
+        path = Registry(tmp_path).folder(first.network) / file
+        content = path.read_bytes()
+        path.chmod(0o644)
+        path.write_bytes(content + b" ")
+        with pytest.raises(DataError, match=f"{file}: found"):
+            rollback(tmp_path, None)
+        assert champion_of(Registry(tmp_path)) == (second.network, 2)
+        path.write_bytes(content)
 
 
 @pytest.mark.slow
