@@ -136,6 +136,12 @@ def no_heartbeat() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A promotion measures the limits of drift with a tenth of the draws, whose two seconds most tests do not need."""
+    monkeypatch.setattr("tasks.analysis.drift.DRAWS", 20)
+
+
 def ragged_tokens(lengths: list[int], max_length: int, words: int, seed: int = 0) -> Tokens:
     """Tokens of reviews with the given lengths."""
     values = np.random.default_rng(seed).integers(1, words, sum(lengths)).astype(np.uint16)

@@ -18,7 +18,7 @@ from tests.fixtures.runs import keep_run
 from tests.tasks.test_promote import train_run
 
 EASY = GateSettings(floor=0.0)
-pytestmark = pytest.mark.usefixtures("prefect_server", "no_heartbeat")
+pytestmark = pytest.mark.usefixtures("prefect_server", "no_heartbeat", "few_draws")
 
 
 def write_run(dataset: Dataset, outputs: Path, name: str, seed: int) -> None:

@@ -25,6 +25,7 @@ from tests.fixtures.runs import finished_run
 from tests.fixtures.trained import evaluated, small_job
 
 EASY = GateLimits(floor=0.0, margin=0.0)
+pytestmark = pytest.mark.usefixtures("few_draws")
 
 
 def train_run(dataset: Dataset, outputs: Path, name: str, *seeds: int) -> FinishedRun:
