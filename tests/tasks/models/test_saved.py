@@ -1,3 +1,4 @@
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -94,6 +95,15 @@ def replaced(file: h5py.File, name: str, how: str, folder: Path) -> None:
             file[name] = h5py.SoftLink("/elsewhere")
 
 
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The saved weights of an LSTM."""
+    folder = tmp_path_factory.mktemp("saved")
+    build(REFERENCE_NETWORKS[1], vocabulary_size=20, learning_rate=0.01, seed=2).save(folder / "best.keras")
+    with zipfile.ZipFile(folder / "best.keras") as archive:
+        return Path(archive.extract("model.weights.h5", folder))
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
     "how",
@@ -102,11 +112,9 @@ def replaced(file: h5py.File, name: str, how: str, folder: Path) -> None:
         "stored elsewhere", "virtual", "link to a file", "link",
     ],
 )  # fmt: skip
-def test_no_array_but_the_expected_one_is_read(tmp_path: Path, name: str, how: str) -> None:
+def test_no_array_but_the_expected_one_is_read(saved: Path, tmp_path: Path, name: str, how: str) -> None:
     lstm = REFERENCE_NETWORKS[1]
-    build(lstm, vocabulary_size=20, learning_rate=0.01, seed=2).save(tmp_path / "best.keras")
-    with zipfile.ZipFile(tmp_path / "best.keras") as archive:
-        archive.extract("model.weights.h5", tmp_path)
+    shutil.copy(saved, tmp_path)
     with h5py.File(tmp_path / "model.weights.h5", "r+") as file:
         actual = next(each for each in (name, name.replace("lstm", "lstm_1")) if each in file)
         replaced(file, actual, how, tmp_path)
