@@ -138,7 +138,7 @@ def no_heartbeat() -> Iterator[None]:
 
 @pytest.fixture
 def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A promotion measures the limits of drift with a tenth of the draws, whose two seconds most tests do not need."""
+    """The limits of drift are measured with a tenth of the draws, in a tenth of two seconds."""
     monkeypatch.setattr("tasks.analysis.drift.DRAWS", 20)
 
 

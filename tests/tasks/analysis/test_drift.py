@@ -21,16 +21,15 @@ def alarms(training: Texts, new: Texts) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("changes", "figure"),
+    ("changes", "figures"),
     [
-        ({"exponent": 1.3}, "words"),
-        ({"exponent": 1.3}, "domain classifier"),
-        ({"mean": 22.0}, "lengths"),
-        ({"shift": 0.3}, "scores"),
+        ({"exponent": 1.3}, {"words", "domain classifier"}),
+        ({"mean": 22.0}, {"lengths"}),
+        ({"shift": 0.3}, {"scores"}),
     ],
 )
-def test_each_figure_notices_its_own_change(training: Texts, changes: dict, figure: str) -> None:
-    assert figure in alarms(training, make_texts(200, 99, **changes))
+def test_each_figure_notices_its_own_change(training: Texts, changes: dict, figures: set[str]) -> None:
+    assert figures <= set(alarms(training, make_texts(200, 99, **changes)))
 
 
 def test_more_unseen_words_alarm(training: Texts) -> None:
@@ -61,6 +60,7 @@ def test_a_figure_that_never_varies_allows_a_thousandth() -> None:
     assert set(joint_limits(draws).values()) == {0.001}
 
 
+@pytest.mark.usefixtures("few_draws")
 def test_more_texts_than_half_of_the_training_reviews_are_sampled(training: Texts) -> None:
     reference = Reference(training)
     assert (reference.compared(100), reference.compared(10_000)) == (100, 1_000)
