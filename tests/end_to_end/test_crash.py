@@ -64,23 +64,16 @@ def test_a_server_lost_while_branches_start_ends_the_run(home: Path, prepared: P
 
 
 @pytest.mark.slow
-def test_a_branch_whose_process_is_killed_resumes_in_the_same_run(
+def test_a_killed_server_is_started_again_and_a_killed_branch_resumes_in_the_same_run(
     home: Path, undisturbed: Path, prepared: Path
 ) -> None:
     run = Process.main(home, *SMALL, "--outputs", prepared)
     run.wait_for_epoch(prepared, "lstm", 1)
+    (killed,) = run.servers()
+    killed.kill()
     run.branches()[0].kill()
     assert run.wait() == 0, run.output
     assert "process ended before its task did" in run.output
-    assert outcome(prepared) == outcome(undisturbed)
-
-
-@pytest.mark.slow
-def test_a_killed_server_is_started_again(home: Path, undisturbed: Path, prepared: Path) -> None:
-    run = Process.main(home, *SMALL, "--outputs", prepared)
-    run.wait_for_epoch(prepared, "lstm", 1)
-    run.servers()[0].kill()
-    assert run.wait() == 0, run.output
     assert outcome(prepared) == outcome(undisturbed)
     assert recorded(home, "SELECT state_name FROM flow_run") == ["Completed"]
 
@@ -97,13 +90,17 @@ def test_a_configured_server_that_goes_away_stops_no_training(home: Path, undist
     assert outcome(prepared) == outcome(undisturbed)
     again = Process.main(home, *SMALL, "--outputs", prepared)
     assert again.wait() == 0, again.output
+    for step in ("fetch sample", "prepare 10000 words", "train lstm seed 1", "evaluate simple_rnn seed 1"):
+        assert any(step in line and "reused" in line for line in again.lines), step
     assert "trained by" not in again.output
+    assert outcome(prepared) == outcome(undisturbed)
 
 
 @pytest.mark.slow
-def test_runs_train_only_what_no_other_run_has_trained(
-    new_home: Callable[[], Path], undisturbed: Path, repeated: Path
+def test_of_two_runs_at_once_each_trains_only_what_the_other_does_not(
+    new_home: Callable[[], Path], repeated: Path
 ) -> None:
+    kept = {path: path.read_bytes() for path in repeated.glob("models/*/*")}
     others = ("--batch-size", "50", "--models", "simple_rnn", "gru")
     runs = [Process.main(new_home(), *SMALL, *others, "--outputs", repeated) for _ in range(2)]
     assert [run.wait() for run in runs] == [0, 0], "".join(run.output for run in runs)
@@ -112,12 +109,8 @@ def test_runs_train_only_what_no_other_run_has_trained(
     both = "".join(run.output for run in runs)
     assert both.count("simple_rnn seed 1: trained by") == 1
     assert both.count("gru seed 1: trained by") == 1
-    again = Process.main(new_home(), *SMALL, "--outputs", repeated)
-    assert again.wait() == 0, again.output
-    for step in ("fetch sample", "prepare 10000 words", "train lstm seed 1", "evaluate simple_rnn seed 1"):
-        assert any(step in line and "reused" in line for line in again.lines), step
-    assert "trained by" not in again.output
-    assert outcome(repeated) == outcome(undisturbed)
+    assert len(kept) > 10
+    assert [path for path, content in kept.items() if path.read_bytes() != content] == []
 
 
 @pytest.mark.slow
