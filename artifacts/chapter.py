@@ -7,7 +7,7 @@ from typing import NamedTuple
 from artifacts import sections as report
 from artifacts.blocks import Block, Column, Drawing, Listing, Paragraph, Section, Table, Topic, every_block, present
 from artifacts.figures import chapter as figures
-from artifacts.formats import COUNT, capitalized, decimals, network_name
+from artifacts.formats import COUNT, decimals, network_name
 from artifacts.sections import Part, learning, made, paragraph, sentence, topic
 from artifacts.wording import causes, verdict, why
 from artifacts.wording import chapter as wording
@@ -28,8 +28,13 @@ def all_drawings(c: Comparison) -> list[Drawing]:
 
 
 def introduction(c: Comparison) -> tuple[Block, ...]:
-    """What the page is, below its title."""
-    return (Paragraph(wording.about(c)),)
+    """What the page is, and which network is better."""
+    return made(
+        c,
+        lambda c: Paragraph(wording.about(c)),
+        lambda c: [paragraph(sentence) for sentence in verdict.verdicts(c)[:2]],
+        Paragraph(wording.ABOUT_REPORT),
+    )
 
 
 def sections(c: Comparison) -> list[Section]:
@@ -44,7 +49,7 @@ def sections(c: Comparison) -> list[Section]:
         *(
             (
                 f"network-{network.branch.stem}",
-                capitalized(network_name(network.branch.name)),
+                wording.trained(network),
                 partial(learned, of=network),
             )
             for network in c.first_networks()
@@ -129,7 +134,7 @@ def layer_table(model: KerasModel) -> Table[LayerRow]:
         Column("Layer", lambda row: row.layer.layer),
         Column("Output shape", lambda row: wording.shape(row.layer.output_shape)),
         Column("Parameters", lambda row: row.layer.parameters, COUNT),
-        Column("Derived", lambda row: wording.counted(row.layer, row.features)),
+        Column("How it is counted", lambda row: wording.counted(row.layer, row.features)),
     ]
     sizes = [0, *(layer.output_shape[-1] or 0 for layer in model.layers)]
     return Table("", columns, [LayerRow(*row) for row in zip(model.layers, sizes, strict=False)])
@@ -156,7 +161,7 @@ def learned(c: Comparison, of: Network) -> Sequence[Block]:
         partial(epochs, network=of),
         lambda _: paragraph(wording.learned(of)),
         lambda _: paragraph(wording.best_epoch(of)),
-        Paragraph(wording.DROPOUT),
+        Paragraph(wording.DROPOUT) if of == c.first_networks()[0] else None,
     )
 
 
@@ -193,10 +198,12 @@ def book(c: Comparison, chapter: Chapter) -> Sequence[Block]:
     if not c.evidence.findings.simple:
         return [Paragraph(causes.no_pair())]
     figure = Drawing("causes", "How far untrained gradients reach from other starts", figures.causes, "wide")
-    about = paragraph(causes.ABOUT_CAUSES)
+    about = paragraph(causes.about_causes(chapter)) if chapter.causes else None
     measured = topic("The measurements behind the causes", figure, about, partial(moments, chapter=chapter))
     claims = [partial(_claim, chapter=chapter, claim=claim) for claim in why.CLAIMS]
-    return made(c, sentence(why.about_pair), *claims, measured if chapter.causes else None)
+    return made(
+        c, paragraph(wording.ABOUT_BOOK), sentence(why.about_pair), *claims, measured if chapter.causes else None
+    )
 
 
 def _claim(c: Comparison, chapter: Chapter, claim: Claim) -> Topic:
@@ -214,7 +221,7 @@ def moments(_: Comparison, chapter: Chapter) -> Table[causes.MomentRow]:
     columns: list[Column[causes.MomentRow]] = [
         Column("Network", lambda row: network_name(row.name)),
         Column("When", lambda row: why.MOMENTS[row.state.moment]),
-        Column("Gradient reaches (words)", lambda row: row.state.words, decimals(0)),
+        Column("Jacobian reaches (words)", lambda row: row.state.words, decimals(0)),
         Column("Largest eigenvalue", lambda row: row.state.radius, decimals(2)),
         Column("Mean slope of tanh", lambda row: row.state.slope, decimals(2)),
         Column("Mean gate", lambda row: row.state.gate, decimals(3)),

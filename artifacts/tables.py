@@ -27,7 +27,9 @@ CALIBRATION_ERROR: Column[Network] = Column(
 def overview(c: Comparison) -> Table[ModelSummary]:
     """The first table of the report: the results of each model, means over its seeds."""
     tutorial = {line.name: line.tutorial for line in c.reproduction}
-    in_tutorial: Column[ModelSummary] = Column("In the tutorial", lambda model: tutorial.get(model.name), decimals(3))
+    in_tutorial: Column[ModelSummary] = Column(
+        "Tutorial's validation accuracy", lambda model: tutorial.get(model.name), decimals(3)
+    )
     columns: list[Column[ModelSummary]] = [
         *_results(c),
         Column("Validation accuracy", lambda m: c.mean(m.name, _last_validation), decimals(4)),
@@ -54,13 +56,17 @@ def _results(c: Comparison) -> list[Column[ModelSummary]]:
     return [
         Column("Network", lambda model: network_name(model.name)),
         *([seeds] if several else []),
-        Column("Mean test accuracy (95%)" if several else "Test accuracy (95%)", lambda m: m.accuracy, interval(4)),
-        Column("At best epoch", lambda m: c.mean(m.name, lambda n: n.evaluation.best.accuracy), decimals(4)),
+        Column(
+            "Mean test accuracy (95% interval)" if several else "Test accuracy (95% interval)",
+            lambda m: m.accuracy,
+            interval(4),
+        ),
+        Column("At the best epoch", lambda m: c.mean(m.name, lambda n: n.evaluation.best.accuracy), decimals(4)),
     ]
 
 
 def _cpu_seconds(c: Comparison) -> Column[ModelSummary]:
-    return Column("Processor s", lambda model: c.mean(model.name, lambda n: n.branch.cpu_seconds), decimals(1))
+    return Column("Processor time (s)", lambda model: c.mean(model.name, lambda n: n.branch.cpu_seconds), decimals(1))
 
 
 def models(c: Comparison) -> Table[ModelSummary]:
@@ -136,19 +142,28 @@ def networks(c: Comparison) -> Table[Network]:
     return Table("Networks", columns, c.networks())
 
 
-def pairs(c: Comparison) -> Table[Pair]:
-    """The comparison of every pair of models."""
-    columns: list[Column[Pair]] = [
-        Column("First", lambda pair: network_name(pair.first)),
-        Column("Second", lambda pair: network_name(pair.second)),
-        Column("Seeds", lambda pair: len(pair.seeds), COUNT),
-        Column("Difference (points, 95%)", lambda pair: pair.difference, POINTS),
-        Column("Interval over", lambda pair: BASES[pair.basis]),
-        Column("p", lambda pair: pair.p, P_VALUE),
+class PairRow(NamedTuple):
+    """Two models compared at the best epochs or at the last ones."""
+
+    epochs: str
+    pair: Pair
+
+
+def pairs(c: Comparison) -> Table[PairRow]:
+    """The comparison of every pair of models, at the best epochs and at the last ones."""
+    columns: list[Column[PairRow]] = [
+        Column("Epochs", lambda row: row.epochs),
+        Column("First", lambda row: network_name(row.pair.first)),
+        Column("Second", lambda row: network_name(row.pair.second)),
+        Column("Seeds", lambda row: len(row.pair.seeds), COUNT),
+        Column("Difference (points, 95%)", lambda row: row.pair.difference, POINTS),
+        Column("Interval over", lambda row: BASES[row.pair.basis]),
+        Column("p", lambda row: row.pair.p, P_VALUE),
     ]
     if len(c.evidence.pairs) > 1:
-        columns.append(Column("p (Holm)", lambda pair: pair.p_holm, P_VALUE))
-    return Table("Pairs of models", columns, c.evidence.pairs)
+        columns.append(Column("p (Holm)", lambda row: row.pair.p_holm, P_VALUE))
+    kinds = {"best": c.evidence.kept.pairs, "last": c.evidence.pairs}
+    return Table("Pairs of models", columns, [PairRow(name, pair) for name, found in kinds.items() for pair in found])
 
 
 class SeedTestRow(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.analysis.causes import cell_state, gradient_starts
+from tasks.analysis.causes import cell_state, gradient_starts, jacobian_words
 from tasks.analysis.reading import longest_reviews
 from tasks.data.parquet import read_column
 from tasks.data.unpadded import UnpaddedReviews
@@ -45,7 +45,7 @@ EXAMPLE_TOKENS, EXAMPLES = 60, 2_000  # The example is the review, of so many, w
 SHOWN_TIMESTEPS, BINS = 80, 40
 SATURATED = 0.99  # A state above this is at the end of tanh.
 # The Jacobians of larger networks would take minutes.
-CAUSES_REVIEWS, CAUSES_UNITS = 8, 128
+CAUSES_REVIEWS, CAUSES_UNITS = 32, 128
 KERAS_MODELS: dict[KerasModelName, Callable[[], Any]] = {
     "last": code.last_output,
     "all": code.all_outputs,
@@ -193,7 +193,8 @@ def causes(job: Job, networks: FirstNetworks) -> Iterator[Causes]:
     """Why gradients vanish or survive in the first one-layer network of each cell that reads in one direction."""
     dataset = job.dataset
     reviews = UnpaddedReviews.read(dataset.test.unpadded)
-    rows = longest_reviews(reviews.counts, dataset.max_length)[:CAUSES_REVIEWS]
+    lengths_in_words = read_column(dataset.test.path, "length")
+    rows = longest_reviews(lengths_in_words, dataset.max_length)[:CAUSES_REVIEWS]  # As for the Jacobian in `explain`.
     tokens = reviews.tokens_of(rows).padded()
     done: set[Cell] = set()
     for branch in networks.branches:
@@ -209,15 +210,18 @@ def _causes(job: Job, branch: Branch, spec: ModelSpec, tokens: NDArray[np.unsign
     size = job.dataset.vocabulary_size
     initial = build(spec, size, job.plan.learning_rate, branch.seed).get_weights()
 
+    starts = gradient_starts(spec, initial, tokens)
+
     def at(moment: Moment, weights: list[NDArray[np.float32]]) -> CellState:
-        return cell_state(moment, spec, weights, tokens)
+        words = starts[0].words if moment == "initial" else jacobian_words(spec, weights, tokens)
+        return cell_state(moment, spec, weights, tokens, words)
 
     saved = {name: list(read_saved_weights(spec, size, branch.folder / name).values()) for name in (FIRST, LAST)}
     return Causes(
         name=branch.name,
         cell=spec.cell,
         reviews=len(tokens),
-        starts=tuple(gradient_starts(spec, initial, tokens)),
+        starts=tuple(starts),
         moments=(at("initial", initial), at("first", saved[FIRST]), at("last", saved[LAST])),
     )
 

@@ -62,7 +62,7 @@ def review_lengths(c: Comparison) -> Figure:
     axes.stairs(lengths.counts, lengths.edges, fill=True, color=MODEL_COLOURS[0], alpha=0.7)
     axes.axvline(c.dataset.max_length, color=GREY, linestyle="--", linewidth=1)
     axes.text(c.dataset.max_length, max(lengths.counts), " cut here", color=GREY, fontsize=SMALL, va="top")
-    axes.set(xlabel="Length of the review (words; the last bar is all longer ones)", ylabel="Training reviews")
+    axes.set(xlabel="Length of the review (tokens; the last bar is all longer ones)", ylabel="Training reviews")
     title(axes, "Lengths before padding and cutting", c.dataset.title)
     frame(axes)
     return figure

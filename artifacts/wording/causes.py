@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from artifacts.blocks import Code, Spans
-from artifacts.formats import capitalized, join_names, network_name, network_names, plural, possessive
+from artifacts.formats import join_names, network_name, plural, possessive
 from artifacts.wording import why
 from tasks.results.chapter import Causes, CellState, Chapter, GradientStart, Start
 from tasks.results.comparison import Claim, Comparison
@@ -21,12 +21,17 @@ START_NAMES: dict[tuple[str, Start], str] = {
     ("gru", "update_bias_3"): "update bias 3",
 }
 ABOUT_CAUSES = (
-    "All are means over the longest test reviews. Reach is the number of words whose Jacobian, the change of the "
-    "last state per change of the state at that word, is at least a hundredth of that one step before the end. An "
-    "eigenvalue is given by its absolute value; the gate is the forget gate of an LSTM and the update gate of a "
-    "GRU, the share of the state that a timestep keeps. The figure shows untrained networks that differ in one "
-    "thing."
+    "The Jacobian is the change of the last state per change of an earlier state. Its reach is the number of words "
+    "at which it is at least a hundredth of its value one step before the end. For an LSTM a state is h and c "
+    "together. An eigenvalue is given by its absolute value. The gate is the forget gate of an LSTM or the update "
+    "gate of a GRU: the share of the state that a timestep keeps. In the figure, each untrained network differs in "
+    "one thing from what Keras makes."
 )
+
+
+def about_causes(chapter: Chapter) -> str:
+    """What the measurements behind the causes are."""
+    return f"All numbers are means over the {chapter.causes[0].reviews} longest test reviews. {ABOUT_CAUSES}"
 
 
 class MomentRow(NamedTuple):
@@ -38,7 +43,7 @@ class MomentRow(NamedTuple):
 
 def claim_title(c: Comparison, claim: Claim) -> str:
     """A claim of the book as a heading."""
-    return capitalized(why.claim(c, claim))
+    return f"Claim: {why.claim(c, claim)}"
 
 
 def answer(c: Comparison, claim: Claim) -> str:
@@ -63,17 +68,17 @@ def cause(c: Comparison, chapter: Chapter, claim: Claim) -> str | None:
     findings = c.evidence.findings
     simple, gated = by_name.get(findings.simple), by_name.get(findings.gated)
     if claim == "vanishes" and simple:
-        return _simple_cause(simple)
+        return _simple_cause(simple, c.dataset.max_length)
     if claim == "survives" and gated:
-        return _gated_cause(gated)
+        return _gated_cause(gated, c.dataset.max_length)
     if claim == "farther" and simple and gated:
-        return _farther_cause(simple, gated)
-    if claim == "forgets" and simple and gated and findings.gains:
-        return _use(c, simple, gated)
+        return _farther_cause(simple, gated, c.dataset.max_length)
+    if claim == "forgets":
+        return _use(c) or None
     if claim == "longer":
         return (
-            "Longer reviews have more words before the last 100, of which the network that remembers more makes "
-            "more use; whether that is the whole cause is not measured here."
+            "Longer reviews have more early words, and the gated network gains more from these. Whether that is the "
+            "whole cause is not measured here."
             if findings.answer("forgets") == findings.answer("longer") == "confirmed"
             else None
         )
@@ -88,70 +93,76 @@ def _start(causes: Causes, start: Start) -> GradientStart:
     return next(found for found in causes.starts if found.start == start)
 
 
-def _simple_cause(simple: Causes) -> str:
-    name, last = network_name(simple.name), _at(simple, "last")
-    product = (last.radius or 0) * (last.slope or 0)
+def _simple_cause(simple: Causes, most: int) -> str:
+    name, first, last = network_name(simple.name), _at(simple, "first"), _at(simple, "last")
+    built, other = _start(simple, "as_built"), _start(simple, "random_uniform")
     return (
-        f"Keras starts {name} with an orthogonal recurrent kernel: all its eigenvalues have the absolute value 1, so "
-        "a step back hardly changes the length of a gradient, and it reaches "
-        f"{_words(_start(simple, 'as_built').words)}. With a kernel drawn uniformly from -0.05 to 0.05 the same "
-        f"network's gradient reaches {_words(_start(simple, 'random_uniform').words)}, as the book says. After "
-        f"training, the kernel's largest eigenvalue is {last.radius:.2f} and the mean slope of tanh "
-        f"{last.slope:.2f}; their product, {product:.2f}, is what a step back multiplies a gradient with, roughly: "
-        f"it reaches {_words(last.words)}."
+        f"Keras starts {name} with an orthogonal recurrent kernel. An orthogonal matrix does not change the length "
+        f"of a vector, so only the slope of tanh, {_at(simple, 'initial').slope:.2f} in the mean, shortens a "
+        f"gradient on its way back: it reaches {_words(built.words, most)}. With a kernel drawn uniformly from -0.05 "
+        f"to 0.05 the same network's gradient vanishes: it reaches {_words(other.words, most)}. Training works in "
+        f"both directions: the kernel's largest eigenvalue grows to {last.radius:.2f}, which lengthens a gradient, "
+        f"and the mean slope falls to {last.slope:.2f}, which shortens it. The outcome is "
+        f"{_words(first.words, most)} after the first epoch and {_words(last.words, most)} after the last."
     )
 
 
-def _gated_cause(gated: Causes) -> str:
+def _gated_cause(gated: Causes, most: int) -> str:
     name, first, last = network_name(gated.name), _at(gated, "initial"), _at(gated, "last")
-    built = _words(_start(gated, "as_built").words)
+    built, alone = _start(gated, "as_built"), last.gate_words or 0.0
     if gated.cell == "lstm":
         starts = [_start(gated, "forget_bias_0"), _start(gated, "forget_bias_3")]
-        others = join_names([f"{_words(start.words)} with a bias of {start.start[-1]}" for start in starts])
-        begins = (
-            f"A fresh {name} forgets: Keras sets the bias of its forget gate to 1, sigmoid(1) is 0.73, and 0.73 to "
-            f"the power of 15 is 1%. So its gradient reaches {built}; it would reach {others}."
-        )
+        others = join_names([f"{_words(start.words, most)} with a bias of {start.start[-1]}" for start in starts])
+        begins = f"Keras sets the bias of a fresh {name}'s forget gate to 1, so the gate is sigmoid(1) = 0.73"
     else:
-        other = _words(_start(gated, "update_bias_3").words)
-        begins = (
-            f"A fresh {name} forgets: its update gate is sigmoid(0) = 0.5, and 0.5 to the power of 7 is 1%. So its "
-            f"gradient reaches {built}; with a bias of 3 it would reach {other}."
-        )
-    gates = f"the mean of that gate is {last.gate:.2f} instead of {first.gate:.2f}"
-    alone = last.gate_words or 0.0
+        others = f"{_words(_start(gated, 'update_bias_3').words, most)} with a bias of 3"
+        begins = f"A fresh {name}'s update gate is sigmoid(0) = 0.5"
+    begins += (
+        ": a gradient that passed through these gates alone would fall to a hundredth after "
+        f"{_words(first.gate_words or 0.0, most)}. It reaches {_words(built.words, most)}, and would reach {others}."
+    )
     if alone >= 0.8 * last.words:
-        return (
-            f"{begins} After training, {gates}: open enough to carry the gradient, which reaches {_words(last.words)}."
-        )
+        carried = f"carries the gradient {_words(last.words, most)} back"
+        return f"{begins} Training opens the gate to a mean of {last.gate:.2f}, which {carried}."
     return (
-        f"{begins} After training, {gates}, and these gates alone would carry a gradient {_words(alone)} far. It "
-        f"reaches {_words(last.words)}: the rest of the way leads through the hidden state and the recurrent kernel."
+        f"{begins} After training it reaches {_words(last.words, most)}, though the mean of the gate is only "
+        f"{last.gate:.2f} instead of {first.gate:.2f}. Through the gates alone it would reach {_words(alone, most)}, "
+        "so they do not explain it; the other way back is the hidden state with its recurrent kernel."
     )
 
 
-def _farther_cause(simple: Causes, gated: Causes) -> str:
+def _farther_cause(simple: Causes, gated: Causes, most: int) -> str:
     names = [network_name(causes.name) for causes in (simple, gated)]
     return (
         f"At the start, {possessive(names[0])} orthogonal kernel keeps gradients alive "
-        f"({_words(_at(simple, 'initial').words)}) and {names[1]}'s half-open gate does not "
-        f"({_words(_at(gated, 'initial').words)}). Training changes both: after the last epoch they reach "
-        f"{_words(_at(simple, 'last').words)} and {_words(_at(gated, 'last').words)}."
+        f"({_words(_at(simple, 'initial').words, most)}), and {possessive(names[1])} gate of "
+        f"{_at(gated, 'initial').gate:.2f} does not ({_words(_at(gated, 'initial').words, most)}). Training changes "
+        f"both: after the last epoch they reach {_words(_at(simple, 'last').words, most)} and "
+        f"{_words(_at(gated, 'last').words, most)}."
     )
 
 
-def _use(c: Comparison, simple: Causes, gated: Causes) -> str:
+def _use(c: Comparison) -> str:
+    """How much of a lead needs early words: reach alone does not show that a network uses what it can reach."""
     findings = c.evidence.findings
-    gains = [f"{100 * gain.value:+.1f} points to {network_name(model)}" for model, gain in findings.gains.items()]
+    names = [findings.gated, findings.simple]
+    near = [c.memory_accuracy(name, findings.words) for name in names]
+    whole = [c.memory_accuracy(name) for name in names]
+    if None in (*near, *whole):
+        return ""
+    lead, total = ((100 * ((one or 0.0) - (other or 0.0))) for one, other in (near, whole))
+    gated, simple = map(network_name, names)
     return (
-        f"Reach is not use. After training the gradients of {network_names([simple.name, gated.name])} reach "
-        f"{_words(_at(simple, 'last').words)} and {_words(_at(gated, 'last').words)}, so both could learn from early "
-        f"words; the words before the last {findings.words} add {join_names(gains)} of accuracy."
+        "A gradient that reaches early words does not show that a network uses them. With only the last "
+        f"{findings.words} words of each review, {gated} is right on {near[0]:.1%} and {simple} on {near[1]:.1%} of "
+        f"{plural(c.explanations[0].memory_reviews, 'review')}: {lead:.1f} points apart. With all words they are "
+        f"{total:.1f} points apart, so only the rest of the lead can come from earlier words."
     )
 
 
-def _words(count: float) -> str:
-    return plural(round(count), "word")
+def _words(count: float, most: int) -> str:
+    """A number of words; a gradient that reaches the start of the review reaches all of them."""
+    return f"all {most} words" if round(count) >= most else plural(round(count), "word")
 
 
 def to_decide(c: Comparison, claim: Claim) -> Spans | None:
@@ -164,10 +175,9 @@ def to_decide(c: Comparison, claim: Claim) -> Spans | None:
         return "It takes longer reviews to decide this: ", Code(f"{COMMAND} --max-length 500"), " on longer texts."
     if {"confirmed", "refuted"} <= {finding.answer for finding in measured}:
         return (
-            "The answer depends on the moment, so more reviews would not decide it. Whether it is the same for "
-            "other seeds shows ",
+            "The answer depends on the moment, so more reviews would not decide it. ",
             Code(f"{COMMAND} --replicates 5"),
-            ".",
+            " shows whether it is the same for other seeds.",
         )
     seeds = 3 if findings.seeds == 2 else max(5, 2 * findings.seeds + 1)
     return "More seeds would decide this: ", Code(f"{COMMAND} --replicates {seeds}"), "."

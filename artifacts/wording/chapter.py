@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from artifacts.blocks import Code, Spans
-from artifacts.formats import network_name, plural
+from artifacts.blocks import Code, Link, Spans
+from artifacts.formats import capitalized, network_name, plural
 from artifacts.markup import label_names
 from artifacts.wording import verdict
 from artifacts.wording.causes import COMMAND
 from tasks.results.chapter import Chapter, LayerSummary, Loop, StateReading
 from tasks.results.comparison import Comparison, Network
+from tasks.storage.layout import REPORT
 
 TITLE = "The chapter, with this run's networks"
 CELLS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
@@ -20,38 +21,42 @@ ABOUT_LOOPS = (
 ABOUT_BY_HAND: dict[str, str] = {
     "simple_rnn": "The simple recurrent network: output_t = tanh(W·input_t + U·state_t + b). Its output is its next "
     "state.",
-    "lstm": "The LSTM adds a second state, c, which is only scaled and added to. Three gates, each a number from 0 "
-    "to 1 for each unit, decide how much of c stays (f), how much of the new candidate enters (i), and how much is "
-    "put out (o).",
-    "gru": "The GRU has one state, as the simple network, and two gates: z keeps a share of the state, and r "
-    "decides how much of the state the new candidate sees.",
+    "lstm": "The LSTM adds a second state, c, which is changed only by multiplying it and adding to it. The sigmoid "
+    "of i, f and o makes three gates, numbers from 0 to 1 for each unit: how much of the candidate g, a proposed "
+    "new state, enters c (i), how much of c stays (f), and how much of c is put out as h (o).",
+    "gru": "The GRU has one state, h, like the simple network, and two gates: z keeps a share of h, and r decides how "
+    "much of h the candidate for the new state sees.",
 }
 ABOUT_SHAPES: dict[str, str] = {
     "inputs": "a sequence of 100 timesteps with 32 features each, random numbers from 0 to 1",
     "W": "weights of the input",
     "U": "weights of the state",
-    "b": "bias",
-    "state": "the state after each timestep, one number for each of the 64 units",
+    "b": "bias; a GRU has one row for the input and one for the state",
+    "state": "the state after each timestep (h in the LSTM and the GRU), one number for each of the 64 units",
     "np.stack(outputs)": "all outputs, a row for each timestep",
     "np.concatenate(outputs)": "the same numbers in one row, as the tutorial joins them",
 }
 # What weights from 0 to 1 do to each cell; {share} is the share of states above 0.99.
 ABOUT_UNIFORM = {
-    "simple_rnn": "the sums are so large that tanh is at its end, and {share} of the states are above 0.99, "
-    "whatever the input.",
+    "simple_rnn": "the sums are so large that tanh is close to 1: {share} of the states are above 0.99, "
+    "whatever these inputs are.",
     "lstm": "the sums are so large that all gates are open, c grows at each timestep, and {share} of the states are "
     "above 0.99.",
-    "gru": "the sums are so large that the update gate is at 1. It keeps the first state, which is 0, whatever the "
-    "input.",
+    "gru": "the sums are so large that the update gate is at 1. It keeps the first state, which is 0, whatever "
+    "these inputs are.",
 }
-INITIAL = "small input weights of both signs and an orthogonal recurrent kernel."
+INITIAL = {
+    "simple_rnn": "small W of both signs and an orthogonal U, a matrix that keeps the length of every vector.",
+    "lstm": "the same kinds of W and U, and a bias of 1 for the forget gate.",
+    "gru": "the same kinds of W and U.",
+}
 ROWS_OF_GATES = {"simple_rnn": "", "lstm": ": 4 · 64 rows, for i, f, g and o", "gru": ": 3 · 64 rows, for z, r and g"}
 LAYER_TITLES = {"last": "The last output", "all": "All outputs", "stacked": "Four layers", "lstm": "One LSTM"}
 ABOUT_LAYERS = {
     "last": "The embedding turns each token into 32 numbers, learned with the rest. SimpleRNN returns its output at "
-    "the last timestep only: one vector for each review, all that a classifier needs. None is the number of reviews "
-    "in a batch.",
-    "all": "With return_sequences=True, the layer computes exactly the same states and returns all of them: one "
+    "the last timestep only: one vector for each review, enough for this classifier. None stands for the batch "
+    "size, which is left open. A SimpleRNN has inputs · units + units · units + units parameters: W, U and b.",
+    "all": "With return_sequences=True, the layer computes the same states and returns all of them: one "
     "vector for each timestep. The number of parameters is the same.",
     "stacked": "A recurrent layer reads a sequence, so every layer below another one must return all its outputs. "
     "Only the last layer returns one vector.",
@@ -60,11 +65,12 @@ ABOUT_LAYERS = {
     "own. The stack uses them one above the other, the LSTM side by side.",
 }
 ABOUT_TOKENS = (
-    "A word's token is its rank by frequency plus 3. Token 0 is padding, 1 starts each review, 2 stands for every word "
-    "outside the vocabulary. Padding is at the start, so that a review's last word is the last timestep."
+    "A word's token is its rank by frequency plus 3. Token 0 is padding, 1 starts each review, 2 stands for every "
+    "word outside the vocabulary. Padding is at the start, so that a review's last word is the last timestep. The "
+    "networks read the padding, too."
 )
 DROPOUT: Spans = (
-    "If the validation loss rises while the training loss falls, the network overfits: it learns the training "
+    "A network overfits if its validation loss rises clearly while its training loss falls: it learns the training "
     "reviews rather than the task. Against that, ",
     Code("--dropout 0.2"),
     " sets a random fifth of each recurrent layer's inputs to 0 in each training step, so that no single input can "
@@ -107,7 +113,7 @@ MEASURED_ON = "The times are those of whole runs on IMDB with 2 processor cores 
 QUESTIONS = (
     Question("Does it help to read backwards, too?", "--models lstm bidirectional_lstm", 0),
     Question("Do four simple layers do what one LSTM does?", "--models stacked_simple_rnn lstm", 0),
-    Question("Does dropout stop the overfitting?", "--dropout 0.2 --epochs 5", 0),
+    Question("Does dropout stop SimpleRNN's overfitting?", "--models simple_rnn --dropout 0.2", 0),
     Question("Was it luck?", "--replicates 3", 0),
     Question("How much is in the last 100 words?", "--max-length 100", 0),
 )
@@ -116,18 +122,30 @@ QUESTIONS = (
 def about(c: Comparison) -> Spans:
     """What the page is."""
     return (
-        "This page follows the recurrent-network chapter of Chollet's Deep Learning with Python. Its numbers and "
-        "figures are those of run ",
+        "This page follows the recurrent-network chapter of Chollet's Deep Learning with Python. What it says of "
+        "trained networks and of reviews is from run ",
         Code(c.run),
-        f" on the {c.dataset.title}; its code is part of the project and runs in the project's tests.",
+        f" on the {c.dataset.title}, after the last epoch unless another is named. Its code is ",
+        Code("tasks/models/chapter.py"),
+        ", which the project's tests run.",
     )
+
+
+ABOUT_REPORT: Spans = ("The comparison of the networks, and how sure it is: ", Link("the report", REPORT), ".")
+ABOUT_BOOK = (
+    "The book says that a simple recurrent network forgets early words because its gradient vanishes on the way "
+    "back to them, and that an LSTM was made to prevent that. The claims below put this into numbers: a gradient "
+    "has vanished where it is below a hundredth of that at the last word, and early words are those before the last "
+    "100 (fewer if the reviews are short)."
+)
 
 
 def pictures(loop: Loop) -> str:
     """What the two pictures of a loop's states show."""
     left = ABOUT_UNIFORM[loop.cell].format(share=f"{loop.saturated:.0%}")
     return (
-        f"Left, all weights are drawn from 0 to 1, as in the tutorial: {left} Right, Keras's initial weights: {INITIAL}"
+        f"Left, all weights are drawn from 0 to 1, as in the tutorial: {left} Right, Keras's initial weights: "
+        f"{INITIAL[loop.cell]}"
     )
 
 
@@ -153,8 +171,8 @@ def beside_keras(c: Comparison, chapter: Chapter, cell: str) -> Spans:
     text = (
         f"With the weights of the trained {network_name(reading.name)}, the same loop reads test review "
         f"{chapter.example.review_id}, padded to {c.dataset.max_length} timesteps. W and U are Keras's kernel and "
-        f"recurrent kernel, transposed. The largest difference between its {c.dataset.max_length} · "
-        f"{len(reading.states[0])} states and those of Keras's layer is {reading.difference:.1e}, which is rounding."
+        f"recurrent kernel, transposed. The largest difference between its {c.dataset.max_length} states of "
+        f"{len(reading.states[0])} numbers and those of Keras's layer is {reading.difference:.1e}, which is rounding."
     )
     return (text,)
 
@@ -186,9 +204,9 @@ def example(c: Comparison, chapter: Chapter) -> str:
     review = chapter.example
     zeros = c.dataset.max_length - len(review.tokens)
     return (
-        f"Test review {review.review_id} has {plural(review.length, 'word')} and the label "
-        f"{label_names(c.dataset.labels)[review.label]}. Its {plural(len(review.tokens), 'token')} follow "
-        f"{plural(zeros, 'zero')} of padding:"
+        f"Test review {review.review_id}, a short one, has {plural(len(review.words), 'word')} and the label "
+        f"{label_names(c.dataset.labels)[review.label]}. With the start token, its "
+        f"{plural(len(review.tokens), 'token')} follow {plural(zeros, 'zero')} of padding:"
     )
 
 
@@ -205,7 +223,7 @@ def lengths(c: Comparison, chapter: Chapter) -> str:
     """How long the training reviews are, and how much padding that makes."""
     found, training = chapter.lengths, c.dataset.train
     return (
-        f"Half of the training reviews have at most {training.length_quantiles['50%']:.0f} words, the longest has "
+        f"Half of the training reviews have at most {training.length_quantiles['50%']:.0f} tokens, the longest has "
         f"{found.longest:,}. Padded to {c.dataset.max_length}, {found.padding:.1%} of all timesteps are padding, and "
         f"{found.cut:.1%} of the reviews are longer and lose their start."
     )
@@ -222,6 +240,11 @@ def best_epoch(network: Network) -> str:
         f"Stopping after epoch {best.epoch}, the best by validation accuracy, would have {verb} the test "
         f"accuracy{to}. The network of that epoch is kept as best.keras."
     )
+
+
+def trained(network: Network) -> str:
+    """The title of the section on a trained network."""
+    return f"{capitalized(network_name(network.branch.name))}, trained"
 
 
 def learned(network: Network) -> str:

@@ -40,11 +40,11 @@ ABOUT_CHAPTER: Spans = (
     Link("The chapter, with this run's networks", CHAPTER_PAGE),
     ": each part of the tutorial, from the loop by hand to what the book says, with the numbers of this run.",
 )
-HOW_TO_SORT = "Click a column heading to sort the table."
+HOW_TO_SORT = "Click a column heading to sort a table."
 ABOUT_OVERVIEW = (
     "Test and validation accuracy are those after the last epoch, as in the tutorial; the best epoch is the one "
     "with the best validation accuracy. The loss is the mean binary cross-entropy in nats: 0 is perfect, and 0.69, "
-    "the natural logarithm of 2, is what guessing gets."
+    "the natural logarithm of 2, is what answering 50% to every review gets."
 )
 ABOUT_MCNEMAR = (
     "McNemar's test looks only at the reviews on which exactly one of the two networks is right. If both were equally "

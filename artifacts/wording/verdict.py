@@ -67,10 +67,10 @@ def verdicts(c: Comparison) -> list[str]:
     last = ModelRanking(c.evidence.pairs, c.evidence.ranking)
     one_seed = any(pair.basis == "reviews" for pair in c.evidence.pairs)
     return [
-        f"At the best validation epochs, {verdict(c, c.evidence.kept)}",
+        f"Each at its best epoch by validation accuracy, {verdict(c, c.evidence.kept)}",
         *_caution(c),
         *([ONE_SEED] if one_seed else []),
-        f"At the last epochs, as in the tutorial, {verdict(c, last)}",
+        f"Each at its last epoch, as in the tutorial, {verdict(c, last)}",
         _overfitting(c),
     ]
 
@@ -212,7 +212,11 @@ def learned_by(branch: Branch) -> str:
         return f"{start}; its validation loss still falls at the last epoch, so more epochs may help."
     rises = f"after epoch {lowest.epoch} its validation loss {change_text(lowest.val_loss, last.val_loss, '.2f')}"
     if last.val_loss < (1 + FLAT_LOSS_SHARE) * lowest.val_loss:
-        return f"{start}; {rises}: no clear sign of overfitting."
+        highest = max(epoch.val_loss for epoch in history[lowest.epoch :])
+        return (
+            f"{start}; its validation loss is lowest after epoch {lowest.epoch}, {lowest.val_loss:.2f}, and then "
+            f"between that and {highest:.2f}: no clear sign of overfitting."
+        )
     if last.loss < lowest.loss:
         return f"{start}; {rises} while its training loss falls to {last.loss:.2f}: it overfits."
     return f"{start}; {rises}, and its training loss no longer falls: training is unstable."

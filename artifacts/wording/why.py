@@ -86,7 +86,9 @@ def numbers(c: Comparison, which: Claim) -> str:
     measured = join_names([f"{number(finding)} {measured_when(finding.measure)}".rstrip() for finding in findings])
     trend = c.evidence.trend
     cut = f" {_cut(trend)}" if which == "longer" and trend and trend.cut else ""
-    return f"Measured: {measured}.{cut}"
+    findings_of = c.evidence.findings
+    difference = f", {network_name(findings_of.gated)} minus {network_name(findings_of.simple)}"
+    return f"Measured{difference if which == 'farther' else ''}: {measured}.{cut}"
 
 
 def _memory(findings: Findings, finding: Finding) -> str:
@@ -149,7 +151,7 @@ def measured_when(measure: Measure) -> str:
     """The moment at which a reach is measured, or "by the Jacobian"; empty for other measures."""
     if measure in MOMENTS:
         return MOMENTS[measure]
-    return "by the Jacobian" if measure == "jacobian" else ""
+    return "after the last epoch by the Jacobian" if measure == "jacobian" else ""
 
 
 def how_measured(c: Comparison, finding: Finding) -> str:

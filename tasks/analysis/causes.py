@@ -54,9 +54,22 @@ def _started(start: Start, weights: Sequence[Array]) -> list[Array]:
     return [embedding, kernel, recurrent_kernel, bias, *rest]
 
 
-def cell_state(moment: Moment, spec: ModelSpec, weights: Sequence[Array], tokens: NDArray[np.integer]) -> CellState:
-    """What the recurrent layer of a network does at one moment, on padded reviews of shape (reviews, timesteps)."""
-    words = float(words_within(state_jacobian_norms(spec, weights, tokens)).mean())
+def jacobian_words(spec: ModelSpec, weights: Sequence[Array], tokens: NDArray[np.integer]) -> float:
+    """How many steps back the Jacobian stays at a hundredth of its value one step back, mean over reviews."""
+    return float(words_within(state_jacobian_norms(spec, weights, tokens)).mean())
+
+
+def cell_state(
+    moment: Moment, spec: ModelSpec, weights: Sequence[Array], tokens: NDArray[np.integer], words: float
+) -> CellState:
+    """What the recurrent layer of a network does at one moment.
+
+    Args:
+        moment: when.
+        spec, weights: the network; the weights are in the order of Keras's `model.get_weights()`.
+        tokens: padded reviews, shape (reviews, timesteps).
+        words: the result of `jacobian_words`.
+    """
     embedding, kernel, recurrent_kernel, bias = (weight.astype(np.float64) for weight in weights[:4])
     inputs = embedding[tokens]
     if spec.cell == "simple_rnn":

@@ -322,6 +322,17 @@ class Comparison:
         values = [value(network) for network in self.networks() if network.branch.name == model]
         return sum(values) / len(values)
 
+    def memory_accuracy(self, model: str, words: int | None = None) -> float | None:
+        """A model's accuracy when only the last `words` words are shown, or all, mean over seeds; None if unknown."""
+        found = [
+            point.accuracy.value
+            for explanation in self.explanations
+            if explanation.name == model
+            for point in (explanation.memory if words else explanation.memory[-1:])
+            if words in (None, point.words)
+        ]
+        return sum(found) / len(found) if found else None
+
     def has_several_seeds(self) -> bool:
         """Whether some model was trained more than once."""
         return len(self.branches) > len(self.models())

@@ -37,7 +37,8 @@ def test_networks_have_the_order_of_the_settings(c: Comparison) -> None:
 
 def test_the_overview_has_the_tutorials_accuracy_beside_ours(c: Comparison) -> None:
     assert heads(tables.overview(c)) == [
-        "Network", "Test accuracy (95%)", "At best epoch", "Validation accuracy", "Parameters", "Processor s",
+        "Network", "Test accuracy (95% interval)", "At the best epoch", "Validation accuracy", "Parameters",
+        "Processor time (s)",
     ]  # fmt: skip
     card = replace(c, reproduction=(Reproduction("lstm", 0.884, 0.88, 0.03),))
     assert texts(tables.overview(card)) == [
@@ -48,7 +49,7 @@ def test_the_overview_has_the_tutorials_accuracy_beside_ours(c: Comparison) -> N
 
 def test_with_several_seeds_means_come_first_and_then_each_seed() -> None:
     c = examples.comparison(3)
-    assert heads(tables.answer(c))[:3] == ["Network", "Seeds", "Mean test accuracy (95%)"]
+    assert heads(tables.answer(c))[:3] == ["Network", "Seeds", "Mean test accuracy (95% interval)"]
     assert [row[0] for row in texts(tables.answer(c))] == ["SimpleRNN", "LSTM"]
     assert [row[:2] for row in texts(tables.seeds(c))] == [[n, s] for n in ("SimpleRNN", "LSTM") for s in "123"]
     assert tables.seeds(examples.comparison()).rows == ()
@@ -73,7 +74,10 @@ def test_seeds_have_a_column_where_there_are_several() -> None:
 
 
 def test_pairs_are_corrected_where_there_are_several(c: Comparison) -> None:
-    assert texts(tables.pairs(c)) == [["LSTM", "SimpleRNN", "1", "+6.00 (+4.00 to +8.00)", "reviews", "< 0.001"]]
+    assert texts(tables.pairs(c)) == [
+        ["best", "LSTM", "SimpleRNN", "1", "+2.00 (+1.00 to +3.00)", "reviews", "< 0.001"],
+        ["last", "LSTM", "SimpleRNN", "1", "+6.00 (+4.00 to +8.00)", "reviews", "< 0.001"],
+    ]
     many = replace(c, evidence=replace(c.evidence, pairs=(examples.pair(),) * 3))
     assert heads(tables.pairs(many))[-1] == "p (Holm)"
 

@@ -20,10 +20,10 @@ def test_the_verdict_is_one_sentence_and_with_one_seed_the_next_says_that_nothin
     kept, caution, last, between = wording.verdicts(c)
     assert caution.startswith("One seed says nothing about the kinds of network")
     assert kept == (
-        "At the best validation epochs, this LSTM is right more often than this SimpleRNN "
+        "Each at its best epoch by validation accuracy, this LSTM is right more often than this SimpleRNN "
         "on the same 100 test reviews, by 2.0 points (95% interval +1.0 to +3.0, p < 0.001)."
     )
-    assert last.startswith("At the last epochs, as in the tutorial, this LSTM is right more often")
+    assert last.startswith("Each at its last epoch, as in the tutorial, this LSTM is right more often")
     assert "by 6.0 points (95% interval +4.0 to +8.0, p < 0.001)" in last
     assert between == (
         "Between the two: from its best epoch (4) to its last (10), SimpleRNN's validation loss rises from 0.36 to "

@@ -41,7 +41,7 @@ def test_starting_in_another_way_leaves_the_network_as_it_is() -> None:
 
 
 def test_an_untrained_simple_network_has_eigenvalues_of_one_and_hardly_bends() -> None:
-    state = cell_state("initial", *network("simple_rnn"), TOKENS)
+    state = cell_state("initial", *network("simple_rnn"), TOKENS, 40.0)
     assert state.radius == pytest.approx(1.0, abs=1e-5)
     assert 0.9 < (state.slope or 0) <= 1
     assert state.gate is None
@@ -49,7 +49,7 @@ def test_an_untrained_simple_network_has_eigenvalues_of_one_and_hardly_bends() -
 
 @pytest.mark.parametrize(("name", "gate", "reached"), [("lstm", sigmoid(np.array(1.0)), 15), ("gru", 0.5, 7)])
 def test_an_untrained_gate_keeps_what_its_bias_says(name: PresetName, gate: float, reached: int) -> None:
-    state = cell_state("initial", *network(name), TOKENS)
+    state = cell_state("initial", *network(name), TOKENS, 40.0)
     assert state.gate == pytest.approx(float(gate), abs=0.02)
     assert state.gate_words == pytest.approx(reached, abs=1)
 
