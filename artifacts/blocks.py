@@ -215,7 +215,7 @@ def without_details(blocks: Sequence[Block]) -> tuple[Block, ...]:
 
 
 # Of an unfolded review, in characters, and in spans if its words are shaded: an answer depends most on a review's end.
-LONGEST_REVIEW, MOST_SPANS = 300, 100
+LONGEST_REVIEW, MOST_SPANS = 300, 60
 
 
 def unfolded(blocks: Sequence[Block]) -> tuple[Block, ...]:

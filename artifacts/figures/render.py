@@ -11,7 +11,7 @@ from PIL import Image
 
 DOTS_PER_INCH = 200  # Twice the page's resolution: sharp on a fine screen and when enlarged.
 PNG_COLOURS = 255  # Enough for lines and their smoothed edges; files shrink to a third of the size.
-UI_DOTS_PER_INCH, UI_COLOURS = 80, 32  # With 16 colours, grids and the bands of quartiles vanish.
+UI_DOTS_PER_INCH, UI_COLOURS = 80, 24  # With 16 colours, grids and the bands of quartiles vanish.
 
 
 @dataclass(frozen=True)

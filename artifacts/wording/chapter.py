@@ -111,7 +111,7 @@ class Question(NamedTuple):
 
 MEASURED_ON = (
     "The times are those of whole runs on IMDB on a shared machine with 2 processor cores and no graphics card, where "
-    "the run of SimpleRNN and LSTM took about 80 seconds. A network with dropout is trained by Keras itself."
+    "the run of SimpleRNN and LSTM took about a minute. A network with dropout is trained by Keras itself."
 )
 QUESTIONS = (
     Question("Does it help to read backwards, too?", "--models lstm bidirectional_lstm", 127),
