@@ -33,7 +33,6 @@ def introduction(c: Comparison) -> tuple[Block, ...]:
         c,
         lambda c: Paragraph(wording.about(c)),
         lambda c: [paragraph(sentence) for sentence in verdict.verdicts(c)[:2]],
-        Paragraph(wording.ABOUT_REPORT),
     )
 
 

@@ -19,7 +19,7 @@ from artifacts.pages import own_source, policy_hash, template_environment
 from artifacts.sections import introduction, overview, sections, warnings
 from artifacts.terminal import summary
 from artifacts.wording import report as wording
-from artifacts.wording.chapter import TITLE
+from artifacts.wording.chapter import ABOUT_REPORT, TITLE
 from artifacts.wording.report import about_reader
 from tasks.results.comparison import Comparison
 from tasks.results.export import ReaderPage
@@ -138,7 +138,7 @@ def chapter_html(comparison: Comparison, drawn: Mapping[str, Picture]) -> str:
     return _html_page(
         drawn,
         title=TITLE,
-        overview=[*warnings(comparison), *chapter.introduction(comparison)],
+        overview=[*warnings(comparison), *chapter.introduction(comparison), Paragraph(ABOUT_REPORT)],
         introduction=[],
         sections=chapter.sections(comparison),
         has_pixels=True,
