@@ -32,7 +32,7 @@ ABOUT_SHAPES: dict[str, str] = {
     "W": "weights of the input",
     "U": "weights of the state",
     "b": "bias; a GRU has one row for the input and one for the state",
-    "state": "the state after each timestep (h in the LSTM and the GRU), one number for each of the 64 units",
+    "state": "the state after each timestep (h in LSTM and GRU), a number for each unit",
     "np.stack(outputs)": "all outputs, a row for each timestep",
     "np.concatenate(outputs)": "the same numbers in one row, as the tutorial joins them",
 }
