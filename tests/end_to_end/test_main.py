@@ -97,11 +97,13 @@ def test_the_artifacts_are_in_the_database_with_their_figures(smoke: Smoke) -> N
     pages = {key.removeprefix("report-"): text for key, (_, text) in artifacts.items() if key.startswith("report-")}
     assert {"which", "sure", "why", "failed", "learned", "made", "reading"} <= pages.keys()
     pictures = [text.count("data:image/webp;base64,") for text in pages.values()]
-    assert sum(pictures) == len(list((smoke.outputs / "latest").glob("*.png")))
+    of_chapter = ("states-", "sequences", "review-lengths", "causes")  # The UI has the chapter without its pictures.
+    drawn = [path.stem for path in (smoke.outputs / "latest").glob("*.png") if not path.stem.startswith(of_chapter)]
+    assert sum(pictures) == len(drawn) - 1
     assert artifacts["report"][1].count("data:image/webp;base64,") == 1
     assert all(len(data) <= 2_000_000 for _, data in artifacts.values())
     rows = json.loads(artifacts["comparison"][1])
-    assert sorted(row["model"] for row in rows) == ["gru", "lstm", "simple_rnn"]
+    assert [row["network"] for row in rows] == ["SimpleRNN", "LSTM", "GRU"]
     assert [row["run"] for row in json.loads(artifacts["history"][1])] == [(smoke.outputs / "latest").resolve().name]
     assert "data:image/webp" in artifacts["trend"][1]
     for name in ("gru", "lstm", "simple-rnn"):
