@@ -12,6 +12,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from artifacts import report
+from artifacts.figures.render import Picture
 from artifacts.figures.style import MODEL_COLOURS
 from artifacts.pages import own_source
 from tasks.analysis.reader_page import open_reader
@@ -71,12 +72,12 @@ def with_markup(comparison: Comparison) -> Comparison:
 @pytest.fixture(scope="module")
 def files(comparison: Comparison) -> dict[str, bytes]:
     """The report's files."""
-    return made(comparison)
+    return made(comparison, examples.pictures(comparison))
 
 
-def made(comparison: Comparison, reader: ReaderPage | None = None) -> dict[str, bytes]:
+def made(comparison: Comparison, drawn: dict[str, Picture], reader: ReaderPage | None = None) -> dict[str, bytes]:
     """The content of the report's files."""
-    return {name: make() for name, make in report.files(comparison, examples.pictures(comparison), reader).items()}
+    return {name: make() for name, make in report.files(comparison, drawn, reader).items()}
 
 
 def test_holds_every_file(files: dict[str, bytes]) -> None:
@@ -233,10 +234,10 @@ def test_the_page_follows_the_readers_scheme(
 
 def test_the_reader_is_a_page_of_its_own_to_which_the_report_links(comparison: Comparison) -> None:
     reader = open_reader(comparison)
-    without_words = made(comparison, reader)
+    without_words = made(comparison, {}, reader)
     assert "reader.html" not in without_words
     assert b"the data came without a word index" in without_words["report.html"]
-    with_words = made(comparison, replace(reader, ranks={"film": 1}))
+    with_words = made(comparison, {}, replace(reader, ranks={"film": 1}))
     assert b"Watch the networks read" in with_words["reader.html"]
     assert b'<a href="reader.html">' in with_words["report.html"]
 
