@@ -5,7 +5,7 @@ from functools import partial
 from typing import NamedTuple
 
 from artifacts import sections as report
-from artifacts.blocks import Block, Column, Drawing, Listing, Paragraph, Section, Table, Topic, every_block, present
+from artifacts.blocks import Block, Column, Drawing, Listing, Paragraph, Section, Table, Topic, every_block
 from artifacts.figures import chapter as figures
 from artifacts.formats import COUNT, decimals, network_name
 from artifacts.sections import Part, learning, made, paragraph, sentence, topic
@@ -45,14 +45,7 @@ def sections(c: Comparison) -> list[Section]:
         ("by-hand", "A recurrent network by hand", partial(by_hand, chapter=chapter)),
         ("layers", "Recurrent layers in Keras", partial(layers, chapter=chapter)),
         ("reviews", "Preparing the reviews", partial(reviews, chapter=chapter)),
-        *(
-            (
-                f"network-{network.branch.stem}",
-                wording.trained(network),
-                partial(learned, of=network),
-            )
-            for network in c.first_networks()
-        ),
+        *((f"network-{of.branch.stem}", wording.trained(of), partial(learned, of=of)) for of in c.first_networks()),
         ("book", "What the book says, what your run says", partial(book, chapter=chapter)),
         ("try", "Try it", try_it),
     ]
@@ -61,22 +54,23 @@ def sections(c: Comparison) -> list[Section]:
 
 def by_hand(c: Comparison, chapter: Chapter) -> Sequence[Block]:
     """The section "A recurrent network by hand"."""
-    loops = [topic(wording.CELLS[loop.cell], partial(_loop, chapter=chapter, loop=loop)) for loop in chapter.loops]
+    loops = [topic(network_name(loop.cell), partial(_loop, chapter=chapter, loop=loop)) for loop in chapter.loops]
     return made(c, paragraph(wording.ABOUT_LOOPS), *loops)
 
 
-def _loop(c: Comparison, chapter: Chapter, loop: Loop) -> list[Block | None]:
+def _loop(c: Comparison, chapter: Chapter, loop: Loop) -> Sequence[Block]:
     stem = f"states-{loop.cell.replace('_', '-')}"
-    caption = f"States of {wording.CELLS[loop.cell]} by hand over 100 timesteps"
-    return [
+    caption = f"States of {network_name(loop.cell)} by hand over 100 timesteps"
+    return made(
+        c,
         paragraph(wording.ABOUT_BY_HAND[loop.cell]),
         Listing(loop.code),
-        shapes(loop),
-        paragraph(wording.concatenated(loop)) if loop.cell == "simple_rnn" else None,
+        lambda _: shapes(loop),
+        (lambda _: paragraph(wording.concatenated(loop))) if loop.cell == "simple_rnn" else None,
         Drawing(stem, caption, partial(figures.states, loop=loop), "wide"),
-        paragraph(wording.pictures(loop)),
-        Paragraph(wording.beside_keras(c, chapter, loop.cell)),
-    ]
+        lambda _: paragraph(wording.pictures(loop)),
+        lambda c: Paragraph(wording.beside_keras(c, chapter, loop.cell)),
+    )
 
 
 class NamedShape(NamedTuple):
@@ -107,17 +101,16 @@ def layers(c: Comparison, chapter: Chapter) -> Sequence[Block]:
     return made(c, *models)
 
 
-def _keras(_: Comparison, chapter: Chapter, model: KerasModel) -> list[Block | None]:
-    shows_outputs = model.name == "all" and chapter.readings
-    return [
-        Listing(model.code),
-        layer_table(model),
-        paragraph(wording.ABOUT_LAYERS[model.name]),
-        paragraph(wording.sequences(chapter.readings[0])) if shows_outputs else None,
-        Drawing("sequences", "All outputs for one review, and the last one", figures.sequences, "wide")
-        if shows_outputs
-        else None,
-    ]
+def _keras(c: Comparison, chapter: Chapter, model: KerasModel) -> Sequence[Block]:
+    outputs: list[Part] = []
+    if model.name == "all" and chapter.readings:
+        caption = "All outputs for one review, and the last one"
+        outputs = [
+            lambda _: paragraph(wording.sequences(chapter.readings[0])),
+            Drawing("sequences", caption, figures.sequences, "wide"),
+        ]
+    about = paragraph(wording.ABOUT_LAYERS[model.name])
+    return made(c, Listing(model.code), lambda _: layer_table(model), about, *outputs)
 
 
 class LayerRow(NamedTuple):
@@ -196,23 +189,25 @@ def book(c: Comparison, chapter: Chapter) -> Sequence[Block]:
         return [paragraph(nothing)]
     if not c.evidence.findings.simple:
         return [Paragraph(causes.no_pair())]
-    figure = Drawing("causes", "How far untrained gradients reach from other starts", figures.causes, "wide")
-    about = paragraph(causes.about_causes(chapter)) if chapter.causes else None
-    measured = topic("The measurements behind the causes", figure, about, partial(moments, chapter=chapter))
     claims = [partial(_claim, chapter=chapter, claim=claim) for claim in why.CLAIMS]
+    measured = topic(
+        "The measurements behind the causes",
+        Drawing("causes", "How far untrained gradients reach from other starts", figures.causes, "wide"),
+        lambda _: paragraph(causes.about_causes(chapter)),
+        partial(moments, chapter=chapter),
+    )
     return made(
         c, paragraph(wording.ABOUT_BOOK), sentence(why.about_pair), *claims, measured if chapter.causes else None
     )
 
 
 def _claim(c: Comparison, chapter: Chapter, claim: Claim) -> Topic:
-    cause, decides = causes.cause(c, chapter, claim), causes.to_decide(c, claim)
-    blocks = present(
-        paragraph(causes.answer(c, claim)),
-        paragraph(cause) if cause else None,
-        Paragraph(decides) if decides else None,
-    )
-    return Topic(causes.claim_title(c, claim), blocks)
+    def decides(c: Comparison) -> Paragraph | None:
+        spans = causes.to_decide(c, claim)
+        return Paragraph(spans) if spans else None
+
+    answer, cause = (lambda c: causes.answer(c, claim)), (lambda c: causes.cause(c, chapter, claim))
+    return Topic(causes.claim_title(c, claim), made(c, sentence(answer), sentence(cause), decides))
 
 
 def moments(_: Comparison, chapter: Chapter) -> Table[causes.MomentRow]:

@@ -41,9 +41,10 @@ from tasks.storage.reuse import LOGGER, Logger, Record, step
 
 # The tutorial's forward pass in NumPy.
 TIMESTEPS, FEATURES, UNITS = 100, 32, 64
-EXAMPLE_TOKENS, EXAMPLES = 60, 2_000  # The example is the review, of so many, whose length is nearest to this.
+# The example is the one of the first 2,000 test reviews whose number of tokens is nearest to 60.
+EXAMPLE_TOKENS, EXAMPLES = 60, 2_000
 SHOWN_TIMESTEPS, BINS = 80, 40
-SATURATED = 0.99  # A state above this is at the end of tanh.
+SATURATED = 0.99  # Above this, tanh hardly changes any more.
 # The Jacobians of larger networks would take minutes.
 CAUSES_REVIEWS, CAUSES_UNITS = 32, 128
 KERAS_MODELS: dict[KerasModelName, Callable[[], Any]] = {
@@ -146,24 +147,23 @@ def example_review(dataset: Dataset) -> tuple[ExampleReview, NDArray[np.unsigned
         label=int(reviews.labels[row]),
         words=tuple(words_of(tokens.review(0).tolist(), by_token)),
         tokens=tuple(tokens.review(0).tolist()),
-        length=int(read_column(dataset.test.path, "length")[row]),
     )
     return example, tokens.padded()[0]
 
 
 def lengths(dataset: Dataset) -> Lengths:
     """How long the training reviews are, and how much of what a network reads is padding."""
-    words = read_column(dataset.train.path, "length")
+    tokens = read_column(dataset.train.path, "length")
     counts = UnpaddedReviews.read(dataset.train.unpadded).counts
-    last = max(float(np.quantile(words, 0.99)), float(words.min()) + 1)
-    edges = np.linspace(words.min(), last, BINS + 1)
-    histogram, _ = np.histogram(np.minimum(words, last), edges)
+    last = max(float(np.quantile(tokens, 0.99)), float(tokens.min()) + 1)
+    edges = np.linspace(tokens.min(), last, BINS + 1)
+    histogram, _ = np.histogram(np.minimum(tokens, last), edges)
     return Lengths(
         edges=tuple(edges.tolist()),
         counts=tuple(histogram.tolist()),
-        longest=int(words.max()),
+        longest=int(tokens.max()),
         padding=float(1 - counts.mean() / dataset.max_length),
-        cut=float((words > dataset.max_length).mean()),
+        cut=float((tokens > dataset.max_length).mean()),
     )
 
 
@@ -193,8 +193,8 @@ def causes(job: Job, networks: FirstNetworks) -> Iterator[Causes]:
     """Why gradients vanish or survive in the first one-layer network of each cell that reads in one direction."""
     dataset = job.dataset
     reviews = UnpaddedReviews.read(dataset.test.unpadded)
-    lengths_in_words = read_column(dataset.test.path, "length")
-    rows = longest_reviews(lengths_in_words, dataset.max_length)[:CAUSES_REVIEWS]  # As for the Jacobian in `explain`.
+    its_lengths = read_column(dataset.test.path, "length")
+    rows = longest_reviews(its_lengths, dataset.max_length)[:CAUSES_REVIEWS]  # As for the Jacobian in `explain`.
     tokens = reviews.tokens_of(rows).padded()
     done: set[Cell] = set()
     for branch in networks.branches:
@@ -209,7 +209,6 @@ def _causes(job: Job, branch: Branch, spec: ModelSpec, tokens: NDArray[np.unsign
 
     size = job.dataset.vocabulary_size
     initial = build(spec, size, job.plan.learning_rate, branch.seed).get_weights()
-
     starts = gradient_starts(spec, initial, tokens)
 
     def at(moment: Moment, weights: list[NDArray[np.float32]]) -> CellState:

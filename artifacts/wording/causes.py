@@ -3,13 +3,14 @@
 from typing import NamedTuple
 
 from artifacts.blocks import Code, Spans
-from artifacts.formats import join_names, network_name, plural, possessive
+from artifacts.formats import change_text, join_names, network_name, plural, possessive
 from artifacts.wording import why
 from tasks.results.chapter import Causes, CellState, Chapter, GradientStart, Start
 from tasks.results.comparison import Claim, Comparison
 from tasks.results.training import Moment
 
 COMMAND = "uv run flows/main.py"
+CARRIES = 0.8  # From this share of a gradient's reach on, the gates alone explain it.
 # Names of a layer's starts, by its cell.
 START_NAMES: dict[tuple[str, Start], str] = {
     ("simple_rnn", "as_built"): "orthogonal, as Keras starts it",
@@ -74,7 +75,7 @@ def cause(c: Comparison, chapter: Chapter, claim: Claim) -> str | None:
     if claim == "farther" and simple and gated:
         return _farther_cause(simple, gated, c.dataset.max_length)
     if claim == "forgets":
-        return _use(c) or None
+        return _use(c)
     if claim == "longer":
         return (
             "Longer reviews have more early words, and the gated network gains more from these. Whether that is the "
@@ -94,16 +95,18 @@ def _start(causes: Causes, start: Start) -> GradientStart:
 
 
 def _simple_cause(simple: Causes, most: int) -> str:
-    name, first, last = network_name(simple.name), _at(simple, "first"), _at(simple, "last")
+    name = network_name(simple.name)
+    initial, first, last = (_at(simple, moment) for moment in why.MOMENTS)
     built, other = _start(simple, "as_built"), _start(simple, "random_uniform")
+    radius = change_text(initial.radius or 0.0, last.radius or 0.0, ".2f")
+    slope = change_text(initial.slope or 0.0, last.slope or 0.0, ".2f")
     return (
         f"Keras starts {name} with an orthogonal recurrent kernel. An orthogonal matrix does not change the length "
-        f"of a vector, so only the slope of tanh, {_at(simple, 'initial').slope:.2f} in the mean, shortens a "
-        f"gradient on its way back: it reaches {_words(built.words, most)}. With a kernel drawn uniformly from -0.05 "
-        f"to 0.05 the same network's gradient vanishes: it reaches {_words(other.words, most)}. Training works in "
-        f"both directions: the kernel's largest eigenvalue grows to {last.radius:.2f}, which lengthens a gradient, "
-        f"and the mean slope falls to {last.slope:.2f}, which shortens it. The outcome is "
-        f"{_words(first.words, most)} after the first epoch and {_words(last.words, most)} after the last."
+        f"of a vector, so only the slope of tanh, {initial.slope:.2f} in the mean, shortens a gradient on its way "
+        f"back: it reaches {_words(built.words, most)}. With a kernel drawn uniformly from -0.05 to 0.05 the same "
+        f"network's gradient reaches {_words(other.words, most)}. By the last epoch the kernel's largest eigenvalue "
+        f"{radius} and the mean slope {slope}; larger eigenvalues lengthen a gradient, smaller slopes shorten it. It "
+        f"reaches {_words(first.words, most)} after the first epoch and {_words(last.words, most)} after the last."
     )
 
 
@@ -117,46 +120,50 @@ def _gated_cause(gated: Causes, most: int) -> str:
     else:
         others = f"{_words(_start(gated, 'update_bias_3').words, most)} with a bias of 3"
         begins = f"A fresh {name}'s update gate is sigmoid(0) = 0.5"
-    begins += (
-        ": a gradient that passed through these gates alone would fall to a hundredth after "
-        f"{_words(first.gate_words or 0.0, most)}. It reaches {_words(built.words, most)}, and would reach {others}."
+    gate = change_text(first.gate or 0.0, last.gate or 0.0, ".2f")
+    text = (
+        f"{begins}: a gradient that passed through these gates alone would reach "
+        f"{_words(first.gate_words or 0.0, most)}. It reaches {_words(built.words, most)}, and would reach {others}. "
+        f"After training it reaches {_words(last.words, most)}; the mean of the gate {gate}, and through the gates "
+        f"alone it would reach {_words(alone, most)}."
     )
-    if alone >= 0.8 * last.words:
-        carried = f"carries the gradient {_words(last.words, most)} back"
-        return f"{begins} Training opens the gate to a mean of {last.gate:.2f}, which {carried}."
-    return (
-        f"{begins} After training it reaches {_words(last.words, most)}, though the mean of the gate is only "
-        f"{last.gate:.2f} instead of {first.gate:.2f}. Through the gates alone it would reach {_words(alone, most)}, "
-        "so they do not explain it; the other way back is the hidden state with its recurrent kernel."
-    )
+    if alone >= CARRIES * last.words:
+        return f"{text} So the gates carry it."
+    return f"{text} So the gates do not explain it; the other way back is the hidden state with its recurrent kernel."
 
 
 def _farther_cause(simple: Causes, gated: Causes, most: int) -> str:
     names = [network_name(causes.name) for causes in (simple, gated)]
     return (
-        f"At the start, {possessive(names[0])} orthogonal kernel keeps gradients alive "
-        f"({_words(_at(simple, 'initial').words, most)}), and {possessive(names[1])} gate of "
-        f"{_at(gated, 'initial').gate:.2f} does not ({_words(_at(gated, 'initial').words, most)}). Training changes "
-        f"both: after the last epoch they reach {_words(_at(simple, 'last').words, most)} and "
-        f"{_words(_at(gated, 'last').words, most)}."
+        f"At the start, {possessive(names[0])} orthogonal kernel carries a gradient back "
+        f"{_words(_at(simple, 'initial').words, most)}, and {possessive(names[1])} gate of "
+        f"{_at(gated, 'initial').gate:.2f} {_words(_at(gated, 'initial').words, most)}. After the last epoch they "
+        f"reach {_words(_at(simple, 'last').words, most)} and {_words(_at(gated, 'last').words, most)}."
     )
 
 
-def _use(c: Comparison) -> str:
-    """How much of a lead needs early words: reach alone does not show that a network uses what it can reach."""
+def _use(c: Comparison) -> str | None:
+    """How much of a lead is there without early words: reach alone does not show that a network uses them."""
     findings = c.evidence.findings
+    if findings.words is None:
+        return None
     names = [findings.gated, findings.simple]
     near = [c.memory_accuracy(name, findings.words) for name in names]
     whole = [c.memory_accuracy(name) for name in names]
     if None in (*near, *whole):
-        return ""
-    lead, total = ((100 * ((one or 0.0) - (other or 0.0))) for one, other in (near, whole))
+        return None
+    lead, total = (100 * ((one or 0.0) - (other or 0.0)) for one, other in (near, whole))
     gated, simple = map(network_name, names)
-    return (
+    text = (
         "A gradient that reaches early words does not show that a network uses them. With only the last "
         f"{findings.words} words of each review, {gated} is right on {near[0]:.1%} and {simple} on {near[1]:.1%} of "
-        f"{plural(c.explanations[0].memory_reviews, 'review')}: {lead:.1f} points apart. With all words they are "
-        f"{total:.1f} points apart, so only the rest of the lead can come from earlier words."
+        f"{plural(c.explanations[0].memory_reviews, 'review')}; with all words, on {whole[0]:.1%} and {whole[1]:.1%}."
+    )
+    is_part = 0 < lead < total
+    return (
+        f"{text} So {lead:.1f} of the {total:.1f} points between them are there without earlier words."
+        if is_part
+        else text
     )
 
 

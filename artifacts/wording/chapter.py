@@ -13,7 +13,6 @@ from tasks.results.comparison import Comparison, Network
 from tasks.storage.layout import REPORT
 
 TITLE = "The chapter, with this run's networks"
-CELLS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 ABOUT_LOOPS = (
     "A recurrent network reads a sequence one timestep after the other. Between timesteps it keeps a state, its "
     "memory of what it has read: the same weights compute each state from the input and the state before it."
@@ -76,6 +75,13 @@ DROPOUT: Spans = (
     " sets a random fifth of each recurrent layer's inputs to 0 in each training step, so that no single input can "
     "be relied on.",
 )
+ABOUT_REPORT: Spans = ("The comparison of the networks, and how sure it is: ", Link("the report", REPORT), ".")
+ABOUT_BOOK = (
+    "The book says that a simple recurrent network forgets early words because its gradient vanishes on the way "
+    "back to them, and that an LSTM was made to prevent that. The claims below put this into numbers: a gradient "
+    "has vanished where it is below a hundredth of that at the last word, and early words are those before the last "
+    "100 (fewer if the reviews are short)."
+)
 
 
 class PrintedEpoch(NamedTuple):
@@ -116,7 +122,7 @@ MEASURED_ON = (
 QUESTIONS = (
     Question("Does it help to read backwards, too?", "--models lstm bidirectional_lstm", 127),
     Question("Do four simple layers do what one LSTM does?", "--models stacked_simple_rnn lstm", 90),
-    Question("Does dropout stop SimpleRNN's overfitting?", "--models simple_rnn --dropout 0.2", 237),
+    Question("Does dropout stop SimpleRNN's overfitting?", "--models simple_rnn --dropout 0.2", 238),
     Question("Was it luck?", "--replicates 3", 154),
     Question("How much is in the last 100 words?", "--max-length 100", 45),
 )
@@ -132,15 +138,6 @@ def about(c: Comparison) -> Spans:
         Code("tasks/models/chapter.py"),
         ", which the project's tests run.",
     )
-
-
-ABOUT_REPORT: Spans = ("The comparison of the networks, and how sure it is: ", Link("the report", REPORT), ".")
-ABOUT_BOOK = (
-    "The book says that a simple recurrent network forgets early words because its gradient vanishes on the way "
-    "back to them, and that an LSTM was made to prevent that. The claims below put this into numbers: a gradient "
-    "has vanished where it is below a hundredth of that at the last word, and early words are those before the last "
-    "100 (fewer if the reviews are short)."
-)
 
 
 def pictures(loop: Loop) -> str:
@@ -170,7 +167,7 @@ def beside_keras(c: Comparison, chapter: Chapter, cell: str) -> Spans:
     """How far the loop with trained weights is from Keras's layer; the run may have no such network."""
     reading = next((reading for reading in chapter.readings if reading.cell == cell), None)
     if reading is None:
-        return f"This run has no trained {CELLS[cell]}; ", Code(f"{COMMAND} --models {cell}"), " trains one."
+        return f"This run has no trained {network_name(cell)}; ", Code(f"{COMMAND} --models {cell}"), " trains one."
     text = (
         f"With the weights of the trained {network_name(reading.name)}, the same loop reads test review "
         f"{chapter.example.review_id}, padded to {c.dataset.max_length} timesteps. W and U are Keras's kernel and "

@@ -12,7 +12,6 @@ from tasks.results.export import MAX_WEIGHT_BYTES, ReaderNetwork, ReaderPage
 from tasks.results.training import Branch
 from tasks.storage.layout import CHAPTER_PAGE, READER
 
-_CELLS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 MAX_MEGABYTES = MAX_WEIGHT_BYTES // 1_000_000
 
 
@@ -31,7 +30,7 @@ def network_summary(network: ReaderNetwork) -> str:
     both = "Bidirectional " if network.bidirectional else ""
     sizes = " + ".join(map(str, network.units))
     return (
-        f"{both}{_CELLS[network.cell]}, {sizes} units · epoch {network.epoch}, its best by validation accuracy "
+        f"{both}{network_name(network.cell)}, {sizes} units · epoch {network.epoch}, its best by validation accuracy "
         f"({network.validation_accuracy:.4f})"
     )
 

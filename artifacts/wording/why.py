@@ -86,8 +86,8 @@ def numbers(c: Comparison, which: Claim) -> str:
     measured = join_names([f"{number(finding)} {measured_when(finding.measure)}".rstrip() for finding in findings])
     trend = c.evidence.trend
     cut = f" {_cut(trend)}" if which == "longer" and trend and trend.cut else ""
-    findings_of = c.evidence.findings
-    difference = f", {network_name(findings_of.gated)} minus {network_name(findings_of.simple)}"
+    pair = c.evidence.findings
+    difference = f", {network_name(pair.gated)} minus {network_name(pair.simple)}"
     return f"Measured{difference if which == 'farther' else ''}: {measured}.{cut}"
 
 

@@ -59,19 +59,17 @@ class ExampleReview:
     Attributes:
         words: its words as a network sees them, at most `max_length` tokens.
         tokens: its tokens without padding, the start token included.
-        length: its length in words, before truncation.
     """
 
     review_id: int
     label: int
     words: tuple[str, ...]
     tokens: tuple[int, ...]
-    length: int
 
 
 @dataclass(frozen=True)
 class Lengths:
-    """Lengths of the training reviews, in words, before truncation.
+    """Lengths of the training reviews, in tokens with the start token, before truncation.
 
     Attributes:
         edges: bounds of the histogram's bins; reviews beyond the last bound are counted in the last bin.

@@ -13,10 +13,13 @@ from artifacts.publish import report_artifacts
 from artifacts.sections import sections as report_sections
 from artifacts.wording import causes, why
 from artifacts.wording import chapter as wording
+from tasks.results.chapter import LayerSummary
 from tasks.results.comparison import Claim, Comparison, Findings, Reproduction
+from tasks.results.training import MemoryPoint
 from tests.artifacts import examples
-from tests.artifacts.test_sections import functions
 
+# How many blocks a section or a heading takes with it; other functions take at most the one that they make, per claim.
+LOST = {"book": 25, "by_hand": 8, "layers": 9, "learned": 11, "reviews": 5, "claim_title": 12}
 FIGURES = {"states-simple-rnn", "sequences", "review-lengths", "causes"}
 
 
@@ -72,10 +75,14 @@ def test_a_cell_that_was_not_trained_has_the_command_that_trains_it(c: Compariso
 
 
 def test_parameters_are_derived_as_keras_counts_them(c: Comparison) -> None:
-    for _, shape, count, derived in cells(c, "layers"):
-        product, result = derived.replace(",", "").replace("·", "*").split("=")
-        assert eval(product) == int(result) == int(count.replace(",", ""))  # noqa: S307 -- of our own sentence
-        assert shape.startswith("(None, ")
+    assert cells(c, "layers")[:2] == [
+        ["Embedding", "(None, 500, 32)", "320,000", "10,000 · 32 = 320,000"],
+        ["SimpleRNN", "(None, 500, 32)", "2,080", "32 · 32 + 32 · 32 + 32 = 2,080"],
+    ]
+    # Sizes that differ, so that inputs and units cannot be confused.
+    lstm, simple = (LayerSummary(kind, (None, 5), count) for kind, count in (("LSTM", 180), ("SimpleRNN", 45)))
+    assert wording.counted(lstm, 3) == f"4 · (3 · 5 + 5 · 5 + 5) = {4 * (3 * 5 + 5 * 5 + 5)}"
+    assert wording.counted(simple, 3) == f"3 · 5 + 5 · 5 + 5 = {3 * 5 + 5 * 5 + 5}"
 
 
 def test_a_review_is_shown_as_words_tokens_and_padding(c: Comparison) -> None:
@@ -86,7 +93,7 @@ def test_a_review_is_shown_as_words_tokens_and_padding(c: Comparison) -> None:
     )
     assert "55.5% of all timesteps are padding, and 8.4% of the reviews are longer" in shown
     (listing,) = [block for block in blocks(c, "reviews") if isinstance(block, Listing)]
-    assert len(eval(listing.text.replace("\n", ""))) == c.dataset.max_length  # noqa: S307 -- of our own listing
+    assert listing.text == "[0] * 26 +\n[1, 6, 9, 8]"
 
 
 def test_the_first_and_the_last_epoch_are_beside_the_tutorials_only_if_the_run_is_like_it(c: Comparison) -> None:
@@ -108,17 +115,33 @@ def test_the_first_and_the_last_epoch_are_beside_the_tutorials_only_if_the_run_i
             "forgets",
             "With only the last 10 words of each review, LSTM is right on 60.0% and SimpleRNN on 60.0% of 100 reviews",
         ),
-        ("vanishes", "the same network's gradient vanishes: it reaches 3 words"),
-        ("vanishes", "grows to 1.12, which lengthens a gradient, and the mean slope falls to 0.88, which shortens it"),
-        ("vanishes", "The outcome is 119 words after the first epoch and 310 words after the last"),
+        ("vanishes", "the same network's gradient reaches 3 words"),
+        (
+            "vanishes",
+            "largest eigenvalue rises from 1.00 to 1.12 and the mean slope falls from 0.98 to 0.88",
+        ),
+        ("vanishes", "It reaches 119 words after the first epoch and 310 words after the last"),
         ("survives", "and would reach 9 words with a bias of 0 and all 500 words with a bias of 3"),
-        ("survives", "After training it reaches 212 words, though the mean of the gate is only 0.74 instead of 0.74"),
-        ("survives", "Through the gates alone it would reach 22 words, so they do not explain it"),
-        ("farther", "(228 words), and LSTM's gate of 0.74 does not (24 words)"),
+        ("survives", "After training it reaches 212 words; the mean of the gate stays at 0.74"),
+        ("survives", "through the gates alone it would reach 22 words. So the gates do not explain it"),
+        ("farther", "kernel carries a gradient back 228 words, and LSTM's gate of 0.74 24 words"),
     ],
 )
 def test_each_claim_has_its_cause_with_the_numbers_that_show_it(c: Comparison, claim: Claim, said: str) -> None:
     assert said in str(causes.cause(long(c), examples.chapter(), claim))
+
+
+def test_only_a_lead_that_grows_with_the_words_is_split(c: Comparison) -> None:
+    def with_memory(near: float, whole: float) -> str:
+        points = {"lstm": (MemoryPoint(10, examples.estimate(near)), MemoryPoint(30, examples.estimate(whole)))}
+        explanations = tuple(replace(e, memory=points.get(e.name, e.memory)) for e in c.explanations)
+        return str(causes.cause(replace(long(c), explanations=explanations), examples.chapter(), "forgets"))
+
+    assert with_memory(0.63, 0.9).endswith("So 3.0 of the 10.0 points between them are there without earlier words.")
+    for near, whole in ((0.75, 0.9), (0.55, 0.9), (0.63, 0.7)):  # The simple one has 60 % and 80 %.
+        assert "points between them" not in with_memory(near, whole)
+    short = replace(c, evidence=replace(c.evidence, findings=replace(c.evidence.findings, words=None)))
+    assert causes.cause(short, examples.chapter(), "forgets") is None
 
 
 def long(c: Comparison) -> Comparison:
@@ -133,7 +156,9 @@ def test_a_gate_that_training_opened_carries_the_gradient(c: Comparison) -> None
     lstm = replace(numbers.causes[1], moments=(*numbers.causes[1].moments[:2], last))
     opened = replace(numbers, causes=(numbers.causes[0], lstm))
     said = str(causes.cause(long(c), opened, "survives"))
-    assert said.endswith("Training opens the gate to a mean of 0.97, which carries the gradient 212 words back.")
+    assert said.endswith(
+        "the gate rises from 0.74 to 0.97, and through the gates alone it would reach 200 words. So the gates carry it."
+    )
 
 
 def test_a_cause_that_was_not_measured_is_not_named(c: Comparison) -> None:
@@ -209,7 +234,7 @@ def drawings(section: Section) -> list[Drawing]:
     return [block for block in every_block(section.blocks) if isinstance(block, Drawing)]
 
 
-@pytest.mark.parametrize(("module", "name"), functions(chapter, wording, causes))
+@pytest.mark.parametrize(("module", "name"), examples.functions(chapter, wording, causes))
 def test_a_part_that_cannot_be_made_takes_nothing_else_away(
     module: ModuleType, name: str, c: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,7 +246,7 @@ def test_a_part_that_cannot_be_made_takes_nothing_else_away(
     if name not in ("sections", "all_sections", "all_drawings", "trained"):
         monkeypatch.setattr(module, name, fail)
     assert [section.anchor for section in chapter.sections(c)] == anchors
-    assert len(all_blocks(chapter.sections(c))) > parts / 2
+    assert len(all_blocks(chapter.sections(c))) >= parts - LOST.get(name, 5)
     drawn = {drawing.stem: Picture(b"", "") for drawing in chapter.all_drawings(c)}
     assert all("ZeroDivisionError, no reviews" in line for line in report.faults(c, drawn))
 

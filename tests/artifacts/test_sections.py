@@ -1,5 +1,4 @@
 import functools
-import inspect
 from dataclasses import replace
 from types import ModuleType
 
@@ -132,17 +131,7 @@ def test_neighbouring_words_of_one_colour_share_a_span() -> None:
     assert spans == [Shade("a b", 0), " ", Shade("c", 10), " "]
 
 
-def functions(*modules: ModuleType) -> list[tuple[ModuleType, str]]:
-    """Every public function that a module defines."""
-    return [
-        (module, name)
-        for module in modules
-        for name, _ in inspect.getmembers(module, inspect.isfunction)
-        if not name.startswith("_") and inspect.getmodule(getattr(module, name)) is module
-    ]
-
-
-@pytest.mark.parametrize(("module", "name"), functions(tables, wording, verdict, why))
+@pytest.mark.parametrize(("module", "name"), examples.functions(tables, wording, verdict, why))
 def test_a_table_or_sentence_that_cannot_be_made_takes_nothing_else_away(
     module: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,7 +55,7 @@ def test_a_folder_that_cannot_be_read_is_left_out() -> None:
 
 
 def as_a_user_without_rights(work: Callable[[], list[str]]) -> list[str]:
-    """The result of work in a process of its own, as nobody if this one is root, who can read every folder."""
+    """Do work in another process. It runs as "nobody" if this one is root, because root can read every folder."""
     reader, writer = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of forks where there are threads.
