@@ -45,11 +45,14 @@ def _last_validation(network: Network) -> float:
 
 
 def answer(c: Comparison) -> Table[ModelSummary]:
-    """The table that the terminal shows at the end of a run: a narrow overview."""
-    return Table("", [*_results(c), _cpu_seconds(c)], c.model_summaries())
+    """The table that the terminal shows at the end of a run: an overview with short heads."""
+    columns = [*_results(c, "Test accuracy (95%)", "At best epoch"), _cpu_seconds(c, "CPU s")]
+    return Table("", columns, c.model_summaries())
 
 
-def _results(c: Comparison) -> list[Column[ModelSummary]]:
+def _results(
+    c: Comparison, accuracy: str = "Test accuracy (95% interval)", best: str = "At the best epoch"
+) -> list[Column[ModelSummary]]:
     """A model's accuracy at the last epoch and at the best one."""
     several = c.has_several_seeds()
     seeds: Column[ModelSummary] = Column("Seeds", lambda model: model.seeds, COUNT)
@@ -57,16 +60,16 @@ def _results(c: Comparison) -> list[Column[ModelSummary]]:
         Column("Network", lambda model: network_name(model.name)),
         *([seeds] if several else []),
         Column(
-            "Mean test accuracy (95% interval)" if several else "Test accuracy (95% interval)",
+            f"Mean {accuracy[0].lower()}{accuracy[1:]}" if several else accuracy,
             lambda m: m.accuracy,
             interval(4),
         ),
-        Column("At the best epoch", lambda m: c.mean(m.name, lambda n: n.evaluation.best.accuracy), decimals(4)),
+        Column(best, lambda m: c.mean(m.name, lambda n: n.evaluation.best.accuracy), decimals(4)),
     ]
 
 
-def _cpu_seconds(c: Comparison) -> Column[ModelSummary]:
-    return Column("Processor time (s)", lambda model: c.mean(model.name, lambda n: n.branch.cpu_seconds), decimals(1))
+def _cpu_seconds(c: Comparison, head: str = "Processor time (s)") -> Column[ModelSummary]:
+    return Column(head, lambda model: c.mean(model.name, lambda n: n.branch.cpu_seconds), decimals(1))
 
 
 def models(c: Comparison) -> Table[ModelSummary]:

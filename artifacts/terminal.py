@@ -224,7 +224,8 @@ def _plain_table(content: ReportTable[Any]) -> str:
     """A table as plain text, at most `SUMMARY_WIDTH` columns wide."""
     table = Table(box=None, pad_edge=False)
     for column in content.columns:
-        table.add_column(Text(column.head), justify="right" if column.format.is_number else "left")
+        is_number = column.format.is_number  # A broken number is hard to read; names wrap between words.
+        table.add_column(Text(column.head), justify="right" if is_number else "left", no_wrap=is_number)
     for row in content.cells():
         table.add_row(*(Text(cell.text) for cell in row))
     written = io.StringIO()

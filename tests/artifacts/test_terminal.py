@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from artifacts.terminal import print_line, show_checks, summary
@@ -10,6 +12,18 @@ def test_the_answer_is_a_table_and_sentences() -> None:
     assert lines[0].startswith("SimpleRNN and LSTM on the IMDB reviews")
     assert lines[3].split() == ["SimpleRNN", "0.8200", "(0.8100", "to", "0.8300)", "0.9000", "30.0"]
     assert "One seed says nothing about the kinds of network" in text
+    assert max(map(len, lines)) < 80
+
+
+def test_a_long_name_wraps_and_no_number_does() -> None:
+    c = examples.comparison(3)
+    four = "stacked_simple_rnn"
+    models = (replace(c.evidence.models[0], name=four), *c.evidence.models[1:])
+    branches = tuple(replace(b, name=four) if b.name == "lstm" else b for b in c.branches)
+    evaluations = tuple(replace(e, name=four) if e.name == "lstm" else e for e in c.evaluations)
+    c = replace(c, branches=branches, evaluations=evaluations, evidence=replace(c.evidence, models=models))
+    lines = summary(c).splitlines()
+    assert any(line.startswith("stack of four") and "0.8800 (0.8700 to 0.8900)" in line for line in lines)
     assert max(map(len, lines)) < 80
 
 
