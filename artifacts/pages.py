@@ -73,6 +73,7 @@ def _reader_data(reader: ReaderPage) -> dict[str, Any]:
         "vocabulary_size": reader.vocabulary_size,
         "max_length": reader.max_length,
         "ranks": reader.ranks,
+        "word_tables": reader.word_tables,
         "labels": label_names(reader.labels),
         "networks": [_network_data(network) for network in reader.networks],
     }

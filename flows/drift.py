@@ -14,6 +14,7 @@ from artifacts.wording.scoring import TOYS
 from flows.ops.deployed_commit import warn_of_another_commit
 from flows.ops.notify import FAILURES, announce, on_failure_hooks
 from tasks.data.new_texts import NewTexts, read_npz, read_texts
+from tasks.data.tokenizer import Tokenizer
 from tasks.drift import check_drift
 from tasks.errors import DataError
 from tasks.fetch import fetch
@@ -75,7 +76,8 @@ def read_new_texts(texts: str, text_column: str, outputs: Path, trained: Trained
             raise DataError(
                 f"{network.folder}: vocabulary.json contains no words, so texts cannot be read; give an imdb.npz"
             )
-        return read_texts(path, text_column, index, network.vocabulary_size, network.max_length)
+        tokenizer = Tokenizer(index, network.word_rules)
+        return read_texts(path, text_column, tokenizer, network.vocabulary_size, network.max_length)
     source = fetch.keep(None if is_sample else path, "sample" if is_sample else "auto", outputs / CACHE)
     return read_npz(
         source.path, source.word_index if index else None, index, network.vocabulary_size, network.max_length

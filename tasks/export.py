@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tasks.data.parquet import read_tokens
 from tasks.data.tokenizer import Tokenizer
 from tasks.data.tokens import OFFSET, PAD, UNKNOWN, Tokens
+from tasks.data.unicode_words import portable_tables
 from tasks.errors import DataError, PipelineError
 from tasks.machine import available_cores
 from tasks.models.export import check as export_check
@@ -26,7 +27,7 @@ from tasks.models.loading import start_tensorflow
 from tasks.models.saved import SavedNetwork
 from tasks.results.export import Export, ExportFormat
 from tasks.storage.files import write_json, write_text
-from tasks.storage.layout import BEST, NETWORK, VOCABULARY
+from tasks.storage.layout import BEST, NETWORK, VOCABULARY, WORD_TABLES
 from tasks.storage.networks import Trained
 from tasks.storage.reuse import LOGGER, Logger
 
@@ -136,13 +137,15 @@ def _export_into(folder: Path, saved: SavedNetwork, index: Mapping[str, int], te
     if not np.allclose(examples.probability, expected, rtol=0, atol=ANOTHER_NETWORK):
         raise DataError(f"{saved.folder / BEST}: contains another network than {NETWORK} describes; train it again")
     if kind == "savedmodel":
-        write_savedmodel(model, index, saved.vocabulary_size, saved.max_length, folder / MODEL[kind])
+        write_savedmodel(model, index, saved.word_rules, saved.vocabulary_size, saved.max_length, folder / MODEL[kind])
     else:
         write_onnx(model, folder / MODEL[kind])
     differences = check(folder / MODEL[kind], kind, examples)
     write_json(folder / VOCABULARY, index)
     example = _example(examples)
     write_json(folder / "example.json", example)
+    if kind == "onnx" and index and saved.word_rules.name == "unicode":
+        write_json(folder / WORD_TABLES, portable_tables())
     return Export(
         folder=folder,
         format=kind,
@@ -156,6 +159,7 @@ def _export_into(folder: Path, saved: SavedNetwork, index: Mapping[str, int], te
         differences=differences,
         versions={package: version(package) for package in PACKAGES[kind]},
         example=example,
+        word_rules=saved.word_rules,
     )
 
 
@@ -191,7 +195,7 @@ def check(model: Path, kind: ExportFormat, examples: Examples) -> dict[str, floa
 
 def _examples(model: Any, saved: SavedNetwork, index: Mapping[str, int], tokens: Tokens) -> Examples:
     texts = _texts(tokens, index, saved.vocabulary_size)
-    encoded = Tokenizer(index).encode(texts).tokens(saved.vocabulary_size, saved.max_length)
+    encoded = Tokenizer(index, saved.word_rules).encode(texts).tokens(saved.vocabulary_size, saved.max_length)
     whole, text_tokens = (each.padded().astype(np.int32) for each in (tokens, encoded))
     return Examples(whole, _predict(model, whole), texts, text_tokens, _predict(model, text_tokens))
 

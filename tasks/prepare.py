@@ -16,9 +16,9 @@ from tasks.data.parquet import SPLITS, check_splits, describe, example, is_imdb,
 from tasks.data.readers.inputs import labelled_inputs
 from tasks.data.tokenizer import Tokenizer
 from tasks.data.tokens import Reviews, keras_shuffles
-from tasks.data.vocabulary import TOKENIZER_VERSION, read_word_index, write_vocabulary
+from tasks.data.vocabulary import read_word_index, write_vocabulary
 from tasks.progress import track
-from tasks.results.data import LABELS, Dataset, Labels, Source, Split, Survey, TextData
+from tasks.results.data import IMDB_RULES, LABELS, Dataset, Labels, Source, Split, Survey, TextData
 from tasks.storage.code_version import code_version
 from tasks.storage.files import fingerprint, remove, sha256_of_file, write_json
 from tasks.storage.layout import DATASET, VOCABULARY, WORD_INDEX
@@ -98,7 +98,9 @@ def _prepare_in(folder: Path, source: Source, vocabulary_size: int, max_length: 
     }
     word_index = _write_word_index(folder / WORD_INDEX, source)
     if source.texts and source.survey and word_index:
-        prepared = _prepare_texts(folder, source.texts, source.survey, Tokenizer.read(word_index), shape, metadata)
+        prepared = _prepare_texts(
+            folder, source.texts, source.survey, Tokenizer.read(word_index, source.texts.word_rules), shape, metadata
+        )
     else:
         prepared = _prepare_npz(folder, source.path, shape, metadata)
     check_splits(folder, vocabulary_size, max_length)
@@ -114,12 +116,12 @@ def _prepare_in(folder: Path, source: Source, vocabulary_size: int, max_length: 
         test=prepared.test,
         vocabulary=vocabulary,
         vocabulary_sha256=sha256_of_file(vocabulary),
-        tokenizer_version=TOKENIZER_VERSION,
         word_index=word_index,
         word_index_sha256=sha256_of_file(word_index) if word_index else None,
         imdb=prepared.imdb,
         example=example(prepared.test.path, vocabulary),
         labels=_labels(source),
+        word_rules=source.texts.word_rules if source.texts else IMDB_RULES,
         columns={field.name: str(field.type) for field in schema(vocabulary_size, max_length, {})},
     )
 

@@ -147,7 +147,7 @@ class _Scoring:
         return self._describe(parts, columns, rejected)
 
     def _pieces(self) -> Iterator[_BatchToScore]:
-        for number, batch in enumerate(read_scorable(self._inputs, self._data.text_column)):
+        for number, batch in enumerate(read_scorable(self._inputs, self._data.text_column, self._scorer.rules)):
             yield _BatchToScore(self._folder / PARTS / f"{number:06}.parquet", batch)
 
     def _score(self, piece: _BatchToScore) -> _ScoredBatch:
@@ -188,6 +188,7 @@ class _Scoring:
             least_sure=summary.least_sure.texts(),
             seconds=time.perf_counter() - self._started,
             labels=self._scorer.saved.labels,
+            word_rules=self._scorer.rules,
         )
 
 
@@ -215,7 +216,9 @@ def write(data: RowData, scoring: Scoring, output: Path, max_rejects: float, *, 
     """
     inputs = unlabelled_inputs(data.path)
     columns = read_columns(scoring.columns)
-    rows = ScoredRows(inputs, data.text_column, columns, scoring.parts, scoring.model, scoring.labels)
+    rows = ScoredRows(
+        inputs, data.text_column, columns, scoring.parts, scoring.model, scoring.labels, scoring.word_rules
+    )
     rejects = rejects_path(output)
     total = scoring.rows + scoring.rejected
     if scoring.rejected > max_rejects * total:
@@ -245,11 +248,12 @@ def sample_tokens(data: RowData, network: ScoringNetwork, rows: int) -> NewTexts
     Raises:
         DataError: see `score`.
     """
-    saved, tokenizer = SavedNetwork.read(network.folder), Tokenizer(read_vocabulary(network.words))
+    saved, index = SavedNetwork.read(network.folder), read_vocabulary(network.words)
+    tokenizer = Tokenizer(index, saved.word_rules)
     spacing = max(1, -(-rows // DRIFT_ROWS))
     parts = []
     before = 0
-    for batch in read_scorable(unlabelled_inputs(data.path), data.text_column):
+    for batch in read_scorable(unlabelled_inputs(data.path), data.text_column, saved.word_rules):
         chosen = np.arange(-before % spacing, len(batch), spacing)
         texts = batch.strings(data.text_column).take(pa.array(chosen))
         parts.append(encode_texts(texts, tokenizer, saved.vocabulary_size, saved.max_length))

@@ -10,7 +10,6 @@ import pandas as pd
 
 from tasks import machine
 from tasks.data.training_reviews import Batch, TrainingReviews
-from tasks.data.vocabulary import TOKENIZER_VERSION
 from tasks.errors import DataError, PipelineError
 from tasks.job import Job
 from tasks.models.learner import Learner, Metrics, predict_all
@@ -167,7 +166,7 @@ class _Training:
             "training": job.plan.model_dump(),
             "vocabulary_size": dataset.vocabulary_size,
             "max_length": dataset.max_length,
-            "tokenizer_version": TOKENIZER_VERSION,
+            "word_rules": asdict(dataset.word_rules),
             "dataset": {
                 "title": dataset.title,
                 "labels": dataset.labels,

@@ -8,6 +8,7 @@ const IDLE_HINT = "Point at a word, or move to it with the keyboard, to read the
 const byId = (id) => document.getElementById(id);
 const data = JSON.parse(byId("data").textContent);
 const ranks = new Map(Object.entries(data.ranks));
+const wordsOf = wordSplitter(data.word_tables);
 const networks = data.networks.map((description) => makeNetwork(description, data.max_length));
 
 const shown3 = (probability) => probability.toFixed(3);

@@ -19,7 +19,7 @@ print(model.signatures["serving_default"](texts=tf.constant({text}))["probabilit
 ```
 
 `serving_default` takes texts (strings, shape: texts). A second signature, `tokens`, takes tokens (int32, shape: texts ×
-{max_length}), shorter texts padded with zeros in front.
+{max_length}), shorter texts padded with zeros in front.{refused}
 
 TensorFlow Serving, started in this folder:
 
@@ -46,15 +46,56 @@ print(onnxruntime.InferenceSession("model.onnx").run(["probability"], {{"tokens"
 Input `tokens`: int32, shape: reviews × {max_length}. Output `probability`: float32, shape: reviews.
 """
 
-TOKENS = """
-From text to tokens:
+REFUSED = """
 
-1. Convert ASCII letters to lower case.
-2. Replace tab, newline and each of ``!"#$%&()*+,-./:;<=>?@[\\]^_`{{|}}~`` by a space.
-3. Split at spaces (U+0020) only.
-4. Drop words that are not in `vocabulary.json`. The token of any other word is its rank there plus 3, or 2 if that is
-   {vocabulary_size} or more.
-5. Prepend a 1, then keep the last {max_length} tokens.
+TensorFlow cannot compose accents. `serving_default` composes none, so it fails for the few texts for which that would
+make a difference. Convert such a text to Unicode's form NFC first: `unicodedata.normalize("NFC", text)`."""
+
+IMDB_WORDS = r"""import json
+
+SEPARATORS = "!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n"
+UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+spaces = str.maketrans(UPPER + SEPARATORS, UPPER.lower() + " " * len(SEPARATORS))
+
+def words(text):
+    return [word for word in text.translate(spaces).split(" ") if word]
+"""
+
+UNICODE_WORDS = r"""import json
+import re
+import unicodedata
+
+with open("word_tables.json", encoding="utf-8") as file:
+    tables = json.load(file)
+lower = str.maketrans(tables["upper"], tables["lower"])
+kinds = "letters", "numbers", "marks", "characters"
+letters, numbers, marks, characters = (tables[kind] for kind in kinds)
+removed = re.compile(f"[{tables['removed']}]")
+other = re.compile(f"[^{letters}{numbers}{marks}{characters}'’＇‐‑-]")
+part = f"[{letters}][{marks}]*['-](?=[{letters}])|[{letters}{numbers}][{marks}]*"
+word = re.compile(f"[{characters}]|(?:{part})+")
+
+def words(text):
+    text = other.sub(" ", removed.sub("", text))
+    text = unicodedata.normalize("NFC", text).translate(lower)
+    text = unicodedata.normalize("NFC", text.replace("i\u0307", "i"))
+    return [re.sub("(?<=.)σ$", "ς", found) for found in word.findall(text)]
+"""
+
+TOKENS = """
+From text to tokens, in a file `tokens.py` in this folder:
+
+```python
+{words}
+with open("vocabulary.json", encoding="utf-8") as file:
+    ranks = json.load(file)
+
+def tokens(text):
+    known = [ranks[word] + 3 for word in words(text) if word in ranks]
+    return [1, *(token if token < {vocabulary_size} else 2 for token in known)][-{max_length}:]
+```
+
+Words that `vocabulary.json` lacks are left out. A rank beyond the network's vocabulary becomes 2. A 1 comes first.
 """
 
 
@@ -79,7 +120,10 @@ by at most {checked}. Made with {versions}.
 
 def _values(export: Export) -> dict[str, Any]:
     text = str(export.example["text"])
+    is_unicode = export.word_rules.name == "unicode"
     return {
+        "words": UNICODE_WORDS if is_unicode else IMDB_WORDS,
+        "refused": REFUSED if is_unicode else "",
         "text": json.dumps([text], ensure_ascii=False),
         "request": json.dumps({"instances": [text]}).replace("'", "\\u0027"),
         "tokens": export.example["tokens"],

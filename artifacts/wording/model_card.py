@@ -7,7 +7,7 @@ from artifacts.formats import setting
 from artifacts.markup import escape_markdown as md
 from artifacts.markup import label_names
 from artifacts.wording.promotion import gate_rows, share
-from tasks.results.data import Labels, labels_of
+from tasks.results.data import Labels, labels_of, word_rules_of
 from tasks.results.promotion import CardFacts
 
 LICENCES = {
@@ -53,8 +53,8 @@ def _data(facts: CardFacts) -> list[tuple[str, str]]:
     rows = [(name.replace("_", " "), str(description["dataset"][name])) for name in names]
     counts = ("training_reviews", "validation_reviews", "test_reviews")
     rows += [(name.replace("_", " "), f"{description['dataset'][name]:,}") for name in counts]
-    sizes = ("vocabulary_size", "max_length", "tokenizer_version")
-    return rows + [(name.replace("_", " "), f"{description[name]:,}") for name in sizes]
+    rows += [(name.replace("_", " "), f"{description[name]:,}") for name in ("vocabulary_size", "max_length")]
+    return [*rows, ("word rules", word_rules_of(description).title)]
 
 
 def _training(facts: CardFacts) -> list[tuple[str, str]]:

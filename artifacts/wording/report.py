@@ -242,7 +242,7 @@ def source(c: Comparison) -> Spans:
 def tokenizer(c: Comparison) -> str:
     """The tokenizer and vocabulary that the reviews were read with."""
     data = c.dataset
-    start = f"Tokenizer version {data.tokenizer_version}, vocabulary of {data.vocabulary_size:,} tokens: "
+    start = f"Word rules {data.word_rules.title}; vocabulary of {data.vocabulary_size:,} tokens: "
     if data.word_index_sha256 is None:
         return f"{start}ranks without words."
     if data.source.texts and data.source.texts.vocabulary == "training":

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from tasks.data.unicode_words import portable_tables
 from tasks.data.vocabulary import read_vocabulary
 from tasks.errors import DataError
 from tasks.models.saved import read_saved_weights
@@ -32,6 +33,7 @@ def open_reader(comparison: Comparison) -> ReaderPage:
         networks=networks,
         left_out=left_out,
         labels=dataset.labels,
+        word_tables=portable_tables() if dataset.word_rules.name == "unicode" else {},
     )
 
 
@@ -71,9 +73,9 @@ def _ranks(dataset: Dataset) -> dict[str, int]:
     If the index can no longer be read, only the vocabulary is used, so that a run with trained networks still gets its
     report.
     """
-    if dataset.source.word_index:
+    if dataset.word_index:
         try:
-            return read_vocabulary(dataset.source.word_index)
+            return read_vocabulary(dataset.word_index)
         except DataError:
             pass
     return read_vocabulary(dataset.vocabulary)

@@ -53,20 +53,18 @@ def read_npz(
     return _prepared(reviews, vocabulary_size, max_length)
 
 
-def read_texts(
-    path: Path, text_column: str, index: Mapping[str, int], vocabulary_size: int, max_length: int
-) -> NewTexts:
+def read_texts(path: Path, text_column: str, tokenizer: Tokenizer, vocabulary_size: int, max_length: int) -> NewTexts:
     """Read texts without labels; unknown words are treated as in `read_npz`.
 
     Args:
         path: a file, a folder or a pattern; see `tasks.data.readers.inputs`.
         text_column: the name of the text column.
-        index, vocabulary_size, max_length: as in `read_npz`.
+        tokenizer: has the network's word index and word rules.
+        vocabulary_size, max_length: as in `read_npz`.
 
     Raises:
         DataError: a file or row is not as expected; the message describes the first fault in one line.
     """
-    tokenizer = Tokenizer(index)
     parts = []
     for _, batch in read_all(unlabelled_inputs(path), Columns.of_texts(text_column)):
         parts.append(encode_texts(batch.strings(text_column), tokenizer, vocabulary_size, max_length))

@@ -1,7 +1,9 @@
-"""The tokenizer of Keras's IMDB data set, in both directions: texts to word ranks, and ranks to texts.
+"""The tokenizer: texts to word ranks, and ranks to texts.
 
-The data set does not document how its tokens were made. These rules were derived from the official word index and
-checked on 1,000 raw reviews, each of which gives exactly its ranks in `imdb.npz`:
+There are two sets of word rules. `unicode` suits any language; `tasks.data.unicode_words` describes it. `imdb` are the
+rules of Keras's IMDB data set, for its reviews and for texts that are read with its word index. The data set does not
+document them. They were derived from the official word index and checked on 1,000 raw reviews, each of which gives
+exactly its ranks in `imdb.npz`:
 
 - only ASCII letters become lower-case: 21 words of the index contain upper-case letters outside ASCII, and `str.lower`
   gets some reviews wrong;
@@ -25,22 +27,30 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tasks.data.tokens import Reviews, Tokens, to_tokens
+from tasks.data.unicode_words import as_simple_texts, has_word_pattern
 from tasks.data.vocabulary import UNKNOWN_WORD, read_word_index
 from tasks.errors import DataError
+from tasks.results.data import WordRules, WordRulesName
 
 SEPARATORS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 SPACE = ord(" ")
+_HAS_IMDB_WORD = "[^ " + "".join(f"\\x{ord(separator):02x}" for separator in SEPARATORS) + "]"
 
 
-def _byte_table() -> NDArray[np.uint8]:
+def _byte_table(separators: Iterable[int]) -> NDArray[np.uint8]:
     """Map each byte to its replacement. Bytes from 128 on encode non-ASCII characters in UTF-8 and do not change."""
     table = np.arange(256, dtype=np.uint8)
     table[ord("A") : ord("Z") + 1] += ord("a") - ord("A")
-    table[[ord(separator) for separator in SEPARATORS]] = SPACE
+    table[list(separators)] = SPACE
     return table
 
 
-BYTE_TABLE = _byte_table()
+# With the rules `unicode`, apostrophes and hyphens separate only where they are not between letters.
+_JOINERS = ord("'"), ord("-")
+BYTE_TABLES: dict[WordRulesName, NDArray[np.uint8]] = {
+    "imdb": _byte_table(map(ord, SEPARATORS)),
+    "unicode": _byte_table(byte for byte in range(128) if not chr(byte).isalnum() and byte not in _JOINERS),
+}
 
 
 class Words(NamedTuple):
@@ -76,13 +86,44 @@ def string_array(texts: "pa.Array | Iterable[str]") -> pa.LargeStringArray:
     return array.cast(pa.large_string()).fill_null("")
 
 
-def split_words(texts: "pa.Array | Iterable[str]") -> Words:
-    """Split each text into words by the rules above; no index is needed."""
+def split_words(texts: "pa.Array | Iterable[str]", rules: WordRules) -> Words:
+    """Split each text into words; no index is needed."""
     array = string_array(texts)
+    if rules.name == "unicode":
+        array = _simplified(array)
     _, offset_buffer, text_buffer = array.buffers()
     ends = np.frombuffer(offset_buffer, np.int64)[array.offset : array.offset + len(array) + 1]
-    text = np.frombuffer(text_buffer or b"", np.uint8)[ends[0] : ends[-1]]
-    return _cut(BYTE_TABLE[text], ends - ends[0])
+    text = BYTE_TABLES[rules.name][np.frombuffer(text_buffer or b"", np.uint8)[ends[0] : ends[-1]]]
+    ends = ends - ends[0]
+    if rules.name == "unicode":
+        _drop_joiners(text, ends)
+    return _cut(text, ends)
+
+
+def has_word(texts: pa.LargeStringArray, rules: WordRules) -> NDArray[np.bool_]:
+    """Whether each text has a word; null has none."""
+    pattern = _HAS_IMDB_WORD if rules.name == "imdb" else has_word_pattern()
+    found = pc.match_substring_regex(texts, pattern).fill_null(False)
+    has_one: NDArray[np.bool_] = found.to_numpy(zero_copy_only=False)
+    return has_one
+
+
+def _simplified(texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Convert the texts that are not ASCII, so that the byte table and `_drop_joiners` suffice for all."""
+    is_other = pc.invert(pc.string_is_ascii(texts))
+    others = texts.filter(is_other)
+    return pc.replace_with_mask(texts, is_other, as_simple_texts(others)) if len(others) else texts
+
+
+def _drop_joiners(text: NDArray[np.uint8], ends: NDArray[np.int64]) -> None:
+    """Replace apostrophes and hyphens that are not between letters by spaces."""
+    places = np.flatnonzero((text == _JOINERS[0]) | (text == _JOINERS[1]))
+    # After the table, bytes from "a" on are letters or parts of other characters. `as_simple_texts` left no apostrophe
+    # or hyphen beside such a character unless it is a letter.
+    last = max(len(text) - 1, 0)
+    are_letters = (text[places - 1] >= ord("a")) & (text[np.minimum(places + 1, last)] >= ord("a"))
+    at_edge = (ends[np.searchsorted(ends, places)] == places) | (ends[np.searchsorted(ends, places + 1)] == places + 1)
+    text[places[~are_letters | at_edge]] = SPACE
 
 
 def _cut(text: NDArray[np.uint8], ends: NDArray[np.int64]) -> Words:
@@ -104,12 +145,13 @@ def _cut(text: NDArray[np.uint8], ends: NDArray[np.int64]) -> Words:
 class Tokenizer:
     """Converts texts to word ranks and back, using a word index. It can be sent to other processes."""
 
-    def __init__(self, index: Mapping[str, int]) -> None:
+    def __init__(self, index: Mapping[str, int], rules: WordRules) -> None:
         """Create a tokenizer from a word index: word -> rank (1 = most frequent).
 
         Raises:
             DataError: a word is not valid Unicode.
         """
+        self._rules = rules
         try:
             self._words = pa.array(list(index), pa.large_string())
         except UnicodeEncodeError as error:
@@ -121,13 +163,13 @@ class Tokenizer:
         self._place_of_rank = places
 
     @classmethod
-    def read(cls, word_index: Path) -> "Tokenizer":
+    def read(cls, word_index: Path, rules: WordRules) -> "Tokenizer":
         """Read a tokenizer from a JSON file in the format of Keras's `imdb_word_index.json`.
 
         Raises:
             DataError: see `read_word_index`.
         """
-        return cls(read_word_index(word_index))
+        return cls(read_word_index(word_index), rules)
 
     def encode(self, texts: "pa.Array | Iterable[str]", missing: int | None = None) -> Encoded:
         """Convert each text to word ranks.
@@ -137,7 +179,7 @@ class Tokenizer:
             missing: the rank for words missing from the index, if the index is limited to a vocabulary; None to skip
                 such words.
         """
-        words, offsets = split_words(texts)
+        words, offsets = split_words(texts, self._rules)
         places = pc.index_in(words, value_set=self._words)
         if missing is not None:
             ranks = np.append(self._ranks, np.int32(missing))[places.fill_null(len(self._words)).to_numpy()]

@@ -12,9 +12,6 @@ MAX_BYTES = 64 << 20
 MAX_WORD = 200
 MAX_RANK = 10_000_000  # More words than MAX_BYTES can hold; tables of words by rank are at most this long.
 UNKNOWN_WORD = "⟨unknown⟩"
-# How text becomes tokens: ASCII letters in lower case; punctuation, tab and newline as spaces; split at U+0020; a start
-# token 1, ranks increased by 3, 2 for words outside the vocabulary. Increase the version when these rules change.
-TOKENIZER_VERSION = 1
 
 
 def read_word_index(path: Path) -> dict[str, int]:

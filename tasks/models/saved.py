@@ -19,7 +19,7 @@ from tasks.errors import DataError, shortened
 from tasks.machine import available_cores
 from tasks.models.compiled_network import CompiledNetwork
 from tasks.models.spec import ModelSpec, TrainingPlan
-from tasks.results.data import Labels, labels_of
+from tasks.results.data import Labels, WordRules, labels_of, word_rules_of
 from tasks.storage.files import check_regular, read_json
 from tasks.storage.layout import BEST, NETWORK, VOCABULARY
 
@@ -64,7 +64,6 @@ class _Description:
 
     seed: int
     training: TrainingPlan
-    tokenizer_version: int
     dataset: _Data
 
 
@@ -208,6 +207,18 @@ class SavedNetwork:
     def labels(self) -> Labels:
         """The names of the labels that it was trained on."""
         return labels_of(self.description)
+
+    @property
+    def word_rules(self) -> WordRules:
+        """How the texts that it reads become words.
+
+        Raises:
+            DataError: this version does not know its rules.
+        """
+        try:
+            return word_rules_of(self.description)
+        except ValueError as error:
+            raise DataError(f"{self.folder / NETWORK}: {error}; train the network again") from error
 
     def check_description(self) -> None:
         """Check what drift and the model card take from `network.json`.

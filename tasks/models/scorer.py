@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tasks.data.tokenizer import Tokenizer, split_words
 from tasks.data.tokens import OFFSET, Tokens
-from tasks.data.vocabulary import TOKENIZER_VERSION, read_vocabulary
+from tasks.data.vocabulary import read_vocabulary
 from tasks.errors import DataError
 from tasks.models.compiled_network import CompiledNetwork
 from tasks.models.saved import SavedNetwork
@@ -46,16 +46,14 @@ class Scorer:
             words: JSON file of words with their ranks: all ranked words, or only the network's vocabulary.
 
         Raises:
-            DataError: a file cannot be read, the network has no words, or its tokenizer has another version.
+            DataError: a file cannot be read, the network has no words, or its word rules are unknown.
         """
         self.saved = SavedNetwork.read(folder)
-        version = self.saved.description.get("tokenizer_version", TOKENIZER_VERSION)
-        if version != TOKENIZER_VERSION:
-            raise DataError(f"{folder}: found tokenizer version {version}, expected {TOKENIZER_VERSION}; train again")
+        self.rules = self.saved.word_rules
         index = read_vocabulary(words)
         if not index:
             raise DataError(f"{words}: contains no words, so texts cannot be read; train on data with a word index")
-        self._tokenizer = Tokenizer(index)
+        self._tokenizer = Tokenizer(index, self.rules)
         self._known = pa.array([word for word, rank in index.items() if rank < self._beyond], pa.large_string())
         # A full vocabulary omits rarer words; most words missing from it had a rank beyond it.
         is_cut = words.name == VOCABULARY and len(index) >= self._beyond - 1
@@ -89,7 +87,7 @@ class Scorer:
 
         A skipped word leaves the probability unchanged.
         """
-        words, _ = split_words([text])
+        words, _ = split_words([text], self.rules)
         known = pc.is_in(words, value_set=self._known).to_pylist()
         lengths = self._tokenizer.encode(words, self._missing).offsets  # Each word, as a text, gives one token or none.
         tokens = self.encode(pa.array([text], pa.large_string())).tokens

@@ -6,10 +6,29 @@ from pathlib import Path
 from typing import Any, Literal
 
 VocabularyKind = Literal["training", "imdb"]
+WordRulesName = Literal["imdb", "unicode"]
 TEST_SHARE = 0.2
 SAMPLE_TITLE = "bundled sample"
 Labels = tuple[str, str]  # The names of the two labels, that of 0 first.
 LABELS: Labels = ("negative", "positive")
+
+
+@dataclass(frozen=True)
+class WordRules:
+    """How texts become words: the name of the rules, which `tasks.data.tokenizer` describes, and their version."""
+
+    name: WordRulesName
+    version: int
+
+    @property
+    def title(self) -> str:
+        """A few words for reports."""
+        return f"{self.name}, version {self.version}"
+
+
+# Increase a version when the rules change. After the words, both go on with a start token 1, ranks increased by 3, and
+# 2 for words outside the vocabulary.
+IMDB_RULES, UNICODE_RULES = WordRules("imdb", 1), WordRules("unicode", 1)
 
 
 def labels_of(description: Mapping[str, Any]) -> Labels:
@@ -18,6 +37,26 @@ def labels_of(description: Mapping[str, Any]) -> Labels:
         case {"dataset": {"labels": [str(negative), str(positive)]}}:
             return negative, positive
     return LABELS
+
+
+def word_rules_of(description: Mapping[str, Any]) -> WordRules:
+    """The word rules in a `network.json`; earlier versions knew one set of rules only.
+
+    Raises:
+        ValueError: they are other rules than those of this version.
+    """
+    match description:
+        case {"word_rules": {"name": name, "version": version}}:
+            found = name, version
+        case _:
+            found = "imdb", description.get("tokenizer_version", 1)
+    for rules in (IMDB_RULES, UNICODE_RULES):
+        if (rules.name, rules.version) == found:
+            return rules
+    raise ValueError(
+        f"found the word rules {str(found[0])[:40]}, version {str(found[1])[:40]}; expected {IMDB_RULES.title}, or "
+        f"{UNICODE_RULES.title}"
+    )
 
 
 @dataclass(frozen=True)
@@ -40,6 +79,11 @@ class TextData:
     positive: str | None = None
     test_share: float = TEST_SHARE
     vocabulary: VocabularyKind = "training"
+
+    @property
+    def word_rules(self) -> WordRules:
+        """How these texts become words: Keras's word index fits only texts that are read as its own were."""
+        return IMDB_RULES if self.vocabulary == "imdb" else UNICODE_RULES
 
     @property
     def title(self) -> str:
@@ -156,7 +200,6 @@ class Dataset:
         train, test: the two splits.
         vocabulary: JSON file of the words that have tokens, each with its rank, as in Keras's word index.
         vocabulary_sha256: SHA-256 of that file.
-        tokenizer_version: how texts become tokens; see `tasks.data.vocabulary`.
         word_index: JSON file of all words with a rank, including those beyond the vocabulary, which become 2; every
             other word is skipped. None if the data came without words.
         word_index_sha256: SHA-256 of that file.
@@ -164,6 +207,7 @@ class Dataset:
         example: the last words of the first test review, as a network sees them.
         columns: the columns of both splits' Parquet files, each with its type.
         labels: the names of the labels, as the user's texts have them.
+        word_rules: how texts become words.
     """
 
     folder: Path
@@ -175,13 +219,13 @@ class Dataset:
     test: Split
     vocabulary: Path
     vocabulary_sha256: str
-    tokenizer_version: int
     word_index: Path | None
     word_index_sha256: str | None
     imdb: bool
     example: str
     columns: dict[str, str]
     labels: Labels = LABELS
+    word_rules: WordRules = IMDB_RULES
 
     def files(self) -> dict[Path, str]:
         """Each file with its SHA-256."""

@@ -1,13 +1,13 @@
 """Records of networks that leave the project: exported models, and the page that runs networks in a browser."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.results.data import LABELS, Labels
+from tasks.results.data import IMDB_RULES, LABELS, Labels, WordRules
 
 ExportFormat = Literal["savedmodel", "onnx"]
 
@@ -27,6 +27,7 @@ class Export:
         differences: by kind of input, the largest difference between its probabilities and Keras's.
         versions: versions of the packages that it was made with.
         labels: the names of the network's labels.
+        word_rules: how texts become words.
         example: a text with its tokens, without padding, and its probability; the text is empty without a vocabulary.
     """
 
@@ -42,6 +43,7 @@ class Export:
     versions: dict[str, str]
     example: dict[str, object]
     labels: Labels = LABELS
+    word_rules: WordRules = IMDB_RULES
 
 
 MAX_WEIGHT_BYTES = 20_000_000  # For all networks of a page together, as float32.
@@ -82,6 +84,7 @@ class ReaderPage:
         networks: the networks that the page contains.
         left_out: labels of the networks whose weights would make the page too large.
         labels: the names of the labels of the run's data.
+        word_tables: how texts become words, by the rules `unicode`; empty for the rules `imdb`.
     """
 
     run: str
@@ -92,6 +95,7 @@ class ReaderPage:
     networks: tuple[ReaderNetwork, ...]
     left_out: tuple[str, ...] = ()
     labels: Labels = LABELS
+    word_tables: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_usable(self) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from tasks.results.data import LABELS, Labels
+from tasks.results.data import IMDB_RULES, LABELS, Labels, WordRules
 
 BINS = 10
 Toy = Literal["smoke", "sample"]
@@ -78,6 +78,7 @@ class Scoring:
             least certain ones, the most extreme first.
         seconds: wall time.
         labels: the names of the network's labels.
+        word_rules: how it reads texts.
     """
 
     label: str
@@ -96,6 +97,7 @@ class Scoring:
     least_sure: tuple[ScoredText, ...]
     seconds: float
     labels: Labels = LABELS
+    word_rules: WordRules = IMDB_RULES
 
     def files(self) -> dict[Path, str]:
         """Each file with its SHA-256."""

@@ -42,6 +42,7 @@ REPORT, REPORT_MARKDOWN, CHAPTER_PAGE, READER, SUMMARY, METRICS = (
     "report.html", "report.md", "chapter.html", "reader.html", "summary.txt", "metrics.json",
 )  # fmt: skip
 IN_USE = "in-use.json"  # The run's process and the networks it uses; exists only during the run.
+WORD_TABLES = "word_tables.json"  # In an exported ONNX model: how texts become words.
 # The registry.
 NETWORKS = "networks"
 LEDGER, CHAMPION, MANIFEST = "promotions.jsonl", "champion.json", "manifest.json"

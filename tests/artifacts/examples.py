@@ -221,7 +221,6 @@ def dataset() -> Dataset:
         test=split,
         vocabulary=Path("vocabulary.json"),
         vocabulary_sha256="",
-        tokenizer_version=1,
         word_index=None,
         word_index_sha256=None,
         imdb=True,

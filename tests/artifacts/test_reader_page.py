@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from playwright.sync_api import Page, expect
 
 from artifacts import pages
+from tasks.data.unicode_words import portable_tables
 from tasks.models.keras_learner import build
 from tasks.models.saved import read_saved_weights
 from tasks.models.spec import ModelSpec, preset
 from tasks.results.export import ReaderNetwork, ReaderPage
+from tests.tasks.data.word_cases import ALONE, DECOMPOSED, MIXED, words
 
 VOCABULARY_SIZE, MAX_LENGTH = 60, 40
 SEPARATORS = str.maketrans(dict.fromkeys('!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n', " "))
@@ -147,6 +149,12 @@ def test_tokens_are_those_of_the_rules(opened: Page) -> None:
     texts = texts_of(200)
     ours = opened.evaluate("texts => texts.map(text => tokensOf(wordsOf(text), ranks, data.vocabulary_size))", texts)
     assert ours == [tokens_of(text) for text in texts]
+
+
+def test_words_of_any_language_are_those_of_the_rules(record: ReaderPage, page: Page, tmp_path: Path) -> None:
+    opened = open_page(page, replace(record, word_tables=portable_tables()), tmp_path)
+    texts = [ALONE, *MIXED, *DECOMPOSED]
+    assert opened.evaluate("texts => texts.map(text => wordsOf(text))", texts) == words(texts)
 
 
 def test_tokens_by_hand(opened: Page) -> None:

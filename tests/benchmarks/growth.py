@@ -141,7 +141,7 @@ def write_dataset(path: Path, count: int) -> None:
     """Write `count` training reviews and a few test reviews, and their description at `path`."""
     from pydantic import TypeAdapter
 
-    from tasks.data.vocabulary import TOKENIZER_VERSION, write_vocabulary
+    from tasks.data.vocabulary import write_vocabulary
     from tasks.results.data import Dataset, Source
     from tasks.storage.files import sha256_of_file
 
@@ -159,7 +159,6 @@ def write_dataset(path: Path, count: int) -> None:
         test=write_split(folder / "test.parquet", 100),
         vocabulary=vocabulary,
         vocabulary_sha256=sha256_of_file(vocabulary),
-        tokenizer_version=TOKENIZER_VERSION,
         word_index=None,
         word_index_sha256=None,
         imdb=False,

@@ -49,10 +49,11 @@ def sample_texts() -> Iterator[list[tuple[str, int]]]:
 
     from tasks.data.sample import _reviews, _sentences
     from tasks.data.tokenizer import Tokenizer
+    from tasks.results.data import IMDB_RULES
 
     random = np.random.default_rng(1)
     sentences = _sentences(random)
-    tokenizer = Tokenizer({word: rank for rank, word in enumerate(sentences.words, start=1)})
+    tokenizer = Tokenizer({word: rank for rank, word in enumerate(sentences.words, start=1)}, IMDB_RULES)
     while True:
         reviews = _reviews(random, sentences, CHUNK)
         texts: pa.Array = tokenizer.decode(reviews.ranks + 1, reviews.offsets)
@@ -63,8 +64,9 @@ def real_texts(npz: Path, index: Path) -> Iterator[list[tuple[str, int]]]:
     """The real reviews without end, each time with another last word."""
     from tasks.data.imdb_npz import read_imdb_npz
     from tasks.data.tokenizer import Tokenizer
+    from tasks.results.data import IMDB_RULES
 
-    tokenizer = Tokenizer.read(index)
+    tokenizer = Tokenizer.read(index, IMDB_RULES)
     splits = read_imdb_npz(npz)
     turn = 0
     while True:

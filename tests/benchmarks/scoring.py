@@ -50,9 +50,10 @@ def read_texts(npz: Path, index: Path, count: int) -> Any:
     """The test reviews as texts."""
     from tasks.data.imdb_npz import read_imdb_npz
     from tasks.data.tokenizer import Tokenizer
+    from tasks.results.data import IMDB_RULES
 
     _, reviews = read_imdb_npz(npz)
-    return Tokenizer.read(index).decode(reviews.ranks, reviews.offsets)[:count]
+    return Tokenizer.read(index, IMDB_RULES).decode(reviews.ranks, reviews.offsets)[:count]
 
 
 def make_sides(folder: Path, index: Path, texts: Any) -> dict[str, Callable[[], Any]]:

@@ -8,6 +8,7 @@ import pytest
 from tasks.analysis.drift import NAMES, Reference, Texts, joint_limits, read_training_texts
 from tasks.data.new_texts import read_npz, read_texts
 from tasks.data.parquet import read_column, read_tokens
+from tasks.data.tokenizer import Tokenizer
 from tasks.data.tokens import Tokens
 from tasks.drift import check_drift
 from tasks.errors import DataError
@@ -103,7 +104,7 @@ def test_the_bundled_sample_and_foreign_texts_alarm_on_imdb(imdb_network: Traine
     path.write_text("\n".join(["text", *rows]))
     sample = fetch.keep(None, "sample", tmp_path)
     for new in (
-        read_texts(path, "text", index, saved.vocabulary_size, saved.max_length),
+        read_texts(path, "text", Tokenizer(index, saved.word_rules), saved.vocabulary_size, saved.max_length),
         read_npz(sample.path, sample.word_index, index, saved.vocabulary_size, saved.max_length),
     ):
         drift = check_drift(imdb_network.folder, imdb_network.train, new.tokens, new.lengths)

@@ -17,7 +17,7 @@ from tasks.data.tokens import Tokens
 from tasks.errors import DataError, PipelineError
 from tasks.export import Examples, _texts, check, export
 from tasks.models.saved import NetworkPredictions, SavedNetwork
-from tasks.results.data import Dataset
+from tasks.results.data import IMDB_RULES, Dataset
 from tasks.results.export import Export, ExportFormat
 from tasks.storage.files import write_json
 from tasks.storage.networks import Trained
@@ -83,7 +83,7 @@ def test_the_whole_word_index_tells_unknown_words_from_those_without_a_rank(
 
 def test_the_checked_texts_have_the_tokens_of_the_reviews(dataset: Dataset) -> None:
     tokens = read_tokens(dataset.test.path)
-    encoded = Tokenizer(INDEX).encode(_texts(tokens, INDEX, 50)).tokens(50, 30)
+    encoded = Tokenizer(INDEX, IMDB_RULES).encode(_texts(tokens, INDEX, 50)).tokens(50, 30)
     assert (tokens.values == 2).any()
     assert encoded.padded().tolist() == tokens.padded().tolist()
 

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.data.new_texts import read_texts
+from tasks.data.tokenizer import Tokenizer
 from tasks.data.tokens import OFFSET, START, UNKNOWN, Tokens
 from tasks.errors import DataError, PipelineError, RejectsError
 from tasks.evaluate import evaluate
@@ -17,7 +18,7 @@ from tasks.job import Job
 from tasks.models.scorer import Scorer
 from tasks.models.spec import TrainingPlan, preset
 from tasks.prepare import prepare
-from tasks.results.data import Dataset, Source
+from tasks.results.data import IMDB_RULES, Dataset, Source
 from tasks.results.scoring import RowData, ScoringNetwork, Written
 from tasks.score import find_scorer, sample_tokens, score, scoring_record, write, written_record
 from tasks.storage.files import write_json
@@ -214,7 +215,7 @@ def test_drift_sees_words_that_scoring_skips(trained: Trained, tmp_path: Path) -
     (tmp_path / "t.csv").write_text("text\nw1 unheard w2\n")
     new = sample_tokens(RowData(tmp_path / "t.csv", "text"), trained.network, 1)
     assert new.tokens.values.tolist() == [START, WORDS["w1"] + OFFSET, UNKNOWN, WORDS["w2"] + OFFSET]
-    by_drift = read_texts(tmp_path / "t.csv", "text", WORDS, 50, 30)
+    by_drift = read_texts(tmp_path / "t.csv", "text", Tokenizer(WORDS, IMDB_RULES), 50, 30)
     assert new.tokens.values.tolist() == by_drift.tokens.values.tolist()
     assert new.lengths.tolist() == by_drift.lengths.tolist() == [4]
 

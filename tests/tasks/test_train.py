@@ -49,7 +49,8 @@ def test_the_folder_says_all_that_it_takes_to_use_the_network_elsewhere(dataset:
     network = read_json(folder / "network.json")
     assert network["training"] == {"epochs": 3, "batch_size": 16, "learning_rate": 0.01, "validation": 0.25}
     assert network["network"]["cell"] == "lstm"
-    assert (network["vocabulary_size"], network["max_length"], network["tokenizer_version"]) == (50, 30, 1)
+    assert (network["vocabulary_size"], network["max_length"]) == (50, 30)
+    assert network["word_rules"] == {"name": "imdb", "version": 1}
     assert network["dataset"]["fingerprint"] == dataset.fingerprint
     assert network["dataset"]["training_reviews"] == 90
     assert (folder / "vocabulary.json").read_bytes() == dataset.vocabulary.read_bytes()

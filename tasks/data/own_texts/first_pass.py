@@ -23,7 +23,7 @@ from tasks.data.readers.inputs import Input, Part, labelled_columns, read_all, s
 from tasks.data.tokenizer import split_words
 from tasks.data.vocabulary import MAX_BYTES, MAX_WORD
 from tasks.errors import DataError
-from tasks.results.data import Labels, Survey, TextData
+from tasks.results.data import Labels, Survey, TextData, WordRules
 from tasks.storage.files import atomic_path, sha256_of_file, sha256_of_json
 from tasks.storage.layout import SURVEYED_REVIEWS, SURVEYED_WORDS
 
@@ -33,9 +33,9 @@ _MERGED_PIECES = 16
 _BYTES_PER_ENTRY = 16  # Allowed for each entry of the word index as JSON, excluding the word.
 
 
-def count_words(texts: pa.LargeStringArray) -> pa.Table:
+def count_words(texts: pa.LargeStringArray, rules: WordRules) -> pa.Table:
     """Count each distinct word in the texts; return the columns `word` and `count`."""
-    counts = pc.value_counts(split_words(texts).words)
+    counts = pc.value_counts(split_words(texts, rules).words)
     table = pa.table({"word": counts.field("values"), "count": counts.field("counts")})
     return table.filter(pc.less_equal(pc.utf8_length(table["word"]), MAX_WORD))
 
@@ -61,7 +61,7 @@ class WordCounts:
 
     def _merged(self) -> pa.Table:
         if not self._pieces:
-            return count_words(pa.array([], pa.large_string()))
+            return pa.table({"word": pa.array([], pa.large_string()), "count": pa.array([], pa.int64())})
         sums = pa.concat_tables(self._pieces).group_by("word").aggregate([("count", "sum")])
         return sums.rename_columns({"count_sum": "count"}).select(["word", "count"])
 
@@ -145,7 +145,7 @@ def survey_texts(inputs: Sequence[Input], data: TextData, folder: Path, advance:
     pieces = (piece(part, batch) for part, batch in read_all(inputs, labelled_columns(data)))
     counts = WordCounts()
     counted_reviews: list[SurveyedReviews] = []
-    for counted in in_order(partial(_count, test_share=data.test_share), pieces):
+    for counted in in_order(partial(_count, test_share=data.test_share, rules=data.word_rules), pieces):
         counts.add(counted.words)
         counted_reviews.append(counted.reviews)
     reviews = _joined(counted_reviews)
@@ -167,14 +167,15 @@ def text_digests(texts: pa.LargeStringArray) -> NDArray[np.uint64]:
     return np.frombuffer(content, ">u8").astype(np.uint64).reshape(-1, 2)
 
 
-def _count(piece: _TextsToCount, test_share: float) -> _Counted:
+def _count(piece: _TextsToCount, test_share: float, rules: WordRules) -> _Counted:
     digests = text_digests(piece.texts)
     if piece.part == "either":
         parts = (digests[:, 0] < np.uint64(test_share * 2.0**64)).astype(np.uint8)
     else:
         parts = np.full(len(digests), IN_TEST if piece.part == "test" else IN_TRAIN, np.uint8)
     return _Counted(
-        SurveyedReviews(digests, parts, piece.labels), count_words(piece.texts.filter(pa.array(parts == IN_TRAIN)))
+        SurveyedReviews(digests, parts, piece.labels),
+        count_words(piece.texts.filter(pa.array(parts == IN_TRAIN)), rules),
     )
 
 

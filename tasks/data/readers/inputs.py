@@ -11,9 +11,9 @@ from tasks.data.readers.batch import Column, Columns, RowBatch
 from tasks.data.readers.csv_file import read_csv
 from tasks.data.readers.lines import read_folder, read_jsonl, read_lines
 from tasks.data.readers.parquet_file import read_parquet, text_bytes
-from tasks.data.tokenizer import SEPARATORS
+from tasks.data.tokenizer import has_word
 from tasks.errors import DataError, is_text
-from tasks.results.data import TextData
+from tasks.results.data import TextData, WordRules
 from tasks.storage.files import check_regular, sha256_of_file
 
 Part = Literal["train", "test", "either"]
@@ -28,8 +28,6 @@ TABLES = tuple(suffix for suffix in FORMATS if suffix != ".txt")
 LABELLED_KINDS = f"{', '.join(TABLES)}, a folder of such files, a folder with train/pos and train/neg, or an imdb.npz"
 KINDS = f"{', '.join(FORMATS)}, or a folder of such files"
 CLASSES = ("neg", "pos")
-# A character that is neither a space nor turned into one by the tokenizer.
-_HAS_WORD = "[^ " + "".join(f"\\x{ord(separator):02x}" for separator in SEPARATORS) + "]"
 NO_WORD = "the text is missing or holds no word"
 
 
@@ -97,7 +95,7 @@ def read_all(inputs: Sequence[Input], columns: Columns) -> Iterator[tuple[Part, 
             yield entry.part, valid
 
 
-def read_scorable(inputs: Sequence[Input], text_column: str) -> Iterator[RowBatch]:
+def read_scorable(inputs: Sequence[Input], text_column: str, rules: WordRules) -> Iterator[RowBatch]:
     """Yield all rows whose texts have words, with all their columns; the other rows are the batches' rejects.
 
     Raises:
@@ -107,8 +105,7 @@ def read_scorable(inputs: Sequence[Input], text_column: str) -> Iterator[RowBatc
     for entry in inputs:
         for batch in entry.batches(columns):
             valid = batch.without_invalid_utf8(columns)
-            has_word = pc.match_substring_regex(valid.strings(text_column), _HAS_WORD).fill_null(False)
-            yield valid.without(~has_word.to_numpy(zero_copy_only=False), NO_WORD)
+            yield valid.without(~has_word(valid.strings(text_column), rules), NO_WORD)
 
 
 def signature(inputs: Sequence[Input]) -> list[tuple[str, str, str]]:

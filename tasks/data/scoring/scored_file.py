@@ -16,7 +16,7 @@ from tasks.data.readers.columns import fitted
 from tasks.data.readers.inputs import Input, read_scorable
 from tasks.data.scoring.output import NEW_COLUMNS, new_names, reject_writer, row_writer
 from tasks.errors import DataError
-from tasks.results.data import Labels
+from tasks.results.data import Labels, WordRules
 from tasks.results.training import THRESHOLD
 from tasks.storage.files import atomic_path, write_bytes
 
@@ -93,6 +93,7 @@ class ScoredRows(NamedTuple):
         parts: the files that contain the scores, one per batch.
         model: the network's hash.
         labels: the names of its labels.
+        rules: how it reads texts.
     """
 
     inputs: Sequence[Input]
@@ -101,6 +102,7 @@ class ScoredRows(NamedTuple):
     parts: Sequence[Path]
     model: str
     labels: Labels
+    rules: WordRules
 
 
 def write_columns(path: Path, columns: pa.Schema) -> None:
@@ -116,7 +118,7 @@ def read_columns(path: Path) -> pa.Schema:
 def write_rejected_rows(rows: ScoredRows, rejects: Path) -> None:
     """Write only the rows without scores, each with the reason."""
     with reject_writer(rejects) as write_rejects:
-        for batch in read_scorable(rows.inputs, rows.text_column):
+        for batch in read_scorable(rows.inputs, rows.text_column, rows.rules):
             write_rejects(batch.rejects)
 
 
@@ -154,7 +156,7 @@ def _joined(rows: ScoredRows) -> Iterator[tuple[RowBatch, ScoredPart]]:
         DataError: the rows in the files are not the ones that were scored.
     """
     paths = iter(rows.parts)
-    for batch in read_scorable(rows.inputs, rows.text_column):
+    for batch in read_scorable(rows.inputs, rows.text_column, rows.rules):
         path = next(paths, None)
         part = read_part(path) if path else None
         if part is None or len(part) != len(batch):

@@ -1,10 +1,18 @@
 """The README of an export."""
 
+import json
+import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 from artifacts.wording.export_readme import export_readme
+from tasks.data.tokenizer import Tokenizer
+from tasks.data.unicode_words import portable_tables
+from tasks.results.data import IMDB_RULES, UNICODE_RULES
 from tasks.results.export import Export
+from tests.tasks.data.word_cases import ALONE, DECOMPOSED, MIXED, words
 
 EXPORT = Export(
     folder=Path("out"),
@@ -21,9 +29,41 @@ EXPORT = Export(
 )
 
 
-def test_onnx_says_how_texts_become_tokens_where_there_are_words() -> None:
-    assert "Drop words that are not in `vocabulary.json`" in export_readme(EXPORT)
-    assert "or 2 if that is\n   10000 or more" in export_readme(EXPORT)
+def code(export: Export, folder: Path) -> Path:
+    """The README's code from text to tokens, with a line that converts texts from standard input."""
+    blocks = re.findall("```python\n(.*?)```", export_readme(export), flags=re.DOTALL)
+    path = folder / "use.py"
+    path.write_text(f"{blocks[-1]}\nimport sys\nfor line in sys.stdin: print(json.dumps(READ(json.loads(line))))\n")
+    return path
+
+
+def run(export: Export, folder: Path, function: str, texts: list[str]) -> list[object]:
+    """What a function of the README's code returns for each text, in a process without this project."""
+    path = code(export, folder)
+    path.write_text(path.read_text().replace("READ", function))
+    given = "".join(json.dumps(text) + "\n" for text in texts)
+    done = subprocess.run([sys.executable, "-I", path], input=given, capture_output=True, text=True, cwd=folder)
+    assert not done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_the_code_for_onnx_gives_the_tokens_of_imdbs_rules(tmp_path: Path) -> None:
+    index = {"the": 1, "film": 2, "it's": 3, "Écran": 4, "a\u00a0b": 5, "rare": 47, "rarer": 48}
+    (tmp_path / "vocabulary.json").write_text(json.dumps(index))
+    small = replace(EXPORT, vocabulary_size=50, max_length=6)
+    texts = ["The FILM<br />it's-rare, zzz", "Écran écran a\u00a0b", "rarer", "", "the " * 9, *map(chr, range(1, 400))]
+    ours = Tokenizer(index, IMDB_RULES).encode(texts).tokens(50, 6)
+    assert run(small, tmp_path, "tokens", texts) == [ours.review(row).tolist() for row in range(len(texts))]
+
+
+def test_the_code_for_onnx_gives_the_words_of_any_language(tmp_path: Path) -> None:
+    (tmp_path / "vocabulary.json").write_text("{}")
+    (tmp_path / "word_tables.json").write_text(json.dumps(portable_tables()))
+    texts = [ALONE, *MIXED, *DECOMPOSED]
+    assert run(replace(EXPORT, word_rules=UNICODE_RULES), tmp_path, "words", texts) == words(texts)
+
+
+def test_without_words_the_readme_says_nothing_about_texts() -> None:
     assert "vocabulary.json" not in export_readme(replace(EXPORT, words=0))
 
 

@@ -109,7 +109,7 @@ def test_templates_hold_no_words(name: str) -> None:
 
 
 def test_the_report_names_tokenizer_and_vocabulary(c: Comparison) -> None:
-    assert wording.tokenizer(c) == "Tokenizer version 1, vocabulary of 50 tokens: ranks without words."
+    assert wording.tokenizer(c) == "Word rules imdb, version 1; vocabulary of 50 tokens: ranks without words."
     indexed = replace(c.dataset, word_index_sha256="abcdef0123")
     assert "Keras's IMDB word index" in wording.tokenizer(replace(c, dataset=indexed))
     sample = replace(indexed, source=replace(indexed.source, kind="sample"))

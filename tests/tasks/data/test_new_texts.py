@@ -7,7 +7,9 @@ import pytest
 
 from tasks.data.imdb_npz import write_imdb_npz
 from tasks.data.new_texts import read_npz, read_texts
+from tasks.data.tokenizer import Tokenizer
 from tasks.errors import DataError
+from tasks.results.data import IMDB_RULES
 from tasks.storage.files import write_json
 from tests.conftest import make_reviews
 
@@ -32,18 +34,18 @@ def test_without_a_word_index_ranks_are_the_networks(tmp_path: Path) -> None:
 @pytest.mark.parametrize("column", ["text", "review"])
 def test_texts_without_labels(tmp_path: Path, column: str) -> None:
     (tmp_path / "a.csv").write_text(f'id,{column}\n1,"The film,\nthe unheard café"\n2,!\n')
-    new = read_texts(tmp_path / "a.csv", column, INDEX, VOCABULARY, LENGTH)
+    new = read_texts(tmp_path / "a.csv", column, Tokenizer(INDEX, IMDB_RULES), VOCABULARY, LENGTH)
     assert new.tokens.padded().tolist() == [[4, 5, 4, 2, 6], [0, 0, 0, 0, 1]]
     assert new.lengths.tolist() == [6, 1]
     (tmp_path / "b.jsonl").write_text(json.dumps({column: "film rare"}) + "\n")
-    assert read_texts(tmp_path / "b.jsonl", column, INDEX, VOCABULARY, LENGTH).tokens.padded().tolist() == [
-        [0, 0, 1, 5, 2]
-    ]
+    assert read_texts(
+        tmp_path / "b.jsonl", column, Tokenizer(INDEX, IMDB_RULES), VOCABULARY, LENGTH
+    ).tokens.padded().tolist() == [[0, 0, 1, 5, 2]]
 
 
 def test_texts_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("id,name\n1,b\n")
     with pytest.raises(DataError, match="no column 'text', found 'id', 'name'"):
-        read_texts(tmp_path / "a.csv", "text", INDEX, VOCABULARY, LENGTH)
+        read_texts(tmp_path / "a.csv", "text", Tokenizer(INDEX, IMDB_RULES), VOCABULARY, LENGTH)
     with pytest.raises(DataError, match=r"^/.*none\.csv: no such file"):
-        read_texts(tmp_path / "none.csv", "text", INDEX, VOCABULARY, LENGTH)
+        read_texts(tmp_path / "none.csv", "text", Tokenizer(INDEX, IMDB_RULES), VOCABULARY, LENGTH)

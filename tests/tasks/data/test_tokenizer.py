@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from tasks.data.imdb_npz import read_imdb_npz
 from tasks.data.tokenizer import SEPARATORS, Tokenizer, split_words
 from tasks.errors import DataError
+from tasks.results.data import IMDB_RULES
 
 INDEX = {
     "the": 1, "film": 2, "it's": 3, "br": 4, "café": 5, "É": 6, "a\x85b": 7, "nul\0": 8, "😀": 9, "10": 10, "\x96": 11,
     "'": 12, "well": 13, "made": 14, "rare": 47,
 }  # fmt: skip
-TOKENIZER = Tokenizer(INDEX)
+TOKENIZER = Tokenizer(INDEX, IMDB_RULES)
 
 # Derived by hand from the rules in the module's docstring.
 BY_HAND = {
@@ -79,7 +80,7 @@ def test_tokens_start_with_1_are_padded_and_cut_in_front_and_ranks_beyond_the_vo
 @settings(deadline=None)
 @given(st.lists(st.text(st.characters(codec="utf-8")), max_size=8))
 def test_any_text_is_split_as_the_rules_say(texts: list[str]) -> None:
-    words, offsets = split_words(texts)
+    words, offsets = split_words(texts, IMDB_RULES)
     found = [words[start:end].to_pylist() for start, end in pairwise(offsets)]
     assert found == [plainly(text) for text in texts]
 
@@ -87,7 +88,7 @@ def test_any_text_is_split_as_the_rules_say(texts: list[str]) -> None:
 @settings(deadline=None)
 @given(st.lists(st.text(st.sampled_from("aA '<>\t\n\r\0\x85\xa0É😀"), max_size=30), max_size=8))
 def test_spaces_control_characters_and_emoji_are_split_as_the_rules_say(texts: list[str]) -> None:
-    words, offsets = split_words(texts)
+    words, offsets = split_words(texts, IMDB_RULES)
     found = [words[start:end].to_pylist() for start, end in pairwise(offsets)]
     assert found == [plainly(text) for text in texts]
 
@@ -115,7 +116,7 @@ def test_a_megabyte_in_one_review() -> None:
     encoded = TOKENIZER.encode(["the film " * 120_000, "film"])
     assert encoded.offsets.tolist() == [0, 240_000, 240_001]
     assert encoded.tokens(20, 4).padded().tolist() == [[4, 5, 4, 5], [0, 0, 1, 5]]
-    assert len(split_words(["x" * 1_100_000]).words[0].as_py()) == 1_100_000
+    assert len(split_words(["x" * 1_100_000], IMDB_RULES).words[0].as_py()) == 1_100_000
 
 
 def test_slices_and_nulls_of_arrow_arrays() -> None:
@@ -125,7 +126,7 @@ def test_slices_and_nulls_of_arrow_arrays() -> None:
 
 def test_no_texts_and_an_empty_index() -> None:
     assert TOKENIZER.encode([]).tokens(20, 5).padded().shape == (0, 5)
-    assert Tokenizer({}).encode(["the film"]).skipped.tolist() == [2]
+    assert Tokenizer({}, IMDB_RULES).encode(["the film"]).skipped.tolist() == [2]
 
 
 def test_it_can_be_sent_to_other_processes() -> None:
@@ -135,14 +136,14 @@ def test_it_can_be_sent_to_other_processes() -> None:
 def test_half_characters_in_the_index_are_refused(tmp_path: Path) -> None:
     (tmp_path / "index.json").write_text(json.dumps({"\ud800": 1}))
     with pytest.raises(DataError, match="half a character"):
-        Tokenizer.read(tmp_path / "index.json")
+        Tokenizer.read(tmp_path / "index.json", IMDB_RULES)
 
 
 def test_the_words_of_the_imdb_reviews_give_their_ranks_again(imdb: Path) -> None:
     path = imdb.parent / "imdb_word_index.json"
     if not path.is_file():
         pytest.skip(f"{path.name} is not beside {os.environ['IMDB_NPZ']}")
-    tokenizer = Tokenizer.read(path)
+    tokenizer = Tokenizer.read(path, IMDB_RULES)
     for reviews in read_imdb_npz(imdb):
         encoded = tokenizer.encode(tokenizer.decode(reviews.ranks, reviews.offsets))
         np.testing.assert_array_equal(encoded.ranks, reviews.ranks)

@@ -142,6 +142,6 @@ def test_tokens_beyond_the_vocabulary_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_description_without_its_data_is_refused(tmp_path: Path) -> None:
-    saved = SavedNetwork(tmp_path, REFERENCE_NETWORKS[0], 1, 20, 3, {"seed": 1, "training": {}, "tokenizer_version": 1})
+    saved = SavedNetwork(tmp_path, REFERENCE_NETWORKS[0], 1, 20, 3, {"seed": 1, "training": {}})
     with pytest.raises(DataError, match="network.json: dataset: .*train the network again"):
         saved.check_description()

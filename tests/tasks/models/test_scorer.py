@@ -109,7 +109,10 @@ def test_a_network_without_words_or_with_another_tokenizer_is_refused(tmp_path: 
     with pytest.raises(DataError, match="contains no words, so texts cannot be read"):
         Scorer(tmp_path, words)
     write_json(tmp_path / "network.json", read_json(tmp_path / "network.json") | {"tokenizer_version": 2})
-    with pytest.raises(DataError, match="found tokenizer version 2, expected 1"):
+    with pytest.raises(
+        DataError,
+        match="network.json: found the word rules imdb, version 2; expected imdb, version 1",
+    ):
         Scorer(tmp_path, words)
 
 

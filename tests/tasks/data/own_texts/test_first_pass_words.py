@@ -6,13 +6,14 @@ from hypothesis import strategies as st
 
 from tasks.data.own_texts import first_pass
 from tasks.data.own_texts.first_pass import WordCounts, count_words
+from tasks.results.data import UNICODE_RULES
 
 
 def ranked(pieces: list[list[str]]) -> list[tuple[str, int]]:
     """Words and counts of texts that come in pieces."""
     counts = WordCounts()
     for texts in pieces:
-        counts.add(count_words(pa.array(texts, pa.large_string())))
+        counts.add(count_words(pa.array(texts, pa.large_string()), UNICODE_RULES))
     table = counts.ranked()
     return list(zip(table["word"].to_pylist(), table["count"].to_pylist(), strict=True))
 

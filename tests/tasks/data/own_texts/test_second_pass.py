@@ -13,7 +13,7 @@ from tasks.data.tokenizer import Tokenizer, split_words
 from tasks.errors import DataError
 from tasks.fetch import fetch
 from tasks.prepare import prepare
-from tasks.results.data import Dataset, TextData
+from tasks.results.data import UNICODE_RULES, Dataset, TextData
 from tests.tasks.data.own_texts.forms import FORMS, Row, reviews, write, write_csv
 from tests.tasks.data.readers.reading import small_batches
 
@@ -82,12 +82,12 @@ def test_the_parts_of_a_folder_like_aclimdb_are_used(tmp_path: Path) -> None:
 def test_each_review_has_the_tokens_of_its_text_and_its_label(tmp_path: Path) -> None:
     dataset = prepared(TextData((write(tmp_path, ".csv", ROWS),)), tmp_path)
     assert dataset.word_index
-    tokenizer = Tokenizer.read(dataset.word_index)
+    tokenizer = Tokenizer.read(dataset.word_index, UNICODE_RULES)
     expected = {
         (
             tuple(tokenizer.encode([row.text]).tokens(30, 12).values.tolist()),
             row.label,
-            len(split_words([row.text]).words) + 1,
+            len(split_words([row.text], UNICODE_RULES).words) + 1,
         )
         for row in ROWS
     }
@@ -137,7 +137,7 @@ def test_keras_index_instead_of_an_own_vocabulary(tmp_path: Path) -> None:
 def test_dataset_json_says_which_tokenizer_and_words(tmp_path: Path) -> None:
     dataset = prepared(TextData((write(tmp_path, ".csv", ROWS),)), tmp_path)
     record = json.loads((dataset.folder / "dataset.json").read_text())
-    assert record["tokenizer_version"] == 1
+    assert record["word_rules"] == {"name": "unicode", "version": 1}
     assert record["source"]["texts"]["vocabulary"] == "training"
     assert record["word_index_sha256"] == dataset.word_index_sha256
     assert dataset.title == "own texts reviews.csv"

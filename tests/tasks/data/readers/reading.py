@@ -8,7 +8,7 @@ from tasks.data.readers import csv_file, lines, parquet_file
 from tasks.data.readers.batch import RowBatch
 from tasks.data.readers.inputs import labelled_columns, labelled_inputs, read_all, read_scorable, unlabelled_inputs
 from tasks.errors import DataError
-from tasks.results.data import TextData
+from tasks.results.data import IMDB_RULES, TextData
 
 
 def written(path: Path, content: bytes) -> Path:
@@ -29,7 +29,7 @@ def labelled(path: Path, **options: str) -> list[tuple[str, str | None]]:
 
 def batches(path: Path, text_column: str = "text") -> list[RowBatch]:
     """Batches, as scoring reads them."""
-    return list(read_scorable(unlabelled_inputs(path), text_column))
+    return list(read_scorable(unlabelled_inputs(path), text_column, IMDB_RULES))
 
 
 def scorable(path: Path) -> list[tuple[int, str]]:

@@ -9,8 +9,9 @@ import pytest
 
 from tasks.data.new_texts import read_texts
 from tasks.data.readers.inputs import FORMATS, labelled_inputs, signature, unlabelled_inputs
+from tasks.data.tokenizer import Tokenizer
 from tasks.errors import DataError
-from tasks.results.data import TextData
+from tasks.results.data import IMDB_RULES, TextData
 from tests.tasks.data.own_texts.forms import FORMS, reviews, write
 from tests.tasks.data.readers.reading import (
     batches,
@@ -28,7 +29,11 @@ ROWS = reviews(60)
 
 def drift_tokens(path: Path) -> list[list[int]]:
     """Tokens of texts as the drift check reads them."""
-    return sorted(read_texts(path, "text", {"film": 1, "bad": 2, "good": 3}, 7, 20).tokens.padded().tolist())
+    return sorted(
+        read_texts(path, "text", Tokenizer({"film": 1, "bad": 2, "good": 3}, IMDB_RULES), 7, 20)
+        .tokens.padded()
+        .tolist()
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.data.tokenizer import SEPARATORS, Tokenizer
-from tasks.models.export.savedmodel import SKIPPED, token_of_word, tokens_of
+from tasks.models.export.savedmodel import SKIPPED, imdb_words, token_of_word, tokens_of
+from tasks.results.data import IMDB_RULES
 
 VOCABULARY, LENGTH = 9, 6
 INDEX = {"the": 1, "film": 2, "café": 3, "\x85": 4, "don't": 5, "a\u00a0b": 6, "ÉTÉ": 7, "été": 8, "x\u2028y": 9}
@@ -28,8 +29,8 @@ def both(texts: list[str]) -> tuple[list[list[int]], list[list[int]]]:
     """The tokens by TensorFlow's operators and by ours."""
     import tensorflow as tf
 
-    found = tokens_of(tf.constant([text.encode() for text in texts]), table(), LENGTH).numpy()
-    return found.tolist(), Tokenizer(INDEX).encode(texts).tokens(VOCABULARY, LENGTH).padded().tolist()
+    found = tokens_of(imdb_words(tf.constant([text.encode() for text in texts])), table(), LENGTH).numpy()
+    return found.tolist(), Tokenizer(INDEX, IMDB_RULES).encode(texts).tokens(VOCABULARY, LENGTH).padded().tolist()
 
 
 def test_beyond_the_vocabulary_is_2() -> None:
@@ -75,5 +76,5 @@ def test_any_text_gives_the_tokens_of_the_tokenizer(texts: list[str]) -> None:
 def test_no_text_gives_no_tokens() -> None:
     import tensorflow as tf
 
-    assert tokens_of(tf.constant([], tf.string), table(), LENGTH).shape == (0, LENGTH)
+    assert tokens_of(imdb_words(tf.constant([], tf.string)), table(), LENGTH).shape == (0, LENGTH)
     assert np.array(both(["the"])[0]).shape == (1, LENGTH)
