@@ -213,11 +213,13 @@ def thresholds(c: Comparison) -> Table[Network]:
         *_names(c),
         CALIBRATION_ERROR,
         Column("Best threshold on validation", lambda n: n.evaluation.threshold.value, decimals(3)),
-        Column("Validation accuracy there", lambda n: n.evaluation.threshold.validation_accuracy, decimals(4)),
+        Column("Balanced validation accuracy there", lambda n: n.evaluation.threshold.validation, decimals(4)),
+        Column("Balanced test accuracy there", lambda n: n.evaluation.threshold.test, decimals(4)),
+        Column(f"at {THRESHOLD:g}", lambda n: n.evaluation.best.balanced.value, decimals(4)),
         Column("Test accuracy there", lambda n: n.evaluation.threshold.test_accuracy, decimals(4)),
-        Column(f"Test accuracy at {THRESHOLD:g}", lambda n: n.evaluation.last.accuracy, decimals(4)),
+        Column(f"at {THRESHOLD:g}", lambda n: n.evaluation.best.accuracy, decimals(4)),
     ]
-    return Table("Calibration and thresholds, last epoch", columns, c.networks())
+    return Table("Calibration at the last epoch, thresholds at the best", columns, c.networks())
 
 
 def reproduction(c: Comparison) -> Table[Reproduction]:

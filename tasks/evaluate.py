@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tasks.analysis.scores import best_threshold, score
+from tasks.analysis.scores import score
 from tasks.data.parquet import read_column
 from tasks.data.training_reviews import TrainingReviews
 from tasks.data.unpadded import UnpaddedReviews
 from tasks.job import Job
-from tasks.models.learner import Learner, predict_all
+from tasks.models.learner import Learner, balanced_accuracy, best_threshold, predict_all
 from tasks.models.loading import open_learner
 from tasks.models.recurrence import forward
-from tasks.results.training import Branch, Evaluation
+from tasks.results.training import Branch, Evaluation, Threshold
 from tasks.storage.code_version import code_version
 from tasks.storage.files import atomic_path, fingerprint, sha256_of_file
 from tasks.storage.layout import BEST, EVALUATION, LAST, PREDICTIONS
@@ -47,7 +47,6 @@ def evaluate(job: Job, branch: Branch, *, logger: Logger = LOGGER) -> Evaluation
     last = score(labels, predictions.last, len(branch.history))
     is_best = branch.best_epoch == len(branch.history)
     best = last if is_best else score(labels, predictions.best, branch.best_epoch)
-    validation = predictions.validation_labels, predictions.validation
     evaluation = Evaluation(
         name=branch.name,
         seed=branch.seed,
@@ -55,7 +54,7 @@ def evaluate(job: Job, branch: Branch, *, logger: Logger = LOGGER) -> Evaluation
         sha256=sha256_of_file(path),
         last=last,
         best=best,
-        threshold=best_threshold(validation, (labels, predictions.last)),
+        threshold=_threshold(predictions, labels),
         numpy_reviews=min(NUMPY_REVIEWS, len(labels)),
         numpy_difference=predictions.numpy_difference,
         seconds=time.perf_counter() - started,
@@ -68,7 +67,7 @@ def evaluate(job: Job, branch: Branch, *, logger: Logger = LOGGER) -> Evaluation
 
 
 class _BranchPredictions(NamedTuple):
-    """Probabilities of "positive" for the test reviews at two epochs, and for the validation reviews at the last."""
+    """Probabilities of "positive" for the test reviews at two epochs, and for the validation reviews at the best."""
 
     last: Probabilities
     best: Probabilities
@@ -82,12 +81,24 @@ def _predict(job: Job, branch: Branch) -> _BranchPredictions:
     learner = open_learner(job.spec, branch.folder / LAST, threads)
     last = predict_all(learner, test)
     training = TrainingReviews.read(job.dataset.train, job.validation_start)
-    validation = predict_all(learner, training.reviews, training.validation_start)
     difference = numpy_difference(job, learner, test.tokens_between(0, min(NUMPY_REVIEWS, len(test))).padded())
     best = last
     if branch.best_epoch != len(branch.history):
-        best = predict_all(open_learner(job.spec, branch.folder / BEST, threads), test)
+        learner = open_learner(job.spec, branch.folder / BEST, threads)
+        best = predict_all(learner, test)
+    validation = predict_all(learner, training.reviews, training.validation_start)
     return _BranchPredictions(last, best, validation, training.validation_labels, difference)
+
+
+def _threshold(predictions: _BranchPredictions, labels: NDArray[np.integer]) -> Threshold:
+    """The best threshold on validation, as in `network.json`, and what it gives on the test reviews."""
+    value = best_threshold(predictions.validation, predictions.validation_labels)
+    return Threshold(
+        value=value,
+        validation=balanced_accuracy(predictions.validation, predictions.validation_labels, value),
+        test=balanced_accuracy(predictions.best, labels, value),
+        test_accuracy=float(np.mean((predictions.best > value) == (labels == 1))),
+    )
 
 
 def numpy_difference(job: Job, learner: Learner, tokens: NDArray[np.unsignedinteger]) -> float:

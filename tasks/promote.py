@@ -35,7 +35,7 @@ from tasks.models.learner import is_right
 from tasks.models.saved import NetworkPredictions, SavedNetwork
 from tasks.results.data import Dataset
 from tasks.results.promotion import CardFacts, Cost, Entry, Gate, GateLimits
-from tasks.results.training import Branch
+from tasks.results.training import Branch, best_epoch
 from tasks.storage.files import is_whole, point, write_text
 from tasks.storage.layout import (
     MODEL_CARD,
@@ -50,7 +50,7 @@ from tasks.storage.layout import (
 )
 from tasks.storage.registry import NETWORK_FILES, Registry, content_hash, who
 from tasks.storage.reuse import LOGGER, Logger
-from tasks.storage.runs import FinishedRun, best_validation
+from tasks.storage.runs import FinishedRun
 
 SAME_PREDICTIONS = 1e-5
 
@@ -277,7 +277,7 @@ def _facts(candidate: Candidate, measured: Measurement) -> CardFacts:
         description=saved.description,
         run=candidate.run.name,
         epoch=branch.best_epoch,
-        validation_accuracy=best_validation(branch),
+        validation_accuracy=best_epoch(branch.history).val_accuracy,
         scores=scores,
         gate=measured.gate,
         slices=accuracy_of_slices(measured.scored.right, candidate.slices),

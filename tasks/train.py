@@ -6,15 +6,17 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from tasks import machine
 from tasks.data.training_reviews import Batch, TrainingReviews
 from tasks.errors import DataError, PipelineError
 from tasks.job import Job
-from tasks.models.learner import Learner, Metrics, predict_all
+from tasks.models.learner import Learner, Metrics, balanced_accuracy, best_threshold, predict_all
 from tasks.models.loading import new_learner
-from tasks.results.training import Branch, Epoch
+from tasks.results.training import THRESHOLD, Branch, Epoch, best_epoch
 from tasks.storage.files import atomic_path, sha256_of_file, write_bytes, write_json
 from tasks.storage.layout import (
     BEST,
@@ -47,8 +49,8 @@ def train(job: Job, *, logger: Logger = LOGGER) -> Branch:
     A killed branch resumes after its last completed epoch and ends with the same bits as an uninterrupted one.
 
     Files: `history.parquet` (after each epoch), `first.keras`, `last.keras` and `best.keras` (plain Keras models after
-    the first epoch, after the last one, and at the epoch with the best validation accuracy, the earliest if tied),
-    `network.json` and `vocabulary.json` (all that is needed to use the models elsewhere), `progress.jsonl`.
+    the first epoch, after the last one, and at the epoch with the best balanced validation accuracy, the earliest if tied),
+    `network.json` and `vocabulary.json` (all that is needed to use the models elsewhere, with the best threshold), `progress.jsonl`.
     """
     return _Training(job, logger).run()
 
@@ -68,8 +70,9 @@ class _Training:
         )
         threads = f"{self._threads} thread{'' if self._threads == 1 else 's'} at the start"
         logger.info("%s: trained by %s, %s", job.label, self._learner.engine, threads)
-        self._reviews = TrainingReviews.read(job.dataset.train, job.validation_start)
+        self._reviews = TrainingReviews.read(job.dataset.train, job.validation_start, job.plan.class_weight)
         self._history: list[Epoch] = []
+        self._threshold = THRESHOLD
 
     def run(self) -> Branch:
         """Train to the last epoch, from the last checkpoint or, if there is none, from the start."""
@@ -82,7 +85,7 @@ class _Training:
         for checkpoint in branch_record(self._job).checkpoints:
             checkpoint.unlink()
         self._journal.write(event="end")
-        last, best = branch.history[-1], branch.history[branch.best_epoch - 1]
+        last, best = branch.history[-1], best_epoch(branch.history)
         self._logger.info(
             "%s: %s in %.1f s, validation accuracy %.4f (best %.4f at epoch %d)",
             *(self._job.label, branch.epochs_text, branch.train_seconds),
@@ -109,19 +112,27 @@ class _Training:
         started, cpu_started = time.perf_counter(), time.process_time()
         self._learner.set_threads(self._job.threads())
         fitted = self._learner.fit_epoch(self._batches(number))
-        validated = validate(self._learner, self._reviews)
+        probabilities = self._validate()
+        validated = Metrics()
+        validated.add(probabilities, self._reviews.validation_labels)
         seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
         if not (math.isfinite(fitted.loss) and math.isfinite(validated.loss)):
             raise PipelineError(
                 f"{self._job.label}: the loss diverged in epoch {number}; lower --learning-rate "
                 f"({self._job.plan.learning_rate:g} now)"
             )
-        epoch = Epoch(number, fitted.loss, fitted.accuracy, validated.loss, validated.accuracy, seconds, cpu_seconds)
+        balanced = balanced_accuracy(probabilities, self._reviews.validation_labels)
+        means = fitted.loss, fitted.accuracy, validated.loss, validated.accuracy
+        epoch = Epoch(number, *means, seconds, cpu_seconds, balanced)
         self._history.append(epoch)
         if number == 1:  # Before the checkpoint: a run that resumes after this epoch needs the file.
             save_model(self._learner, self._job.folder / FIRST)
         self._save_checkpoints(epoch)
         self._journal.write(event="epoch", **asdict(epoch))
+
+    def _validate(self) -> NDArray[np.float32]:
+        """Probabilities of "positive" for the validation reviews."""
+        return predict_all(self._learner, self._reviews.reviews, self._reviews.validation_start)
 
     def _batches(self, epoch: int) -> Iterator[Batch]:
         """The epoch's batches, each reported to the journal."""
@@ -133,7 +144,7 @@ class _Training:
 
     def _save_checkpoints(self, epoch: Epoch) -> None:
         checkpoint = Checkpoint(self._learner.state(), tuple(self._history))
-        if best_epoch(self._history) == epoch.epoch:
+        if best_epoch(self._history) == epoch:
             checkpoint.write(self._job.folder / BEST_CHECKPOINT)
         checkpoint.write(self._job.folder / LAST_CHECKPOINT)
         with atomic_path(self._job.folder / HISTORY) as temporary:
@@ -143,9 +154,10 @@ class _Training:
         """Save the models of the last and the best epoch; the learner keeps its state."""
         folder, last = self._job.folder, self._learner.state()
         save_model(self._learner, folder / LAST)
-        if best_epoch(self._history) != self._job.plan.epochs:
+        if best_epoch(self._history).epoch != self._job.plan.epochs:
             self._learner.restore(self._best_checkpoint().state)
         save_model(self._learner, folder / BEST)
+        self._threshold = best_threshold(self._validate(), self._reviews.validation_labels)
         self._learner.restore(last)
 
     def _best_checkpoint(self) -> Checkpoint:
@@ -164,6 +176,7 @@ class _Training:
             "seed": job.seed,
             "network": job.spec.model_dump(mode="json"),
             "training": job.plan.model_dump(),
+            "threshold": self._threshold,
             "vocabulary_size": dataset.vocabulary_size,
             "max_length": dataset.max_length,
             "word_rules": asdict(dataset.word_rules),
@@ -192,7 +205,7 @@ class _Training:
             threads=self._threads,
             parameters=int(self._learner.model().count_params()),
             history=tuple(history),
-            best_epoch=best_epoch(history),
+            best_epoch=best_epoch(history).epoch,
             started=self._started,
             ended=time.time(),
             cpu_seconds=time.process_time() - self._cpu_started,
@@ -201,19 +214,6 @@ class _Training:
             machine=machine.describe(),
             digests={name: sha256_of_file(job.folder / name) for name in FILES},
         )
-
-
-def validate(learner: Learner, reviews: TrainingReviews) -> Metrics:
-    """The learner's loss and accuracy on the validation reviews."""
-    metrics = Metrics()
-    metrics.add(predict_all(learner, reviews.reviews, reviews.validation_start), reviews.validation_labels)
-    return metrics
-
-
-def best_epoch(history: list[Epoch]) -> int:
-    """The epoch with the best validation accuracy, the earliest if tied."""
-
-    return max(history, key=lambda epoch: (epoch.val_accuracy, -epoch.epoch)).epoch
 
 
 def save_model(learner: Learner, path: Path) -> None:

@@ -1,12 +1,13 @@
-"""Scores of predictions against labels: accuracy, AUC, calibration, thresholds."""
+"""Scores of predictions against labels: accuracy, balanced accuracy, AUC, calibration."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.analysis.intervals import proportion
-from tasks.results.training import THRESHOLD, Confusion, Curve, Estimate, Predicted, Reliability, Scores, Threshold
+from tasks.results.training import THRESHOLD, Confusion, Curve, Estimate, Predicted, Reliability, Scores
 
 RESAMPLES = 1_000
 CALIBRATION_BINS = 10
@@ -67,28 +68,19 @@ def reliability(labels: Labels, probabilities: Probabilities) -> Calibration:
     return Calibration(tuple(bins), error)
 
 
-def best_threshold(validation: tuple[Labels, Probabilities], test: tuple[Labels, Probabilities]) -> Threshold:
-    """The threshold with the best validation accuracy, the nearest to 0.5 if tied; "positive" is above it.
+def balanced(confusion: Confusion) -> Estimate:
+    """Balanced accuracy with its 95 % interval.
 
-    Args:
-        validation, test: the reviews' labels and their probabilities of "positive", each of shape (reviews,).
+    The interval combines the Wilson intervals of the two recalls, which are independent (Newcombe 1998, method 10).
     """
-    from sklearn.metrics import roc_curve
-
-    labels, probabilities = validation
-    false_rate, true_rate, thresholds = roc_curve(labels, probabilities, drop_intermediate=False)
-    positives = int((labels == 1).sum())
-    right = true_rate * positives + (1 - false_rate) * (len(labels) - positives)
-    # roc_curve means "at or above": "above" the midpoint to the next lower value is equivalent.
-    lower = np.append(thresholds[1:], 0.0)
-    middles = np.clip((np.minimum(thresholds, 1.0) + lower) / 2, 0.0, 1.0)
-    best = np.flatnonzero(right >= right.max() - 1e-9)
-    value = float(middles[best[np.argmin(np.abs(middles[best] - THRESHOLD))]])
-
-    def accuracy(labels: Labels, probabilities: Probabilities) -> float:
-        return float(np.mean((probabilities > value) == (labels == 1)))
-
-    return Threshold(value, accuracy(*validation), accuracy(*test))
+    of_labels = (
+        proportion(confusion.negative.negative, sum(confusion.negative)),
+        proportion(confusion.positive.positive, sum(confusion.positive)),
+    )
+    value = sum(recall.value for recall in of_labels) / 2
+    below = math.hypot(*(recall.value - recall.low for recall in of_labels)) / 2
+    above = math.hypot(*(recall.high - recall.value for recall in of_labels)) / 2
+    return Estimate(value, value - below, value + above)
 
 
 CURVE_POINTS = 101
@@ -112,7 +104,8 @@ def score(labels: NDArray[np.integer], probabilities: NDArray[np.floating], epoc
     )
     accuracy, area = proportion(int((predicted == labels).sum()), len(labels)), auc(labels, p)
     (tn, fp), (fn, tp) = metrics.confusion_matrix(labels, predicted, labels=[0, 1]).tolist()
-    calibration = reliability(labels, p)
+    calibration, confusion = reliability(labels, p), Confusion(Predicted(tn, fp), Predicted(fn, tp))
+    is_rarer_positive = tp + fn <= tn + fp
     return Scores(
         epoch=epoch,
         reviews=len(labels),
@@ -126,11 +119,13 @@ def score(labels: NDArray[np.integer], probabilities: NDArray[np.floating], epoc
         auc=area.value,
         auc_low=area.low,
         auc_high=area.high,
-        confusion=Confusion(Predicted(tn, fp), Predicted(fn, tp)),
+        confusion=confusion,
         roc=_roc(labels, p),
         precision_recall=_precision_recall(labels, p),
         reliability=calibration.bins,
         calibration_error=calibration.error,
+        balanced=balanced(confusion),
+        rarer_area=float(metrics.average_precision_score(labels == is_rarer_positive, p if is_rarer_positive else -p)),
     )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tasks.data.tokens import Tokens
 from tasks.data.unpadded import UnpaddedReviews
 from tasks.results.data import Split
+from tasks.results.training import ClassWeight
 
 
 def validation_start(reviews: int, share: float) -> int:
@@ -17,11 +18,28 @@ def validation_start(reviews: int, share: float) -> int:
     return int(reviews * (1 - share))
 
 
+def balanced_weights(labels: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Weights with which both labels count equally, 1 on average over the reviews, as scikit-learn's "balanced".
+
+    Args:
+        labels: 0 or 1, shape (reviews,).
+
+    Returns:
+        float32, shape (2,): reviews / (2 * reviews with that label).
+    """
+    counts = np.maximum(np.bincount(labels, minlength=2), 1)
+    return (len(labels) / (2 * counts)).astype(np.float32)
+
+
 class Batch(NamedTuple):
-    """The reviews of one training step: their tokens, and labels 0 or 1, shape (reviews,)."""
+    """The reviews of one training step: their tokens, labels 0 or 1, and weights in the loss, each of shape (reviews,).
+
+    Without weights, every review counts once.
+    """
 
     tokens: Tokens
     labels: NDArray[np.integer]
+    weights: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -31,15 +49,19 @@ class TrainingReviews:
     Attributes:
         reviews: all reviews, without padding.
         validation_start: the first validation review.
+        class_weights: float32, shape (2,); the weights of the two labels in the loss. None: every review counts once.
     """
 
     reviews: UnpaddedReviews
     validation_start: int
+    class_weights: NDArray[np.float32] | None = None
 
     @classmethod
-    def read(cls, split: Split, validation_start: int) -> "TrainingReviews":
+    def read(cls, split: Split, validation_start: int, class_weight: ClassWeight = "none") -> "TrainingReviews":
         """Open the reviews of a prepared split."""
-        return cls(UnpaddedReviews.read(split.unpadded), validation_start)
+        reviews = UnpaddedReviews.read(split.unpadded)
+        weights = balanced_weights(reviews.labels[:validation_start]) if class_weight == "balanced" else None
+        return cls(reviews, validation_start, weights)
 
     @property
     def validation_labels(self) -> NDArray[np.integer]:
@@ -60,4 +82,6 @@ class TrainingReviews:
         order = np.random.default_rng([seed, epoch]).permutation(self.validation_start)
         for start in range(0, self.validation_start, batch_size):
             rows = order[start : start + batch_size]
-            yield Batch(self.reviews.tokens_of(rows), self.reviews.labels[rows])
+            labels = self.reviews.labels[rows]
+            weights = None if self.class_weights is None else self.class_weights[labels]
+            yield Batch(self.reviews.tokens_of(rows), labels, weights)

@@ -100,10 +100,10 @@ class CompiledLearner:
     def fit_epoch(self, batches: Iterable[Batch]) -> Metrics:
         """Take one optimizer step per batch; return the mean loss and accuracy over the reviews."""
         metrics = Metrics()
-        for tokens, labels in batches:
-            gradients = self._network.gradients(tokens, labels)
+        for tokens, labels, weights in batches:
+            gradients = self._network.gradients(tokens, labels, weights)
             self._optimizer.step(gradients, self._network.map)
-            metrics.add(gradients.probabilities, labels)
+            metrics.add(gradients.probabilities, labels, weights)
         return metrics
 
     def predict(self, tokens: Tokens) -> NDArray[np.float32]:

@@ -127,13 +127,16 @@ class CompiledNetwork:
             self.map(self._predict_group, *self._by_group(prepared, probabilities[part]))
         return probabilities
 
-    def gradients(self, tokens: Tokens, labels: NDArray[np.integer]) -> Gradients:
-        """Compute a batch's gradients from its tokens, and labels 0 or 1, shape (reviews,)."""
+    def gradients(self, tokens: Tokens, labels: NDArray[np.integer], weights: Floats | None = None) -> Gradients:
+        """Compute a batch's gradients from its tokens, labels 0 or 1, and weights in the loss, each (reviews,).
+
+        As in Keras, the weighted losses are added up and divided by the number of reviews.
+        """
         batch = pack(tokens)
         distinct = batch.distinct_tokens()
         prepared = self._prepare(batch.reindexed(distinct), *self._project(distinct))
         probabilities = np.empty(len(tokens), np.float32)
-        arguments = self._by_group(prepared, probabilities, labels)
+        arguments = self._by_group(prepared, probabilities, labels, weights)
         groups: list[_GroupGradients] = self.map(self._group_gradients, *arguments)
         recurrent = [add_gradients(parts) for parts in zip(*(group.recurrent for group in groups), strict=True)]
         return Gradients(
@@ -184,7 +187,7 @@ class CompiledNetwork:
             sequence = layer.padding_above(sequence, padding[-1])
         return _PreparedBatch(batch, values, projections, padding)
 
-    def _by_group(self, prepared: _PreparedBatch, *arrays: NDArray[Any]) -> Iterator[tuple[Any, ...]]:
+    def _by_group(self, prepared: _PreparedBatch, *arrays: NDArray[Any] | None) -> Iterator[tuple[Any, ...]]:
         """Return, for `map`, one iterable per argument of a per-group method; each has a value for each group."""
         groups = enumerate(prepared.batch.groups)
         return zip(*((prepared, group, self._workspaces[i], *arrays) for i, group in groups), strict=True)
@@ -227,12 +230,15 @@ class CompiledNetwork:
         workspace: Workspace,
         probabilities: Floats,
         labels: NDArray[np.integer],
+        weights: Floats | None,
     ) -> _GroupGradients:
         passes = self._forward(prepared, group, workspace, keep_derivatives=True)
         final = passes[-1].final
         of_group = self._dense.forward(final)
         probabilities[group.sorted_indices] = of_group
         d_logits = d_logits_of(of_group, labels[group.sorted_indices]) / np.float32(len(labels))
+        if weights is not None:
+            d_logits *= weights[group.sorted_indices]
         d_final, dense = self._dense.backward(final, d_logits)
         d_inputs, recurrent = self._backward(passes, d_final, workspace, NEGLIGIBLE_GRADIENT)
         sums = workspace.zeros("embedding", len(prepared.values), (2, prepared.values.shape[1]))

@@ -85,10 +85,10 @@ class KerasLearner:
     def fit_epoch(self, batches: Iterable[Batch]) -> Metrics:
         """Take one Keras training step per batch; return the mean loss and accuracy over the reviews."""
         metrics = Metrics()
-        for tokens, labels in batches:
+        for tokens, labels, weights in batches:
             self._model.reset_metrics()
             inputs, targets = tokens.padded().astype(np.int32), labels.astype(np.float32)[:, None]
-            logs = self._model.train_on_batch(inputs, targets, return_dict=True)
+            logs = self._model.train_on_batch(inputs, targets, sample_weight=weights, return_dict=True)
             metrics.add_means(float(logs["loss"]), float(logs["accuracy"]), len(labels))
         return metrics
 

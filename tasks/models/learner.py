@@ -28,6 +28,39 @@ def is_right(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -
     return right
 
 
+def balanced_accuracy(
+    probabilities: NDArray[np.floating], labels: NDArray[np.integer], threshold: float = THRESHOLD
+) -> float:
+    """The mean of the recalls of the labels that occur (Brodersen et al. 2010): 0.5 for always giving one label.
+
+    Args:
+        probabilities: of "positive", shape (reviews,).
+        labels: 0 or 1, shape (reviews,).
+        threshold: a review counts as positive if its probability is above this.
+    """
+    right = (probabilities > threshold) == (labels == 1)
+    return float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
+
+
+def best_threshold(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+    """The threshold with the best balanced accuracy, the nearest to 0.5 if tied; 0.5 if only one label occurs.
+
+    Args:
+        probabilities: of "positive", shape (reviews,).
+        labels: 0 or 1, shape (reviews,).
+    """
+    counts = np.bincount(labels, minlength=2)
+    if not counts.all():
+        return THRESHOLD
+    values, places = np.unique(probabilities.astype(np.float64), return_inverse=True)
+    negative, positive = (np.bincount(places[labels == label], minlength=len(values)) for label in (0, 1))
+    # Thresholds are below all values, and between neighbours: what is above them counts as positive.
+    recalls = 1 - np.append(0, np.cumsum(positive)) / counts[1] + np.append(0, np.cumsum(negative)) / counts[0]
+    middles = np.append(np.append(0.0, values[:-1]) + values, values[-1] + 1.0) / 2
+    best = np.flatnonzero(recalls >= recalls.max() - 1e-12)
+    return float(middles[best[np.argmin(np.abs(middles[best] - THRESHOLD))]])
+
+
 class Metrics:
     """Running means of binary cross-entropy and accuracy over reviews, in float64."""
 
@@ -36,10 +69,16 @@ class Metrics:
         self._loss = 0.0
         self._hits = 0
 
-    def add(self, probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> None:
-        """Add a batch: probabilities of "positive" and labels 0 or 1, each of shape (reviews,)."""
+    def add(
+        self,
+        probabilities: NDArray[np.floating],
+        labels: NDArray[np.integer],
+        weights: NDArray[np.floating] | None = None,
+    ) -> None:
+        """Add a batch: probabilities of "positive", labels 0 or 1, and weights in the loss, each of shape (reviews,)."""
         p = np.clip(probabilities.astype(np.float64), 1e-7, 1 - 1e-7)
-        self._loss -= float(np.sum(np.log(np.where(labels == 1, p, 1 - p))))
+        logarithms = np.log(np.where(labels == 1, p, 1 - p))
+        self._loss -= float(np.sum(logarithms if weights is None else logarithms * weights))
         self._hits += int(np.sum(is_right(probabilities, labels)))
         self.reviews += len(labels)
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tasks.results.training import NETWORK_NAME
+from tasks.results.training import NETWORK_NAME, ClassWeight
 
 Cell = Literal["simple_rnn", "lstm", "gru"]
 PresetName = Literal["simple_rnn", "lstm", "stacked_simple_rnn", "gru", "bidirectional_lstm"]
@@ -45,6 +45,9 @@ class TrainingPlan(BaseModel):
     epochs: int = Field(10, ge=1, le=1_000, description="Passes over the training reviews (epochs).")
     batch_size: int = Field(128, ge=1, le=10_000, description="Reviews per training step.")
     learning_rate: float = Field(0.001, gt=0, le=1, description="Learning rate of RMSprop.")
+    class_weight: ClassWeight = Field(
+        "none", description='Weight of the labels in the loss: "balanced" lets both count equally, however rare one is.'
+    )
     validation: float = Field(
         0.2, gt=0, lt=1, description="Fraction of the training reviews, taken from the end, to validate on (0 to 1)."
     )

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -9,6 +10,7 @@ from typing import Literal, NamedTuple
 NETWORK_NAME = r"^[a-z][a-z0-9_]{0,39}$"  # Names of networks are parts of file names.
 THRESHOLD = 0.5  # A review counts as positive if its probability is above this.
 Point = Literal["last", "best"]
+ClassWeight = Literal["none", "balanced"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,9 @@ class Scores:
         roc: true positive rate (y) against false positive rate (x).
         precision_recall: precision (y) against recall (x).
         calibration_error: expected calibration error (Guo et al. 2017).
+        balanced: mean of the two labels' recalls, with its 95 % interval.
+        rarer_area: area under the precision-recall curve of the rarer label (average precision); chance gives the
+            label's share.
     """
 
     epoch: int
@@ -81,6 +86,16 @@ class Scores:
     precision_recall: Curve
     reliability: tuple[Reliability, ...]
     calibration_error: float
+    balanced: Estimate
+    rarer_area: float
+
+    @property
+    def rarer_f1(self) -> float:
+        """F1 of the rarer label: the harmonic mean of its precision and recall; always giving the other label gets 0."""
+        negative, positive = self.confusion
+        wrong = negative.positive + positive.negative
+        right = positive.positive if sum(positive) <= sum(negative) else negative.negative
+        return 2 * right / max(2 * right + wrong, 1)
 
     @property
     def accuracy_estimate(self) -> Estimate:
@@ -108,10 +123,16 @@ class Scores:
 
 @dataclass(frozen=True)
 class Threshold:
-    """The threshold with the best validation accuracy at the last epoch, and its test accuracy."""
+    """The threshold with the best balanced accuracy on validation at the best epoch, and what it gives.
+
+    Attributes:
+        validation: balanced accuracy on the validation reviews.
+        test, test_accuracy: balanced accuracy, and accuracy, on the test reviews.
+    """
 
     value: float
-    validation_accuracy: float
+    validation: float
+    test: float
     test_accuracy: float
 
 
@@ -146,7 +167,12 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Epoch:
-    """The tutorial's four curves at one epoch, counted from 1; losses in nats, wall and processor time in seconds."""
+    """The tutorial's four curves at one epoch, counted from 1; losses in nats, wall and processor time in seconds.
+
+    Attributes:
+        val_balanced_accuracy: mean of the two labels' recalls on the validation reviews, at a threshold of 0.5; None in
+            records of earlier versions.
+    """
 
     epoch: int
     loss: float
@@ -155,6 +181,20 @@ class Epoch:
     val_accuracy: float
     seconds: float
     cpu_seconds: float
+    val_balanced_accuracy: float | None = None
+
+    @property
+    def quality(self) -> float:
+        """What the best epoch and the best network are chosen by: balanced validation accuracy.
+
+        Accuracy would choose what always gives the more frequent label wherever one label is rare.
+        """
+        return self.val_accuracy if self.val_balanced_accuracy is None else self.val_balanced_accuracy
+
+
+def best_epoch(history: Sequence[Epoch]) -> Epoch:
+    """The epoch with the best balanced validation accuracy, the earliest if tied."""
+    return max(history, key=lambda epoch: (epoch.quality, -epoch.epoch))
 
 
 @dataclass(frozen=True)
@@ -184,7 +224,7 @@ class Branch:
     """A trained network: its files, its training and its cost.
 
     Attributes:
-        best_epoch: the epoch with the best validation accuracy, counted from 1.
+        best_epoch: the epoch with the best balanced validation accuracy, counted from 1.
         started, ended: seconds since 1970.
         threads: the number of threads at the start of the training.
         digests: SHA-256 of each of its files, by name.

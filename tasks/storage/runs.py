@@ -18,7 +18,7 @@ from tasks.errors import UNREADABLE, DataError
 from tasks.machine import process_start, project
 from tasks.results.comparison import Comparison, ModelSummary
 from tasks.results.data import Dataset
-from tasks.results.training import Branch
+from tasks.results.training import Branch, best_epoch
 from tasks.storage.files import is_whole, locked, read_json, remove, write_json
 from tasks.storage.layout import FIGURES, IN_USE, LATEST, MODELS, PROMOTED, RECORD, RUN, RUNS
 from tasks.storage.paths import located_in, relative_to, resolved
@@ -65,7 +65,7 @@ class FinishedRun:
         return not is_smoke(self.settings) and not self.dataset.is_sample
 
     def candidate(self, model: str | None) -> Branch:
-        """Return the first branch with the highest validation accuracy in any epoch; test reviews are not used.
+        """Return the first branch with the best balanced validation accuracy in any epoch; test reviews are not used.
 
         Args:
             model: consider only branches of the network with this name; None for all.
@@ -77,15 +77,10 @@ class FinishedRun:
         if not branches:
             names = ", ".join(dict.fromkeys(branch.name for branch in self.branches))
             raise DataError(f"run {self.name}: found the networks {names}, no {model}; choose one of them")
-        best = max(branches, key=best_validation)
+        best = max(branches, key=lambda branch: best_epoch(branch.history).quality)
         if not is_whole(best):
             raise DataError(f"{best.folder}: files are missing or were changed; train {best.label} again")
         return best
-
-
-def best_validation(branch: Branch) -> float:
-    """Return the validation accuracy of `best.keras`."""
-    return max(epoch.val_accuracy for epoch in branch.history)
 
 
 def write_run(folder: Path, comparison: Comparison) -> None:

@@ -107,6 +107,8 @@ def scores(accuracy: float, epoch: int = 2) -> Scores:
         precision_recall=Curve((0.0, 0.5, 1.0), (1.0, 0.9, 0.5)),
         reliability=(Reliability(0.05, 0.1, 60), Reliability(0.95, 0.8, 40)),
         calibration_error=0.09,
+        balanced=Estimate(accuracy, accuracy - 0.08, accuracy + 0.08),
+        rarer_area=0.9,
     )
 
 
@@ -120,7 +122,7 @@ def evaluation(name: str, seed: int = 1) -> Evaluation:
         sha256="",
         last=last,
         best=scores(0.9, epoch=1),
-        threshold=Threshold(0.46, 0.87, 0.86),
+        threshold=Threshold(0.46, 0.87, 0.86, 0.85),
         numpy_reviews=32,
         numpy_difference=1.2e-7,
         seconds=0.1,

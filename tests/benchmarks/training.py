@@ -169,7 +169,7 @@ def model_of(name: str) -> Any:
 
 def joined(batches: Batches) -> tuple[np.ndarray, np.ndarray]:
     """The tokens and labels of all batches."""
-    tokens, labels = zip(*batches, strict=True)
+    tokens, labels, _ = zip(*batches, strict=True)
     return np.concatenate(tokens), np.concatenate(labels)
 
 

@@ -10,7 +10,6 @@ import pytest
 from tasks.data.parquet import read_tokens
 from tasks.errors import PipelineError
 from tasks.job import Job
-from tasks.models.learner import Metrics
 from tasks.models.spec import ModelSpec, TrainingPlan, preset
 from tasks.results.data import Dataset
 from tasks.storage.files import read_json
@@ -47,7 +46,10 @@ def test_leaves_history_models_and_record(dataset: Dataset, tmp_path: Path) -> N
 def test_the_folder_says_all_that_it_takes_to_use_the_network_elsewhere(dataset: Dataset, tmp_path: Path) -> None:
     folder = train(job(dataset, tmp_path)).folder
     network = read_json(folder / "network.json")
-    assert network["training"] == {"epochs": 3, "batch_size": 16, "learning_rate": 0.01, "validation": 0.25}
+    assert network["training"] == {
+        **{"epochs": 3, "batch_size": 16, "learning_rate": 0.01, "class_weight": "none", "validation": 0.25}
+    }
+    assert 0 < network["threshold"] < 1
     assert network["network"]["cell"] == "lstm"
     assert (network["vocabulary_size"], network["max_length"]) == (50, 30)
     assert network["word_rules"] == {"name": "imdb", "version": 1}
@@ -196,11 +198,6 @@ def test_a_checkpoint_of_another_network_counts_as_none(
 def test_a_validation_loss_that_is_no_number_ends_the_branch_in_one_line(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def diverged(*_: object) -> Metrics:
-        metrics = Metrics()
-        metrics.add_means(float("nan"), 0.5, 10)
-        return metrics
-
-    monkeypatch.setattr("tasks.train.validate", diverged)
+    monkeypatch.setattr("tasks.train.predict_all", lambda *_: np.full(30, np.nan))
     with pytest.raises(PipelineError, match="the loss diverged in epoch 1; lower --learning-rate"):
         train.keep(job(dataset, tmp_path))

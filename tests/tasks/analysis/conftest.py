@@ -27,7 +27,7 @@ def evaluations(tmp_path: Path) -> list[Evaluation]:
             columns |= {"probability_last": probability, "probability_best": probability}
             pd.DataFrame(columns).to_parquet(path)
             last = score(labels, probability, 2)
-            evaluations.append(Evaluation(name, seed, path, "", last, last, Threshold(0.5, 0, 0), 0, 0.0, 0.0))
+            evaluations.append(Evaluation(name, seed, path, "", last, last, Threshold(0.5, 0, 0, 0), 0, 0.0, 0.0))
     return evaluations
 
 

@@ -40,7 +40,7 @@ def evaluations(dataset: Dataset, tmp_path: Path) -> list[Evaluation]:
         both = {"probability_last": probabilities, "probability_best": probabilities}
         pd.DataFrame(columns | both).to_parquet(path)
         last = score(labels, probabilities, 2)
-        evaluations.append(Evaluation(name, 1, path, "", last, last, Threshold(0.5, 0, 0), 0, 0.0, 0.0))
+        evaluations.append(Evaluation(name, 1, path, "", last, last, Threshold(0.5, 0, 0, 0), 0, 0.0, 0.0))
     return evaluations
 
 

@@ -75,16 +75,6 @@ def test_calibration_error_is_the_weighted_distance() -> None:
     assert scores.reliability(labels, probabilities)[1] == pytest.approx(0.5 * 0.45 + 0.5 * 0.15)
 
 
-@given(st.integers(0, 2**31), st.integers(4, 60))
-def test_no_threshold_is_better_on_validation(seed: int, reviews: int) -> None:
-    random = np.random.default_rng(seed)
-    labels, probabilities = np.arange(reviews) % 2, random.random(reviews).astype(np.float32)
-    found = scores.best_threshold((labels, probabilities), (labels, probabilities))
-    every = [np.mean((probabilities > value) == (labels == 1)) for value in [*probabilities, 0.5, -0.1, 1.1]]
-    assert found.validation_accuracy == pytest.approx(max(every))
-    assert found.test_accuracy == found.validation_accuracy
-
-
 def test_a_proportion_has_wilsons_interval() -> None:
     found = intervals.proportion(8, 10)
     assert (found.low, found.high) == pytest.approx((0.4902, 0.9433), abs=1e-4)

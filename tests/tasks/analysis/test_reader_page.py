@@ -33,8 +33,7 @@ def comparison(tmp_path: Path) -> Comparison:
         branches.append(replace(branch, folder=folder, spec=spec.model_dump(mode="json")))
     write_json(tmp_path / "index.json", INDEX)
     write_json(tmp_path / "vocabulary.json", {"the": 1, "film": 2})
-    source = replace(made.dataset.source, word_index=tmp_path / "index.json")
-    dataset = replace(made.dataset, source=source, vocabulary=tmp_path / "vocabulary.json")
+    dataset = replace(made.dataset, word_index=tmp_path / "index.json", vocabulary=tmp_path / "vocabulary.json")
     return replace(made, branches=tuple(branches), dataset=dataset)
 
 
@@ -54,7 +53,7 @@ def test_the_seed_is_named_only_where_there_are_several(comparison: Comparison) 
 
 def test_knows_words_outside_the_vocabulary_while_the_word_index_is_there(comparison: Comparison) -> None:
     assert open_reader(comparison).ranks == INDEX
-    index = comparison.dataset.source.word_index
+    index = comparison.dataset.word_index
     assert index
     index.write_text("not JSON")
     assert open_reader(comparison).ranks == {"the": 1, "film": 2}
@@ -65,7 +64,7 @@ def test_knows_words_outside_the_vocabulary_while_the_word_index_is_there(compar
 def test_without_words_there_is_nothing_to_read(comparison: Comparison) -> None:
     dataset = comparison.dataset
     write_json(dataset.vocabulary, {})
-    no_index = replace(dataset, source=replace(dataset.source, word_index=None))
+    no_index = replace(dataset, word_index=None)
     assert open_reader(comparison).is_usable
     assert not open_reader(replace(comparison, dataset=no_index)).is_usable
 

@@ -1,5 +1,7 @@
 import numpy as np
+import pytest
 
+from tasks.data.training_reviews import balanced_weights
 from tasks.models.compiled_learner import CompiledLearner
 from tasks.models.keras_learner import KerasLearner, build
 from tasks.models.spec import ModelSpec, PresetName, preset
@@ -16,6 +18,22 @@ def test_fifty_training_steps_lose_what_keras_loses(name: PresetName) -> None:
     for batch in random_batches(50, 32, 100):
         assert abs(by_keras.fit_epoch([batch]).loss - compiled.fit_epoch([batch]).loss) < 1e-3
     assert compiled.fit_epoch(random_batches(1, 32, 100)).reviews == 32
+
+
+def test_balanced_weights_train_as_keras_does_with_its_class_weight() -> None:
+    spec = preset("lstm", 16, 16, 0.0)
+    batches = [batch for batch in random_batches(30, 32, 100) if 0 < batch.labels.sum() < 32]
+    weights = balanced_weights(np.concatenate([batch.labels for batch in batches]))
+    in_fit, by_keras = (build(spec, 100, 0.001, 5), KerasLearner(build(spec, 100, 0.001, 5)))
+    compiled = CompiledLearner(spec, build(spec, 100, 0.001, 5), 2)
+    for batch in batches:
+        weighted = [batch._replace(weights=weights[batch.labels])]
+        losses = compiled.fit_epoch(weighted).loss, by_keras.fit_epoch(weighted).loss
+        inputs, targets = batch.tokens.padded().astype(np.int32), batch.labels[:, None].astype(np.float32)
+        history = in_fit.fit(inputs, targets, batch_size=32, class_weight=dict(enumerate(weights.tolist())), verbose=0)
+        assert losses == pytest.approx([history.history["loss"][0]] * 2, abs=1e-3)
+    for ours, theirs in zip(compiled.model().get_weights(), in_fit.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-3)
 
 
 @by_name

@@ -10,7 +10,7 @@ from tasks.storage.training_state import Checkpoint
 
 def test_a_checkpoint_comes_back_to_the_last_bit(tmp_path: Path) -> None:
     state = {"weight_0": np.array([0.1, 1e-40], np.float32), "steps_0": np.array([7])}
-    history = (Epoch(1, 0.1 + 0.2, 0.5, 0.7, 0.25, 1.5, 2.5), Epoch(2, 1 / 3, 0.5, 0.7, 0.25, 1.5, 2.5))
+    history = (Epoch(1, 0.1 + 0.2, 0.5, 0.7, 0.25, 1.5, 2.5, 0.3), Epoch(2, 1 / 3, 0.5, 0.7, 0.25, 1.5, 2.5, 0.1 + 0.2))
     Checkpoint(state, history).write(tmp_path / "checkpoint.npz")
     checkpoint = Checkpoint.read(tmp_path / "checkpoint.npz")
     assert checkpoint
