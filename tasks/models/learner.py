@@ -75,7 +75,7 @@ class Metrics:
         labels: NDArray[np.integer],
         weights: NDArray[np.floating] | None = None,
     ) -> None:
-        """Add a batch: probabilities of "positive", labels 0 or 1, and weights in the loss, each of shape (reviews,)."""
+        """Add a batch: probabilities of "positive", labels 0 or 1, weights in the loss; each of shape (reviews,)."""
         p = np.clip(probabilities.astype(np.float64), 1e-7, 1 - 1e-7)
         logarithms = np.log(np.where(labels == 1, p, 1 - p))
         self._loss -= float(np.sum(logarithms if weights is None else logarithms * weights))

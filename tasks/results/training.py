@@ -91,7 +91,7 @@ class Scores:
 
     @property
     def rarer_f1(self) -> float:
-        """F1 of the rarer label: the harmonic mean of its precision and recall; always giving the other label gets 0."""
+        """F1 of the rarer label, the harmonic mean of its precision and recall; 0 for always giving the other label."""
         negative, positive = self.confusion
         wrong = negative.positive + positive.negative
         right = positive.positive if sum(positive) <= sum(negative) else negative.negative
