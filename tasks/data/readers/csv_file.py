@@ -1,97 +1,184 @@
-"""Reader of CSV files. Values stay text, as written: "007" is not a number."""
+"""Reader of CSV files: columns separated by commas, semicolons or tabs. Values stay text: "007" is not a number."""
 
 import csv
-import io
-import itertools
-import sys
-from collections import deque
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from tasks.data.readers.batch import BATCH_BYTES, Columns, Reject, RowBatch
+from tasks.data.readers.batch import BATCH_BYTES, Columns, Reject, RowBatch, is_string
+from tasks.data.readers.opened import check_is_text, command, opened
+from tasks.data.readers.quotes import MERGED, QuoteCheck, check_quotes, escaped, merged_rows
 from tasks.errors import DataError
 
 _HEADER_BYTES = 1 << 20
-_CHUNK = 16 << 20
-_APPENDED = "appended"
-UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)?")
+_MARK = b"\xef\xbb\xbf"
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_HINT = re.compile(rb"sep=(.)\s*", re.IGNORECASE)  # The line with which Excel names the delimiter.
+
+
+class Header(NamedTuple):
+    """The names of a file's columns, what separates them, and how many bytes come before the first row below them."""
+
+    names: list[str]
+    delimiter: str
+    size: int
 
 
 def read_csv(path: Path, columns: Columns) -> Iterator[RowBatch]:
     """Read the rows of a CSV file; rows whose number of columns differs from the header's are rejects.
 
-    The header is row 1, as in a spreadsheet; empty lines are not counted.
+    The delimiter is the one with which the header has all wanted columns. The header is row 1, as in a spreadsheet;
+    empty lines are not counted.
 
     Raises:
-        DataError: a column is missing, a row is too long, or a quote is never closed.
+        DataError: the file is no text, a column is missing, a row is too long, or a quote is not as CSV has it.
     """
-    names = _header(path)
-    columns.check(path, names)
-    rows = _Rows(path)
-    last: pa.RecordBatch | None = None
-    try:
-        with _open(path, names, columns, rows) as reader:
-            for batch in reader:
-                yield rows.batch(batch)
-                last = batch if len(batch) else last
-            rest = rows.rest(reader.schema)
-            if rest.rejects:
-                yield rest
-    except pa.ArrowInvalid as error:
-        if "Empty CSV file or block" in str(error):  # There is a header, but no line ends it.
-            return
-        raise DataError(f"{path}: {_fault(str(error))}") from None
-    # A column that is not read may hold the rest of the file, too.
-    if not columns.keep_others or rows.ends_in_lines or _has_lines(last):
-        _check_quotes(path)
+    with opened(path) as file:
+        start = file.read(_HEADER_BYTES)
+        check_is_text(path, start)
+        header = find_header(path, start, columns)
+        columns.check(path, header.names)
+        blocks = _Blocks(start[header.size :], file, header.delimiter)
+        rows = _Rows(path, header, blocks)
+        try:
+            with _open(blocks, header, rows) as reader:
+                for batch in reader:
+                    rows.check()
+                    yield rows.batch(batch, columns)
+                rows.check()
+                rest = rows.rest(reader.schema)
+                if rest.rejects:
+                    yield rest
+        except pa.ArrowInvalid as error:
+            if "Empty CSV file" in str(error):  # There is only a header.
+                return
+            rows.check()
+            raise DataError(f"{path}{rows.fault(str(error))}") from None
 
 
-def _open(path: Path, names: list[str], columns: Columns, rows: "_Rows") -> arrow_csv.CSVStreamingReader:
+def _open(blocks: "_Blocks", header: Header, rows: "_Rows") -> arrow_csv.CSVStreamingReader:
     return arrow_csv.open_csv(
-        path,
+        blocks,
         # Arrow numbers rows only if it reads with one thread. Meanwhile, other threads process earlier texts.
-        read_options=arrow_csv.ReadOptions(block_size=BATCH_BYTES, use_threads=False),
-        parse_options=arrow_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=rows.reject),
+        read_options=arrow_csv.ReadOptions(block_size=BATCH_BYTES, use_threads=False, column_names=header.names),
+        parse_options=arrow_csv.ParseOptions(
+            delimiter=header.delimiter, newlines_in_values=True, invalid_row_handler=rows.reject
+        ),
         convert_options=arrow_csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.large_string()),
-            include_columns=[] if columns.keep_others else columns.names,
-            strings_can_be_null=False,
-            check_utf8=False,
+            column_types=dict.fromkeys(header.names, pa.large_string()), strings_can_be_null=False, check_utf8=False
         ),
     )
+
+
+class _Blocks:
+    r"""A file as Arrow reads it: in blocks of which none ends between `\r` and `\n`.
+
+    Arrow drops a `\n` at the start of a block if the block before ends with `\r`, also within a value
+    (apache/arrow#51368).
+
+    Attributes:
+        quotes: the quotes so far.
+        has_nuls: whether there are any so far.
+    """
+
+    closed = False
+
+    def __init__(self, start: bytes, file: IO[bytes], delimiter: str) -> None:
+        self._kept, self._file = start, file
+        self.quotes = QuoteCheck(delimiter)
+        self.has_nuls = False
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes; none at the end of the file."""
+        if size < 0:
+            size = BATCH_BYTES
+        block = self._kept[:size]
+        self._kept = self._kept[size:]
+        if len(block) < size:
+            block += self._file.read(size - len(block))
+        if len(block) > 1 and block.endswith(b"\r"):
+            self._kept = b"\r" + self._kept
+            block = block[:-1]
+        if block:
+            self.quotes.add(block)
+            self.has_nuls = self.has_nuls or b"\0" in block
+        elif size:
+            self.quotes.end()
+        return block
+
+    def readable(self) -> bool:
+        """Whether it can be read, which Arrow asks."""
+        return True
+
+    def close(self) -> None:
+        """Do nothing: who opened the file closes it."""
 
 
 class _Rows:
     """Numbers the rows of a file, and collects those with a wrong number of columns."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, header: Header, blocks: _Blocks) -> None:
+        self._path, self._header, self._blocks = path, header, blocks
         self._file = str(path)
         self._next = 2
         self._rejects: list[Reject] = []  # Some may come after the next batch: Arrow reads ahead.
-        self.ends_in_lines = False  # Whether the last reject consists of several lines.
 
     def reject(self, row: arrow_csv.InvalidRow) -> str:
         """Collect a row that Arrow then skips."""
-        found = f"found {row.actual_columns} columns, expected {row.expected_columns}; put texts with commas in quotes"
-        self._rejects.append(Reject(self._file, row.number, found))
-        self.ends_in_lines = "\n" in row.text
+        found = f"found {row.actual_columns} columns, expected {row.expected_columns}; "
+        found += f"put texts with {DELIMITERS[self._header.delimiter]} in quotes"
+        reason = escaped(self._path) if '\\"' in row.text else found
+        self._rejects.append(Reject(self._file, row.number + 1, reason))  # Arrow has not seen the header.
         return "skip"
 
-    def batch(self, columns: pa.RecordBatch) -> RowBatch:
+    def check(self) -> None:
+        """Check the quotes so far.
+
+        Raises:
+            DataError: one of them is not as CSV has it.
+        """
+        if self._blocks.quotes.is_doubtful:
+            check_quotes(self._path, self._header.delimiter, self._header.size)
+            self._blocks.quotes.trust()
+
+    def batch(self, read: pa.RecordBatch, columns: Columns) -> RowBatch:
         """Return the next rows with their numbers, and the rejects up to the last of them."""
         ahead = [reject.row for reject in self._rejects]
-        candidates = np.arange(self._next, self._next + len(columns) + len(ahead), dtype=np.int64)
-        numbers = np.setdiff1d(candidates, ahead)[: len(columns)]
+        candidates = np.arange(self._next, self._next + len(read) + len(ahead), dtype=np.int64)
+        numbers = np.setdiff1d(candidates, ahead)[: len(read)]
         self._next = int(numbers.max(initial=self._next - 1)) + 1
-        return RowBatch(self._file, columns, numbers, self._taken(self._next), columns.nbytes)
+        wanted = read if columns.keep_others else read.select(columns.names)
+        batch = RowBatch(self._file, wanted, numbers, self._taken(self._next), read.nbytes)
+        if self._blocks.quotes.has_quotes:
+            batch = batch.without(merged_rows(read, self._header.delimiter), MERGED)
+        if self._blocks.has_nuls:
+            program = r"tr -d '\000'"
+            remedy = f"remove it, as {command(self._path, program, 'clean')} does"
+            batch = batch.without(_have_nul(batch.columns), f"a value contains a NUL character; {remedy}")
+        return batch
 
     def rest(self, schema: pa.Schema) -> RowBatch:
         """Return the rejects after the last row, with no rows."""
         return RowBatch(self._file, pa.RecordBatch.from_pylist([], schema), np.array([], np.int64), self._taken(), 0)
+
+    def fault(self, message: str) -> str:
+        """What is wrong with the next row, from Arrow's message."""
+        following = self._next + len(self._rejects)
+        if "straddl" in message:
+            return (
+                f", row {following}: longer than {BATCH_BYTES >> 20} MiB, or a quote is never closed; expected reviews"
+            )
+        if found := re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", message):
+            row, expected, actual = map(int, found.groups())
+            return f", row {row + 1}: not UTF-8, and found {actual} columns, expected {expected}; save the file as such"
+        return f": not a readable CSV file ({message.splitlines()[0][:120]})"
 
     def _taken(self, end: int | None = None) -> tuple[Reject, ...]:
         """Remove and return the rejects before row `end`; without it, all."""
@@ -100,52 +187,52 @@ class _Rows:
         return taken
 
 
-def _header(path: Path) -> list[str]:
-    """Read the column names."""
-    with path.open("rb") as file:
-        start = file.read(_HEADER_BYTES)
-    if start.startswith(UTF_16):
-        raise DataError(f"{path}: the file is UTF-16; save it as UTF-8")
-    text = start.decode("utf-8-sig", errors="replace")
-    try:
-        names = next((row for row in csv.reader(io.StringIO(text)) if row), [])
-    except csv.Error as error:
-        raise DataError(f"{path}, row 1: no header of column names ({error})") from None
-    if any("\ufffd" in name for name in names):
-        raise DataError(f"{path}, row 1: the column names are not UTF-8; save the file as such")
-    return names
+def _have_nul(columns: pa.RecordBatch) -> np.ndarray:
+    """Which rows have a value with a NUL character; bool, shape (rows,)."""
+    found = np.zeros(len(columns), bool)
+    for column in columns.columns:
+        if is_string(column.type):
+            has_nul = pc.match_substring(column.cast(pa.large_binary()), b"\0")
+            found |= has_nul.to_numpy(zero_copy_only=False)
+    return found
 
 
-def _fault(message: str) -> str:
-    """Convert Arrow's message to one line."""
-    if "straddl" in message:
-        return f"a row is longer than {BATCH_BYTES >> 20} MiB, or a quote is never closed; expected reviews"
-    return f"not a readable CSV file ({message.splitlines()[0][:120]})"
+def find_header(path: Path, start: bytes, columns: Columns) -> Header:
+    """Find the names of the columns in the first bytes of a file, and what separates them.
 
-
-def _has_lines(last: pa.RecordBatch | None) -> bool:
-    """Whether a value in the last row of the last batch consists of several lines."""
-    return last is not None and any(b"\n" in column[-1].cast(pa.large_binary()).as_py() for column in last.columns)
-
-
-def _check_quotes(path: Path) -> None:
-    """Check a file for an unclosed quote: Arrow reads everything after it as one row.
+    The delimiter is the first with which all wanted columns are there; else the one with most of them, then with most
+    columns. Blank lines before the names are skipped.
 
     Raises:
-        DataError: a quote is never closed.
+        DataError: the first line is no header.
     """
-    with path.open("rb") as file:
-        quotes = sum(chunk.count(b'"') for chunk in iter(lambda: file.read(_CHUNK), b""))
-    if quotes % 2 and _ends_within_quotes(path):
-        raise DataError(f"{path}: a quote is never closed, and the rest of the file is one row; close the quote")
+    headers = [_header(path, start, delimiter) for delimiter in DELIMITERS]
+
+    def fit(header: Header) -> tuple[int, int]:
+        wanted = sum(name in header.names for name in columns.names)
+        return wanted, 0 if wanted == len(columns.names) else len(header.names)
+
+    header = max(headers, key=fit)  # The first of equals.
+    if any("\ufffd" in name for name in header.names):
+        raise DataError(f"{path}, row 1: the column names are not UTF-8; save the file as such")
+    return header
 
 
-def _ends_within_quotes(path: Path) -> bool:
-    """Whether a row appended to the file would be part of its last row; a quote within a word opens nothing."""
-    limit = csv.field_size_limit(sys.maxsize)
+def _header(path: Path, start: bytes, delimiter: str) -> Header:
+    lines = (match[0] for match in _LINE.finditer(start.removeprefix(_MARK)) if match[0])
+    size = len(start) - len(start.removeprefix(_MARK))
+    consumed = [size]
+
+    def texts() -> Iterator[str]:
+        for line in lines:
+            consumed[0] += len(line)
+            yield line.decode("latin-1")
+
     try:
-        with path.open(encoding="latin-1", newline="") as file:
-            last = deque(csv.reader(itertools.chain(file, ["\n", _APPENDED])), maxlen=1)
-    finally:
-        csv.field_size_limit(limit)
-    return last[0] != [_APPENDED]
+        for names in csv.reader(texts(), delimiter=delimiter):
+            if any(name.strip() for name in names) and not _HINT.fullmatch(delimiter.join(names).encode("latin-1")):
+                decoded = [name.encode("latin-1").decode(errors="replace") for name in names]
+                return Header(decoded, delimiter, consumed[0])
+    except csv.Error:
+        raise DataError(f"{path}, row 1: no header of column names; expected a line that names the columns") from None
+    return Header([], delimiter, consumed[0])

@@ -4,17 +4,18 @@ These are JSON Lines, text files with one review per line, and folders of text f
 """
 
 import codecs
+import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from tasks.data.readers.batch import BATCH_BYTES, BATCH_ROWS, Column, Columns, Reject, RowBatch, not_found
 from tasks.data.readers.columns import json_column
-from tasks.data.readers.csv_file import UTF_16
+from tasks.data.readers.opened import START, check_is_text, command, opened, what_else
 from tasks.errors import DataError
 
 MAX_LINE = 64 << 20
@@ -23,6 +24,7 @@ MAX_LEVELS = 100  # Of lists and objects within one another; Python's conversion
 MAX_KEYS, MANY = 2_000, 10
 # The column of a folder's files, relative to the folder.
 FILE_COLUMN = "file"
+JQ_ITEMS = "jq -c '.[]'"
 JsonObject = dict[str, Any]
 
 
@@ -42,13 +44,20 @@ def read_jsonl(path: Path, columns: Columns) -> Iterator[RowBatch]:
     """Read the objects of a JSON Lines file. Row numbers are line numbers, counted from 1; empty lines are skipped.
 
     Raises:
-        DataError: the file is empty, or its first objects lack a wanted column.
+        DataError: the file is empty, its first line is JSON, but not JSON Lines, or its first objects lack a wanted
+            column.
     """
     seen: JsonObject = {}
 
     def parse(line: _Line) -> JsonObject:
         text = _decoded(line)
-        record = _json_object(text)
+        try:
+            record = _json_object(text)
+        except _RowError as fault:
+            form = "" if seen else _other_form(path, text)
+            if form:
+                raise DataError(f"{path}, row {line.number}: {form}") from None
+            raise fault from None
         seen.update(record)
         if columns.keep_others and len(seen) > max(MAX_KEYS, MANY * len(record)):
             raise DataError(
@@ -77,33 +86,76 @@ def read_lines(path: Path, columns: Columns) -> Iterator[RowBatch]:
 
 
 def read_folder(folder: Path, files: Sequence[Path], columns: Columns) -> Iterator[RowBatch]:
-    """Read text files in a folder, each of which is row 1 of its file; the names of their folders are the labels.
+    """Read text files in a folder, each of which is row 1 of its file; the folders in `folder` are the labels.
 
     If all columns are kept, the column `file` contains the paths relative to the folder.
     """
     names = columns.names
 
     def parse(file: _Line) -> JsonObject:
-        try:
-            text = file.content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise _RowError("the text is not UTF-8; save the file as such") from None
-        row = dict.fromkeys(names, file.path.parent.name) | {columns.text: text}
-        return {FILE_COLUMN: file.path.relative_to(folder).as_posix()} | row if columns.keep_others else row
+        if found := what_else(file.path, file.content):
+            raise _RowError(f"the file is {found}")
+        text = _decoded(file, "text").removeprefix("\ufeff")
+        place = file.path.relative_to(folder)
+        row = dict.fromkeys(names, place.parts[0]) | {columns.text: text}
+        return {FILE_COLUMN: place.as_posix()} | row if columns.keep_others else row
 
-    return _batches(folder, (_Line(path, 1, path.read_bytes()) for path in files), parse, columns)
+    return _batches(folder, map(_whole, files), parse, columns)
+
+
+def _whole(path: Path) -> _Line:
+    """A whole file, or the start of one that is too long."""
+    with opened(path) as file:
+        return _Line(path, 1, file.read(MAX_LINE))
 
 
 def _json_object(line: str) -> JsonObject:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise _RowError(f"not JSON ({str(error)[:80]}); expected one object per line") from None
+        raise _RowError(f"not JSON; {_json_fault(line, error)}") from None
     if not isinstance(value, dict):
         raise _RowError(f"found a JSON {type(value).__name__}; expected one object per line")
     if line.count("[") + line.count("{") > MAX_LEVELS and _levels(value) > MAX_LEVELS:
         raise _RowError(f"nested more than {MAX_LEVELS} levels deep; expected an object of values")
     return value
+
+
+def _json_fault(line: str, error: Exception) -> str:
+    """What to do about a line that is not JSON."""
+    if line.lstrip().startswith("{'"):
+        return 'names and texts are in single quotes; expected double ones, as in {"text": "good", "label": 1}'
+    if str(error).startswith("Invalid control character"):
+        return "a text contains a tab or another control character; write it as \\t or \\u0009"
+    return 'expected one object per line, such as {"text": "good", "label": 1}'
+
+
+def _other_form(path: Path, line: str) -> str:
+    """The form of a line that is JSON, but not JSON Lines, and the command that converts it; empty if it has none."""
+    content = line.strip()
+    if content.startswith("["):
+        return f"a JSON array; expected one object per line, as {command(path, JQ_ITEMS, 'lines', '.jsonl')} writes"
+    if not content.startswith("{"):
+        return ""
+    if content.endswith(",") and _is_json(content[:-1]):
+        program = "sed 's/,[[:space:]]*$//'"
+        return f"a comma follows the object; remove it, as {command(path, program, 'lines', '.jsonl')} does"
+    try:
+        _, end = json.JSONDecoder().raw_decode(content)
+        several = content[end:].lstrip().startswith("{")
+        form = "several objects in a line" if several else ""
+    except (ValueError, RecursionError) as error:
+        is_open = content == "{" or (isinstance(error, json.JSONDecodeError) and error.pos >= len(content) - 1)
+        form = "a JSON object of several lines" if is_open else ""
+    return f"{form}; expected one per line, as {command(path, 'jq -c .', 'lines', '.jsonl')} writes" if form else ""
+
+
+def _is_json(content: str) -> bool:
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _levels(value: Any) -> int:
@@ -151,33 +203,55 @@ def _check_characters(record: JsonObject, columns: Columns) -> None:
             raise _RowError(f"{columns.subject(name)} contains {half}, half a character; write it as UTF-8") from None
 
 
-def _decoded(line: _Line) -> str:
+def _decoded(line: _Line, name: str = "line") -> str:
     if len(line.content) >= MAX_LINE:
         raise _RowError(f"longer than {MAX_LINE >> 20} MiB; expected a review")
+    if b"\0" in line.content:
+        remedy = command(line.path, r"tr -d '\000'", "clean")
+        raise _RowError(f"the {name} contains a NUL character; remove it, as {remedy} does")
     try:
         return line.content.decode()
     except UnicodeDecodeError:
-        raise _RowError("the line is not UTF-8; save the file as such") from None
+        raise _RowError(f"the {name} is not UTF-8; save the file as such") from None
+
+
+class _OldLines(io.RawIOBase):
+    r"""A file whose lines end with `\r`, as on old Macs, read with `\n` instead."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._file.read(len(buffer))
+        buffer[: len(content)] = content.replace(b"\r", b"\n")
+        return len(content)
 
 
 def _lines(path: Path) -> Iterator[_Line]:
-    """Yield non-empty lines with their numbers; yield only the start of a line that is too long.
+    r"""Yield non-empty lines with their numbers; yield only the start of a line that is too long.
+
+    Lines end with `\n` or `\r\n`, or with `\r` if the first bytes of the file contain no other end.
 
     Raises:
-        DataError: there are none, or the file is UTF-16.
+        DataError: there are none, or the file is no UTF-8 text.
     """
     number = 0
     is_empty = True
-    with path.open("rb") as file:
-        if file.peek(2).startswith(UTF_16):
-            raise DataError(f"{path}: the file is UTF-16; save it as UTF-8")
-        while content := file.readline(MAX_LINE):
+    with opened(path) as file:
+        start = file.peek(START)  # type: ignore[attr-defined]  # Both kinds of files have it.
+        check_is_text(path, start)
+        is_old = b"\r" in start[:-1] and b"\n" not in start
+        lines: IO[bytes] = io.BufferedReader(_OldLines(file)) if is_old else file
+        while content := lines.readline(MAX_LINE):
             number += 1
-            if number == 1:
-                content = content.removeprefix(codecs.BOM_UTF8)
             if len(content) >= MAX_LINE:
-                while not (rest := file.readline(MAX_LINE)).endswith(b"\n") and rest:
+                while not (rest := lines.readline(MAX_LINE)).endswith(b"\n") and rest:
                     pass
+            elif number == 1:
+                content = content.removeprefix(codecs.BOM_UTF8)
             if content.strip():
                 is_empty = False
                 yield _Line(path, number, content.removesuffix(b"\n"))

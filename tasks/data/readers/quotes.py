@@ -1,0 +1,204 @@
+"""Quotes in CSV files: whether they are as CSV has them, and where they are not."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from tasks.data.readers.opened import command, opened
+from tasks.errors import DataError
+
+LONGEST_ROW = 16 << 20  # Bytes; Arrow reads no longer ones.
+_QUOTE = ord('"')
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_MOST_COLUMNS = 900  # RE2 repeats a pattern at most 1,000 times.
+_SURE_LINES = 2  # So many lines whose numbers look like those of a column are no coincidence.
+MERGED = (
+    "a value holds what look like whole rows of this file, so a quote is missing or too much; write each quote within "
+    "a text twice (if the text is right, give the file as .parquet or .jsonl)"
+)
+ESCAPED = "quotes within texts are escaped by a backslash; write them twice"
+
+
+class QuoteCheck:
+    """Follows the quotes of a file, block by block.
+
+    Where every quote is as CSV has it, the quotes of a file alternate: one opens a value, or is the second of two that
+    stand for one; the next closes it, or is the first of two.
+
+    Attributes:
+        has_quotes: whether there are any so far.
+        is_doubtful: whether one of them is different: in a value without quotes around it, which is right, or in one
+            with quotes, which is a fault.
+    """
+
+    def __init__(self, delimiter: str) -> None:
+        self._is_end = np.zeros(256, bool)
+        self._is_end[[_QUOTE, ord(delimiter), ord("\r"), ord("\n")]] = True
+        self._last = b"\n"  # What the next block continues.
+        self._is_open = self._is_trusted = False
+        self.has_quotes = self.is_doubtful = False
+
+    def trust(self) -> None:
+        """Stop: the whole file has been read exactly, and its quotes are right."""
+        self.is_doubtful, self._is_trusted = False, True
+
+    def add(self, block: bytes) -> None:
+        """Follow the quotes of the next block."""
+        if self.is_doubtful or self._is_trusted:
+            return
+        if b'"' in block or b'"' in self._last:
+            self.has_quotes = True
+            self._follow(np.frombuffer(self._last + block, np.uint8))
+        self._last = (self._last + block[-2:])[-2:]
+
+    def end(self) -> None:
+        """The file is over; a quote may be open."""
+        self.add(b"\n\n")
+        self.is_doubtful |= self._is_open and not self._is_trusted
+
+    def _follow(self, codes: NDArray[np.uint8]) -> None:
+        """Follow the quotes that have a character before and behind them."""
+        places = np.flatnonzero(codes[1:-1] == _QUOTE) + 1
+        opening, closing = places[int(self._is_open) :: 2], places[1 - int(self._is_open) :: 2]
+        self._is_open ^= bool(len(places) % 2)
+        are_right = self._is_end[codes[opening - 1]].all() and self._is_end[codes[closing + 1]].all()
+        self.is_doubtful = not are_right
+
+
+def check_quotes(path: Path, delimiter: str, start: int) -> None:
+    """Read a file row by row, slowly but exactly, to find the first quote that CSV does not allow.
+
+    Args:
+        path, delimiter: the file, and what separates its columns.
+        start: how many bytes come before row 2.
+
+    Raises:
+        DataError: a value goes on after its closing quote, or a quote is never closed; the message names the row.
+    """
+    limit = csv.field_size_limit(2 * LONGEST_ROW)
+    row = 2
+    try:
+        with opened(path) as file:
+            file.read(start)
+            lines = _Lines(io.TextIOWrapper(file, encoding="latin-1", newline=""))
+            for values in csv.reader(lines, delimiter=delimiter, strict=True):
+                row += bool(values)
+                lines.taken()
+            return
+    except csv.Error as error:
+        raw = lines.taken()
+        if "end of data" in str(error) or "limit" in str(error):
+            fault = "a quote is never closed, and the rest of the file is one row; close the quote"
+        elif '\\"' in raw:
+            fault = escaped(path)
+        else:
+            fault = _stray(path, delimiter)
+    finally:
+        csv.field_size_limit(limit)
+    raise DataError(f"{path}, row {row}: {fault}")
+
+
+def escaped(path: Path) -> str:
+    """What to do about quotes that are escaped by a backslash."""
+    program = r"""sed 's/\\"/""/g'"""
+    return f"{ESCAPED}, as {command(path, program, 'quoted')} does"
+
+
+def _stray(path: Path, delimiter: str) -> str:
+    fault = "a text in quotes goes on after a quote within it, or a quote before it was not closed"
+    if delimiter == "\t":
+        program = r"""sed 's/"/""/g; s/\t/"\t"/g; s/^/"/; s/$/"/'"""
+        return f"{fault}; if no text is in quotes, {command(path, program, 'quoted')} puts all in quotes"
+    return f"{fault}; write each quote within a text twice"
+
+
+class _Lines:
+    """The lines of a file, until one is longer than a row can be; remembers those since it was last asked."""
+
+    def __init__(self, file: io.TextIOWrapper) -> None:
+        self._file = file
+        self._taken: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        while (line := self._file.readline(LONGEST_ROW)) and len(line) < LONGEST_ROW:
+            self._taken.append(line)
+            yield line
+
+    def taken(self) -> str:
+        """The lines since the last call."""
+        taken, self._taken = "".join(self._taken), []
+        return taken
+
+
+def merged_rows(batch: pa.RecordBatch, delimiter: str) -> NDArray[np.bool_]:
+    """Find values that hold whole rows of their file, because a stray quote opened them and another one closed them.
+
+    A value with line ends is one if its first line continues as its row does, its last begins as a row does, and at
+    least half of those between are rows: as many columns, and values that these columns have.
+
+    Returns:
+        bool, shape (rows,).
+    """
+    found = np.zeros(len(batch), bool)
+    if not 2 <= batch.num_columns <= _MOST_COLUMNS:
+        return found
+    known = _KnownValues(batch)
+    inner = f"[^{delimiter}\r\n]*"
+    for place, column in enumerate(batch.columns):
+        rest = batch.num_columns - 1 - place
+        values = column.cast(pa.large_binary())
+        is_candidate = pc.match_substring_regex(values, f"^{inner}(?:{delimiter}{inner}){{{rest}}}[\r\n]")
+        for row in np.flatnonzero(is_candidate.to_numpy(zero_copy_only=False)):
+            found[row] |= _holds_rows(values[int(row)].as_py(), place, known, delimiter.encode())
+    return found
+
+
+class _KnownValues:
+    """The values of each column of a batch, and their forms: digits as 0."""
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self._columns = batch.columns
+        self._values: dict[int, tuple[set[bytes], set[bytes]]] = {}
+        self.width = len(self._columns)
+
+    def has(self, place: int, value: bytes) -> bool:
+        """Whether the column has this value."""
+        return value in self._of(place)[0]
+
+    def has_like(self, place: int, value: bytes) -> bool:
+        """Whether all values of the column have digits, and one has the form of this value."""
+        form, forms = _form(value), self._of(place)[1]
+        return b"0" in form and form in forms and all(b"0" in each for each in forms)
+
+    def _of(self, place: int) -> tuple[set[bytes], set[bytes]]:
+        if place not in self._values:
+            values = set(pc.unique(self._columns[place].cast(pa.large_binary())).to_pylist()) - {b""}
+            self._values[place] = values, {_form(value) for value in values}
+        return self._values[place]
+
+
+def _form(value: bytes) -> bytes:
+    return re.sub(rb"[0-9]", b"0", value)
+
+
+def _holds_rows(value: bytes, place: int, known: _KnownValues, delimiter: bytes) -> bool:
+    first, *middle, last = (line.split(delimiter) for line in _LINE_END.split(value))
+    if len(last) != place + 1:
+        return False
+    is_sure = len(middle) >= _SURE_LINES
+
+    def fits(line: list[bytes], start: int) -> bool:
+        """Whether values are those of a row from column `start` on, but for the column of the value."""
+        others = [(start + number, each) for number, each in enumerate(line) if start + number != place]
+        are_known = [known.has(*pair) or (is_sure and known.has_like(*pair)) for pair in others]
+        return not others or (any(are_known) and not any(each.startswith(b" ") for _, each in others))
+
+    rows = sum(len(line) == known.width and fits(line, 0) for line in middle)
+    return fits(first, place) and fits(last, 0) and 2 * rows >= len(middle)
