@@ -1,5 +1,6 @@
 """The settings: one tree for the command line, the environment, the UI's run form and the run's record."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from cyclopts import Group, Parameter
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from tasks.data.readers.label_values import label_key
 from tasks.models.spec import ModelSpec, PresetName, TrainingPlan, claims_to_be_another, preset
 from tasks.results.data import TEST_SHARE, TextData, VocabularyKind
 from tasks.results.promotion import GateLimits
@@ -75,10 +77,31 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str | Path) else value
 
 
+def _words_of(_: Any, value: str, **__: Any) -> list[str]:
+    """The values in an environment variable, which are separated and quoted as in a shell."""
+    try:
+        return shlex.split(value)
+    except ValueError:  # A quote is not closed.
+        return [value]
+
+
 Paths = Annotated[
     list[Path],
     BeforeValidator(_as_list),
     WithJsonSchema({"anyOf": [{"type": "array", "items": PATH}, PATH, {"type": "null"}]}),
+]
+def _as_labels(value: Any) -> Any:
+    """Labels as texts: YAML and JSON have numbers and booleans, too, and the run form submits one without a list."""
+    values = [] if value is None else value if isinstance(value, list) else [value]
+    return [each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for each in values]
+
+
+LABEL = {"type": ["string", "number", "boolean"]}
+LabelValues = Annotated[
+    list[str],
+    BeforeValidator(_as_labels),
+    WithJsonSchema({"anyOf": [{"type": "array", "items": LABEL}, LABEL, {"type": "null"}]}),
+    Parameter(env_var_split=_words_of),
 ]
 
 
@@ -87,9 +110,9 @@ class DataSettings(SettingsGroup, title="Data"):
 
     data: Paths = Field(
         [],
-        description="Your own data; no other source is tried. An imdb.npz; or labelled texts: .csv, .parquet and "
-        ".jsonl files, patterns, folders of such files, or a folder like aclImdb (train/pos, train/neg, test/pos, "
-        "test/neg).",
+        description="Your own data; no other source is tried. An imdb.npz; or labelled texts: .csv, .tsv, "
+        ".parquet, .jsonl, .ndjson and .json files (or .csv.gz and so on), patterns, folders of such files, or a "
+        "folder like aclImdb (train/pos, train/neg, test/pos, test/neg).",
     )
     test_data: Paths = Field([], description="The test part of your own texts, in the same forms as --data.")
     test_share: float | None = Field(
@@ -103,10 +126,15 @@ class DataSettings(SettingsGroup, title="Data"):
     label_column: str = Field(
         "label",
         min_length=1,
-        description="Name of the column of labels: 0/1, false/true, neg/pos, negative/positive, or see --positive.",
+        description="Name of the column of labels: 0/1, -1/1, false/true, neg/pos, negative/positive, or see --positive.",
     )
-    positive: str | None = Field(
-        None, min_length=1, description="The label that means positive; the other one then means negative."
+    positive: LabelValues = Field(
+        [],
+        description="The label that means positive; the other one then means negative. With several labels, or a bound "
+        "on numbers such as '>=7', all others mean negative.",
+    )
+    drop: LabelValues = Field(
+        [], description="Labels whose rows are left out, such as neutral or -1; '' for rows without a label."
     )
     vocabulary: VocabularyKind = Field(
         "training",
@@ -141,10 +169,15 @@ class DataSettings(SettingsGroup, title="Data"):
             raise ValueError("--test-data and --test-share: found both, expected one; the test part is already given")
         if self._npz() is not None and len(self.data) > 1:
             raise ValueError(f"--data: found {len(self.data)} files including an .npz, expected the .npz alone")
-        of_texts = [name for name in ("test_data", "test_share", "positive") if getattr(self, name) not in (None, [])]
+        of_texts = [name for name in ("test_data", "test_share", "positive", "drop") if getattr(self, name) not in (None, [])]
         if of_texts and (not self.data or self._npz() is not None):
             option = f"--{of_texts[0].replace('_', '-')}"
             raise ValueError(f"{option}: found without texts of your own, expected --data with texts as well")
+        if not all(value.strip() for value in self.positive):
+            raise ValueError("--positive: found an empty label, expected the label that means positive")
+        both = {label_key(value) for value in self.drop} & {label_key(value) for value in self.positive}
+        if both:
+            raise ValueError(f"--positive and --drop: both name the label {min(both)[:40]!r}, expected one to do so")
         return self
 
     def given(self) -> Path | TextData | None:
@@ -156,7 +189,8 @@ class DataSettings(SettingsGroup, title="Data"):
             test_data=tuple(self.test_data),
             text_column=self.text_column,
             label_column=self.label_column,
-            positive=self.positive,
+            positive=tuple(self.positive),
+            drop=tuple(self.drop),
             test_share=TEST_SHARE if self.test_share is None else self.test_share,
             vocabulary=self.vocabulary,
         )
@@ -168,7 +202,7 @@ class DataSettings(SettingsGroup, title="Data"):
         return given.title if isinstance(given, TextData) else given.name if given else ""
 
     def _npz(self) -> Path | None:
-        return next((path for path in self.data if path.suffix == ".npz"), None)
+        return next((path for path in self.data if path.suffix.lower() == ".npz"), None)
 
 
 RunnerName = Literal["process", "thread", "dask"]
@@ -362,4 +396,6 @@ def _argument(name: str, value: Any, default: Any) -> list[str]:
         return [option]
     values = value if isinstance(value, list) else [value]
     texts = [item.model_dump_json() if isinstance(item, BaseModel) else str(item) for item in values]
+    if any(text.startswith("-") for text in texts):  # They would look like options.
+        return [f"{option}={shlex.quote(text)}" for text in texts]
     return [option, *(shlex.quote(text) for text in texts)]

@@ -31,7 +31,7 @@ def dataset_fingerprint(source: Source, vocabulary_size: int, max_length: int, r
     # An imdb.npz contains its ranks; a word index only maps them to words.
     ranks = source.word_index_sha256 if source.texts else None
     # A network keeps the names that the user chose, so other names are other data; 1, true and pos are not.
-    names = source.survey.labels if source.texts and source.texts.positive and source.survey else None
+    names = source.survey.labels if source.texts and source.texts.positives and source.survey else None
     return fingerprint(source.sha256, ranks, names, vocabulary_size, max_length, reviews, code_version(__name__))
 
 

@@ -60,7 +60,7 @@ def column_of_test(dataset: Dataset, column: str) -> list[str]:
         raise DataError(f"--slice-columns {column}: found {source.title}, expected own texts with columns")
     if any(entry.path.is_dir() for entry in labelled_inputs(source.texts)):
         raise DataError(f"--slice-columns {column}: found a folder of texts, expected .csv, .parquet or .jsonl files")
-    columns = Columns.of_texts(source.texts.text_column, Column("value", column, "--slice-columns"))
+    columns = labelled_columns(source.texts, Column("value", column, "--slice-columns"))
     values = [""] * source.survey.test
     for batch, rows, places in _test_batches(source.texts, source.survey, columns):
         for place, value in zip(places, batch.strings(column).take(pa.array(rows)).to_pylist(), strict=True):

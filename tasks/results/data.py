@@ -1,7 +1,7 @@
 """Records of the reviews: their source, how the user's texts are read, how the reviews were prepared."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -67,7 +67,9 @@ class TextData:
         data: files, folders and patterns.
         test_data: the same for the test part; if empty, the test parts found in `data` or, without any, `test_share`.
         text_column, label_column: names of the columns in CSV, Parquet and JSON Lines.
-        positive: the label that means positive; None: the known names, such as 1, true, pos.
+        positive: the labels, or bounds such as ">=7", that mean positive; none: the known names, such as 1, true, pos.
+            Records of earlier versions have one as a text, or None.
+        drop: the labels whose rows are left out; "" for rows without a label.
         test_share: share of the texts to test on, chosen by hash, so that equal texts are in the same part.
         vocabulary: "training" for the words of the training part, "imdb" for Keras's word index.
     """
@@ -76,9 +78,15 @@ class TextData:
     test_data: tuple[Path, ...] = ()
     text_column: str = "text"
     label_column: str = "label"
-    positive: str | None = None
+    positive: tuple[str, ...] | str | None = ()
     test_share: float = TEST_SHARE
     vocabulary: VocabularyKind = "training"
+    drop: tuple[str, ...] = ()
+
+    @property
+    def positives(self) -> tuple[str, ...]:
+        """The labels that mean positive, however they were recorded."""
+        return (self.positive,) if isinstance(self.positive, str) else self.positive or ()
 
     @property
     def word_rules(self) -> WordRules:
@@ -103,6 +111,7 @@ class Survey:
         repeated: number of reviews whose text occurs earlier in the same part.
         shared: number of test reviews whose text is also in the training part.
         labels: the names of the labels, as the texts have them.
+        dropped: how many rows were left out for each label of `TextData.drop`.
     """
 
     reviews: Path
@@ -115,6 +124,7 @@ class Survey:
     repeated: int
     shared: int
     labels: Labels = LABELS
+    dropped: dict[str, int] = field(default_factory=dict)
 
     def files(self) -> dict[Path, str]:
         """Each file with its SHA-256."""

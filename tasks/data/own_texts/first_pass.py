@@ -6,6 +6,7 @@ a folder sorted by label is shuffled; and a text that occurs twice is never in b
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -136,7 +137,7 @@ def survey_texts(inputs: Sequence[Input], data: TextData, folder: Path, advance:
     Raises:
         DataError: a file or row is not as expected; the message describes the first fault in one line.
     """
-    read_labels = LabelReader(data.label_column, data.positive)
+    read_labels = LabelReader(data.label_column, data.positives, data.drop)
 
     def piece(part: Part, batch: RowBatch) -> _TextsToCount:
         advance(batch.size)
@@ -152,7 +153,8 @@ def survey_texts(inputs: Sequence[Input], data: TextData, folder: Path, advance:
     names = read_labels.names()
     _check_parts(reviews, data, names)
     write_ranked(folder / SURVEYED_WORDS, counts.ranked())
-    return _write_survey(reviews, inputs, folder, names)
+    surveyed = _write_survey(reviews, inputs, folder, names)
+    return surveyed._replace(survey=replace(surveyed.survey, dropped=dict(read_labels.dropped)))
 
 
 def files_digest(inputs: Sequence[Input]) -> str:

@@ -1,38 +1,44 @@
-"""Accepted spellings of labels: 0/1, false/true, neg/pos, negative/positive, or one value that means positive."""
+"""Converts labels to 0 and 1: known pairs of names, or what `--positive` names against all others."""
 
+import shlex
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tasks.data.readers.batch import RowBatch
+from tasks.data.readers.batch import RowBatch, Spellings
+from tasks.data.readers.label_values import Bound, bound_of, label_key, label_number
 from tasks.errors import DataError
 from tasks.results.data import Labels
 
-KNOWN = {
-    "0": 0, "0.0": 0, "false": 0, "neg": 0, "negative": 0,
-    "1": 1, "1.0": 1, "true": 1, "pos": 1, "positive": 1,
-}  # fmt: skip
-_NAMES = pa.array(list(KNOWN), pa.large_string())
-_VALUES = np.array(list(KNOWN.values()), np.uint8)
+# The known pairs: 0/1, false/true, neg/pos, negative/positive, which have the same keys; and -1/1, but without 0.
+_KNOWN = {"0": 0, "-1": 0, "1": 1}
 LONGEST_NAME = 1_000  # Characters of a label that are kept as its name.
+_MOST_SPELLINGS = 1_000  # A column of texts has millions; these are enough for names and messages.
+_SHOWN, _SHOWN_LENGTH = 6, 40
+OTHERS = "other"
 
 
 class LabelReader:
     """Converts labels to 0 and 1, batch by batch.
 
     Attributes:
-        column: the name of the column of labels.
-        positive: the value that means positive; the other value, whatever it is, means negative. If None, the known
-            pairs of names are accepted, in upper or lower case.
+        positive: the labels, or the bounds on numbers, that mean positive. With one label, the other one, whatever it
+            is, means negative; with several or a bound, all others do. Without any, the known pairs are accepted.
+        drop: the labels whose rows the readers leave out.
+        dropped: how many rows were left out for each of them.
     """
 
-    def __init__(self, column: str, positive: str | None = None) -> None:
-        self.column = column
-        self.positive = positive
-        self._negative: str | None = None
+    def __init__(self, column: str, positive: Sequence[str] = (), drop: Sequence[str] = ()) -> None:
+        self.positive, self.drop = positive, drop
+        self.dropped: Counter[str] = Counter(dict.fromkeys(drop, 0))
+        self._column = column
+        self._bounds = {value: bound for value in positive if (bound := bound_of(value)) is not None}
+        self._keys = {label_key(value): value for value in positive if value not in self._bounds}
+        self._has_many = len(positive) > 1 or bool(self._bounds)
+        self._negative: str | None = None  # The key of the only other label.
+        self._seen: set[str] = set()  # What of `positive` there was; without any, the keys.
         self._spellings: Counter[str] = Counter()
 
     def __call__(self, batch: RowBatch) -> NDArray[np.uint8]:
@@ -41,51 +47,98 @@ class LabelReader:
         Raises:
             DataError: a label is missing, or belongs to a third class; the message names the file and the row.
         """
-        values = pc.utf8_trim_whitespace(batch.strings(self.column))
-        missing = pc.index(pc.equal(values, "").fill_null(True), True).as_py()
-        if missing >= 0:
-            raise DataError(f"{batch.place(missing)}: the label is missing; remove the row, or give it a label")
-        return self._known(batch, values) if self.positive is None else self._chosen(batch, values)
+        self.dropped.update(batch.dropped)
+        spellings = Spellings.of(batch.strings(self._column))
+        for text, count in zip(spellings.texts, spellings.counts().tolist(), strict=True):
+            if text in self._spellings or len(self._spellings) < _MOST_SPELLINGS:
+                self._spellings[text] += count
+        results = [self._label(text) for text in spellings.texts]
+        is_fault = np.array([isinstance(result, str) for result in results], bool)
+        if is_fault.any():
+            row = int(np.argmax(is_fault[spellings.places]))
+            raise DataError(f"{batch.place(row)}: the label is {results[spellings.places[row]]}")
+        labels: NDArray[np.uint8] = np.array(results, np.uint8)[spellings.places]
+        return labels
 
     def names(self) -> Labels:
-        """The names of the two labels in the batches so far; of several spellings, the most frequent."""
-        if self.positive is not None:
-            return _name(self._negative or ""), _name(self.positive)
-        frequent = sorted(self._spellings, key=lambda spelling: (-self._spellings[spelling], spelling))
-        negative, positive = (next((s for s in frequent if KNOWN[s.lower()] == label), "") for label in (0, 1))
-        return negative, positive
+        """The names of the two labels in the batches so far; of several spellings, the most frequent.
 
-    def _known(self, batch: RowBatch, values: pa.LargeStringArray) -> NDArray[np.uint8]:
-        places = pc.index_in(pc.ascii_lower(values), value_set=_NAMES)
-        wrong = pc.index(places.is_null(), True).as_py()
-        if wrong >= 0:
-            raise DataError(
-                f"{batch.place(wrong)}: the label is {_short(values, wrong)}; expected 0 or 1, false or true, neg or "
-                "pos, negative or positive; for classes with other names, say which is positive (--positive VALUE)"
+        Raises:
+            DataError: no row has a label of `drop`, or none has one of `positive`.
+        """
+        for value in self.drop:
+            if not self.dropped[value]:
+                raise DataError(f"--drop {shlex.quote(value)}: no row has this label; {self._found()}")
+        for value in self.positive:
+            if self._spellings and value not in self._seen:
+                raise DataError(f"--positive {shlex.quote(value)}: no row has such a label; {self._found()}")
+        positive = ", ".join(self.positive) if self._has_many else self._frequent(1)
+        others = {label_key(text) for text in self._spellings if self._label(text) == 0}
+        negative = self._frequent(0) if len(others) < 2 or not self._has_many else self._others()
+        return negative[:LONGEST_NAME], positive[:LONGEST_NAME]
+
+    def _label(self, text: str) -> int | str:
+        """The label of a spelling, or what is wrong with it."""
+        if not text:
+            return "missing; remove the row, give it a label, or leave such rows out with --drop ''"
+        key = label_key(text)
+        if not self.positive:
+            return self._known(text, key)
+        if key in self._keys:
+            self._seen.add(self._keys[key])
+            return 1
+        if self._bounds:
+            number = label_number(text)
+            if number is None:
+                example = f"--drop {shlex.quote(text[:_SHOWN_LENGTH])}"
+                return f"{_short(text)}, not a number, for --positive {_quoted(self._bounds)}; {example} leaves it out"
+            fitting = [value for value, bound in self._bounds.items() if bound.fits(number)]
+            self._seen.update(fitting)
+            return int(bool(fitting))
+        if self._has_many or key == (self._negative or key):
+            self._negative = key
+            return 0
+        return (
+            f"{_short(text)}, a third class besides {_short(self.positive[0])} and {_short(self._frequent(0))}; "
+            f"{self._found()}; leave rows out with --drop, such as --drop {shlex.quote(text[:_SHOWN_LENGTH])}, or give "
+            "--positive all labels that mean positive, and the others mean negative"
+        )
+
+    def _known(self, text: str, key: str) -> int | str:
+        if key not in _KNOWN:
+            return (
+                f"{_short(text)}; {self._found()}; expected 0 or 1, -1 or 1, false or true, neg or pos, negative or "
+                "positive; for classes with other names, say which is positive (--positive VALUE), and which to leave "
+                "out (--drop VALUE)"
             )
-        for found in pc.value_counts(values).to_pylist():
-            self._spellings[found["values"]] += found["counts"]
-        labels: NDArray[np.uint8] = _VALUES[places.to_numpy()]
-        return labels
-
-    def _chosen(self, batch: RowBatch, values: pa.LargeStringArray) -> NDArray[np.uint8]:
-        is_positive = pc.equal(values, self.positive)
-        others = values.filter(pc.invert(is_positive))
-        if self._negative is None and len(others):
-            self._negative = others[0].as_py()
-        third = pc.index(pc.invert(pc.is_in(values, pa.array([self.positive, self._negative]))), True).as_py()
-        if third >= 0:
-            raise DataError(
-                f"{batch.place(third)}: the label is {_short(values, third)}, a third class besides "
-                f"{self.positive!r} and {self._negative!r}; expected two classes"
+        self._seen.add(key)
+        if {"-1", "0"} <= self._seen:
+            return (
+                f"{_short(text)}, but there are both -1 and 0; {self._found()}; if -1 means unlabelled, leave these "
+                "rows out with --drop -1"
             )
-        labels: NDArray[np.uint8] = is_positive.to_numpy(zero_copy_only=False).astype(np.uint8)
-        return labels
+        return _KNOWN[key]
+
+    def _frequent(self, label: int) -> str:
+        """The most frequent spelling of a label; "" if there is none."""
+        frequent = sorted(self._spellings, key=lambda text: (-self._spellings[text], text))
+        return next((text for text in frequent if self._label(text) == label), "")
+
+    def _others(self) -> str:
+        """A name for several negative labels."""
+        bounds: list[Bound] = list(self._bounds.values())
+        return bounds[0].opposite() if len(self.positive) == 1 and bounds else OTHERS
+
+    def _found(self) -> str:
+        """The most frequent labels so far, with their numbers of rows."""
+        shown = [f"{_short(text)} ({count:,})" for text, count in self._spellings.most_common(_SHOWN)]
+        more = len(self._spellings) - len(shown)
+        return f"the labels so far: {', '.join(shown) or 'none'}" + (f" and {more:,} more" if more else "")
 
 
-def _name(label: str) -> str:
-    return label[:LONGEST_NAME]
+def _short(text: str) -> str:
+    return repr(text[:_SHOWN_LENGTH])
 
 
-def _short(values: pa.LargeStringArray, row: int) -> str:
-    return repr(values[row].as_py()[:40])
+def _quoted(values: Sequence[str] | dict[str, Bound]) -> str:
+    return " ".join(map(shlex.quote, values))

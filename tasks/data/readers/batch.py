@@ -1,15 +1,17 @@
 """The batches of rows that all readers yield, and which columns they read."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tasks.data.readers.label_values import label_key
 from tasks.errors import DataError
 
 # Readers yield batches of about this size: large enough for fast loops, small enough to keep many in memory.
@@ -32,15 +34,19 @@ class Columns:
     Attributes:
         wanted: the columns that every file must have, first that of the texts. All are read as strings.
         keep_others: whether to read all other columns, too, each with its own type.
+        drop: the labels whose rows are left out; "" for rows without a label.
     """
 
     wanted: tuple[Column, ...]
     keep_others: bool = False
+    drop: tuple[str, ...] = ()
 
     @classmethod
-    def of_texts(cls, text_column: str, *more: Column, keep_others: bool = False) -> "Columns":
+    def of_texts(
+        cls, text_column: str, *more: Column, keep_others: bool = False, drop: tuple[str, ...] = ()
+    ) -> "Columns":
         """The column of texts, and others."""
-        return cls((Column("text", text_column, "--text-column"), *more), keep_others)
+        return cls((Column("text", text_column, "--text-column"), *more), keep_others, drop)
 
     @property
     def text(self) -> str:
@@ -82,6 +88,28 @@ def not_found(column: Column, names: Sequence[str]) -> str:
     return f"{column.name!r}, found {shown}{more}; name the right one with {column.option}"
 
 
+class Spellings(NamedTuple):
+    """Labels as a batch has them, without white space around them.
+
+    Attributes:
+        texts: each different one once; "" for missing labels.
+        places: int, shape (rows,); each row's place in `texts`.
+    """
+
+    texts: list[str]
+    places: NDArray[np.integer]
+
+    @classmethod
+    def of(cls, labels: pa.LargeStringArray) -> "Spellings":
+        """The spellings in a column of labels."""
+        encoded = pc.utf8_trim_whitespace(labels).fill_null("").dictionary_encode()
+        return cls(encoded.dictionary.to_pylist(), encoded.indices.to_numpy())
+
+    def counts(self) -> NDArray[np.int64]:
+        """How many rows have each of `texts`."""
+        return np.bincount(self.places, minlength=len(self.texts))
+
+
 class Reject(NamedTuple):
     """A row that cannot be used, and why. In a CSV file, the header is row 1; empty lines are not counted."""
 
@@ -101,6 +129,7 @@ class RowBatch:
         rejects: the rows that could not be read.
         size: approximate size in bytes.
         paths: for a folder, the file of each row in `columns`.
+        dropped: how many rows were left out for each label of `Columns.drop`.
     """
 
     file: str
@@ -109,6 +138,7 @@ class RowBatch:
     rejects: tuple[Reject, ...]
     size: int
     paths: tuple[str, ...] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -132,12 +162,31 @@ class RowBatch:
         rejects = [
             Reject(path, row, reason) for path, row in zip(paths[faulty], self.rows[faulty].tolist(), strict=True)
         ]
+        kept = self._only(~faulty)
+        return replace(kept, rejects=tuple(sorted([*self.rejects, *rejects], key=lambda reject: reject.row)))
+
+    def without_dropped(self, columns: Columns) -> "RowBatch":
+        """Leave out the rows with a label of `columns.drop`, and count them."""
+        label = next((column for column in columns.wanted if column.content == "label"), None)
+        if label is None or not columns.drop:
+            return self
+        spellings = Spellings.of(self.strings(label.name))
+        drop = {label_key(value): value for value in columns.drop}
+        dropped = Counter(dict.fromkeys(columns.drop, 0))
+        is_dropped = np.zeros(len(spellings.texts), bool)
+        for place, (text, count) in enumerate(zip(spellings.texts, spellings.counts().tolist(), strict=True)):
+            if (value := drop.get(label_key(text))) is not None:
+                is_dropped[place] = True
+                dropped[value] += count
+        return replace(self._only(~is_dropped[spellings.places]), dropped=dropped)
+
+    def _only(self, kept: NDArray[np.bool_]) -> "RowBatch":
+        """Keep these rows; `kept` has shape (rows,)."""
         return replace(
             self,
-            columns=self.columns.filter(pa.array(~faulty)),
-            rows=self.rows[~faulty],
-            rejects=tuple(sorted([*self.rejects, *rejects], key=lambda reject: reject.row)),
-            paths=tuple(paths[~faulty]) if self.paths else (),
+            columns=self.columns.filter(pa.array(kept)),
+            rows=self.rows[kept],
+            paths=tuple(np.array(self.paths)[kept].tolist()) if self.paths else (),
         )
 
     def without_invalid_utf8(self, columns: Columns) -> "RowBatch":

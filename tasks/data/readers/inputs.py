@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from tasks.data.readers.batch import Column, Columns, RowBatch
 from tasks.data.readers.csv_file import read_csv
 from tasks.data.readers.lines import read_folder, read_jsonl, read_lines
+from tasks.data.readers.opened import PACKED, kind_of, text_size
 from tasks.data.readers.parquet_file import read_parquet, text_bytes
 from tasks.data.tokenizer import has_word
 from tasks.errors import DataError, is_text
@@ -19,15 +20,23 @@ from tasks.storage.files import check_regular, sha256_of_file
 Part = Literal["train", "test", "either"]
 FORMATS: dict[str, Callable[[Path, Columns], Iterator[RowBatch]]] = {
     ".csv": read_csv,
+    ".tsv": read_csv,
     ".parquet": read_parquet,
     ".jsonl": read_jsonl,
+    ".ndjson": read_jsonl,
+    ".json": read_jsonl,
     ".txt": read_lines,
 }
 # The formats with columns. Text files have labels only in folders called `pos` and `neg`.
 TABLES = tuple(suffix for suffix in FORMATS if suffix != ".txt")
-LABELLED_KINDS = f"{', '.join(TABLES)}, a folder of such files, a folder with train/pos and train/neg, or an imdb.npz"
-KINDS = f"{', '.join(FORMATS)}, or a folder of such files"
+LABELLED_KINDS = (
+    f"{', '.join(TABLES)} (or .csv.gz and so on), a folder of such files, a folder with train/pos and train/neg, or an "
+    "imdb.npz"
+)
+KINDS = f"{', '.join(FORMATS)} (or .csv.gz and so on), or a folder of such files"
 CLASSES = ("neg", "pos")
+_MOST_WRAPPERS = 20  # Folders around the data, each with nothing else in it; links may form a circle.
+_HIDDEN = (".", "__MACOSX")  # Names that begin so are no data: what systems and editors leave.
 NO_WORD = "the text is missing or holds no word"
 
 
@@ -40,13 +49,13 @@ class Input(NamedTuple):
 
     def bytes(self) -> int:
         """Return the approximate size of the texts in bytes."""
-        return sum(text_bytes(path) if path.suffix == ".parquet" else path.stat().st_size for path in self.files)
+        return sum(text_bytes(path) if kind_of(path) == ".parquet" else text_size(path) for path in self.files)
 
     def batches(self, columns: Columns) -> Iterator[RowBatch]:
         """Read all rows."""
         if self.path.is_dir():
             return read_folder(self.path, self.files, columns)
-        return FORMATS[self.path.suffix](self.path, columns)
+        return FORMATS[kind_of(self.path)](self.path, columns)
 
 
 def labelled_inputs(data: TextData) -> list[Input]:
@@ -74,13 +83,14 @@ def unlabelled_inputs(given: Path) -> list[Input]:
     return [entry for path in _paths(given, "", tuple(FORMATS), KINDS) for entry in _unlabelled(path)]
 
 
-def labelled_columns(data: TextData) -> Columns:
-    """Return the columns of texts and labels."""
-    return Columns.of_texts(data.text_column, Column("label", data.label_column, "--label-column"))
+def labelled_columns(data: TextData, *more: Column) -> Columns:
+    """Return the columns of texts and labels, and others."""
+    label = Column("label", data.label_column, "--label-column")
+    return Columns.of_texts(data.text_column, label, *more, drop=data.drop)
 
 
 def read_all(inputs: Sequence[Input], columns: Columns) -> Iterator[tuple[Part, RowBatch]]:
-    """Yield all rows in batches, each with its part.
+    """Yield all rows in batches, each with its part, but for those with a label that `columns` drop.
 
     Raises:
         DataError: a file cannot be read, or a row is not as expected or its text is empty; the message describes the
@@ -88,7 +98,7 @@ def read_all(inputs: Sequence[Input], columns: Columns) -> Iterator[tuple[Part, 
     """
     for entry in inputs:
         for batch in entry.batches(columns):
-            valid = batch.without_invalid_utf8(columns)
+            valid = batch.without_invalid_utf8(columns).without_dropped(columns)
             length = pc.utf8_length(pc.utf8_trim_whitespace(valid.strings(columns.text)))
             is_empty = pc.equal(length, 0).fill_null(True).to_numpy(zero_copy_only=False)
             valid.without(is_empty, "the text is empty; remove the row, or give it a text").check_no_rejects()
@@ -129,6 +139,7 @@ def _digest(path: Path, *_state: int) -> str:
 def _labelled(given: Path, option: str) -> Iterator[Input]:
     """Resolve a path or pattern of labelled texts; from a folder like `aclImdb`, `--test-data` takes the test part."""
     for path in map(_resolved, _paths(given, f"{option} ", TABLES, LABELLED_KINDS)):
+        path = _unwrapped(path, _has_labelled)
         parts = [name for name in ("train", "test") if _has_classes(path / name)]
         if not path.is_dir():
             yield Input(path, "either", (path,))
@@ -147,10 +158,32 @@ def _labelled(given: Path, option: str) -> Iterator[Input]:
             )
 
 
-def _unlabelled(path: Path) -> list[Input]:
+def _has_labelled(folder: Path) -> bool:
+    return any(map(_has_classes, (folder, folder / "train", folder / "test"))) or bool(_tables(folder))
+
+
+def _unwrapped(path: Path, has_data: Callable[[Path], bool]) -> Path:
+    """The folder of the data within folders that contain nothing else; the path itself if it is none of these."""
+    inner = path
+    for _ in range(_MOST_WRAPPERS):
+        if not inner.is_dir() or has_data(inner):
+            return inner
+        children = [child for child in inner.iterdir() if not _is_hidden(child.name)]
+        if len(children) != 1 or not children[0].is_dir():
+            return path
+        inner = children[0]
+    return path
+
+
+def _has_unlabelled(folder: Path) -> bool:
+    return bool(_tables(folder) or _visible_files(folder, "**/*", (".txt",)))
+
+
+def _unlabelled(given: Path) -> list[Input]:
+    path = _unwrapped(given, _has_unlabelled)
     if not path.is_dir():
         return [Input(path, "either", (path,))]
-    texts, tables = _visible_files(path, "**/*.txt"), _tables(path)
+    texts, tables = _visible_files(path, "**/*", (".txt",)), _tables(path)
     if texts and tables:
         raise DataError(f"{path}: {texts[0].name} and {tables[0].path.name} in this folder; give a pattern of one kind")
     if texts:
@@ -177,18 +210,22 @@ def _paths(given: Path, prefix: str, suffixes: Sequence[str], kinds: str) -> lis
         _check_name(path)
         if not path.is_dir():
             check_regular(path, f"{prefix}{path}")
-        if path.suffix not in suffixes and not path.is_dir():
+        if kind_of(path) not in suffixes and not path.is_dir():
             kind = f"is of kind {path.suffix!r}" if path.suffix else "has no suffix"
             raise DataError(f"{prefix}{path}: the file {kind}; expected {kinds}")
     return paths
 
 
 def _matches(pattern: Path) -> list[Path]:
+    """The visible files and folders that match a pattern, and hidden ones that it names."""
     root = Path(pattern.anchor or ".")
     try:
-        return sorted(root.glob(str(pattern.relative_to(pattern.anchor))))
+        matches = sorted(root.glob(str(pattern.relative_to(pattern.anchor))))
     except (ValueError, NotImplementedError):
         return []
+    if any(map(_is_hidden, pattern.parts)):
+        return matches
+    return [path for path in matches if not any(map(_is_hidden, path.parts))]
 
 
 def _check_name(path: Path) -> None:
@@ -200,7 +237,11 @@ def _check_name(path: Path) -> None:
 def _resolved(path: Path) -> Path:
     """Resolve links, unless a link leads to a file of another name, as in a cache of downloads."""
     resolved = path.resolve()
-    return resolved if resolved.suffix == path.suffix else path.absolute()
+    return resolved if kind_of(resolved) == kind_of(path) and _is_packed(resolved) == _is_packed(path) else path.absolute()
+
+
+def _is_packed(path: Path) -> bool:
+    return path.suffix.lower() == PACKED
 
 
 def _has_classes(folder: Path) -> bool:
@@ -211,7 +252,7 @@ def _classes(folder: Path, part: Part) -> Input:
     """Return the texts in a folder with `pos` and `neg`."""
     files: list[Path] = []
     for name in CLASSES:
-        of_class = _visible_files(folder / name, "*.txt")
+        of_class = _visible_files(folder / name, "**/*", (".txt",))
         if not of_class:
             raise DataError(f"{folder / name}: no .txt files; expected one text per file")
         files += of_class
@@ -220,16 +261,22 @@ def _classes(folder: Path, part: Part) -> Input:
 
 def _tables(folder: Path) -> list[Input]:
     """Return the files with columns in a folder, but not in its subfolders."""
-    paths = [path for path in _visible_files(folder, "*") if path.suffix in TABLES]
+    paths = _visible_files(folder, "*", TABLES)
     for path in paths:
         _check_name(path)
     return [Input(path, "either", (path,)) for path in paths]
 
 
-def _visible_files(folder: Path, pattern: str) -> list[Path]:
-    """List the files in a folder that match a pattern, in reading order, without hidden ones."""
+def _visible_files(folder: Path, pattern: str, suffixes: Sequence[str]) -> list[Path]:
+    """List the files of these kinds in a folder that match a pattern, in reading order, without hidden ones."""
     return sorted(
         path
         for path in folder.glob(pattern)
-        if path.is_file() and not any(name.startswith(".") for name in path.parts[len(folder.parts) :])
+        if kind_of(path) in suffixes
+        and not any(map(_is_hidden, path.parts[len(folder.parts) :]))
+        and path.is_file()
     )
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(_HIDDEN)
