@@ -88,8 +88,8 @@ def say_page(state: Any) -> None:
 
 
 INPUT = (
-    ".csv, .parquet, .jsonl or .txt (one review per line), a pattern, a folder of such files (a .txt file in it is one "
-    "review), or - for lines from standard input."
+    ".csv, .tsv, .parquet, .jsonl, .ndjson, .json or .txt (one review per line), packed or not (.csv.gz), a pattern, a "
+    "folder of such files (a .txt file in it is one review), or - for lines from standard input."
 )
 MODEL = (
     '"auto": the champion or, before the first promotion, the best network of the newest run, smoke runs and runs on '

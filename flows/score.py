@@ -15,6 +15,7 @@ from flows.ops.notify import FAILURES, announce, on_failure_hooks
 from flows.run import Run
 from flows.settings import RunSettings, Settings
 from flows.step_tasks import as_task
+from tasks.data.readers.opened import JSON_LINES, kind_of
 from tasks.data.scoring.output import SUFFIXES
 from tasks.drift import check_drift as check_texts
 from tasks.results.drift import Drift
@@ -46,8 +47,8 @@ def score_flow(
     """Score texts with a trained network.
 
     Args:
-        texts: path or pattern of .csv, .parquet, .jsonl or .txt files (one review per line), or a folder of .txt files
-            (one review per file) or of .csv, .parquet and .jsonl files.
+        texts: path or pattern of .csv, .tsv, .parquet, .jsonl, .ndjson, .json or .txt files (one review per line), all
+            but .parquet also packed (.csv.gz), or a folder of .txt files (one review per file) or of the others.
         output: .parquet, .csv or .jsonl file to write; by default a file under outputs/scores.
         model: "auto" (the champion, else the best network of the newest run), "champion", "latest" or a run's name (its
             best network is used), RUN:NETWORK, a hash, or a folder.
@@ -78,7 +79,8 @@ def find(outputs: Path, data: RowData, output: Path | None, model: str, has_revi
 
 def default_output(data: RowData, scoring: Scoring) -> Path:
     """Where scores go by default: beside the stored scoring, in the same file format as the input."""
-    suffix = data.path.suffix if data.path.suffix in SUFFIXES else ".csv"
+    kind = kind_of(data.path)
+    suffix = ".jsonl" if kind in JSON_LINES else kind if kind in SUFFIXES else ".csv"
     return scoring.columns.with_name(f"scored{suffix}")
 
 

@@ -1,6 +1,5 @@
 """The settings: one tree for the command line, the environment, the UI's run form and the run's record."""
 
-import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -9,8 +8,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from cyclopts import Group, Parameter
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
+from flows.setting_types import LabelValues, Paths
 from tasks.data.readers.label_values import label_key
 from tasks.models.spec import ModelSpec, PresetName, TrainingPlan, claims_to_be_another, preset
 from tasks.results.data import TEST_SHARE, TextData, VocabularyKind
@@ -61,48 +61,12 @@ class PromotionSettings(GateSettings):
 
 NAMED = ("epochs", "seed", "seed_of_day", "replicates")  # What the title names in words of its own.
 Section = TypeVar("Section", bound=BaseModel)
-PATH = {"type": "string", "format": "path"}
 
 
 class SettingsGroup(BaseModel):
     """A part of the settings. It rejects unknown names, and its values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _as_list(value: Any) -> Any:
-    """Wrap a single path in a list: the UI's run form submits it without one."""
-    if value is None:
-        return []
-    return [value] if isinstance(value, str | Path) else value
-
-
-def _words_of(_: Any, value: str, **__: Any) -> list[str]:
-    """The values in an environment variable, which are separated and quoted as in a shell."""
-    try:
-        return shlex.split(value)
-    except ValueError:  # A quote is not closed.
-        return [value]
-
-
-Paths = Annotated[
-    list[Path],
-    BeforeValidator(_as_list),
-    WithJsonSchema({"anyOf": [{"type": "array", "items": PATH}, PATH, {"type": "null"}]}),
-]
-def _as_labels(value: Any) -> Any:
-    """Labels as texts: YAML and JSON have numbers and booleans, too, and the run form submits one without a list."""
-    values = [] if value is None else value if isinstance(value, list) else [value]
-    return [each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for each in values]
-
-
-LABEL = {"type": ["string", "number", "boolean"]}
-LabelValues = Annotated[
-    list[str],
-    BeforeValidator(_as_labels),
-    WithJsonSchema({"anyOf": [{"type": "array", "items": LABEL}, LABEL, {"type": "null"}]}),
-    Parameter(env_var_split=_words_of),
-]
 
 
 class DataSettings(SettingsGroup, title="Data"):
@@ -126,7 +90,8 @@ class DataSettings(SettingsGroup, title="Data"):
     label_column: str = Field(
         "label",
         min_length=1,
-        description="Name of the column of labels: 0/1, -1/1, false/true, neg/pos, negative/positive, or see --positive.",
+        description="Name of the column of labels: 0/1, -1/1, false/true, neg/pos, negative/positive, or others with "
+        "--positive.",
     )
     positive: LabelValues = Field(
         [],
@@ -169,7 +134,9 @@ class DataSettings(SettingsGroup, title="Data"):
             raise ValueError("--test-data and --test-share: found both, expected one; the test part is already given")
         if self._npz() is not None and len(self.data) > 1:
             raise ValueError(f"--data: found {len(self.data)} files including an .npz, expected the .npz alone")
-        of_texts = [name for name in ("test_data", "test_share", "positive", "drop") if getattr(self, name) not in (None, [])]
+        of_texts = [
+            name for name in ("test_data", "test_share", "positive", "drop") if getattr(self, name) not in (None, [])
+        ]
         if of_texts and (not self.data or self._npz() is not None):
             option = f"--{of_texts[0].replace('_', '-')}"
             raise ValueError(f"{option}: found without texts of your own, expected --data with texts as well")

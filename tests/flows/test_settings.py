@@ -13,7 +13,7 @@ from flows.settings import DataSettings, Settings
 from tasks.results.data import TextData
 
 DATA_FIELDS = {
-    "data", "test_data", "test_share", "text_column", "label_column", "positive", "vocabulary", "source",
+    "data", "test_data", "test_share", "text_column", "label_column", "positive", "drop", "vocabulary", "source",
     "vocabulary_size", "max_length", "reviews",
 }  # fmt: skip
 
@@ -122,6 +122,8 @@ def test_smoke_leaves_values_alone_that_were_given() -> None:
         """--spec '{"name":"deep","cell":"gru","units":[64,32]}'""",
         "--smoke --outputs /tmp/a-b",
         "--vocabulary-size 99 --max-length 30",
+        "--data r.csv --positive '>=7' --drop=-1 --drop= --drop 'a, b'",
+        "--data r.csv --positive pos 'very good' --drop=-none",
     ],
 )
 def test_the_recorded_command_gives_the_same_settings(line: str) -> None:
@@ -215,9 +217,19 @@ def test_every_setting_is_described() -> None:
 def test_own_texts_may_be_several_files_with_options_of_their_own() -> None:
     line = "--data a.csv b/*.parquet --test-share 0.3 --text-column review --positive spam --vocabulary imdb"
     assert parse(line).data.given() == TextData(
-        (Path("a.csv"), Path("b/*.parquet")), (), "review", "label", "spam", 0.3, "imdb"
+        (Path("a.csv"), Path("b/*.parquet")), (), "review", "label", ("spam",), 0.3, "imdb"
     )
     assert parse("--data aclImdb --test-data more").data.given() == TextData((Path("aclImdb"),), (Path("more"),))
+
+
+def test_labels_may_be_one_several_or_numbers_wherever_they_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    for given, labels in (("pos", ["pos"]), (None, []), ([-1, True, "a, b", 0.5], ["-1", "true", "a, b", "0.5"])):
+        assert validate({"data": {"drop": given}}, prefect_schema()) == []
+        assert Settings.model_validate({"data": {"data": "r.csv", "drop": given}}).data.drop == labels
+    monkeypatch.setenv("RNN_DROP", "'' 'not sure' -1")
+    monkeypatch.setenv("RNN_POSITIVE", ">=7")
+    data = parse("--data r.csv").data
+    assert (data.positive, data.drop) == ([">=7"], ["", "not sure", "-1"])
 
 
 def test_an_npz_stays_a_path_and_a_single_path_is_a_list_of_one() -> None:
@@ -231,6 +243,9 @@ def test_an_npz_stays_a_path_and_a_single_path_is_a_list_of_one() -> None:
     [
         ("--test-share 0.3", "--test-share: found without texts"),
         ("--data imdb.npz --positive spam", "--positive: found without texts"),
+        ("--drop -1", "--drop: found without texts"),
+        ("--data a.csv --positive ' '", "--positive: found an empty label"),
+        ("--data a.csv --positive POS --drop 2 1.0", "--positive and --drop: both name the label '1'"),
         ("--data imdb.npz b.csv", "found 2 files including an .npz"),
         ("--data a.csv --test-data b.csv --test-share 0.1", "--test-data and --test-share: found both"),
         ("--data a.csv --test-share 1", "--test-share: found '1'; it should be less than 1"),

@@ -37,7 +37,7 @@ class LabelReader:
         self._bounds = {value: bound for value in positive if (bound := bound_of(value)) is not None}
         self._keys = {label_key(value): value for value in positive if value not in self._bounds}
         self._has_many = len(positive) > 1 or bool(self._bounds)
-        self._negative: str | None = None  # The key of the only other label.
+        self._others: set[str] = set()  # Two keys of other labels are enough to know that there are several.
         self._seen: set[str] = set()  # What of `positive` there was; without any, the keys.
         self._spellings: Counter[str] = Counter()
 
@@ -73,8 +73,10 @@ class LabelReader:
             if self._spellings and value not in self._seen:
                 raise DataError(f"--positive {shlex.quote(value)}: no row has such a label; {self._found()}")
         positive = ", ".join(self.positive) if self._has_many else self._frequent(1)
-        others = {label_key(text) for text in self._spellings if self._label(text) == 0}
-        negative = self._frequent(0) if len(others) < 2 or not self._has_many else self._others()
+        negative = self._frequent(0)
+        if len(self._others) > 1:
+            bounds: list[Bound] = list(self._bounds.values())
+            negative = bounds[0].opposite() if len(self.positive) == 1 else OTHERS
         return negative[:LONGEST_NAME], positive[:LONGEST_NAME]
 
     def _label(self, text: str) -> int | str:
@@ -94,9 +96,11 @@ class LabelReader:
                 return f"{_short(text)}, not a number, for --positive {_quoted(self._bounds)}; {example} leaves it out"
             fitting = [value for value, bound in self._bounds.items() if bound.fits(number)]
             self._seen.update(fitting)
-            return int(bool(fitting))
-        if self._has_many or key == (self._negative or key):
-            self._negative = key
+            if fitting:
+                return 1
+        if not self._others or self._has_many or key in self._others:
+            if len(self._others) < 2:
+                self._others.add(key)
             return 0
         return (
             f"{_short(text)}, a third class besides {_short(self.positive[0])} and {_short(self._frequent(0))}; "
@@ -123,11 +127,6 @@ class LabelReader:
         """The most frequent spelling of a label; "" if there is none."""
         frequent = sorted(self._spellings, key=lambda text: (-self._spellings[text], text))
         return next((text for text in frequent if self._label(text) == label), "")
-
-    def _others(self) -> str:
-        """A name for several negative labels."""
-        bounds: list[Bound] = list(self._bounds.values())
-        return bounds[0].opposite() if len(self.positive) == 1 and bounds else OTHERS
 
     def _found(self) -> str:
         """The most frequent labels so far, with their numbers of rows."""

@@ -4,7 +4,7 @@ import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from tasks.data.readers.batch import BATCH_BYTES, Columns, Reject, RowBatch, is_string
-from tasks.data.readers.opened import check_is_text, command, opened
+from tasks.data.readers.opened import File, check_is_text, command, opened
 from tasks.data.readers.quotes import MERGED, QuoteCheck, check_quotes, escaped, merged_rows
 from tasks.errors import DataError
 
@@ -90,7 +90,7 @@ class _Blocks:
 
     closed = False
 
-    def __init__(self, start: bytes, file: IO[bytes], delimiter: str) -> None:
+    def __init__(self, start: bytes, file: File, delimiter: str) -> None:
         self._kept, self._file = start, file
         self.quotes = QuoteCheck(delimiter)
         self.has_nuls = False

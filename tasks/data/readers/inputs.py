@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from tasks.data.readers.batch import Column, Columns, RowBatch
 from tasks.data.readers.csv_file import read_csv
 from tasks.data.readers.lines import read_folder, read_jsonl, read_lines
-from tasks.data.readers.opened import PACKED, kind_of, text_size
+from tasks.data.readers.opened import JSON_LINES, is_packed, kind_of, text_size
 from tasks.data.readers.parquet_file import read_parquet, text_bytes
 from tasks.data.tokenizer import has_word
 from tasks.errors import DataError, is_text
@@ -22,9 +22,7 @@ FORMATS: dict[str, Callable[[Path, Columns], Iterator[RowBatch]]] = {
     ".csv": read_csv,
     ".tsv": read_csv,
     ".parquet": read_parquet,
-    ".jsonl": read_jsonl,
-    ".ndjson": read_jsonl,
-    ".json": read_jsonl,
+    **dict.fromkeys(JSON_LINES, read_jsonl),
     ".txt": read_lines,
 }
 # The formats with columns. Text files have labels only in folders called `pos` and `neg`.
@@ -237,11 +235,8 @@ def _check_name(path: Path) -> None:
 def _resolved(path: Path) -> Path:
     """Resolve links, unless a link leads to a file of another name, as in a cache of downloads."""
     resolved = path.resolve()
-    return resolved if kind_of(resolved) == kind_of(path) and _is_packed(resolved) == _is_packed(path) else path.absolute()
-
-
-def _is_packed(path: Path) -> bool:
-    return path.suffix.lower() == PACKED
+    is_alike = kind_of(resolved) == kind_of(path) and is_packed(resolved) == is_packed(path)
+    return resolved if is_alike else path.absolute()
 
 
 def _has_classes(folder: Path) -> bool:
@@ -272,9 +267,7 @@ def _visible_files(folder: Path, pattern: str, suffixes: Sequence[str]) -> list[
     return sorted(
         path
         for path in folder.glob(pattern)
-        if kind_of(path) in suffixes
-        and not any(map(_is_hidden, path.parts[len(folder.parts) :]))
-        and path.is_file()
+        if kind_of(path) in suffixes and not any(map(_is_hidden, path.parts[len(folder.parts) :])) and path.is_file()
     )
 
 

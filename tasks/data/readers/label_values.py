@@ -10,7 +10,8 @@ _WORDS = {
     "false": _NEGATIVE, "neg": _NEGATIVE, "negative": _NEGATIVE,
     "true": _POSITIVE, "pos": _POSITIVE, "positive": _POSITIVE,
 }  # fmt: skip
-_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,28}(?:\.[0-9]{0,28})?|\.[0-9]{1,28})(?:e[+-]?[0-9]{1,3})?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,14}(?:\.[0-9]{0,14})?|\.[0-9]{1,14})(?:e[+-]?[0-9]{1,3})?")
+_DECIMAL_COMMA = re.compile(r"([+-]?[0-9]{1,14}),([0-9]{1,2})")  # As in Excel's European CSV; `1,000` is none.
 _BOUND = re.compile(r"(>=|<=|>|<)\s*(\S+)")
 _FITS: dict[str, Callable[[Decimal, Decimal], bool]] = {
     ">=": Decimal.__ge__, "<=": Decimal.__le__, ">": Decimal.__gt__, "<": Decimal.__lt__,
@@ -21,7 +22,8 @@ _OPPOSITE = {">=": "<", "<=": ">", ">": "<=", "<": ">="}
 def label_key(value: str) -> str:
     """What is equal for all spellings of a label: `1`, ` 1.0 `, `TRUE`, `pos` and `Positive` have the key `1`.
 
-    White space around it and case do not matter, nor does how a number is written. A missing label has the key "".
+    White space around it and case do not matter, nor does how a number is written: `1,0` is 1, too. A missing label has
+    the key "".
     """
     text = value.strip().lower()
     number = label_number(text)
@@ -33,6 +35,8 @@ def label_key(value: str) -> str:
 def label_number(value: str) -> Decimal | None:
     """The number that a label is; None if it is none."""
     text = value.strip().lower()
+    if found := _DECIMAL_COMMA.fullmatch(text):
+        text = f"{found[1]}.{found[2]}"
     return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 

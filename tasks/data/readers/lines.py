@@ -8,14 +8,14 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from tasks.data.readers.batch import BATCH_BYTES, BATCH_ROWS, Column, Columns, Reject, RowBatch, not_found
 from tasks.data.readers.columns import json_column
-from tasks.data.readers.opened import START, check_is_text, command, opened, what_else
+from tasks.data.readers.opened import START, File, check_is_text, command, opened, what_else
 from tasks.errors import DataError
 
 MAX_LINE = 64 << 20
@@ -218,7 +218,7 @@ def _decoded(line: _Line, name: str = "line") -> str:
 class _OldLines(io.RawIOBase):
     r"""A file whose lines end with `\r`, as on old Macs, read with `\n` instead."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: File) -> None:
         self._file = file
 
     def readable(self) -> bool:
@@ -241,10 +241,10 @@ def _lines(path: Path) -> Iterator[_Line]:
     number = 0
     is_empty = True
     with opened(path) as file:
-        start = file.peek(START)  # type: ignore[attr-defined]  # Both kinds of files have it.
+        start = file.peek(START)
         check_is_text(path, start)
         is_old = b"\r" in start[:-1] and b"\n" not in start
-        lines: IO[bytes] = io.BufferedReader(_OldLines(file)) if is_old else file
+        lines = io.BufferedReader(_OldLines(file)) if is_old else file
         while content := lines.readline(MAX_LINE):
             number += 1
             if len(content) >= MAX_LINE:

@@ -2,18 +2,20 @@
 
 import codecs
 import gzip
+import io
 import shlex
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
-from tasks.errors import DataError, shortened
+from tasks.errors import DataError
 
 PACKED = ".gz"
 # The formats that are also read packed.
-TEXT_KINDS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt")
+JSON_LINES = (".jsonl", ".ndjson", ".json")
+TEXT_KINDS = (".csv", ".tsv", *JSON_LINES, ".txt")
+File = gzip.GzipFile | io.BufferedReader
 START = 4_096  # Bytes that tell what a file is.
 _MANY_NULS = 0.1  # ASCII in UTF-16 is half NULs; a text with fewer NULs than this was damaged.
 # What a file begins with, what it then is, and the program that converts it, if there is one.
@@ -52,10 +54,15 @@ def kind_of(path: Path) -> str:
     return within if within in TEXT_KINDS else suffix
 
 
+def is_packed(path: Path) -> bool:
+    """Whether a file's name says that it is packed by gzip."""
+    return path.suffix.lower() == PACKED
+
+
 def text_size(path: Path) -> int:
     """The size of a file in bytes; for one packed by gzip, about the size of its contents."""
     size = path.stat().st_size
-    if path.suffix.lower() != PACKED or size < 4:
+    if not is_packed(path) or size < 4:
         return size
     with path.open("rb") as file:
         file.seek(-4, 2)
@@ -63,15 +70,14 @@ def text_size(path: Path) -> int:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
+def opened(path: Path) -> Iterator[File]:
     """Open a file to read its bytes; one packed by gzip is unpacked while it is read.
 
     Raises:
         DataError: within the block, a packed file turns out to be cut off or damaged.
     """
-    is_packed = path.suffix.lower() == PACKED
     try:
-        with gzip.open(path) if is_packed else path.open("rb") as file:
+        with gzip.GzipFile(path) if is_packed(path) else path.open("rb") as file:
             yield file
     except EOFError:
         raise DataError(f"{path}: the gzip file is cut off; copy or download it again") from None
@@ -90,10 +96,11 @@ def command(path: Path, program: str, name: str, suffix: str = "") -> str:
         name: what is added to the name of the result.
         suffix: the result's; empty for that of the file.
     """
-    stem = path.name.removesuffix(path.suffix) if path.suffix.lower() == PACKED else path.name
+    stem = path.stem if is_packed(path) else path.name
     result = Path(stem).stem + f"-{name}" + (suffix or Path(stem).suffix)
-    is_unpacked = path.suffix.lower() == PACKED and not program.startswith("gzip")
-    given = f"gzip -dc {shlex.quote(str(path))} | {program}" if is_unpacked else f"{program} < {shlex.quote(str(path))}"
+    given = f"{program} < {shlex.quote(str(path))}"
+    if is_packed(path) and not program.startswith("gzip"):
+        given = f"gzip -dc < {shlex.quote(str(path))} | {program}"
     return f"`{given} > {shlex.quote(result)}`"
 
 

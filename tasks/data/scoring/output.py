@@ -56,7 +56,7 @@ def check_output(path: Path, inputs: Sequence[Path]) -> None:
         PipelineError: the suffix is not supported, a path cannot be written, or a file there is an input or was not
             written by scoring.
     """
-    if path.suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         found = f"is of kind {path.suffix!r}" if path.suffix else "has no suffix"
         raise PipelineError(f"--output {path}: the file {found}; expected one of {', '.join(SUFFIXES)}")
     try:
@@ -103,12 +103,12 @@ def is_list_of_rejects(path: Path) -> bool:
 def is_scored(path: Path) -> bool:
     """Whether a file has the columns that scoring adds."""
     try:
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             columns = pq.read_schema(path).names
         else:
             with path.open(encoding="utf-8", newline="") as file:
                 line = file.readline(MAX_HEADER)
-            columns = list(json.loads(line)) if path.suffix == ".jsonl" else next(csv.reader([line]), [])
+            columns = list(json.loads(line)) if path.suffix.lower() == ".jsonl" else next(csv.reader([line]), [])
     except (OSError, ValueError, pa.ArrowException, csv.Error, RecursionError):
         return False
     return set(NEW_COLUMNS) <= set(columns)
@@ -136,7 +136,7 @@ def row_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
         DataError: this file type cannot store a column.
     """
     try:
-        with atomic_path(path) as temporary, WRITERS[path.suffix](temporary, schema) as write:
+        with atomic_path(path) as temporary, WRITERS[path.suffix.lower()](temporary, schema) as write:
             yield write
     except RecursionError:
         raise DataError(

@@ -41,15 +41,15 @@ def test_training_stops_at_a_faulty_row_and_scoring_sets_it_aside(tmp_path: Path
             b"review,label\nx,1\n",
             "r.csv: no column 'text', found 'review', 'label'; name the right one with --text-column",
         ),
-        (b"text;label\nx;1\n", "r.csv: no column 'text', found 'text;label'"),
+        (b"body;label\nx;1\n", "r.csv: no column 'text', found 'body', 'label'; name the right one with --text-column"),
         (b"text,text,label\nx,y,1\n", "r.csv: 2 columns are called 'text'; expected different names"),
-        ((HEAD + GOOD).decode().encode("utf-16"), "r.csv: the file is UTF-16; save it as UTF-8"),
+        ((HEAD + GOOD).decode().encode("utf-16"), "r.csv: the file is UTF-16; convert it with `iconv -f UTF-16"),
         (b"text,caf\xe9,label\nx,1,1\n", "r.csv, row 1: the column names are not UTF-8; save the file as such"),
         (
             b'label,text\npos,fine\nneg,"never\npos,good\nneg,bad\n',
-            "r.csv: a quote is never closed, and the rest of the file is one row; close the quote",
+            "r.csv, row 3: a quote is never closed, and the rest of the file is one row; close the quote",
         ),
-        (HEAD + b"x" * (17 << 20) + b",1\n", "r.csv: a row is longer than 8 MiB"),
+        (HEAD + b"x" * (17 << 20) + b",1\n", "r.csv, row 2: longer than 8 MiB, or a quote is never closed"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, content: bytes, message: str) -> None:
@@ -60,16 +60,16 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, content: bytes, 
 
 def test_training_stops_at_an_open_quote_in_the_last_row(tmp_path: Path) -> None:
     path = written(tmp_path / "r.csv", HEAD + GOOD + b'"never closed,1\n')
-    assert training_error(path).startswith("r.csv, row 3: found 1 columns, expected 2")
+    assert training_error(path).startswith("r.csv, row 3: a quote is never closed")
 
 
 def test_scoring_stops_at_an_open_quote_that_leaves_a_faulty_row(tmp_path: Path) -> None:
     path = written(tmp_path / "r.csv", b'text,id\n"a\nb",1\n"c,2\nd,3\n')
-    assert scoring_error(path) == "r.csv: a quote is never closed, and the rest of the file is one row; close the quote"
+    assert scoring_error(path).startswith("r.csv, row 3: a quote is never closed, and the rest of the file is one row")
 
 
 def test_an_open_quote_is_found_wherever_it_hides_the_rest_of_the_file(tmp_path: Path) -> None:
-    message = "r.csv: a quote is never closed, and the rest of the file is one row; close the quote"
+    message = "r.csv, row 3: a quote is never closed, and the rest of the file is one row; close the quote"
     path = written(tmp_path / "r.csv", b'text,id\na,1\n"b,2\nc,3\nd,4\n')  # In a row with too few columns.
     assert scoring_error(path) == message
     path = written(tmp_path / "r.csv", b'text,label,note\na,1,x\nb,0,"y\nc,1,z\n')  # In a column that is not read.

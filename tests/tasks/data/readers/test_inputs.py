@@ -122,8 +122,8 @@ def test_a_pattern_means_all_its_files_in_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("none.csv", "none.csv: no such file; give a path or a pattern of .csv, .parquet, .jsonl"),
-        ("a.doc", "a.doc: the file is of kind '.doc'; expected .csv, .parquet, .jsonl"),
+        ("none.csv", "none.csv: no such file; give a path or a pattern of .csv, .tsv, .parquet, .jsonl"),
+        ("a.doc", "a.doc: the file is of kind '.doc'; expected .csv, .tsv, .parquet, .jsonl"),
         ("bare", "bare: the file has no suffix; expected .csv"),
     ],
 )
@@ -142,14 +142,16 @@ def test_a_folder_without_texts_is_named(tmp_path: Path) -> None:
         f"t: no files of kind {', '.join(FORMATS)} in this folder; expected at least one"
     )
     assert training_error(tmp_path / "t") == (
-        "--data t: neither train/pos and train/neg nor pos and neg in this folder, nor files of kind .csv, .parquet, "
-        ".jsonl; expected one of these"
+        "--data t: neither train/pos and train/neg nor pos and neg in this folder, nor files of kind .csv, .tsv, "
+        ".parquet, .jsonl, .ndjson, .json; expected one of these"
     )
 
 
 def test_texts_without_labels_are_nothing_to_train_on(tmp_path: Path) -> None:
     path = written(tmp_path / "r.txt", b"good\n")
-    assert training_error(path).startswith("--data r.txt: the file is of kind '.txt'; expected .csv, .parquet, .jsonl")
+    assert training_error(path).startswith(
+        "--data r.txt: the file is of kind '.txt'; expected .csv, .tsv, .parquet, .jsonl"
+    )
     written(tmp_path / "t" / "r.txt", b"good\n")
     assert training_error(tmp_path / "t").startswith("--data t: neither train/pos and train/neg")
 

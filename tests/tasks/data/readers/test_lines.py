@@ -24,7 +24,10 @@ GOOD_LINE = b'{"text": "a fine film", "label": 1}\n'
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b'{"text": "cut', "not JSON (Unterminated string"),
+        (b'{"text": "cut', 'not JSON; expected one object per line, such as {"text": "good", "label": 1}'),
+        (b"{'text': 'x', 'label': 1}", "not JSON; names and texts are in single quotes; expected double ones"),
+        (b'{"text": "a\tb", "label": 1}', "not JSON; a text contains a tab or another control character"),
+        (b'{"text": "a\0b", "label": 1}', "the line contains a NUL character; remove it, as `tr -d '\\000' < "),
         (b"[1]", "found a JSON list; expected one object per line"),
         (b"[" * 100_000, "not JSON"),
         (b'{"review": "x", "label": 1}', "no 'text', found 'review', 'label'; name the right one with --text-column"),
@@ -97,7 +100,7 @@ def test_a_text_file_contains_a_review_per_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["r.txt", "r.jsonl"])
 def test_a_file_in_utf_16_is_one_line(tmp_path: Path, name: str) -> None:
     path = written(tmp_path / name, "good\nbad\n".encode("utf-16"))
-    assert scoring_error(path) == f"{name}: the file is UTF-16; save it as UTF-8"
+    assert scoring_error(path).startswith(f"{name}: the file is UTF-16; convert it with `iconv -f UTF-16 -t UTF-8 < ")
 
 
 def test_a_line_that_is_too_long_is_a_faulty_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
