@@ -107,9 +107,8 @@ def _texts(data: TextData, cache: Path, base: str, logger: Logger) -> Source:
 def _log_survey(data: TextData, counts: Survey, logger: Logger) -> None:
     logger.info("Data: %s, %d training and %d test reviews", data.title, counts.train, counts.test)
     for label, rows in counts.dropped.items():
-        logger.info(
-            "Dropped %s rows %s", f"{rows:,}", f"labelled {label[:40]!r}" if label.strip() else "without a label"
-        )
+        kind = f"labelled {label[:40]!r}" if label.strip() else "without a label"
+        logger.info("Dropped %s row%s %s", f"{rows:,}", "" if rows == 1 else "s", kind)
     if counts.repeated:
         logger.warning("%d reviews repeat the text of another one in their part; all are used", counts.repeated)
     if counts.shared:

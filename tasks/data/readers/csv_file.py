@@ -104,8 +104,10 @@ class _Blocks:
         if len(block) < size:
             block += self._file.read(size - len(block))
         if len(block) > 1 and block.endswith(b"\r"):
-            self._kept = b"\r" + self._kept
-            block = block[:-1]
+            following = self._kept or self._file.read(1)
+            if following:
+                self._kept = b"\r" + following
+                block = block[:-1]
         if block:
             self.quotes.add(block)
             self.has_nuls = self.has_nuls or b"\0" in block
@@ -133,7 +135,7 @@ class _Rows:
     def reject(self, row: arrow_csv.InvalidRow) -> str:
         """Collect a row that Arrow then skips."""
         found = f"found {row.actual_columns} columns, expected {row.expected_columns}; "
-        found += f"put texts with {DELIMITERS[self._header.delimiter]} in quotes"
+        found += f"put texts with {DELIMITERS[self._header.delimiter]} or line ends in quotes"
         reason = escaped(self._path) if '\\"' in row.text else found
         self._rejects.append(Reject(self._file, row.number + 1, reason))  # Arrow has not seen the header.
         return "skip"

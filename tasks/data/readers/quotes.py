@@ -18,7 +18,9 @@ LONGEST_ROW = 16 << 20  # Bytes; Arrow reads no longer ones.
 _QUOTE = ord('"')
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _MOST_COLUMNS = 900  # RE2 repeats a pattern at most 1,000 times.
-_SURE_LINES = 2  # So many lines whose numbers look like those of a column are no coincidence.
+# How much a line is like a row: a column has its value, or a number of the same length; with so many lines, the latter
+# is no coincidence either.
+_UNLIKE, _LIKE, _EQUAL, _SURE_LINES = 0, 1, 2, 2
 MERGED = (
     "a value holds what look like whole rows of this file, so a quote is missing or too much; write each quote within "
     "a text twice (if the text is right, give the file as .parquet or .jsonl)"
@@ -140,8 +142,8 @@ class _Lines:
 def merged_rows(batch: pa.RecordBatch, delimiter: str) -> NDArray[np.bool_]:
     """Find values that hold whole rows of their file, because a stray quote opened them and another one closed them.
 
-    A value with line ends is one if its first line continues as its row does, its last begins as a row does, and at
-    least half of those between are rows: as many columns, and values that these columns have.
+    A value with line ends is one if its first line continues as a row does, its last begins as a row does, and at least
+    half of those between are rows: as many columns, and values that these columns have.
 
     Returns:
         bool, shape (rows,).
@@ -168,14 +170,21 @@ class _KnownValues:
         self._values: dict[int, tuple[set[bytes], set[bytes]]] = {}
         self.width = len(self._columns)
 
-    def has(self, place: int, value: bytes) -> bool:
-        """Whether the column has this value."""
-        return value in self._of(place)[0]
+    def likeness(self, line: list[bytes], start: int, place: int) -> int:
+        """How much values are like those of a row from column `start` on, but for the one of column `place`."""
+        others = [(start + number, each) for number, each in enumerate(line) if start + number != place]
+        if not others:
+            return _LIKE
+        if any(each.startswith(b" ") for _, each in others):
+            return _UNLIKE
+        return max(self._likeness_of(*other) for other in others)
 
-    def has_like(self, place: int, value: bytes) -> bool:
-        """Whether all values of the column have digits, and one has the form of this value."""
-        form, forms = _form(value), self._of(place)[1]
-        return b"0" in form and form in forms and all(b"0" in each for each in forms)
+    def _likeness_of(self, column: int, value: bytes) -> int:
+        values, forms = self._of(column)
+        if value in values:
+            return _EQUAL
+        form = _form(value)
+        return _LIKE if form in forms and all(b"0" in each for each in forms) else _UNLIKE
 
     def _of(self, place: int) -> tuple[set[bytes], set[bytes]]:
         if place not in self._values:
@@ -192,13 +201,7 @@ def _holds_rows(value: bytes, place: int, known: _KnownValues, delimiter: bytes)
     first, *middle, last = (line.split(delimiter) for line in _LINE_END.split(value))
     if len(last) != place + 1:
         return False
-    is_sure = len(middle) >= _SURE_LINES
-
-    def fits(line: list[bytes], start: int) -> bool:
-        """Whether values are those of a row from column `start` on, but for the column of the value."""
-        others = [(start + number, each) for number, each in enumerate(line) if start + number != place]
-        are_known = [known.has(*pair) or (is_sure and known.has_like(*pair)) for pair in others]
-        return not others or (any(are_known) and not any(each.startswith(b" ") for _, each in others))
-
-    rows = sum(len(line) == known.width and fits(line, 0) for line in middle)
-    return fits(first, place) and fits(last, 0) and 2 * rows >= len(middle)
+    ends = [known.likeness(first, place, place), known.likeness(last, 0, place)]
+    rows = [known.likeness(line, 0, place) if len(line) == known.width else _UNLIKE for line in middle]
+    is_sure = _EQUAL in [*ends, *rows] or len(middle) >= _SURE_LINES
+    return is_sure and _UNLIKE not in ends and 2 * rows.count(_UNLIKE) <= len(rows)

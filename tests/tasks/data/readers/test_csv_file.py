@@ -21,8 +21,8 @@ GOOD = b'"a fine, ""fine""\nfilm",1\n'
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        (b"a,b,c\n", "found 3 columns, expected 2; put texts with commas in quotes"),
-        (b"alone\n", "found 1 columns, expected 2; put texts with commas in quotes"),
+        (b"a,b,c\n", "found 3 columns, expected 2; put texts with commas or line ends in quotes"),
+        (b"alone\n", "found 1 columns, expected 2; put texts with commas or line ends in quotes"),
         (b"caf\xe9,1\n", "the text is not UTF-8; save the file as such"),
     ],
 )
@@ -131,10 +131,10 @@ def test_scored_rows_keep_their_numbers_and_all_columns_as_written(tmp_path: Pat
     path = written(tmp_path / "r.csv", b"\n".join(lines))
     assert scorable(path) == [(2, "two\nlines"), (4, "good"), (9, "last")]
     assert rejects(path) == [
-        ("r.csv", 3, "found 3 columns, expected 2; put texts with commas in quotes"),
+        ("r.csv", 3, "found 3 columns, expected 2; put texts with commas or line ends in quotes"),
         ("r.csv", 5, "the text is not UTF-8; save the file as such"),
         ("r.csv", 6, NO_WORD),
-        ("r.csv", 7, "found 1 columns, expected 2; put texts with commas in quotes"),
+        ("r.csv", 7, "found 1 columns, expected 2; put texts with commas or line ends in quotes"),
         ("r.csv", 8, "column 'id' is not UTF-8; save the file as such"),
     ]
     assert batches(path)[0].columns.column("id").to_pylist() == ["1", "3", "007"]

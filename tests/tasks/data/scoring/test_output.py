@@ -253,7 +253,7 @@ def test_rows_are_joined_with_their_scores(tmp_path: Path) -> None:
     }  # fmt: skip
     assert (tmp_path / "o.rejects.csv").read_text().splitlines() == [
         "file,row,reason",
-        f'{tmp_path}/i.csv,4,"found 1 columns, expected 2; put texts with commas in quotes"',
+        f'{tmp_path}/i.csv,4,"found 1 columns, expected 2; put texts with commas or line ends in quotes"',
     ]
     assert sum(sizes) > 0
 
