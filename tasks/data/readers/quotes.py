@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -156,52 +157,60 @@ def merged_rows(batch: pa.RecordBatch, delimiter: str) -> NDArray[np.bool_]:
     for place, column in enumerate(batch.columns):
         rest = batch.num_columns - 1 - place
         values = column.cast(pa.large_binary())
-        is_candidate = pc.match_substring_regex(values, f"^{inner}(?:{delimiter}{inner}){{{rest}}}[\r\n]")
-        for row in np.flatnonzero(is_candidate.to_numpy(zero_copy_only=False)):
-            found[row] |= _holds_rows(values[int(row)].as_py(), place, known, delimiter.encode())
+        is_candidate = pc.match_substring_regex(values, f"^{inner}(?:[{delimiter}]{inner}){{{rest}}}[\r\n]")
+        for row in np.flatnonzero(is_candidate.to_numpy(zero_copy_only=False)).tolist():
+            found[row] |= _holds_rows(values[row].as_py(), _Cell(row, place), known, delimiter.encode())
     return found
+
+
+class _Cell(NamedTuple):
+    """The row and the column of a value in a batch."""
+
+    row: int
+    column: int
 
 
 class _KnownValues:
     """The values of each column of a batch, and their forms: digits as 0."""
 
     def __init__(self, batch: pa.RecordBatch) -> None:
-        self._columns = batch.columns
-        self._values: dict[int, tuple[set[bytes], set[bytes]]] = {}
+        self._columns = [column.cast(pa.large_binary()) for column in batch.columns]
+        self._counts: dict[int, dict[bytes, int]] = {}
+        self._forms: dict[int, set[bytes]] = {}
         self.width = len(self._columns)
 
-    def likeness(self, line: list[bytes], start: int, place: int) -> int:
-        """How much values are like those of a row from column `start` on, but for the one of column `place`."""
-        others = [(start + number, each) for number, each in enumerate(line) if start + number != place]
+    def likeness(self, line: list[bytes], start: int, cell: _Cell) -> int:
+        """How much values are like those of other rows from column `start` on, but for the column of the cell."""
+        others = [(start + number, each) for number, each in enumerate(line) if start + number != cell.column]
         if not others:
             return _LIKE
         if any(each.startswith(b" ") for _, each in others):
             return _UNLIKE
-        return max(self._likeness_of(*other) for other in others)
+        return max(self._likeness_of(column, value, cell.row) for column, value in others)
 
-    def _likeness_of(self, column: int, value: bytes) -> int:
-        values, forms = self._of(column)
-        if value in values:
+    def _likeness_of(self, column: int, value: bytes, row: int) -> int:
+        if not value:
+            return _UNLIKE
+        if column not in self._counts:
+            counts = pc.value_counts(self._columns[column])
+            self._counts[column] = dict(zip(*(part.to_pylist() for part in counts.flatten()), strict=True))
+            self._forms[column] = {_form(each) for each in self._counts[column]}
+        own = self._columns[column][row].as_py()
+        if self._counts[column].get(value, 0) > (value == own):
             return _EQUAL
-        form = _form(value)
+        form, forms = _form(value), self._forms[column]
         return _LIKE if form in forms and all(b"0" in each for each in forms) else _UNLIKE
-
-    def _of(self, place: int) -> tuple[set[bytes], set[bytes]]:
-        if place not in self._values:
-            values = set(pc.unique(self._columns[place].cast(pa.large_binary())).to_pylist()) - {b""}
-            self._values[place] = values, {_form(value) for value in values}
-        return self._values[place]
 
 
 def _form(value: bytes) -> bytes:
     return re.sub(rb"[0-9]", b"0", value)
 
 
-def _holds_rows(value: bytes, place: int, known: _KnownValues, delimiter: bytes) -> bool:
+def _holds_rows(value: bytes, cell: _Cell, known: _KnownValues, delimiter: bytes) -> bool:
     first, *middle, last = (line.split(delimiter) for line in _LINE_END.split(value))
-    if len(last) != place + 1:
+    if len(last) != cell.column + 1:
         return False
-    ends = [known.likeness(first, place, place), known.likeness(last, 0, place)]
-    rows = [known.likeness(line, 0, place) if len(line) == known.width else _UNLIKE for line in middle]
+    ends = [known.likeness(first, cell.column, cell), known.likeness(last, 0, cell)]
+    rows = [known.likeness(line, 0, cell) if len(line) == known.width else _UNLIKE for line in middle]
     is_sure = _EQUAL in [*ends, *rows] or len(middle) >= _SURE_LINES
     return is_sure and _UNLIKE not in ends and 2 * rows.count(_UNLIKE) <= len(rows)

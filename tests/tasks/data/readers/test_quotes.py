@@ -62,6 +62,7 @@ MERGED = [
     ("text,label\n", 'inch wide,1\n"inch', 'film number 3,1\nfilm number 4,0\n12",0\n', 1),
     ("text,label\n", '"inch wide,1\nfilm 12",0\n', "", 0),
     ("label,text\n", '1,"inch wide\n0,film number 4\n0,12"\n', "", 0),
+    ("id|label|text\n", '21|1|"inch wide\n22|0|film\n23|0|12"\n', "", 0),
     ("id;text;label\n", '21;"inch wide;1\n22;film;0\n23;12";0\n', "", 0),
     ("text,label,note\n", 'film,1,"a note\nfilm,0,other\nfilm,0,12"\n', "", 0),  # In a column that is not read.
 ]
@@ -72,7 +73,7 @@ MERGED = [
 def test_rows_merged_by_two_stray_quotes_are_refused(
     tmp_path: Path, header: str, start: str, end: str, before: int, line_end: str
 ) -> None:
-    columns, delimiter = header.strip(), ";" if ";" in header else ","
+    columns, delimiter = header.strip(), next(each for each in "|;," if each in header)
     values = {"text": "film number {}", "label": "{}", "id": "1{}", "note": "note {}"}
     rows = "".join(
         delimiter.join(values[name].format(number % 2) for name in columns.split(delimiter)) + "\n"
@@ -147,6 +148,8 @@ def test_any_csv_is_read_as_pythons_module_reads_it(
     start: str,
     end: str,
 ) -> None:
+    rows = [(f"t{n}{text}", f"o{n}{other}", label) for n, (text, other, label) in enumerate(rows)]  # Nothing repeats.
+
     def quoted(value: str) -> str:
         needs_quotes = quotes_all or any(character in value for character in f'"\r\n{delimiter}')
         return '"{}"'.format(value.replace('"', '""')) if needs_quotes else value
