@@ -2,9 +2,11 @@
 
 import csv
 import re
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +14,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from tasks.data.readers.batch import BATCH_BYTES, Columns, Reject, RowBatch, is_string
-from tasks.data.readers.opened import File, check_is_text, command, opened
+from tasks.data.readers.opened import File, check_is_text, opened, without_nuls
 from tasks.data.readers.quotes import MERGED, QuoteCheck, check_quotes, escaped, merged_rows
 from tasks.errors import DataError
 
@@ -48,7 +50,7 @@ def read_csv(path: Path, columns: Columns) -> Iterator[RowBatch]:
         blocks = _Blocks(start[header.size :], file, header.delimiter)
         rows = _Rows(path, header, blocks)
         try:
-            with _open(blocks, header, rows) as reader:
+            with _without_noise(rows), _open(blocks, header, rows) as reader:
                 for batch in reader:
                     rows.check()
                     yield rows.batch(batch, columns)
@@ -61,6 +63,25 @@ def read_csv(path: Path, columns: Columns) -> Iterator[RowBatch]:
                 return
             rows.check()
             raise DataError(f"{path}{rows.fault(str(error))}") from None
+
+
+@contextmanager
+def _without_noise(rows: "_Rows") -> Iterator[None]:
+    """Within the block, Python does not print what Arrow cannot tell `rows.reject`: a row that is not UTF-8.
+
+    Arrow raises it, too.
+    """
+    before = sys.unraisablehook
+
+    def hook(fault: Any) -> None:
+        if fault.object != rows.reject:
+            before(fault)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def _open(blocks: "_Blocks", header: Header, rows: "_Rows") -> arrow_csv.CSVStreamingReader:
@@ -135,6 +156,9 @@ class _Rows:
     def reject(self, row: arrow_csv.InvalidRow) -> str:
         """Collect a row that Arrow then skips."""
         found = f"found {row.actual_columns} columns, expected {row.expected_columns}; "
+        spaced = f'{self._header.delimiter} "'
+        if spaced in row.text or row.text.startswith(' "'):
+            found += "remove the space before the quote, and "
         found += f"put texts with {DELIMITERS[self._header.delimiter]} or line ends in quotes"
         reason = escaped(self._path) if '\\"' in row.text else found
         self._rejects.append(Reject(self._file, row.number + 1, reason))  # Arrow has not seen the header.
@@ -161,9 +185,7 @@ class _Rows:
         if self._blocks.quotes.has_quotes:
             batch = batch.without(merged_rows(read, self._header.delimiter), MERGED)
         if self._blocks.has_nuls:
-            program = r"tr -d '\000'"
-            remedy = f"remove it, as {command(self._path, program, 'clean')} does"
-            batch = batch.without(_have_nul(batch.columns), f"a value contains a NUL character; {remedy}")
+            batch = batch.without(_have_nul(batch.columns), f"a value {without_nuls(self._path)}")
         return batch
 
     def rest(self, schema: pa.Schema) -> RowBatch:
@@ -208,22 +230,31 @@ def find_header(path: Path, start: bytes, columns: Columns) -> Header:
     Raises:
         DataError: the first line is no header.
     """
-    headers = [_header(path, start, delimiter) for delimiter in DELIMITERS]
+    headers = [header for delimiter in DELIMITERS if (header := _header(start, delimiter)) is not None]
+    if not headers:
+        expected = "expected a line that names the columns, each quote closed"
+        raise DataError(f"{path}, row 1: no header of column names; {expected}")
 
     def fit(header: Header) -> tuple[int, int]:
         wanted = sum(name in header.names for name in columns.names)
         return wanted, 0 if wanted == len(columns.names) else len(header.names)
 
     header = max(headers, key=fit)  # The first of equals.
+    if header.size >= _HEADER_BYTES:
+        raise DataError(f"{path}, row 1: longer than {_HEADER_BYTES >> 20} MiB; expected a line that names the columns")
     if any("\ufffd" in name for name in header.names):
         raise DataError(f"{path}, row 1: the column names are not UTF-8; save the file as such")
+    if any("\0" in name for name in header.names):
+        raise DataError(f"{path}, row 1: a column name {without_nuls(path)}")
+    if start.lstrip().startswith(b'{"') and fit(header)[0] < len(columns.names):
+        raise DataError(f"{path}: the file contains JSON Lines; name it .jsonl")
     return header
 
 
-def _header(path: Path, start: bytes, delimiter: str) -> Header:
+def _header(start: bytes, delimiter: str) -> Header | None:
+    """The header that a delimiter gives; None if its quotes are not as CSV has them."""
     lines = (match[0] for match in _LINE.finditer(start.removeprefix(_MARK)) if match[0])
-    size = len(start) - len(start.removeprefix(_MARK))
-    consumed = [size]
+    consumed = [len(start) - len(start.removeprefix(_MARK))]
 
     def texts() -> Iterator[str]:
         for line in lines:
@@ -231,10 +262,10 @@ def _header(path: Path, start: bytes, delimiter: str) -> Header:
             yield line.decode("latin-1")
 
     try:
-        for names in csv.reader(texts(), delimiter=delimiter):
+        for names in csv.reader(texts(), delimiter=delimiter, strict=True):
             if any(name.strip() for name in names) and not _HINT.fullmatch(delimiter.join(names).encode("latin-1")):
                 decoded = [name.encode("latin-1").decode(errors="replace") for name in names]
                 return Header(decoded, delimiter, consumed[0])
     except csv.Error:
-        raise DataError(f"{path}, row 1: no header of column names; expected a line that names the columns") from None
+        return None
     return Header([], delimiter, consumed[0])

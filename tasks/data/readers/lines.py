@@ -6,6 +6,7 @@ These are JSON Lines, text files with one review per line, and folders of text f
 import codecs
 import io
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ import pyarrow as pa
 
 from tasks.data.readers.batch import BATCH_BYTES, BATCH_ROWS, Column, Columns, Reject, RowBatch, not_found
 from tasks.data.readers.columns import json_column
-from tasks.data.readers.opened import START, File, check_is_text, command, opened, what_else
+from tasks.data.readers.opened import START, File, check_is_text, command, opened, what_else, without_nuls
 from tasks.errors import DataError
 
 MAX_LINE = 64 << 20
@@ -185,7 +186,7 @@ def _with_strings(record: JsonObject, columns: Columns) -> JsonObject:
 
 def _as_string(value: Any, column: Column) -> str | None:
     """Convert a value; `true`, `1` and `"1"` are the same label, as in other formats."""
-    if value is None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, bool | int | float) and column.content != "text":
         return str(value).lower()
@@ -207,8 +208,7 @@ def _decoded(line: _Line, name: str = "line") -> str:
     if len(line.content) >= MAX_LINE:
         raise _RowError(f"longer than {MAX_LINE >> 20} MiB; expected a review")
     if b"\0" in line.content:
-        remedy = command(line.path, r"tr -d '\000'", "clean")
-        raise _RowError(f"the {name} contains a NUL character; remove it, as {remedy} does")
+        raise _RowError(f"the {name} {without_nuls(line.path)}")
     try:
         return line.content.decode()
     except UnicodeDecodeError:

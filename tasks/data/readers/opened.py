@@ -81,8 +81,10 @@ def opened(path: Path) -> Iterator[File]:
             yield file
     except EOFError:
         raise DataError(f"{path}: the gzip file is cut off; copy or download it again") from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        if str(error).startswith("Not a gzipped file"):
+    except (gzip.BadGzipFile, zlib.error):
+        with path.open("rb") as start:
+            is_other = start.read(2) != _KINDS[0][0]
+        if is_other:
             raise DataError(f"{path}: not packed by gzip; remove {path.suffix} from its name") from None
         raise DataError(f"{path}: the gzip file is damaged; copy or download it again") from None
 
@@ -99,9 +101,15 @@ def command(path: Path, program: str, name: str, suffix: str = "") -> str:
     stem = path.stem if is_packed(path) else path.name
     result = Path(stem).stem + f"-{name}" + (suffix or Path(stem).suffix)
     given = f"{program} < {shlex.quote(str(path))}"
-    if is_packed(path) and not program.startswith("gzip"):
+    if is_packed(path):
         given = f"gzip -dc < {shlex.quote(str(path))} | {program}"
     return f"`{given} > {shlex.quote(result)}`"
+
+
+def without_nuls(path: Path) -> str:
+    """What is wrong with a value or a line that contains NULs, and the command that removes them from its file."""
+    program = r"tr -d '\000'"
+    return f"contains a NUL character; remove it, as {command(path, program, 'clean')} does"
 
 
 def what_else(path: Path, start: bytes) -> str:

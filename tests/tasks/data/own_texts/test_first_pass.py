@@ -5,9 +5,13 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
+from tasks.data.parquet import read_column
+from tasks.data.review_digests import column_of_test
 from tasks.errors import DataError
 from tasks.fetch import fetch
+from tasks.prepare import prepare
 from tasks.results.data import Source, TextData
 from tests.tasks.data.own_texts.forms import Row, reviews, write
 
@@ -118,3 +122,46 @@ def test_any_text_is_the_same_in_every_form(tmp_path_factory: pytest.TempPathFac
         test = write(folder, form, ROWS[4:8], "test")
         digests.add(surveyed(TextData((train,), (test,)), folder).sha256)
     assert len(digests) == 1
+
+
+def test_dropped_rows_are_counted_recorded_and_missing_in_both_passes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = [f"film number {n},{('good', 'BAD', 'neutral', '')[n % 4]},{n}" for n in range(200)]
+    path = tmp_path / "r.csv"
+    path.write_text("\n".join(["text,label,id", *lines]))
+    data = TextData((path,), positive=("good",), drop=("Neutral", ""))
+    with caplog.at_level(logging.INFO):
+        source = fetch.keep(data, "auto", tmp_path / "cache")
+    assert source.survey
+    assert (source.survey.train + source.survey.test, source.survey.labels) == (100, ("BAD", "good"))
+    assert source.survey.dropped == {"Neutral": 50, "": 50}
+    assert "Dropped 50 rows labelled 'Neutral'" in caplog.text
+    assert "Dropped 50 rows without a label" in caplog.text
+    record = fetch.record(data, "auto", tmp_path / "cache")
+    assert record
+    assert record.read() == source
+    dataset = prepare.keep(source, 30, 12, None, tmp_path / "data")
+    assert dataset.train.reviews + dataset.test.reviews == 100
+    ids = column_of_test(dataset, "id")
+    assert {int(value) % 4 for value in ids} <= {0, 1}
+    labels = read_column(dataset.test.path, "label").tolist()
+    assert labels == [int(int(value) % 4 == 0) for value in ids]
+
+
+def test_stars_become_labels_by_a_bound(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text("text,label\n" + "".join(f"film {n},{n % 10 + 1}.0\n" for n in range(200)))
+    survey = surveyed(TextData((path,), positive=(">=7",), drop=("5", "6")), tmp_path).survey
+    assert survey
+    assert (survey.labels, survey.dropped) == (("<7", ">=7"), {"5": 20, "6": 20})
+    labels = pq.read_table(survey.reviews)["label"].to_pylist()
+    assert (len(labels), sum(labels)) == (160, 80)
+
+
+@pytest.mark.parametrize("recorded", [None, "spam", ["spam"]])
+def test_records_of_earlier_versions_have_one_positive_label_or_none(recorded: str | list[str] | None) -> None:
+    fields = {"data": ["r.csv"], "positive": recorded}
+    data = TypeAdapter(TextData).validate_python(fields)
+    assert data.positives == (("spam",) if recorded else ())
+    assert data.drop == ()

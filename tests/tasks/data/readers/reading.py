@@ -1,6 +1,7 @@
 """Reads files as training does, which stops at the first faulty row, and as scoring does, which sets it aside."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ def written(path: Path, content: bytes) -> Path:
     return path
 
 
-def labelled(path: Path, **options: str) -> list[tuple[str, str | None]]:
+def labelled(path: Path, **options: Any) -> list[tuple[str, str | None]]:
     """Texts and labels, as training reads them."""
     data = TextData((path,), **options)
     pairs = []
@@ -46,7 +47,7 @@ def rejects(path: Path) -> list[tuple[str, int, str]]:
     return [(Path(file).name, row, reason) for batch in batches(path) for file, row, reason in batch.rejects]
 
 
-def training_error(path: Path, **options: str) -> str:
+def training_error(path: Path, **options: Any) -> str:
     """The one line with which training stops, with paths relative to the file's folder."""
     with pytest.raises(DataError) as caught:
         labelled(path, **options)

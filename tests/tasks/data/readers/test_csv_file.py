@@ -1,3 +1,5 @@
+import gzip
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -159,3 +161,58 @@ def test_a_file_without_good_rows_gives_only_rejects(tmp_path: Path, end: bytes)
     path = written(tmp_path / "s.csv", b"text\na,b\n")
     assert scorable(path) == []
     assert [row for _, row, _ in rejects(path)] == [2]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_the_one_with_which_the_header_has_all_columns(tmp_path: Path, delimiter: str) -> None:
+    rows = ["id,my text,label", '7,"a, b; c\td|e",1', "8,plain,0"]
+    content = "\n".join(row.replace(",", delimiter) if number != 1 else row for number, row in enumerate(rows))
+    content = content.replace('7,"a, b; c\td|e",1', delimiter.join(["7", '"a, b; c\td|e"', "1"]))
+    path = written(tmp_path / "r.csv", content.encode())
+    assert labelled(path, text_column="my text") == [("a, b; c\td|e", "1"), ("plain", "0")]
+    (batch,) = batches(path, "my text")
+    assert batch.columns.schema.names == ["id", "my text", "label"]
+
+
+def test_a_header_without_the_columns_is_shown_as_its_own_delimiter_divides_it(tmp_path: Path) -> None:
+    path = written(tmp_path / "r.tsv", b"id\tbody, whole\tlabel\n1\tx\t0\n")
+    assert training_error(path) == (
+        "r.tsv: no column 'text', found 'id', 'body, whole', 'label'; name the right one with --text-column"
+    )
+    assert scoring_error(path) == training_error(path)
+
+
+@pytest.mark.parametrize("start", ["sep=;\n", "\n", " \r\n", "\t\n;;\n", "\ufeff\n"])
+def test_lines_before_the_header_that_name_nothing_are_skipped(tmp_path: Path, start: str) -> None:
+    path = written(tmp_path / "r.csv", f"{start}text;label\ngood;1\n\nbad,film;0\n;\n".encode())
+    assert training_error(path) == "r.csv, row 4: the text is empty; remove the row, or give it a text"
+    assert scorable(path) == [(2, "good"), (3, "bad,film")]
+
+
+def test_a_header_alone_may_end_in_any_way(tmp_path: Path) -> None:
+    for end in (b"", b"\r", b"\r\n", b"\n\n"):
+        assert scorable(written(tmp_path / "r.csv", b"text" + end)) == []
+
+
+def test_a_nul_is_named_with_its_row_and_the_command_that_removes_it(tmp_path: Path) -> None:
+    path = written(tmp_path / "r.csv", HEAD + b"film,1\n" * 30 + b"a\0b,0\nc,1\n")
+    message = r"a value contains a NUL character; remove it, as `tr -d '\000' < "
+    assert training_error(path).startswith(f"r.csv, row 32: {message}")
+    assert [row for _, row, _ in rejects(path)] == [32]
+    assert len(scorable(path)) == 31
+
+
+def test_a_row_with_a_wrong_number_of_columns_that_is_not_utf8_is_one_line(tmp_path: Path) -> None:
+    path = written(tmp_path / "r.csv", HEAD + b"film,1\ncaf\xe9,1,2\nfilm,1\n")
+    assert "r.csv, row 3: not UTF-8, and found 3 columns, expected 2" in training_error(path)
+
+
+def test_a_line_as_long_as_a_packed_bomb_does_not_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_batches(monkeypatch, 1 << 16)
+    path = written(tmp_path / "r.csv.gz", gzip.compress(HEAD + b"film,1\n" + b"x" * (64 << 20)))
+    tracemalloc.start()
+    assert training_error(path).startswith("r.csv.gz, row 3: longer than 0 MiB, or a quote is never closed")
+    assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    tracemalloc.stop()

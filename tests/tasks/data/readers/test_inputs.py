@@ -193,3 +193,44 @@ def test_a_link_that_leads_nowhere_is_named(tmp_path: Path, target: str) -> None
     (tmp_path / "r.csv").symlink_to(target)
     with pytest.raises(DataError, match="r.csv: a link that leads nowhere, or to itself; correct it"):
         unlabelled_inputs(tmp_path / "r.csv")
+
+
+def test_folders_around_the_data_are_stepped_into(tmp_path: Path) -> None:
+    data = tmp_path / "v1" / "__extracted" / "aclImdb"
+    write(data, "folder", ROWS[:6], "train")
+    write(tmp_path / "v2" / "deep" / "er", ".csv", ROWS[:6])
+    for name in ("v1/.DS_Store", "v1/__MACOSX/._aclImdb", "v1/__extracted/._aclImdb", "v2/deep/.git/x.csv"):
+        written(tmp_path / name, b"\x00\xff")
+    for folder in ("v1", "v2"):
+        assert sorted(text for text, _ in labelled(tmp_path / folder)) == sorted(row.text for row in ROWS[:6])
+        assert sorted(text for _, text in scorable(tmp_path / folder)) == sorted(row.text for row in ROWS[:6])
+
+
+def test_a_folder_beside_others_is_not_stepped_into(tmp_path: Path) -> None:
+    write(tmp_path / "v1" / "a", ".csv", ROWS[:6])
+    (tmp_path / "v1" / "b").mkdir()
+    assert "v1: neither train/pos and train/neg" in training_error(tmp_path / "v1")
+    (tmp_path / "loop" / "a").mkdir(parents=True)
+    (tmp_path / "loop" / "a" / "b").symlink_to(tmp_path / "loop")
+    assert "loop: neither train/pos" in training_error(tmp_path / "loop")
+
+
+def test_texts_in_folders_within_a_class_have_its_label(tmp_path: Path) -> None:
+    for name in ("pos/2019/a.txt", "pos/b.txt", "neg/pos/c.txt", "neg/.d/e.txt", "neg/._f.txt"):
+        written(tmp_path / "acl" / "train" / name, name.encode())
+    assert labelled(tmp_path / "acl") == [("neg/pos/c.txt", "neg"), ("pos/2019/a.txt", "pos"), ("pos/b.txt", "pos")]
+
+
+def test_a_pattern_means_no_hidden_files_unless_it_names_them(tmp_path: Path) -> None:
+    for name in ("a.csv", "._a.csv", ".b.csv"):
+        written(tmp_path / name, b"text,label\nx,1\n")
+    assert [entry.path.name for entry in unlabelled_inputs(tmp_path / "*.csv")] == ["a.csv"]
+    assert [entry.path.name for entry in unlabelled_inputs(tmp_path / ".*.csv")] == ["._a.csv", ".b.csv"]
+
+
+@pytest.mark.parametrize("form", [".csv", ".parquet", ".jsonl", "folder"])
+def test_rows_with_dropped_labels_are_not_read(tmp_path: Path, form: str) -> None:
+    path = write(tmp_path, form, ROWS[:10])
+    positive = "pos" if form == "folder" else "1.0"
+    kept = labelled(path, drop=(positive,))
+    assert sorted(text for text, _ in kept) == sorted(row.text for row in ROWS[:10] if not row.label)

@@ -1,6 +1,9 @@
 """JSON Lines, text files with a review per line, and folders of text files."""
 
+import gzip
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -165,3 +168,55 @@ def test_objects_with_a_key_of_their_own_each_are_one_line(
     else:
         assert rejects(path) == []
     assert len(labelled(path)) == (60 if is_refused else 2)  # Training keeps the columns that it needs.
+
+
+OTHER_FORMS = {
+    b'[\n {"text": "x", "label": 1},\n {"text": "y", "label": 0}\n]\n': ("a JSON array", "jq -c '.[]'"),
+    b'[{"text": "x", "label": 1}]': ("a JSON array", "jq -c '.[]'"),
+    b'{"text": "x", "label": 1},\n{"text": "y", "label": 0}\n': ("a comma follows the object", "sed"),
+    b'{\n "text": "x",\n "label": 1\n}\n': ("a JSON object of several lines", "jq -c ."),
+    b'{"text": "x",\n "label": 1}\n': ("a JSON object of several lines", "jq -c ."),
+    b'{"text": "x", "label": 1} {"text": "y", "label": 0}\n': ("several objects in a line", "jq -c ."),
+}
+
+
+@pytest.mark.parametrize("content", OTHER_FORMS)
+@pytest.mark.parametrize("name", ["r.jsonl", "R.JSON", "r.ndjson.gz"])
+def test_json_that_is_not_json_lines_is_named_with_the_command_that_converts_it(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    form, program = OTHER_FORMS[content]
+    content = b"\n" + content
+    path = written(tmp_path / name, gzip.compress(content) if name.endswith("gz") else content)
+    message = training_error(path)
+    assert message == scoring_error(path)
+    assert message.startswith(f"{name}, row 2: {form}; ")
+    assert f"{program}" in message
+    assert "r-lines.jsonl` " in message.lower()
+    command = message.split("`")[1]
+    if shutil.which(program.split()[0]):
+        subprocess.run(["sh", "-c", command], check=True, cwd=tmp_path)
+        assert len(scorable(tmp_path / f"{name[0]}-lines.jsonl")) in (1, 2)
+
+
+def test_a_line_of_the_greatest_length_after_a_byte_order_mark_is_too_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "MAX_LINE", 100)
+    path = written(tmp_path / "r.jsonl", b'\xef\xbb\xbf{"text": "' + b"x" * 100 + b'"}\n' + GOOD_LINE)
+    assert training_error(path).startswith("r.jsonl, row 1: longer than 0 MiB")
+    assert [number for number, _ in scorable(path)] == [2]
+
+
+@pytest.mark.parametrize("name", ["r.txt", "r.jsonl", "r.txt.gz"])
+def test_lines_may_end_as_on_old_macs(tmp_path: Path, name: str) -> None:
+    content = b'{"text": "one"}\r\r{"text": "two"}\r' if "json" in name else b"one\r\rtwo\r"
+    path = written(tmp_path / name, gzip.compress(content) if name.endswith("gz") else content)
+    assert scorable(path) == [(1, "one"), (3, "two")]
+
+
+def test_a_text_in_a_folder_that_is_too_long_is_a_faulty_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "MAX_LINE", 40)
+    written(tmp_path / "t" / "a.txt", b"x" * 41)
+    written(tmp_path / "t" / "b.txt", b"good")
+    assert rejects(tmp_path / "t") == [("a.txt", 1, "longer than 0 MiB; expected a review")]

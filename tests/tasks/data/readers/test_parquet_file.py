@@ -1,15 +1,18 @@
 import uuid
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.data.own_texts.labels import LabelReader
 from tasks.data.readers import parquet_file
 from tasks.data.readers.batch import Columns
-from tasks.data.readers.inputs import NO_WORD
+from tasks.data.readers.inputs import NO_WORD, labelled_columns, labelled_inputs, read_all
 from tasks.data.readers.parquet_file import read_parquet
+from tasks.results.data import TextData
 from tests.tasks.data.readers.reading import (
     batches,
     labelled,
@@ -24,6 +27,7 @@ def table(**columns: pa.Array) -> Callable[[Path], None]:
     return lambda path: pq.write_table(pa.table(columns), path)
 
 
+LABELLED = labelled_columns(TextData(()))
 NOT_UTF8 = pa.Array.from_buffers(pa.string(), 2, pa.array([b"x", b"\xe9"], pa.binary()).buffers())
 
 
@@ -67,6 +71,20 @@ def test_labels_of_any_type_become_strings_for_training(tmp_path: Path) -> None:
     assert [label for _, label in labelled(tmp_path / "r.parquet")] == ["true", None, "false"]
     table(text=texts, label=pa.array([1.0, float("nan"), 0.0]))(tmp_path / "r.parquet")
     assert [label for _, label in labelled(tmp_path / "r.parquet")] == ["1", None, "0"]
+
+
+def test_labels_of_every_type_mean_the_same(tmp_path: Path) -> None:
+    texts = pa.array(["good", "bad"], pa.string_view())
+    labels = [
+        pa.array([1, 0], pa.uint8()), pa.array([1.0, 0.0], pa.float32()), pa.array([1.0, 0.0], pa.float16()),
+        pa.array([True, False]), pa.array([Decimal("1.00"), Decimal("0.00")]), pa.array(["Positive ", "neg"]),
+        pa.array(["1.0", "0.0"], pa.string_view()), pa.array(["pos", "neg"]).dictionary_encode(),
+        pa.array([1, 0]).dictionary_encode(), pa.array([1, -1]),
+    ]  # fmt: skip
+    for values in labels:
+        table(text=texts, label=values)(tmp_path / "r.parquet")
+        ((_, batch),) = read_all(labelled_inputs(TextData((tmp_path / "r.parquet",))), LABELLED)
+        assert LabelReader("label")(batch).tolist() == [1, 0], values.type
 
 
 def test_scored_rows_keep_types_and_dictionaries_are_unpacked(tmp_path: Path) -> None:
