@@ -173,12 +173,7 @@ def _unwrapped(path: Path, has_data: Callable[[Path], bool]) -> Path:
     return path
 
 
-def _has_unlabelled(folder: Path) -> bool:
-    return bool(_tables(folder) or _visible_files(folder, "**/*", (".txt",)))
-
-
-def _unlabelled(given: Path) -> list[Input]:
-    path = _unwrapped(given, _has_unlabelled)
+def _unlabelled(path: Path) -> list[Input]:
     if not path.is_dir():
         return [Input(path, "either", (path,))]
     texts, tables = _visible_files(path, "**/*", (".txt",)), _tables(path)
@@ -186,7 +181,7 @@ def _unlabelled(given: Path) -> list[Input]:
         raise DataError(f"{path}: {texts[0].name} and {tables[0].path.name} in this folder; give a pattern of one kind")
     if texts:
         return [Input(path, "either", tuple(texts))]
-    if tables:
+    if tables := tables or _tables(_unwrapped(path, lambda folder: bool(_tables(folder)))):
         return tables
     raise DataError(f"{path}: no files of kind {', '.join(FORMATS)} in this folder; expected at least one")
 
