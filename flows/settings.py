@@ -86,6 +86,12 @@ class DataSettings(SettingsGroup, title="Data"):
         description="Fraction of your own texts to test on, chosen by a hash of the text, if no test part is given "
         f"(default: {TEST_SHARE}).",
     )
+    group_column: str | None = Field(
+        None,
+        min_length=1,
+        description="Name of a column of groups, such as authors: rows of one group are not split between training, "
+        "validation and test part.",
+    )
     text_column: str = Field("text", min_length=1, description="Name of the column of texts.")
     label_column: str = Field(
         "label",
@@ -135,7 +141,9 @@ class DataSettings(SettingsGroup, title="Data"):
         if self._npz() is not None and len(self.data) > 1:
             raise ValueError(f"--data: found {len(self.data)} files including an .npz, expected the .npz alone")
         of_texts = [
-            name for name in ("test_data", "test_share", "positive", "drop") if getattr(self, name) not in (None, [])
+            name
+            for name in ("test_data", "test_share", "group_column", "positive", "drop")
+            if getattr(self, name) not in (None, [])
         ]
         if of_texts and (not self.data or self._npz() is not None):
             option = f"--{of_texts[0].replace('_', '-')}"
@@ -158,6 +166,7 @@ class DataSettings(SettingsGroup, title="Data"):
             label_column=self.label_column,
             positive=tuple(self.positive),
             drop=tuple(self.drop),
+            group_column=self.group_column,
             test_share=TEST_SHARE if self.test_share is None else self.test_share,
             vocabulary=self.vocabulary,
         )

@@ -50,10 +50,10 @@ class Job:
         """The folder of the branch's files."""
         return self.root / f"{self.spec.name}-seed{self.seed}-{self.key}"
 
-    @property
+    @cached_property
     def validation_start(self) -> int:
         """The index of the first validation review; the last training reviews are held out for validation."""
-        return validation_start(self.dataset.train.reviews, self.plan.validation)
+        return validation_start(self.dataset.train, self.plan.validation)
 
     def check(self) -> None:
         """Check the plan against the dataset.

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.data.imdb_npz import read_imdb_npz
-from tasks.data.own_texts.first_pass import read_index
 from tasks.data.own_texts.second_pass import DatasetShape, SurveyedTexts, write_dataset
+from tasks.data.own_texts.word_counts import read_index
 from tasks.data.parquet import SPLITS, check_splits, describe, example, is_imdb, schema, write_split
 from tasks.data.readers.inputs import labelled_inputs
 from tasks.data.tokenizer import Tokenizer

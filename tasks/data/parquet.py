@@ -72,7 +72,11 @@ class RowGroup(NamedTuple):
 
 @contextmanager
 def split_writer(
-    path: Path, vocabulary_size: int, max_length: int, metadata: Mapping[str, str]
+    path: Path,
+    vocabulary_size: int,
+    max_length: int,
+    metadata: Mapping[str, str],
+    unit_starts: NDArray[np.int32] | None = None,
 ) -> Iterator[Callable[[RowGroup], None]]:
     """Yield a function that appends row groups to the Parquet and unpadded files; both appear when the block ends."""
     layout = schema(vocabulary_size, max_length, metadata)
@@ -89,7 +93,7 @@ def split_writer(
         write_unpadded(group.labels, group.tokens)
 
     with (
-        unpadded_writer(unpadded_path(path), vocabulary_size, max_length) as write_unpadded,
+        unpadded_writer(unpadded_path(path), vocabulary_size, max_length, unit_starts) as write_unpadded,
         atomic_path(path) as temporary,
         pq.ParquetWriter(temporary, layout, compression="zstd", use_dictionary=["label"]) as writer,
     ):

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tasks.data.imdb_npz import read_imdb_npz
-from tasks.data.own_texts.first_pass import IN_TEST, files_digest
+from tasks.data.own_texts.first_pass import files_digest
+from tasks.data.own_texts.parts import IN_TEST
 from tasks.data.parquet import read_column, reading
 from tasks.data.readers.batch import Column, Columns, RowBatch
 from tasks.data.readers.inputs import labelled_columns, labelled_inputs, read_all

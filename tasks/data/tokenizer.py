@@ -31,6 +31,7 @@ from tasks.data.unicode_words import as_simple_texts, has_word_pattern
 from tasks.data.vocabulary import UNKNOWN_WORD, read_word_index
 from tasks.errors import DataError
 from tasks.results.data import WordRules, WordRulesName
+from tasks.storage.compiled import compiled
 
 SEPARATORS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 SPACE = ord(" ")
@@ -88,9 +89,11 @@ def string_array(texts: "pa.Array | Iterable[str]") -> pa.LargeStringArray:
 
 def split_words(texts: "pa.Array | Iterable[str]", rules: WordRules) -> Words:
     """Split each text into words; no index is needed."""
-    array = string_array(texts)
-    if rules.name == "unicode":
-        array = _simplified(array)
+    return split_simplified(simplified(texts, rules), rules)
+
+
+def split_simplified(array: pa.LargeStringArray, rules: WordRules) -> Words:
+    """Split texts that `simplified` returned into words."""
     _, offset_buffer, text_buffer = array.buffers()
     ends = np.frombuffer(offset_buffer, np.int64)[array.offset : array.offset + len(array) + 1]
     text = BYTE_TABLES[rules.name][np.frombuffer(text_buffer or b"", np.uint8)[ends[0] : ends[-1]]]
@@ -108,8 +111,11 @@ def has_word(texts: pa.LargeStringArray, rules: WordRules) -> NDArray[np.bool_]:
     return has_one
 
 
-def _simplified(texts: pa.LargeStringArray) -> pa.LargeStringArray:
-    """Convert the texts that are not ASCII, so that the byte table and `_drop_joiners` suffice for all."""
+def simplified(texts: "pa.Array | Iterable[str]", rules: WordRules) -> pa.LargeStringArray:
+    """Convert texts so that words can be found by their bytes: with the rules `unicode`, those that are not ASCII."""
+    texts = string_array(texts)
+    if rules.name == "imdb":
+        return texts
     is_other = pc.invert(pc.string_is_ascii(texts))
     others = texts.filter(is_other)
     return pc.replace_with_mask(texts, is_other, as_simple_texts(others)) if len(others) else texts
@@ -140,6 +146,46 @@ def _cut(text: NDArray[np.uint8], ends: NDArray[np.int64]) -> Words:
     np.cumsum(np.flatnonzero(last) + 1 - starts, out=word_offsets[1:])
     words = pa.LargeStringArray.from_buffers(len(starts), pa.py_buffer(word_offsets), pa.py_buffer(text[in_word]))
     return Words(words, np.searchsorted(starts, ends))
+
+
+def letter_digests(array: pa.LargeStringArray, rules: WordRules) -> NDArray[np.uint64]:
+    """Hash the letters and numbers of texts that `simplified` returned: case, spaces, signs and markup do not count.
+
+    Equal hashes are used for counts only: one in 2**64 pairs of different texts has the same.
+    """
+    _, offset_buffer, text_buffer = array.buffers()
+    ends = np.frombuffer(offset_buffer, np.int64)[array.offset : array.offset + len(array) + 1]
+    digests = np.empty(len(array), np.uint64)
+    _digest_letters(np.frombuffer(text_buffer or b"", np.uint8), ends, BYTE_TABLES[rules.name], digests)
+    return digests
+
+
+NO_LETTERS = np.uint64(0xCBF29CE484222325)  # The hash of a text without letters and numbers.
+_MOST_MARKUP = 200  # Bytes between < and >.
+_LESS, _GREATER, _FIRST_DIGIT = ord("<"), ord(">"), ord("0")
+
+
+@compiled
+def _digest_letters(
+    text: NDArray[np.uint8], ends: NDArray[np.int64], table: NDArray[np.uint8], digests: NDArray[np.uint64]
+) -> None:
+    """The hash FNV-1a (Fowler, Noll and Vo 1991) of each text's letters and numbers."""
+    for row in range(len(digests)):
+        digest = NO_LETTERS
+        place, end = ends[row], ends[row + 1]
+        while place < end:
+            byte = text[place]
+            place += 1
+            if byte == _LESS:
+                closing = place
+                while closing < min(end, place + _MOST_MARKUP) and text[closing] != _GREATER:
+                    closing += 1
+                if closing < end and text[closing] == _GREATER:
+                    place = closing + 1
+            letter = table[byte]
+            if letter >= _FIRST_DIGIT:  # Spaces, apostrophes and hyphens are below.
+                digest = (digest ^ np.uint64(letter)) * np.uint64(0x100000001B3)
+        digests[row] = digest
 
 
 class Tokenizer:

@@ -8,14 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.data.tokens import Tokens
-from tasks.data.unpadded import UnpaddedReviews
+from tasks.data.unpadded import UnpaddedReviews, read_unit_starts
 from tasks.results.data import Split
 from tasks.results.training import ClassWeight
 
 
-def validation_start(reviews: int, share: float) -> int:
-    """The index of the first validation review; the last `share` of the training reviews is held out for validation."""
-    return int(reviews * (1 - share))
+def validation_start(split: Split, share: float) -> int:
+    """The index of the first validation review; the last `share` of the training reviews is held out for validation.
+
+    Reviews that must not be split, such as equal texts, stay in one part: the share is of about that size then.
+    """
+    start = int(split.reviews * (1 - share))
+    units = read_unit_starts(split.unpadded)
+    if units is None:
+        return start
+    return int(units[min(int(np.searchsorted(units, start)), len(units) - 1)])
 
 
 def balanced_weights(labels: NDArray[np.integer]) -> NDArray[np.float32]:

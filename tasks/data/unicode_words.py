@@ -44,7 +44,8 @@ AFTER_UNICODE_14 = (
 CODE_POINTS = 0x110000
 _ASSIGNED = (range(0x40000), range(0xE0000, 0xE1000))  # No other code points are letters, or ever were.
 _BOUNDARY = "\uffff"  # Separates texts. Unicode guarantees that it is no character.
-_BOUNDARY_CODE, _SPACE_CODE = np.uint32(0xFFFF), np.uint32(0x20)
+_SPACE_CODE = np.uint32(0x20)
+_KEPT = np.uint32(0xFFFF), np.uint32(ord("<")), np.uint32(ord(">"))  # What marks the ends of texts, and of markup.
 _SIGMA, _FINAL_SIGMA = np.uint32(0x3C3), np.uint32(0x3C2)
 
 
@@ -135,13 +136,14 @@ def portable_tables() -> dict[str, str]:
 def as_simple_texts(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     """Convert texts so that each word follows a space or the start, and is followed by a space or the end.
 
-    Words are in lower case, apostrophes and hyphens within them are ASCII, and all else is spaces.
+    Words are in lower case, apostrophes and hyphens within them are ASCII, and all else is spaces, but for < and >.
     """
     classes, lower, may_change = tables()
     # The boundary is no character: a text that contains it anyway has a space there.
     codes = _codes(_BOUNDARY.join(text.replace(_BOUNDARY, " ") for text in texts.to_pylist()))
     kinds = classes[codes]
-    codes = np.where((kinds == SPACE) & (codes != ord(_BOUNDARY)), ord(" "), codes)[kinds != REMOVED]
+    is_space = (kinds == SPACE) & (codes != ord(_BOUNDARY)) & (codes != ord("<")) & (codes != ord(">"))
+    codes = np.where(is_space, ord(" "), codes)[kinds != REMOVED]
     if may_change[codes].any():
         codes = _codes(unicodedata.normalize("NFC", _text(codes)))
     codes = lower[codes]
@@ -179,7 +181,7 @@ def _write_words(codes: NDArray[np.uint32], classes: NDArray[np.uint8], result: 
                 result[length], result[length + 1] = _SPACE_CODE, code
                 length += 2
             base = SPACE
-            code = code if code == _BOUNDARY_CODE else _SPACE_CODE
+            code = code if code in _KEPT else _SPACE_CODE
             start = length + 1
         if place < len(codes):
             result[length] = code

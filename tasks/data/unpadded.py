@@ -26,7 +26,7 @@ from tasks.storage.files import atomic_path
 
 # A file up to this size stays in memory once read.
 RESIDENT_BYTES = 32 << 20
-_MAX_LENGTH = b"max_length"
+_MAX_LENGTH, _UNIT_STARTS = b"max_length", b"unit_starts"
 
 
 def unpadded_path(split: Path) -> Path:
@@ -36,17 +36,23 @@ def unpadded_path(split: Path) -> Path:
 
 @contextmanager
 def unpadded_writer(
-    path: Path, vocabulary_size: int, max_length: int
+    path: Path, vocabulary_size: int, max_length: int, unit_starts: NDArray[np.int32] | None = None
 ) -> Iterator[Callable[[NDArray[np.uint8], Tokens], None]]:
     """Yield a function that appends reviews: their labels and tokens.
 
     The complete file appears at the end of the block. Columns: label, uint8; tokens, a list of the smallest
     sufficient unsigned type.
+
+    Args:
+        path: the file.
+        vocabulary_size, max_length: sizes of the vocabulary and of a padded review.
+        unit_starts: the first review of each group of reviews that validation must not split; None: there are none.
     """
+    units = {} if unit_starts is None else {_UNIT_STARTS: unit_starts.astype("<i4").tobytes()}
     tokens_type = pa.list_(pa.field("element", pa.from_numpy_dtype(token_dtype(vocabulary_size)), nullable=False))
     layout = pa.schema(
         [pa.field("label", pa.uint8(), nullable=False), pa.field("tokens", tokens_type, nullable=False)],
-        metadata={_MAX_LENGTH: str(max_length)},
+        metadata={_MAX_LENGTH: str(max_length), **units},
     )
 
     def write(labels: NDArray[np.uint8], tokens: Tokens) -> None:
@@ -56,6 +62,13 @@ def unpadded_writer(
 
     with atomic_path(path) as temporary, pa.ipc.new_file(temporary, layout) as writer:
         yield write
+
+
+def read_unit_starts(path: Path) -> NDArray[np.int32] | None:
+    """The first review of each group of reviews that validation must not split; None if there are no such groups."""
+    with pa.memory_map(str(path)) as file:
+        found = pa.ipc.open_file(file).schema.metadata.get(_UNIT_STARTS)
+    return None if found is None else np.frombuffer(found, "<i4")
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,7 @@ class TextData:
             Records of earlier versions have one as a text, or None.
         drop: the labels whose rows are left out; "" for rows without a label.
         test_share: share of the texts to test on, chosen by hash, so that equal texts are in the same part.
+        group_column: column of groups, such as authors, that are not split between the parts; None: there is none.
         vocabulary: "training" for the words of the training part, "imdb" for Keras's word index.
     """
 
@@ -82,6 +83,7 @@ class TextData:
     test_share: float = TEST_SHARE
     vocabulary: VocabularyKind = "training"
     drop: tuple[str, ...] = ()
+    group_column: str | None = None
 
     @property
     def positives(self) -> tuple[str, ...]:
@@ -110,6 +112,9 @@ class Survey:
         train, test: numbers of reviews in the parts.
         repeated: number of reviews whose text occurs earlier in the same part.
         shared: number of test reviews whose text is also in the training part.
+        alike: the same, but case, spaces, signs and markup do not count.
+        contradicting: number of reviews whose text occurs with both labels.
+        unseparated: number of training reviews that are one long word: their language needs other word rules.
         labels: the names of the labels, as the texts have them.
         dropped: how many rows were left out for each label of `TextData.drop`.
     """
@@ -124,6 +129,9 @@ class Survey:
     repeated: int
     shared: int
     labels: Labels = LABELS
+    alike: int = 0
+    contradicting: int = 0
+    unseparated: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
 
     def files(self) -> dict[Path, str]:

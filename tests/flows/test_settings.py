@@ -14,7 +14,7 @@ from tasks.results.data import TextData
 
 DATA_FIELDS = {
     "data", "test_data", "test_share", "text_column", "label_column", "positive", "drop", "vocabulary", "source",
-    "vocabulary_size", "max_length", "reviews",
+    "vocabulary_size", "max_length", "reviews", "group_column",
 }  # fmt: skip
 
 

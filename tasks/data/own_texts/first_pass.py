@@ -1,12 +1,12 @@
 """The first pass over own texts: determines each review's part (training or test) and place, and counts the words.
 
-Reviews are ordered by a hash of their text. So the same reviews give the same tokens however they are split into files;
-a folder sorted by label is shuffled; and a text that occurs twice is never in both parts of a split data set.
+Reviews are ordered by hashes of their texts; see `tasks.data.own_texts.parts`. So the same reviews give the same tokens
+however they are split into files; a folder sorted by label is shuffled; and a text that occurs twice, or a group of
+texts, is never in both parts of a split data set.
 """
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -18,75 +18,19 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tasks.data.own_texts.labels import LabelReader
+from tasks.data.own_texts.parts import IN_TEST, IN_TRAIN, fair_parts, likely_parts, spread
+from tasks.data.own_texts.word_counts import WordCounts, count_words, write_ranked
 from tasks.data.own_texts.workers import in_order
-from tasks.data.readers.batch import RowBatch
+from tasks.data.readers.batch import Column, RowBatch
 from tasks.data.readers.inputs import Input, Part, labelled_columns, read_all, signature
-from tasks.data.tokenizer import split_words
-from tasks.data.vocabulary import MAX_BYTES, MAX_WORD
+from tasks.data.tokenizer import NO_LETTERS, letter_digests, simplified, split_simplified, split_words
 from tasks.errors import DataError
 from tasks.results.data import Labels, Survey, TextData, WordRules
 from tasks.storage.files import atomic_path, sha256_of_file, sha256_of_json
 from tasks.storage.layout import SURVEYED_REVIEWS, SURVEYED_WORDS
 
-# The largest vocabulary that can be requested. Rarer words are skipped, as are overlong ones, which are not real words.
-MAX_WORDS = 1_000_000
-_MERGED_PIECES = 16
-_BYTES_PER_ENTRY = 16  # Allowed for each entry of the word index as JSON, excluding the word.
-
-
-def count_words(texts: pa.LargeStringArray, rules: WordRules) -> pa.Table:
-    """Count each distinct word in the texts; return the columns `word` and `count`."""
-    counts = pc.value_counts(split_words(texts, rules).words)
-    table = pa.table({"word": counts.field("values"), "count": counts.field("counts")})
-    return table.filter(pc.less_equal(pc.utf8_length(table["word"]), MAX_WORD))
-
-
-class WordCounts:
-    """Accumulates the word counts of pieces, merging them from time to time."""
-
-    def __init__(self) -> None:
-        self._pieces: list[pa.Table] = []
-
-    def add(self, counts: pa.Table) -> None:
-        """Add the counts of a piece."""
-        self._pieces.append(counts)
-        if len(self._pieces) >= _MERGED_PIECES:
-            self._pieces = [self._merged()]
-
-    def ranked(self) -> pa.Table:
-        """Return the words, most frequent first; equally frequent ones are sorted by their UTF-8 bytes."""
-        order = [("count", "descending"), ("word", "ascending")]
-        ranked = self._merged().sort_by(order).slice(0, MAX_WORDS)
-        bytes_so_far = pc.cumulative_sum(pc.add(pc.binary_length(ranked["word"]), _BYTES_PER_ENTRY))
-        return ranked.filter(pc.less_equal(bytes_so_far, MAX_BYTES // 2))
-
-    def _merged(self) -> pa.Table:
-        if not self._pieces:
-            return pa.table({"word": pa.array([], pa.large_string()), "count": pa.array([], pa.int64())})
-        sums = pa.concat_tables(self._pieces).group_by("word").aggregate([("count", "sum")])
-        return sums.rename_columns({"count_sum": "count"}).select(["word", "count"])
-
-
-def write_ranked(path: Path, ranked: pa.Table) -> None:
-    """Write ranked words atomically."""
-    with atomic_path(path) as temporary:
-        pq.write_table(ranked, temporary, compression="zstd")
-
-
-def read_index(path: Path) -> dict[str, int]:
-    """Read the words that `write_ranked` wrote, as word -> rank.
-
-    Raises:
-        DataError: there are no words.
-    """
-    words = pq.read_table(path, columns=["word"])["word"].to_pylist()
-    if not words:
-        raise DataError("the training texts contain no words; expected reviews")
-    return {word: rank for rank, word in enumerate(words, start=1)}
-
-
-IN_TRAIN, IN_TEST = 0, 1
 _DIGEST_BYTES = 16
+LONG_WORD = 30  # Characters. A text that is one such word holds no separator that the word rules know.
 
 
 class SurveyedReviews(NamedTuple):
@@ -94,28 +38,36 @@ class SurveyedReviews(NamedTuple):
 
     Attributes:
         digests: uint64, shape (reviews, 2); the texts' hashes.
+        letters: uint64, shape (reviews,); hashes of the texts' letters and numbers alone.
+        units: uint64, shape (reviews,); hash of what must not be split: the review's group or, without one, its text.
         parts: uint8, shape (reviews,); IN_TRAIN or IN_TEST.
+        is_fixed: bool, shape (reviews,); whether the files say to which part the review belongs.
         labels: uint8, shape (reviews,); 0 or 1.
     """
 
     digests: NDArray[np.uint64]
+    letters: NDArray[np.uint64]
+    units: NDArray[np.uint64]
     parts: NDArray[np.uint8]
+    is_fixed: NDArray[np.bool_]
     labels: NDArray[np.uint8]
 
 
 class _TextsToCount(NamedTuple):
-    """A batch to send to a worker."""
+    """A batch to send to a worker; `groups` is None without `--group-column`."""
 
     texts: pa.LargeStringArray
+    groups: pa.LargeStringArray | None
     labels: NDArray[np.uint8]
     part: Part
 
 
 class _Counted(NamedTuple):
-    """What a worker found in a batch."""
+    """What a worker found in a batch: its reviews, the words of the training part, and texts without a separator."""
 
     reviews: SurveyedReviews
     words: pa.Table
+    unseparated: int
 
 
 class Surveyed(NamedTuple):
@@ -138,23 +90,45 @@ def survey_texts(inputs: Sequence[Input], data: TextData, folder: Path, advance:
         DataError: a file or row is not as expected; the message describes the first fault in one line.
     """
     read_labels = LabelReader(data.label_column, data.positives, data.drop)
+    columns = labelled_columns(data, *group_columns(data))
 
     def piece(part: Part, batch: RowBatch) -> _TextsToCount:
         advance(batch.size)
-        return _TextsToCount(batch.strings(data.text_column), read_labels(batch), part)
+        groups = batch.strings(data.group_column) if data.group_column else None
+        return _TextsToCount(batch.strings(data.text_column), groups, read_labels(batch), part)
 
-    pieces = (piece(part, batch) for part, batch in read_all(inputs, labelled_columns(data)))
+    pieces = (piece(part, batch) for part, batch in read_all(inputs, columns))
     counts = WordCounts()
     counted_reviews: list[SurveyedReviews] = []
+    unseparated = 0
     for counted in in_order(partial(_count, test_share=data.test_share, rules=data.word_rules), pieces):
         counts.add(counted.words)
         counted_reviews.append(counted.reviews)
-    reviews = _joined(counted_reviews)
+        unseparated += counted.unseparated
     names = read_labels.names()
+    reviews = _in_fair_parts(_joined(counted_reviews), inputs, data, counts)
     _check_parts(reviews, data, names)
     write_ranked(folder / SURVEYED_WORDS, counts.ranked())
-    surveyed = _write_survey(reviews, inputs, folder, names)
-    return surveyed._replace(survey=replace(surveyed.survey, dropped=dict(read_labels.dropped)))
+    places = _Places.of(reviews)
+    survey = Survey(
+        reviews=_write_reviews(folder / SURVEYED_REVIEWS, reviews, places),
+        reviews_sha256=sha256_of_file(folder / SURVEYED_REVIEWS),
+        words=folder / SURVEYED_WORDS,
+        words_sha256=sha256_of_file(folder / SURVEYED_WORDS),
+        files_sha256=files_digest(inputs),
+        train=places.train,
+        test=len(places.order) - places.train,
+        **_repetitions(reviews),
+        unseparated=unseparated,
+        labels=names,
+        dropped=dict(read_labels.dropped),
+    )
+    return Surveyed(survey, _content_digest(reviews, places))
+
+
+def group_columns(data: TextData) -> list[Column]:
+    """The column of groups, if there is one."""
+    return [Column("group", data.group_column, "--group-column")] if data.group_column else []
 
 
 def files_digest(inputs: Sequence[Input]) -> str:
@@ -170,21 +144,57 @@ def text_digests(texts: pa.LargeStringArray) -> NDArray[np.uint64]:
 
 
 def _count(piece: _TextsToCount, test_share: float, rules: WordRules) -> _Counted:
-    digests = text_digests(piece.texts)
-    if piece.part == "either":
-        parts = (digests[:, 0] < np.uint64(test_share * 2.0**64)).astype(np.uint8)
-    else:
+    digests, simple = text_digests(piece.texts), simplified(piece.texts, rules)
+    units = _units(digests[:, 0], piece.groups)
+    is_fixed = piece.part != "either"
+    parts = likely_parts(units, test_share)
+    if is_fixed:
         parts = np.full(len(digests), IN_TEST if piece.part == "test" else IN_TRAIN, np.uint8)
+    of_training = simple.filter(pa.array(parts == IN_TRAIN))
+    words, offsets = split_simplified(of_training, rules)
+    is_long = pc.greater(pc.utf8_length(of_training), LONG_WORD).to_numpy(zero_copy_only=False)
     return _Counted(
-        SurveyedReviews(digests, parts, piece.labels),
-        count_words(piece.texts.filter(pa.array(parts == IN_TRAIN)), rules),
+        SurveyedReviews(
+            digests, letter_digests(simple, rules), units, parts, np.full(len(units), is_fixed), piece.labels
+        ),
+        count_words(words),
+        int(np.count_nonzero((np.diff(offsets) == 1) & is_long)),
     )
+
+
+def _units(texts: NDArray[np.uint64], groups: pa.LargeStringArray | None) -> NDArray[np.uint64]:
+    """The hash of each review's group or, where it has none, of its text."""
+    if groups is None:
+        return texts
+    is_missing = pc.equal(pc.utf8_trim_whitespace(groups), "").fill_null(True).to_numpy(zero_copy_only=False)
+    return np.where(is_missing, texts, text_digests(groups.fill_null(""))[:, 0])
 
 
 def _joined(parts: list[SurveyedReviews]) -> SurveyedReviews:
     if not parts:
-        return SurveyedReviews(np.zeros((0, 2), np.uint64), np.zeros(0, np.uint8), np.zeros(0, np.uint8))
+        none = np.zeros(0, np.uint64)
+        return SurveyedReviews(
+            none.reshape(0, 2), none, none, none.astype(np.uint8), none.astype(bool), none.astype(np.uint8)
+        )
     return SurveyedReviews(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _in_fair_parts(
+    reviews: SurveyedReviews, inputs: Sequence[Input], data: TextData, counts: WordCounts
+) -> SurveyedReviews:
+    """Move reviews between the parts where the hash alone was not fair; correct the word counts."""
+    free = np.flatnonzero(~reviews.is_fixed)
+    parts = reviews.parts.copy()
+    parts[free] = fair_parts(reviews.units[free], reviews.labels[free], data.test_share)
+    has_moved = parts != reviews.parts
+    start = 0
+    for _, batch in read_all(inputs, labelled_columns(data)) if has_moved.any() else ():
+        rows = slice(start, start + len(batch))
+        start += len(batch)
+        for part, change in ((IN_TRAIN, counts.add), (IN_TEST, counts.remove)):
+            moved = pa.array(has_moved[rows] & (parts[rows] == part))
+            change(count_words(split_words(batch.strings(data.text_column).filter(moved), data.word_rules).words))
+    return reviews._replace(parts=parts)
 
 
 def _check_parts(reviews: SurveyedReviews, data: TextData, names: Labels) -> None:
@@ -202,46 +212,66 @@ def _check_parts(reviews: SurveyedReviews, data: TextData, names: Labels) -> Non
             )
 
 
-def _write_survey(reviews: SurveyedReviews, inputs: Sequence[Input], folder: Path, names: Labels) -> Surveyed:
-    order = np.lexsort((reviews.labels, reviews.digests[:, 1], reviews.digests[:, 0], reviews.parts))
-    train = int(np.count_nonzero(reviews.parts == IN_TRAIN))
-    places = np.empty(len(order), np.int32)
-    places[order] = np.concatenate([np.arange(train), np.arange(len(order) - train)])
-    table = pa.table({"part": reviews.parts, "place": places, "label": reviews.labels})
-    path, words = folder / SURVEYED_REVIEWS, folder / SURVEYED_WORDS
+class _Places(NamedTuple):
+    """The order in which reviews are written, first the training part; the number of its reviews; and units.
+
+    Attributes:
+        order: int64, shape (reviews,); the reviews' rows.
+        train: how many of them are in the training part.
+        starts_unit: bool, shape (reviews,), in that order; whether a review is the first of its unit in its part.
+    """
+
+    order: NDArray[np.int64]
+    train: int
+    starts_unit: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, reviews: SurveyedReviews) -> "_Places":
+        """Spread the labels evenly in each part; reviews of a unit stay together."""
+        places = np.zeros(len(reviews.parts))
+        for part in (IN_TRAIN, IN_TEST):
+            rows = np.flatnonzero(reviews.parts == part)
+            places[rows] = spread(reviews.units[rows], reviews.labels[rows])
+        texts = reviews.digests
+        order = np.lexsort((reviews.labels, texts[:, 1], texts[:, 0], reviews.units, places, reviews.parts))
+        train = int(np.count_nonzero(reviews.parts == IN_TRAIN))
+        units = reviews.units[order]
+        starts_unit = np.append(True, units[1:] != units[:-1])[: len(units)]
+        starts_unit[train : train + 1] = True
+        return cls(order, train, starts_unit)
+
+
+def _write_reviews(path: Path, reviews: SurveyedReviews, places: _Places) -> Path:
+    """Write each review's part, place in its part, and label, and whether it starts a unit, in reading order."""
+    in_part, starts_unit = np.empty(len(places.order), np.int32), np.empty(len(places.order), np.bool_)
+    in_part[places.order] = np.concatenate([np.arange(places.train), np.arange(len(places.order) - places.train)])
+    starts_unit[places.order] = places.starts_unit
+    columns = {"part": reviews.parts, "place": in_part, "label": reviews.labels, "starts_unit": starts_unit}
     with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
-    of_train, of_test = reviews.digests[order[:train]], reviews.digests[order[train:]]
-    return Surveyed(
-        Survey(
-            reviews=path,
-            reviews_sha256=sha256_of_file(path),
-            words=words,
-            words_sha256=sha256_of_file(words),
-            files_sha256=files_digest(inputs),
-            train=train,
-            test=len(order) - train,
-            repeated=_repeated(of_train) + _repeated(of_test),
-            shared=_shared(of_train, of_test),
-            labels=names,
-        ),
-        _content_digest(reviews, order, train),
-    )
+        pq.write_table(pa.table(columns), temporary, compression="zstd")
+    return path
 
 
-def _repeated(digests: NDArray[np.uint64]) -> int:
-    """Count the sorted digests that equal their predecessors."""
-    return int(np.count_nonzero((digests[1:] == digests[:-1]).all(axis=1)))
+def _repetitions(reviews: SurveyedReviews) -> dict[str, int]:
+    """How many reviews repeat others, by fields of `Survey`. Half of each digest is enough for counts."""
+    texts, is_train = reviews.digests[:, 0], reviews.parts == IN_TRAIN
+    distinct, of_reviews, counts = np.unique(texts, return_inverse=True, return_counts=True)
+    positive = np.bincount(of_reviews, reviews.labels, len(distinct))
+    has_both = (positive > 0) & (positive < counts)
+    in_train = np.unique(reviews.letters[is_train])
+    letters = reviews.letters[~is_train]
+    return {
+        "repeated": sum(int(part.sum() - len(np.unique(texts[part]))) for part in (is_train, ~is_train)),
+        "shared": int(np.count_nonzero(np.isin(texts[~is_train], texts[is_train]))),
+        "alike": int(np.count_nonzero(np.isin(letters, in_train) & (letters != NO_LETTERS))),
+        "contradicting": int(counts[has_both].sum()),
+    }
 
 
-def _shared(of_train: NDArray[np.uint64], of_test: NDArray[np.uint64]) -> int:
-    """Count the test reviews that share a digest with a training review. Half of each digest is enough for a count."""
-    return int(np.count_nonzero(np.isin(of_test[:, 0], of_train[:, 0])))
-
-
-def _content_digest(reviews: SurveyedReviews, order: NDArray[np.int64], train: int) -> str:
-    """SHA-256 of the text hashes and the labels of both parts."""
-    digest = hashlib.sha256(str(train).encode())
-    digest.update(reviews.digests[order].astype(">u8").tobytes())
-    digest.update(reviews.labels[order].tobytes())
+def _content_digest(reviews: SurveyedReviews, places: _Places) -> str:
+    """SHA-256 of the text hashes and the labels of both parts, and of where units start."""
+    digest = hashlib.sha256(str(places.train).encode())
+    digest.update(reviews.digests[places.order].astype(">u8").tobytes())
+    digest.update(reviews.labels[places.order].tobytes())
+    digest.update(places.starts_unit.tobytes())
     return digest.hexdigest()

@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tasks.data.own_texts.first_pass import IN_TEST, IN_TRAIN, files_digest
+from tasks.data.own_texts.first_pass import files_digest
+from tasks.data.own_texts.parts import IN_TEST, IN_TRAIN
 from tasks.data.own_texts.workers import in_order
 from tasks.data.parquet import ROW_GROUP, RowGroup, split_record, split_writer
 from tasks.data.readers.inputs import Input, labelled_columns, read_all
@@ -178,10 +179,28 @@ def write_dataset(
             for encoded in both:
                 spills[encoded.part].add(encoded.places, encoded.columns)
                 totals[encoded.part].add(encoded)
+        starts = _unit_starts(texts.survey, counts, shape)
         return {
-            name: _write_split(folder / f"{name}.parquet", spills[part], totals[part], shape, metadata)
+            name: _write_split(
+                folder / f"{name}.parquet",
+                spills[part],
+                totals[part],
+                shape,
+                metadata,
+                starts if name == "train" else None,
+            )
             for part, name in PARTS.items()
         }
+
+
+def _unit_starts(survey: Survey, counts: Mapping[int, int], shape: DatasetShape) -> NDArray[np.int32] | None:
+    """Where units of training reviews start; None if each review is a unit of its own."""
+    table = pq.read_table(survey.reviews, columns=["part", "place", "starts_unit"])
+    is_start = table["starts_unit"].to_numpy(zero_copy_only=False) & (table["part"].to_numpy() == IN_TRAIN)
+    starts = np.sort(table["place"].to_numpy()[is_start])
+    reviews = min(counts[IN_TRAIN], shape.reviews or counts[IN_TRAIN])
+    starts = starts[starts < reviews]
+    return None if len(starts) == reviews else starts
 
 
 def _pieces(texts: SurveyedTexts, advance: Callable[[int], None]) -> Iterator[_TextsToEncode]:
@@ -234,9 +253,16 @@ def _encode_rows(
     )
 
 
-def _write_split(path: Path, spill: Spill, totals: _Totals, shape: DatasetShape, metadata: Mapping[str, str]) -> Split:
+def _write_split(
+    path: Path,
+    spill: Spill,
+    totals: _Totals,
+    shape: DatasetShape,
+    metadata: Mapping[str, str],
+    unit_starts: NDArray[np.int32] | None,
+) -> Split:
     start = 0
-    with split_writer(path, shape.vocabulary_size, shape.max_length, metadata) as write:
+    with split_writer(path, shape.vocabulary_size, shape.max_length, metadata, unit_starts) as write:
         for reviews, lengths in spill.buckets():
             totals.labels.append(reviews.labels)
             totals.lengths.append(lengths)

@@ -76,7 +76,6 @@ FAULTY = {
     "nothing": (TextData((Path("none*.csv"),)), "no such file; give a path or a pattern"),
     "kind": (TextData((Path("reviews.xlsx"),)), "of kind '.xlsx'; expected .csv, .tsv, .parquet"),
     "folder": (TextData((Path("empty"),)), "neither train/pos and train/neg nor pos and neg"),
-    "no test part": (TextData((Path("reviews.csv"),), test_share=1e-9), "the test part has no reviews"),
     "one class": (
         TextData((Path("reviews.csv"),), (Path("positive.csv"),)),
         "all 3 reviews in the test part have the label '1', expected both classes",

@@ -1,11 +1,11 @@
 from collections import Counter
 
-import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.data.own_texts import first_pass
-from tasks.data.own_texts.first_pass import WordCounts, count_words
+from tasks.data.own_texts import word_counts
+from tasks.data.own_texts.word_counts import WordCounts, count_words
+from tasks.data.tokenizer import split_words
 from tasks.results.data import UNICODE_RULES
 
 
@@ -13,7 +13,7 @@ def ranked(pieces: list[list[str]]) -> list[tuple[str, int]]:
     """Words and counts of texts that come in pieces."""
     counts = WordCounts()
     for texts in pieces:
-        counts.add(count_words(pa.array(texts, pa.large_string()), UNICODE_RULES))
+        counts.add(count_words(split_words(texts, UNICODE_RULES).words))
     table = counts.ranked()
     return list(zip(table["word"].to_pylist(), table["count"].to_pylist(), strict=True))
 
@@ -26,7 +26,7 @@ def test_counts_of_pieces_are_those_of_the_whole_by_frequency_then_by_word(piece
 
 
 def test_very_long_and_very_many_words_are_left_out(monkeypatch) -> None:
-    monkeypatch.setattr(first_pass, "MAX_WORDS", 2)
+    monkeypatch.setattr(word_counts, "MAX_WORDS", 2)
     assert ranked([["c a b " + "x" * 201 + " c"]]) == [("c", 2), ("a", 1)]
-    monkeypatch.setattr(first_pass, "MAX_BYTES", 50)
+    monkeypatch.setattr(word_counts, "MAX_BYTES", 50)
     assert ranked([["c a"]]) == [("a", 1)]
