@@ -118,6 +118,19 @@ def _log_survey(data: TextData, counts: Survey, logger: Logger) -> None:
             counts.shared,
             counts.test,
         )
+    if counts.alike > counts.shared:
+        logger.warning(
+            "%d of %d test reviews differ from a training review by case, spaces, signs and markup alone",
+            counts.alike - counts.shared,
+            counts.test,
+        )
+    if counts.contradicting:
+        logger.warning("%d reviews have a text that occurs with both labels", counts.contradicting)
+    if counts.wordless:
+        logger.warning("%d reviews have no word, so the networks read nothing of them", counts.wordless)
+    if counts.unseparated:
+        numbers = counts.unseparated, counts.train
+        logger.warning("%d of %d training reviews are one long word: nothing in them separates words", *numbers)
 
 
 def _text_record(data: TextData, inputs: list[Input], cache: Path) -> Record[Source]:

@@ -84,6 +84,9 @@ def prepare(
         remove(root / name)
         folder.replace(root / name)
     logger.info("Dataset %s: %d training and %d test reviews", name, dataset.train.reviews, dataset.test.reviews)
+    for part, split in (("training", dataset.train), ("test", dataset.test)):
+        if split.unread:
+            logger.warning("%d of %d %s reviews have no word that the networks know", split.unread, split.reviews, part)
     return _moved(dataset, root / name)
 
 

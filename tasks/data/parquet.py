@@ -227,8 +227,10 @@ def describe(path: Path, reviews: Reviews, order: NDArray[np.int64], vocabulary_
     return split_record(path, reviews.labels[order], lengths(reviews)[order], unknown)
 
 
-def split_record(path: Path, labels: NDArray[np.uint8], chosen_lengths: NDArray[np.int32], unknown: float) -> Split:
-    """Build the record of a written split from the split's labels, lengths and share of unknown words."""
+def split_record(
+    path: Path, labels: NDArray[np.uint8], chosen_lengths: NDArray[np.int32], unknown: float, unread: int = 0
+) -> Split:
+    """Build the record of a written split from its labels, lengths, share of unknown words and unread reviews."""
     return Split(
         path=path,
         sha256=sha256_of_file(path),
@@ -239,6 +241,7 @@ def split_record(path: Path, labels: NDArray[np.uint8], chosen_lengths: NDArray[
         length_quantiles={f"{q:.0%}": float(np.quantile(chosen_lengths, q)) for q in QUANTILES}
         | {"mean": round(float(chosen_lengths.mean()), 2)},
         unknown_rate=round(unknown, 6),
+        unread=unread,
     )
 
 

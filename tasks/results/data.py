@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 VocabularyKind = Literal["training", "imdb"]
 WordRulesName = Literal["imdb", "unicode"]
 TEST_SHARE = 0.2
 SAMPLE_TITLE = "bundled sample"
+UNEVEN = 0.4  # Labels are uneven if the rarer one has a smaller share than this.
 Labels = tuple[str, str]  # The names of the two labels, that of 0 first.
 LABELS: Labels = ("negative", "positive")
 
@@ -114,6 +115,7 @@ class Survey:
         shared: number of test reviews whose text is also in the training part.
         alike: the same, but case, spaces, signs and markup do not count.
         contradicting: number of reviews whose text occurs with both labels.
+        wordless: number of reviews without a word.
         unseparated: number of training reviews that are one long word: their language needs other word rules.
         labels: the names of the labels, as the texts have them.
         dropped: how many rows were left out for each label of `TextData.drop`.
@@ -131,6 +133,7 @@ class Survey:
     labels: Labels = LABELS
     alike: int = 0
     contradicting: int = 0
+    wordless: int = 0
     unseparated: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
 
@@ -189,6 +192,7 @@ class Split:
         unpadded: Arrow file of the same reviews without padding, which training reads.
         unpadded_sha256: SHA-256 of that file.
         unknown_rate: share of the words, excluding start tokens, whose ranks are beyond the vocabulary.
+        unread: number of reviews of which a network reads no known word; 0 if not counted, as for an `imdb.npz`.
     """
 
     path: Path
@@ -199,10 +203,30 @@ class Split:
     positive: int
     length_quantiles: dict[str, float]
     unknown_rate: float
+    unread: int = 0
 
     def files(self) -> dict[Path, str]:
         """Each file with its SHA-256."""
         return {self.path: self.sha256, self.unpadded: self.unpadded_sha256}
+
+
+# What may be wrong with the user's texts: the text is also in the training part, exactly or but for case, spaces, signs
+# and markup; it repeats another one in its part; it occurs with both labels; it has no word, or none that is known; it
+# is one long word.
+FaultKind = Literal["shared", "alike", "repeated", "contradicting", "wordless", "unread", "unseparated"]
+
+
+class DataFault(NamedTuple):
+    """How many of so many reviews have a fault."""
+
+    kind: FaultKind
+    reviews: int
+    total: int
+
+    @property
+    def share(self) -> float:
+        """The share of the reviews."""
+        return self.reviews / max(self.total, 1)
 
 
 @dataclass(frozen=True)
@@ -254,6 +278,35 @@ class Dataset:
     def title(self) -> str:
         """A few words for titles, figures and tags."""
         return "IMDB reviews" if self.imdb else self.source.title
+
+    @property
+    def rarer_share(self) -> float:
+        """The rarer label's share of all reviews."""
+        splits = self.train, self.test
+        share = sum(split.positive for split in splits) / sum(split.reviews for split in splits)
+        return min(share, 1 - share)
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether accuracy says little, because always giving the more frequent label has a high one."""
+        return self.rarer_share < UNEVEN
+
+    def faults(self) -> tuple[DataFault, ...]:
+        """What may be wrong with the user's texts, each with its number, also if that is 0; none for an `imdb.npz`."""
+        survey = self.source.survey
+        if survey is None:
+            return ()
+        every = survey.train + survey.test
+        unread = self.train.unread + self.test.unread
+        return (
+            DataFault("shared", survey.shared, survey.test),
+            DataFault("alike", survey.alike, survey.test),
+            DataFault("repeated", survey.repeated, every),
+            DataFault("contradicting", survey.contradicting, every),
+            DataFault("wordless", survey.wordless, every),
+            DataFault("unread", unread, self.train.reviews + self.test.reviews),
+            DataFault("unseparated", survey.unseparated, survey.train),
+        )
 
     @property
     def is_sample(self) -> bool:

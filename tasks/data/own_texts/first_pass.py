@@ -6,6 +6,7 @@ texts, is never in both parts of a split data set.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from tasks.data.own_texts.word_counts import WordCounts, count_words, write_rank
 from tasks.data.own_texts.workers import in_order
 from tasks.data.readers.batch import Column, RowBatch
 from tasks.data.readers.inputs import Input, Part, labelled_columns, read_all, signature
-from tasks.data.tokenizer import NO_LETTERS, letter_digests, simplified, split_simplified, split_words
+from tasks.data.tokenizer import NO_LETTERS, has_word, letter_digests, simplified, split_simplified, split_words
 from tasks.errors import DataError
 from tasks.results.data import Labels, Survey, TextData, WordRules
 from tasks.storage.files import atomic_path, sha256_of_file, sha256_of_json
@@ -63,11 +64,11 @@ class _TextsToCount(NamedTuple):
 
 
 class _Counted(NamedTuple):
-    """What a worker found in a batch: its reviews, the words of the training part, and texts without a separator."""
+    """What a worker found in a batch: its reviews, the words of the training part, and numbers as in `Survey`."""
 
     reviews: SurveyedReviews
     words: pa.Table
-    unseparated: int
+    numbers: Counter[str]
 
 
 class Surveyed(NamedTuple):
@@ -100,11 +101,11 @@ def survey_texts(inputs: Sequence[Input], data: TextData, folder: Path, advance:
     pieces = (piece(part, batch) for part, batch in read_all(inputs, columns))
     counts = WordCounts()
     counted_reviews: list[SurveyedReviews] = []
-    unseparated = 0
+    numbers: Counter[str] = Counter(wordless=0, unseparated=0)
     for counted in in_order(partial(_count, test_share=data.test_share, rules=data.word_rules), pieces):
         counts.add(counted.words)
         counted_reviews.append(counted.reviews)
-        unseparated += counted.unseparated
+        numbers.update(counted.numbers)
     names = read_labels.names()
     reviews = _in_fair_parts(_joined(counted_reviews), inputs, data, counts)
     _check_parts(reviews, data, names)
@@ -119,7 +120,7 @@ def survey_texts(inputs: Sequence[Input], data: TextData, folder: Path, advance:
         train=places.train,
         test=len(places.order) - places.train,
         **_repetitions(reviews),
-        unseparated=unseparated,
+        **numbers,
         labels=names,
         dropped=dict(read_labels.dropped),
     )
@@ -158,7 +159,10 @@ def _count(piece: _TextsToCount, test_share: float, rules: WordRules) -> _Counte
             digests, letter_digests(simple, rules), units, parts, np.full(len(units), is_fixed), piece.labels
         ),
         count_words(words),
-        int(np.count_nonzero((np.diff(offsets) == 1) & is_long)),
+        Counter(
+            wordless=int(np.count_nonzero(~has_word(piece.texts, rules))),
+            unseparated=int(np.count_nonzero((np.diff(offsets) == 1) & is_long)),
+        ),
     )
 
 

@@ -22,7 +22,7 @@ from tasks.data.own_texts.workers import in_order
 from tasks.data.parquet import ROW_GROUP, RowGroup, split_record, split_writer
 from tasks.data.readers.inputs import Input, labelled_columns, read_all
 from tasks.data.tokenizer import Tokenizer
-from tasks.data.tokens import OFFSET, Reviews, offsets_of, taken, to_tokens, token_dtype
+from tasks.data.tokens import OFFSET, UNKNOWN, Reviews, Tokens, offsets_of, taken, to_tokens, token_dtype
 from tasks.errors import DataError
 from tasks.results.data import Split, Survey, TextData
 
@@ -179,28 +179,21 @@ def write_dataset(
             for encoded in both:
                 spills[encoded.part].add(encoded.places, encoded.columns)
                 totals[encoded.part].add(encoded)
-        starts = _unit_starts(texts.survey, counts, shape)
+        starts = {IN_TRAIN: _unit_starts(texts.survey, counts[IN_TRAIN], shape), IN_TEST: None}
         return {
-            name: _write_split(
-                folder / f"{name}.parquet",
-                spills[part],
-                totals[part],
-                shape,
-                metadata,
-                starts if name == "train" else None,
-            )
+            name: _write_split(folder / f"{name}.parquet", spills[part], totals[part], shape, metadata, starts[part])
             for part, name in PARTS.items()
         }
 
 
-def _unit_starts(survey: Survey, counts: Mapping[int, int], shape: DatasetShape) -> NDArray[np.int32] | None:
+def _unit_starts(survey: Survey, reviews: int, shape: DatasetShape) -> NDArray[np.int32] | None:
     """Where units of training reviews start; None if each review is a unit of its own."""
     table = pq.read_table(survey.reviews, columns=["part", "place", "starts_unit"])
     is_start = table["starts_unit"].to_numpy(zero_copy_only=False) & (table["part"].to_numpy() == IN_TRAIN)
     starts = np.sort(table["place"].to_numpy()[is_start])
-    reviews = min(counts[IN_TRAIN], shape.reviews or counts[IN_TRAIN])
-    starts = starts[starts < reviews]
-    return None if len(starts) == reviews else starts
+    kept = min(reviews, shape.reviews or reviews)
+    starts = starts[starts < kept]
+    return None if len(starts) == kept else starts
 
 
 def _pieces(texts: SurveyedTexts, advance: Callable[[int], None]) -> Iterator[_TextsToEncode]:
@@ -261,7 +254,7 @@ def _write_split(
     metadata: Mapping[str, str],
     unit_starts: NDArray[np.int32] | None,
 ) -> Split:
-    start = 0
+    start = unread = 0
     with split_writer(path, shape.vocabulary_size, shape.max_length, metadata, unit_starts) as write:
         for reviews, lengths in spill.buckets():
             totals.labels.append(reviews.labels)
@@ -269,7 +262,14 @@ def _write_split(
             for first in range(0, len(reviews), ROW_GROUP):
                 rows = np.arange(first, min(first + ROW_GROUP, len(reviews)))
                 tokens = to_tokens(reviews, rows, shape.vocabulary_size, shape.max_length)
+                unread += _unread(tokens)
                 write(RowGroup(start + rows, reviews.labels[rows], lengths[rows], tokens))
             start += len(reviews)
     unknown = totals.unknown / totals.words if totals.words else 0.0
-    return split_record(path, np.concatenate(totals.labels), np.concatenate(totals.lengths), unknown)
+    return split_record(path, np.concatenate(totals.labels), np.concatenate(totals.lengths), unknown, unread)
+
+
+def _unread(tokens: Tokens) -> int:
+    """How many reviews have no token of a known word."""
+    known_before = offsets_of((tokens.values > UNKNOWN).astype(np.uint8))
+    return int(np.count_nonzero(np.diff(known_before[tokens.offsets]) == 0))
