@@ -92,8 +92,8 @@ class LabelReader:
         if self._bounds:
             number = label_number(text)
             if number is None:
-                example = f"--drop {shlex.quote(text[:_SHOWN_LENGTH])}"
-                return f"{_short(text)}, not a number, for --positive {_quoted(self._bounds)}; {example} leaves it out"
+                bounds = " ".join(map(shlex.quote, self._bounds))
+                return f"{_short(text)}, not a number, for --positive {bounds}; {_drop(text)} leaves it out"
             fitting = [value for value, bound in self._bounds.items() if bound.fits(number)]
             self._seen.update(fitting)
             if fitting:
@@ -104,7 +104,7 @@ class LabelReader:
             return 0
         return (
             f"{_short(text)}, a third class besides {_short(self.positive[0])} and {_short(self._frequent(0))}; "
-            f"{self._found()}; leave rows out with --drop, such as --drop {shlex.quote(text[:_SHOWN_LENGTH])}, or give "
+            f"{self._found()}; leave rows out, such as with {_drop(text)}, or give "
             "--positive all labels that mean positive, and the others mean negative"
         )
 
@@ -139,5 +139,6 @@ def _short(text: str) -> str:
     return repr(text[:_SHOWN_LENGTH])
 
 
-def _quoted(values: Sequence[str] | dict[str, Bound]) -> str:
-    return " ".join(map(shlex.quote, values))
+def _drop(text: str) -> str:
+    """The option that leaves out rows with a label."""
+    return f"--drop{'=' if text.startswith('-') else ' '}{shlex.quote(text[:_SHOWN_LENGTH])}"
