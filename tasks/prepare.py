@@ -45,7 +45,8 @@ def dataset_record(
     outputs = root.parent
     name = dataset_fingerprint(source, vocabulary_size, max_length, reviews)
     place = relative_to(outputs, source).path
-    key = fingerprint(name, place, source.origin, source.word_index_sha256, _labels(source))
+    dropped = source.survey.dropped if source.survey else None
+    key = fingerprint(name, place, source.origin, source.word_index_sha256, _labels(source), dropped)
     return Record(root / name / DATASET, key, Dataset, root=outputs)
 
 

@@ -250,8 +250,12 @@ def _classes(folder: Path, part: Part) -> Input:
 
 
 def _tables(folder: Path) -> list[Input]:
-    """Return the files with columns in a folder, but not in its subfolders."""
+    """Return the files with columns in a folder, but not in its subfolders.
+
+    Beside other tables, a .json file describes them, as `dataset_info.json` does.
+    """
     paths = _visible_files(folder, "*", TABLES)
+    paths = [path for path in paths if kind_of(path) != ".json"] or paths
     for path in paths:
         _check_name(path)
     return [Input(path, "either", (path,)) for path in paths]

@@ -215,6 +215,15 @@ def test_a_folder_beside_others_is_not_stepped_into(tmp_path: Path) -> None:
     assert "loop: neither train/pos" in training_error(tmp_path / "loop")
 
 
+def test_json_beside_other_tables_describes_them(tmp_path: Path) -> None:
+    written(tmp_path / "t" / "dataset_info.json", b'{\n "features": {}\n}')
+    path = written(tmp_path / "t" / "r.ndjson", b'{"text": "good", "label": 1}\n')
+    assert labelled(tmp_path / "t") == [("good", "1")]
+    path.rename(tmp_path / "t" / "r.JSON")
+    (tmp_path / "t" / "dataset_info.json").unlink()
+    assert labelled(tmp_path / "t") == [("good", "1")]
+
+
 def test_texts_in_folders_within_a_class_have_its_label(tmp_path: Path) -> None:
     for name in ("pos/2019/a.txt", "pos/b.txt", "neg/pos/c.txt", "neg/.d/e.txt", "neg/._f.txt"):
         written(tmp_path / "acl" / "train" / name, name.encode())

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tasks.data.readers import csv_file
 from tasks.data.readers.inputs import labelled_columns, labelled_inputs, read_all
 from tasks.data.readers.quotes import QuoteCheck
 from tasks.results.data import TextData
@@ -160,6 +161,7 @@ def test_any_csv_is_read_as_pythons_module_reads_it(
     expected = list(csv.DictReader(io.StringIO(content.lstrip("\ufeff\r\n "), newline=""), delimiter=delimiter))
     with pytest.MonkeyPatch.context() as patch:
         small_batches(patch, size)
+        patch.setattr(csv_file, "_HEADER_BYTES", 64)  # What follows is read from the file block by block.
         found = labelled(path)
     assert found == [(row["text"], row["label"]) for row in expected]
     assert found == [(text, label) for text, _, label in rows]
@@ -171,6 +173,7 @@ def test_line_ends_in_texts_keep_their_bytes_wherever_a_block_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offset: int, line_end: str
 ) -> None:
     small_batches(monkeypatch, 64)
+    monkeypatch.setattr(csv_file, "_HEADER_BYTES", 64)
     texts = [f"{'x' * (number % 23)}{'y' * offset}a{line_end}b" for number in range(40)]
     path = written(tmp_path / "r.csv", ("text,label\r\n" + "".join(f'"{text}",1\r\n' for text in texts)).encode())
     data = TextData((path,))
