@@ -155,12 +155,20 @@ def merged_rows(batch: pa.RecordBatch, delimiter: str) -> NDArray[np.bool_]:
     known = _KnownValues(batch)
     inner = f"[^{delimiter}\r\n]*"
     for place, column in enumerate(batch.columns):
+        if not _has_line_ends(column):
+            continue
         rest = batch.num_columns - 1 - place
         values = column.cast(pa.large_binary())
         is_candidate = pc.match_substring_regex(values, f"^{inner}(?:[{delimiter}]{inner}){{{rest}}}[\r\n]")
         for row in np.flatnonzero(is_candidate.to_numpy(zero_copy_only=False)).tolist():
             found[row] |= _holds_rows(values[row].as_py(), _Cell(row, place), known, delimiter.encode())
     return found
+
+
+def _has_line_ends(column: pa.LargeStringArray) -> bool:
+    """Whether any value has a line end; quickly, so the buffer may contain other values, too."""
+    values = np.frombuffer(column.buffers()[2] or b"", np.uint8)
+    return bool((values == ord("\n")).any() or (values == ord("\r")).any())
 
 
 class _Cell(NamedTuple):
