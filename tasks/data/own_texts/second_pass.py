@@ -165,9 +165,8 @@ def write_dataset(
         DataError: the files have changed since the survey.
     """
     if files_digest(texts.inputs) != texts.survey.files_sha256:
-        raise DataError(
-            f"{texts.data.title}: the files have changed since they were surveyed; run the same command again"
-        )
+        changed = "the files have changed since they were surveyed; run the same command again"
+        raise DataError(f"{texts.data.title}: {changed}")
     totals = {part: _Totals() for part in PARTS}
     counts = {IN_TRAIN: texts.survey.train, IN_TEST: texts.survey.test}
     with ExitStack() as stack:
