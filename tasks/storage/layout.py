@@ -25,6 +25,7 @@ DATASET = "dataset.json"
 TRAIN, TEST = "train.parquet", "test.parquet"
 VOCABULARY = "vocabulary.json"  # The words that have tokens.
 WORD_INDEX = "word_index.json"  # All ranked words, including those beyond the vocabulary.
+YARDSTICK, BAG_OF_WORDS = "yardstick.json", "yardstick.parquet"  # In a folder `yardstick-<key>` of the dataset.
 # A network. Its folder also contains a copy of the dataset's vocabulary.
 NETWORK = "network.json"
 HISTORY = "history.parquet"

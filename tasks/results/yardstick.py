@@ -1,0 +1,56 @@
+"""Records of the yardstick: what a bag of words, which ignores the order of words, gets on the same reviews."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.results.training import Estimate, check_names
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """Logistic regression on TF-IDF of the tokens that the networks read.
+
+    Attributes:
+        folder: the folder of the files.
+        digests: SHA-256 of each file, by name.
+        strength: scikit-learn's C, the inverse of the penalty; of `strengths`, the best on the validation reviews.
+        class_weight: "none" or "balanced", as scikit-learn defines it.
+        reviews: the number of reviews that it was fitted to; validation reviews are not among them.
+        features: the number of different words in these reviews.
+        accuracy, balanced_accuracy, auc: its results on the test reviews.
+        validation_accuracy: its accuracy on the validation reviews.
+        cpu_seconds: processor time, from the tokens to the test probabilities, all `strengths` included.
+
+    Files:
+        yardstick.parquet: a row for each test review: review_id, label, probability of "positive".
+    """
+
+    folder: Path
+    digests: dict[str, str]
+    strength: float
+    strengths: tuple[float, ...]
+    class_weight: str
+    reviews: int
+    features: int
+    accuracy: Estimate
+    balanced_accuracy: float
+    auc: float
+    validation_accuracy: float
+    cpu_seconds: float
+
+    def __post_init__(self) -> None:
+        """Check the names of the files.
+
+        Raises:
+            ValueError: a name is a path.
+        """
+        check_names(self.digests)
+
+    def files(self) -> dict[Path, str]:
+        """Each file with its SHA-256."""
+        return {self.folder / name: digest for name, digest in self.digests.items()}
+
+    @property
+    def title(self) -> str:
+        """A short description for logs and the UI."""
+        return f"test accuracy {self.accuracy.value:.4f}"
