@@ -112,7 +112,10 @@ class Column(Generic[Row]):
 
     def cell(self, row: Row) -> TableCell:
         """The column's cell in a row; empty if there is no value."""
-        value = self.value(row)
+        return self.shown(self.value(row))
+
+    def shown(self, value: Any) -> TableCell:
+        """A cell of the column with this value; empty if it is None."""
         if value is None:
             return TableCell("", None)
         first = next(iter(self.format.plain(value).values()))
@@ -131,11 +134,16 @@ class Column(Generic[Row]):
 
 @dataclass(frozen=True)
 class Table(Generic[Row]):
-    """A table of the report, left out if it has no rows. It needs no title if a heading describes its content."""
+    """A table of the report, left out if it has no rows. It needs no title if a heading describes its content.
+
+    Attributes:
+        apart: what is shown below the rows, a line apart, because it is of another kind: a value for each column.
+    """
 
     title: str
     columns: Sequence[Column[Row]]
     rows: Sequence[Row]
+    apart: Sequence[Any] = ()
     kind: ClassVar[str] = "table"
 
     @property
@@ -151,6 +159,10 @@ class Table(Generic[Row]):
     def cells(self) -> list[list[TableCell]]:
         """The cells, row by row."""
         return [[column.cell(row) for column in self.columns] for row in self.rows]
+
+    def cells_apart(self) -> list[TableCell]:
+        """The cells of what is shown below the rows; none if there is nothing."""
+        return [column.shown(value) for column, value in zip(self.columns, self.apart, strict=bool(self.apart))]
 
     def records(self) -> list[dict[str, PlainValue]]:
         """The rows as plain, rounded values, for a table artifact."""

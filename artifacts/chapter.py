@@ -9,7 +9,7 @@ from artifacts.blocks import Block, Column, Drawing, Listing, Paragraph, Section
 from artifacts.figures import chapter as figures
 from artifacts.formats import COUNT, decimals, network_name
 from artifacts.sections import Part, learning, made, paragraph, sentence, topic
-from artifacts.wording import causes, verdict, why
+from artifacts.wording import causes, verdict, why, yardstick
 from artifacts.wording import chapter as wording
 from tasks.results.chapter import Chapter, KerasModel, LayerSummary, Loop
 from tasks.results.comparison import Claim, Comparison, Network
@@ -28,11 +28,12 @@ def all_drawings(c: Comparison) -> list[Drawing]:
 
 
 def introduction(c: Comparison) -> tuple[Block, ...]:
-    """What the page is, and which network is better."""
+    """What the page is, which network is better, and what a bag of words gets."""
     return made(
         c,
         lambda c: Paragraph(wording.about(c)),
         lambda c: [paragraph(sentence) for sentence in verdict.verdicts(c)[:2]],
+        sentence(yardstick.yardstick),
     )
 
 

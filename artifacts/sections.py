@@ -28,6 +28,7 @@ from artifacts.figures import reading, scores, training
 from artifacts.wording import causes, verdict
 from artifacts.wording import report as wording
 from artifacts.wording import why as answers
+from artifacts.wording import yardstick as bag_of_words
 from tasks.results.comparison import Comparison, ReviewText, Trace
 from tasks.results.training import Branch
 
@@ -67,11 +68,12 @@ def warnings(c: Comparison) -> list[Block]:
 
 
 def overview(c: Comparison) -> tuple[Block, ...]:
-    """The first screen of the report: warnings, the verdict, one table, the curves."""
+    """The first screen of the report: warnings, the verdict, the yardstick, one table, the curves."""
     return made(
         c,
         warnings,
         lambda c: [paragraph(sentence, "answer") for sentence in verdict.verdicts(c)[:1]],
+        sentence(bag_of_words.yardstick),
         tables.overview,
         Drawing("curves", "Validation accuracy and loss of all networks", training.shared_curves, "wide"),
         paragraph(wording.ABOUT_OVERVIEW),
@@ -106,6 +108,7 @@ def how_sure(c: Comparison) -> Section:
             paragraph(wording.ABOUT_MCNEMAR) if c.evidence.pairs else None,
             tables.seed_tests,
         ),
+        topic("Beside a bag of words", sentence(bag_of_words.about), tables.yardstick),
         Details("How the intervals are computed", (paragraph(wording.ABOUT_INTERVALS),)),
     )
     return Section("sure", "How sure?", blocks)

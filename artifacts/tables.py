@@ -8,7 +8,18 @@ from artifacts.blocks import Column, Table
 from artifacts.formats import COUNT, P_VALUE, POINTS, VALUE, decimals, interval, network_name, percent
 from artifacts.wording import why
 from artifacts.wording.report import positive
-from tasks.results.comparison import Basis, Comparison, Finding, ModelSummary, Network, Pair, Reproduction, SeedTest
+from artifacts.wording.yardstick import BAG_OF_WORDS
+from tasks.results.comparison import (
+    Basis,
+    Comparison,
+    Finding,
+    ModelSummary,
+    Network,
+    Pair,
+    Reproduction,
+    SeedTest,
+    YardstickTest,
+)
 from tasks.results.data import Split
 from tasks.results.run_summary import RunSummary, column_title, differing, flat
 from tasks.results.training import THRESHOLD
@@ -37,7 +48,9 @@ def overview(c: Comparison) -> Table[ModelSummary]:
         Column("Parameters", lambda model: c.mean(model.name, lambda n: n.branch.parameters), COUNT),
         _cpu_seconds(c),
     ]
-    return Table("", columns, c.model_summaries())
+    bag = c.yardstick.yardstick if c.yardstick else None
+    further = [bag.validation_accuracy, *([None] if tutorial else []), bag.features + 1, bag.cpu_seconds] if bag else []
+    return Table("", columns, c.model_summaries(), _bag_of_words(c, further))
 
 
 def _last_validation(network: Network) -> float:
@@ -47,7 +60,16 @@ def _last_validation(network: Network) -> float:
 def answer(c: Comparison) -> Table[ModelSummary]:
     """The table that the terminal shows at the end of a run: an overview with short heads."""
     columns = [*_results(c, "Test accuracy (95%)", "At best epoch"), _cpu_seconds(c, "CPU s")]
-    return Table("", columns, c.model_summaries())
+    further = [c.yardstick.yardstick.cpu_seconds] if c.yardstick else []
+    return Table("", columns, c.model_summaries(), _bag_of_words(c, further))
+
+
+def _bag_of_words(c: Comparison, further: Sequence[float | None]) -> list[Any]:
+    """The yardstick's values below those of the networks, in the columns of `_results` and then `further` ones."""
+    if c.yardstick is None:
+        return []
+    no_seed = [None] if c.has_several_seeds() else []
+    return [BAG_OF_WORDS, *no_seed, c.yardstick.yardstick.accuracy, None, *further]
 
 
 def _results(
@@ -191,6 +213,30 @@ def seed_tests(c: Comparison) -> Table[SeedTestRow]:
     ]
     rows = [SeedTestRow(pair, test) for pair in c.evidence.pairs for test in pair.seeds]
     return Table("", columns, rows)
+
+
+class YardstickRow(NamedTuple):
+    """A network beside the bag of words, at its best epoch or at its last one."""
+
+    epoch: str
+    of: YardstickTest
+
+
+def yardstick(c: Comparison) -> Table[YardstickRow]:
+    """Every network beside the bag of words; no rows if that could not be measured."""
+    seed: Column[YardstickRow] = Column("Seed", lambda row: row.of.test.seed, COUNT)
+    columns: list[Column[YardstickRow]] = [
+        Column("Epoch", lambda row: row.epoch),
+        Column("Network", lambda row: network_name(row.of.name)),
+        *([seed] if c.has_several_seeds() else []),
+        Column("Only the network right", lambda row: row.of.test.only_first, COUNT),
+        Column("Only the bag of words right", lambda row: row.of.test.only_second, COUNT),
+        Column("Difference (points, 95%)", lambda row: row.of.test.difference, POINTS),
+        Column("p", lambda row: row.of.test.p, P_VALUE),
+        Column("p (Holm)", lambda row: row.of.p_holm, P_VALUE),
+    ]
+    found = {"best": c.yardstick.best, "last": c.yardstick.last} if c.yardstick else {}
+    return Table("", columns, [YardstickRow(epoch, test) for epoch, tests in found.items() for test in tests])
 
 
 def findings(c: Comparison) -> Table[Finding]:

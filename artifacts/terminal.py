@@ -22,6 +22,7 @@ from artifacts.wording import scoring as scoring_wording
 from artifacts.wording import verdict
 from artifacts.wording.promotion import gate_rows, sentence
 from artifacts.wording.report import notes, title, warnings
+from artifacts.wording.yardstick import yardstick
 from tasks.errors import printable
 from tasks.results.comparison import Comparison
 from tasks.results.drift import Drift
@@ -214,7 +215,9 @@ def summary(c: Comparison) -> str:
     """The main result as plain text, at most `SUMMARY_WIDTH` columns wide."""
     contents = [content for content in (tables.answer(c), tables.seeds(c)) if content.rows]
     shown = "\n\n".join([title(c), *map(_plain_table, contents)])
-    paragraphs = [*warnings(c), *verdict.verdicts(c), *notes(c)]
+    first, *further = verdict.verdicts(c)
+    beside = yardstick(c)
+    paragraphs = [*warnings(c), first, *([beside] if beside else []), *further, *notes(c)]
     fill = partial(textwrap.fill, width=SUMMARY_WIDTH, break_long_words=False, break_on_hyphens=False)
     text = "\n".join(map(fill, paragraphs))
     return f"{shown}\n\n{text}\n"
@@ -228,6 +231,9 @@ def _plain_table(content: ReportTable[Any]) -> str:
         table.add_column(Text(column.head), justify="right" if is_number else "left", no_wrap=is_number)
     for row in content.cells():
         table.add_row(*(Text(cell.text) for cell in row))
+    if content.apart:
+        table.add_row()
+        table.add_row(*(Text(cell.text) for cell in content.cells_apart()))
     written = io.StringIO()
     Console(file=written, width=SUMMARY_WIDTH, color_system=None, force_terminal=False).print(table)
     return "\n".join(line.rstrip() for line in written.getvalue().rstrip().splitlines())

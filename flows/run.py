@@ -217,7 +217,7 @@ class Run:
         Raises:
             PipelineError: every branch failed.
         """
-        results = [self._result_or_failure(step, row) for row in rows]
+        results = [self._result_or_failure(step, row, are_needed) for row in rows]
         self.clock.lap(step.name)
         tasks = [row.task for row, result in zip(rows, results, strict=True) if result is not None]
         self.previous[:] = tasks if are_needed else [*self.previous, *tasks]
@@ -225,14 +225,14 @@ class Run:
             raise PipelineError("; ".join(self.failures))
         return results
 
-    def _result_or_failure(self, step: Step[..., Any], row: Submitted) -> Any:
+    def _result_or_failure(self, step: Step[..., Any], row: Submitted, is_needed: bool) -> Any:
         try:
             result = _result(row)
         except UpstreamError:
             self.progress.fail(step.name, row.title)
             return None
         except Exception as error:
-            message = one_line(error)
+            message = one_line(error) or (None if is_needed else unexpected(error))
             if message is None:
                 raise
             get_run_logger().error("%s: %s", row.title, message)

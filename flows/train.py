@@ -17,7 +17,7 @@ from artifacts.publish import history_artifacts, report_artifacts, unpublish
 from flows.draw import draw, figures_record
 from flows.ops.notify import FAILURES, add_tags, on_failure_hooks, publish_or_warn
 from flows.promote import check_promotion, promote_run
-from flows.run import Run
+from flows.run import Run, Submitted
 from flows.settings import WITHOUT_TIME_LIMIT, Settings
 from flows.step_tasks import as_task
 from tasks.analysis.reader_page import open_reader
@@ -38,6 +38,7 @@ from tasks.storage.layout import CACHE, DATA, FIGURES, LATEST, MODELS, READER, R
 from tasks.storage.run_log import append_to_run_log, summarize
 from tasks.storage.runs import in_use, keep_last, write_run
 from tasks.train import train
+from tasks.yardstick import yardstick
 
 GENERATED_NAME = re.compile(r"[a-z]+-[a-z]+")  # The form of Prefect's generated names.
 
@@ -85,6 +86,7 @@ def plan_jobs(run: Run, dataset: Dataset) -> list[Job]:
 
 def compare_networks(run: Run, jobs: list[Job]) -> Comparison:
     """Train all networks side by side, evaluate each as soon as it is trained, then explain and compare them."""
+    prepared = [Submitted("prepare", task) for task in run.previous]
     minutes = None if run.settings.run.runner in WITHOUT_TIME_LIMIT else run.settings.run.timeout
     training = run.do_each(train, jobs, minutes=minutes)
     evaluating = run.do_each(evaluate, jobs, training)
@@ -96,6 +98,8 @@ def compare_networks(run: Run, jobs: list[Job]) -> Comparison:
     explaining = run.do_each(explain, jobs, branches, [chosen] * len(jobs), following=[training, evaluating])
     networks = first_networks(branches)
     illustrating = run.do_each(illustrate, jobs[:1], [networks], following=[[row] for row in training])
+    # Last, beside the chapter: earlier, it would take a processor from a network in training.
+    measuring = run.do_each(yardstick, *yardstick_inputs(jobs), following=[prepared])
     branches, evaluations, explanations = without_failed_rows(branches, evaluations, run.results(explain, explaining))
     chapter = run.results(illustrate, illustrating, are_needed=False)[0]
     comparison = compare(
@@ -104,11 +108,17 @@ def compare_networks(run: Run, jobs: list[Job]) -> Comparison:
         evaluations,
         explanations,
         chosen,
+        run.results(yardstick, measuring, are_needed=False)[0],
         run=run.name,
         settings=run.settings.model_dump(mode="json"),
         command=run.settings.command(),
     )
     return replace(comparison, chapter=chapter)
+
+
+def yardstick_inputs(jobs: Sequence[Job]) -> tuple[list[Dataset], list[float], list[str]]:
+    """What the yardstick needs to be fitted to the same reviews as the networks: its inputs, in columns of one row."""
+    return [jobs[0].dataset], [jobs[0].plan.validation], ["none"]
 
 
 def first_networks(branches: Sequence[Branch]) -> FirstNetworks:

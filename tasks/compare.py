@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
+from tasks.analysis.comparison import beside_yardstick
 from tasks.analysis.evidence import gather
 from tasks.results.comparison import Chosen, Comparison, Reproduction
 from tasks.results.data import Dataset
 from tasks.results.run_summary import flat
 from tasks.results.training import Branch, Evaluation, Explanation
+from tasks.results.yardstick import Yardstick
 
 # The tutorial's validation accuracy after ten epochs, and how far another seed may fall below it: the same network
 # varies by about two points between seeds, and the tutorial shows one run.
@@ -33,6 +35,7 @@ def compare(
     evaluations: Sequence[Evaluation],
     explanations: Sequence[Explanation],
     chosen: Sequence[Chosen],
+    yardstick: Yardstick | None = None,
     *,
     run: str,
     settings: dict[str, object],
@@ -44,6 +47,7 @@ def compare(
         dataset: the dataset that the networks were trained on.
         branches, evaluations, explanations: records of the networks, all in the same order.
         chosen: the test reviews that each network read word by word.
+        yardstick: what a bag of words gets on the same reviews; None if that could not be measured.
         run: the name of the run.
         settings: the run's nested settings, as JSON values.
         command: the command line that repeats the run.
@@ -59,6 +63,7 @@ def compare(
         settings=settings,
         command=command,
         durations={},
+        yardstick=beside_yardstick(yardstick, evaluations) if yardstick else None,
     )
 
 

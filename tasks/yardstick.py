@@ -137,16 +137,11 @@ def choose(training: UnpaddedReviews, start: int, vocabulary_size: int, class_we
     words = weighing.transform(counts, copy=False)
     held_out = weighing.transform(counts_of(training, start, len(training), vocabulary_size), copy=False)
     labels = training.labels[start:]
-    best: tuple[float, BagOfWords] | None = None
-    for strength in STRENGTHS:
-        classifier = fit(words, training.labels[:fitted], strength, class_weight)
-        probabilities = classifier.predict(held_out)
-        score = balanced_accuracy(probabilities, labels)
-        if best is None or score > best[0]:
-            accuracy = float(is_right(probabilities, labels).mean())
-            best = score, BagOfWords(weighing, classifier, strength, features, accuracy)
-    assert best is not None
-    return best[1]
+    classifiers = [fit(words, training.labels[:fitted], strength, class_weight) for strength in STRENGTHS]
+    predicted = [classifier.predict(held_out) for classifier in classifiers]
+    best = int(np.argmax([balanced_accuracy(probabilities, labels) for probabilities in predicted]))
+    accuracy = float(is_right(predicted[best], labels).mean())
+    return BagOfWords(weighing, classifiers[best], STRENGTHS[best], features, accuracy)
 
 
 def fit(words: Matrix, labels: Labels, strength: float, class_weight: str) -> Classifier:

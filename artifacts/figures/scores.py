@@ -12,6 +12,7 @@ from artifacts.figures.style import (
     GREY,
     LARGE,
     MEDIUM,
+    YARDSTICK,
     accuracy_axis,
     frame,
     grid,
@@ -44,6 +45,9 @@ def seeds(c: Comparison) -> Figure:
         axes.plot(values, [row] * len(values), linestyle="", marker=look["marker"], color=look["color"], alpha=0.6)
         axes.plot([model.accuracy.value] * 2, [row - 0.25, row + 0.25], color=look["color"], linewidth=2.5)
         axes.plot([model.accuracy.low, model.accuracy.high], [row, row], color=look["color"], linewidth=1)
+    if c.yardstick:
+        axes.axvline(c.yardstick.yardstick.accuracy.value, **YARDSTICK)
+        legend(axes)
     axes.set_yticks(range(len(models)), [network_name(model.name) for model in models])
     axes.set_ylim(len(models) - 0.4, -0.6)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, PercentFormatter
 
+from artifacts.wording.yardstick import BAG_OF_WORDS
 from tasks.results.comparison import Comparison
 from tasks.results.training import Estimate
 
@@ -15,6 +16,8 @@ MODEL_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 GREY = "#767676"
 DPI = 100
+# A bag of words is a line across the axes, because it has no epochs and no seeds.
+YARDSTICK: dict[str, Any] = {"color": GREY, "linestyle": "--", "linewidth": 1.2, "label": BAG_OF_WORDS}
 LegendLocation = Literal["best", "lower right", "lower left", "upper left"]
 SMALL, MEDIUM, LARGE = 9, 10, 11  # Sizes of text, in points.
 

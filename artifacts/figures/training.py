@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from artifacts.figures.style import LARGE, frame, grid, legend, single, style, style_of, title
+from artifacts.figures.style import LARGE, YARDSTICK, frame, grid, legend, single, style, style_of, title
 from artifacts.formats import network_name, plural
 from artifacts.wording.report import name
 from tasks.results.comparison import Comparison
@@ -50,6 +50,8 @@ def shared_curves(c: Comparison) -> Figure:
     for curve, its_axes in zip(CURVES, axes, strict=True):
         for model in c.models():
             _draw_validation(its_axes, c, model, curve)
+        if c.yardstick and curve == "accuracy":
+            its_axes.axhline(c.yardstick.yardstick.validation_accuracy, **YARDSTICK)
         _finish(its_axes, curve, f"Validation {curve}")
     seeds = len(c.branches) // len(c.models())
     several = f", mean of {plural(seeds, 'seed')} and each seed" if c.has_several_seeds() else ""

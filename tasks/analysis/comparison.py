@@ -11,10 +11,22 @@ from numpy.typing import NDArray
 
 from tasks.analysis.intervals import SMALLEST_P, Flags, basis_of, crossed_accuracy, crossed_difference
 from tasks.models.learner import is_right
-from tasks.results.comparison import Basis, ModelRanking, ModelSummary, Overfitting, Pair, SeedTest
+from tasks.results.comparison import (
+    Basis,
+    ModelRanking,
+    ModelSummary,
+    Overfitting,
+    Pair,
+    SeedTest,
+    YardstickComparison,
+    YardstickTest,
+)
 from tasks.results.training import THRESHOLD, Branch, Estimate, Evaluation, Point
+from tasks.results.yardstick import Yardstick
+from tasks.storage.layout import BAG_OF_WORDS
 
 Probabilities = NDArray[np.floating]
+POINTS: tuple[Point, Point] = ("best", "last")
 
 
 class Predictions(NamedTuple):
@@ -101,6 +113,24 @@ def holm(p_values: Sequence[float]) -> list[float]:
     corrected = np.empty(len(p_values))
     corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
     return [float(p) for p in corrected]
+
+
+def beside_yardstick(yardstick: Yardstick, evaluations: Sequence[Evaluation]) -> YardstickComparison:
+    """Compare every network, each seed by itself, with the yardstick on the same test reviews."""
+    rows = pd.read_parquet(yardstick.folder / BAG_OF_WORDS)
+    right = is_right(rows["probability"].to_numpy(), rows["label"].to_numpy())
+    best, last = (_beside(right, evaluations, point) for point in POINTS)
+    return YardstickComparison(yardstick, best, last)
+
+
+def _beside(yardstick_right: Flags, evaluations: Sequence[Evaluation], point: Point) -> tuple[YardstickTest, ...]:
+    predictions = read_predictions(evaluations, point)
+    tests = [mcnemar(predictions.right(e.name, e.seed), yardstick_right, e.seed) for e in evaluations]
+    corrected = holm([test.p for test in tests])
+    return tuple(
+        YardstickTest(evaluation.name, test, p)
+        for evaluation, test, p in zip(evaluations, tests, corrected, strict=True)
+    )
 
 
 def rank_models(predictions: Predictions) -> ModelRanking:

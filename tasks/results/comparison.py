@@ -9,7 +9,8 @@ from typing import Literal, NamedTuple
 
 from tasks.results.chapter import Chapter
 from tasks.results.data import Dataset
-from tasks.results.training import Branch, Estimate, Evaluation, Explanation
+from tasks.results.training import Branch, Estimate, Evaluation, Explanation, Point
+from tasks.results.yardstick import Yardstick
 
 # What an interval accounts for: sampling of test reviews; of seeds and reviews; or nothing beyond the observed values.
 Basis = Literal["reviews", "seeds_and_reviews", "range"]
@@ -257,6 +258,35 @@ class Reproduction:
         return self.ours >= self.tutorial - self.tolerance
 
 
+@dataclass(frozen=True)
+class YardstickTest:
+    """A network, first, and the yardstick, second, on the same test reviews; p_holm is corrected for all networks."""
+
+    name: str
+    test: SeedTest
+    p_holm: float
+
+    @property
+    def answer(self) -> Literal["better", "worse", "open"]:
+        """Whether the network is right more often, or less often, at 5 % corrected for the number of networks."""
+        if self.p_holm >= 0.05:
+            return "open"
+        return "better" if self.test.difference.value > 0 else "worse"
+
+
+@dataclass(frozen=True)
+class YardstickComparison:
+    """The yardstick, and every network beside it at the best and at the last epoch."""
+
+    yardstick: Yardstick
+    best: tuple[YardstickTest, ...]
+    last: tuple[YardstickTest, ...]
+
+    def at(self, point: Point) -> tuple[YardstickTest, ...]:
+        """The tests at the last or the best epoch."""
+        return self.last if point == "last" else self.best
+
+
 class Network(NamedTuple):
     """A trained network with its scores."""
 
@@ -273,6 +303,7 @@ class Comparison:
         notes: what a reader should know besides the results.
         chapter: the numbers of the chapter page; None if they could not be made.
         made_in: for each step with reused results, the wall time that they took when they were made, in seconds.
+        yardstick: the networks beside a bag of words; None if that could not be measured.
     """
 
     run: str
@@ -288,6 +319,7 @@ class Comparison:
     notes: tuple[str, ...] = ()
     chapter: Chapter | None = None
     made_in: dict[str, float] = field(default_factory=dict)
+    yardstick: YardstickComparison | None = None
 
     def networks(self) -> list[Network]:
         """Each branch with its evaluation: the models in the order of the settings, the seeds of each in theirs."""
