@@ -1,6 +1,7 @@
 """A comparison of literal numbers: what the report says of it can be checked against them."""
 
 import inspect
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -34,6 +35,8 @@ from tasks.results.comparison import (
     ReviewText,
     SeedTest,
     Trace,
+    YardstickComparison,
+    YardstickTest,
 )
 from tasks.results.data import Dataset, Source, Split
 from tasks.results.training import (
@@ -52,6 +55,7 @@ from tasks.results.training import (
     Scores,
     Threshold,
 )
+from tasks.results.yardstick import Yardstick
 
 ACCURACIES = {"simple_rnn": 0.82, "lstm": 0.88}
 MACHINE = Machine("Linux", "a processor", 2, 7.5, {"python": "3.11.7", "keras": "3.15.1"})
@@ -246,6 +250,29 @@ def comparison(seeds: int = 1) -> Comparison:
         command="python flows/main.py",
         durations={"fetch": 1.0, "train": 12.34},
     )
+
+
+def with_yardstick(c: Comparison, *differences: float, accuracy: float = 0.887, p: float = 0.001) -> Comparison:
+    """The comparison beside a bag of words from which the networks differ so much, at both epochs."""
+    bag = Yardstick(
+        folder=Path("data"),
+        digests={},
+        strength=3.0,
+        strengths=(1.0, 3.0, 10.0),
+        class_weight="none",
+        reviews=80,
+        features=9_996,
+        accuracy=estimate(accuracy),
+        balanced_accuracy=0.8869,
+        auc=0.955,
+        validation_accuracy=0.8928,
+        cpu_seconds=1.84,
+    )
+    tests = tuple(
+        YardstickTest(branch.name, SeedTest(branch.seed, 78, 10, 4, 8, estimate(difference), p / 2), p)
+        for branch, difference in zip(c.branches, differences, strict=True)
+    )
+    return replace(c, yardstick=YardstickComparison(bag, tests, tests))
 
 
 def states(timesteps: int, units: int) -> Matrix:

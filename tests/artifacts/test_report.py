@@ -28,6 +28,7 @@ from tasks.results.comparison import Comparison
 from tasks.results.data import Source
 from tasks.results.export import ReaderPage
 from tasks.train import train
+from tasks.yardstick import yardstick
 from tests.artifacts import examples
 from tests.conftest import random_reviews
 
@@ -52,6 +53,7 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
         evaluations,
         explanations,
         chosen,
+        yardstick(dataset, 0.25, "none"),
         run="20260101-000000-abc",
         settings={"training": {"validation": 0.25}},
         command="python flows/main.py",
@@ -147,7 +149,7 @@ def test_the_markdown_is_readable_as_it_is(files: dict[str, bytes]) -> None:
 
 def test_markdown_tables_have_a_blank_line_before_them(files: dict[str, bytes]) -> None:
     lines = files["report.md"].decode().splitlines()
-    assert sum(line.startswith("|:---") for line in lines) == 10
+    assert sum(line.startswith("|:---") for line in lines) == 11
     for number, line in enumerate(lines):
         if line.startswith("|:---"):
             assert lines[number - 2] == "", lines[number - 2 : number + 1]
@@ -167,6 +169,17 @@ def test_html_and_markdown_show_the_same_sections_and_tables(files: dict[str, by
     lines = markdown.splitlines()
     above = [lines[number - 1] for number, line in enumerate(lines) if line.startswith("|:---")]
     assert [f"| {' | '.join(row)} |" for row in heads] == above
+
+
+def test_the_bag_of_words_is_below_the_networks_a_line_apart(files: dict[str, bytes], comparison: Comparison) -> None:
+    assert comparison.yardstick
+    accuracy = f"{comparison.yardstick.yardstick.accuracy.value:.4f}"
+    foot = re.search(r"<tfoot>(.*?)</tfoot>", files["report.html"].decode(), re.DOTALL)
+    assert foot
+    assert "bag of words" in foot[1]
+    assert accuracy in foot[1]
+    assert re.search(rf"\| LSTM \|.*\n\| bag of words \| {accuracy}", files["report.md"].decode())
+    assert json.loads(files["metrics.json"])["yardstick"]["last"][1]["name"] == "lstm"
 
 
 def test_metrics_hold_what_other_programs_read(files: dict[str, bytes]) -> None:

@@ -47,6 +47,27 @@ def test_the_overview_has_the_tutorials_accuracy_beside_ours(c: Comparison) -> N
     ]
 
 
+def test_the_bag_of_words_is_apart_from_the_networks_in_their_columns(c: Comparison) -> None:
+    beside = examples.with_yardstick(replace(c, reproduction=(Reproduction("lstm", 0.884, 0.88, 0.03),)), -0.03, -0.007)
+    shown = [cell.text for cell in tables.overview(beside).cells_apart()]
+    assert shown == ["bag of words", "0.8870 (0.8770 to 0.8970)", "", "0.8928", "", "9,997", "1.8"]
+    assert len(tables.overview(beside).rows) == 2
+    several = examples.with_yardstick(examples.comparison(3), *[-0.01] * 6)
+    shown = [cell.text for cell in tables.answer(several).cells_apart()]
+    assert shown == ["bag of words", "", "0.8870 (0.8770 to 0.8970)", "", "1.8"]
+    assert tables.answer(c).cells_apart() == []
+
+
+def test_every_network_has_a_row_beside_the_bag_of_words(c: Comparison) -> None:
+    beside = tables.yardstick(examples.with_yardstick(c, -0.03, 0.007, p=0.04))
+    assert texts(beside)[:2] == [
+        ["best", "SimpleRNN", "10", "4", "-3.00 (-4.00 to -2.00)", "0.020", "0.040"],
+        ["best", "LSTM", "10", "4", "+0.70 (-0.30 to +1.70)", "0.020", "0.040"],
+    ]
+    assert [row[0] for row in texts(beside)] == ["best", "best", "last", "last"]
+    assert tables.yardstick(c).rows == []
+
+
 def test_with_several_seeds_means_come_first_and_then_each_seed() -> None:
     c = examples.comparison(3)
     assert heads(tables.answer(c)) == ["Network", "Seeds", "Mean test accuracy (95%)", "At best epoch", "CPU s"]

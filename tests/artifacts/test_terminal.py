@@ -15,6 +15,16 @@ def test_the_answer_is_a_table_and_sentences() -> None:
     assert max(map(len, lines)) < 80
 
 
+def test_the_bag_of_words_is_a_line_apart_and_its_sentences_follow_the_verdict() -> None:
+    lines = summary(examples.with_yardstick(examples.comparison(), -0.03, -0.007)).splitlines()
+    assert (lines[4].split()[0], lines[5]) == ("LSTM", "")
+    assert lines[6].split() == ["bag", "of", "words", "0.8870", "(0.8770", "to", "0.8970)", "1.8"]
+    said = [number for number, line in enumerate(lines) if line.startswith(("Each at its best", "A bag", "One seed"))]
+    assert said == sorted(said)
+    assert lines[said[1]].startswith("A bag of words")
+    assert max(map(len, lines)) < 80
+
+
 def test_a_long_name_wraps_and_no_number_does() -> None:
     c = examples.comparison(3)
     four = "stacked_simple_rnn"
@@ -22,6 +32,7 @@ def test_a_long_name_wraps_and_no_number_does() -> None:
     branches = tuple(replace(b, name=four) if b.name == "lstm" else b for b in c.branches)
     evaluations = tuple(replace(e, name=four) if e.name == "lstm" else e for e in c.evaluations)
     c = replace(c, branches=branches, evaluations=evaluations, evidence=replace(c.evidence, models=models))
+    c = examples.with_yardstick(c, *[-0.02] * 6)
     lines = summary(c).splitlines()
     assert any(line.startswith("stack of four") and "0.8800 (0.8700 to 0.8900)" in line for line in lines)
     assert max(map(len, lines)) < 80

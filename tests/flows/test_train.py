@@ -8,6 +8,7 @@ from artifacts import publish, report, tables
 from artifacts.figures import scores
 from flows.settings import ModelSettings, RunSettings, Settings
 from flows.train import train_flow
+from tasks import yardstick
 from tasks.errors import PipelineError, one_line
 from tasks.storage import run_log
 from tasks.storage.layout import RUN_LOG
@@ -38,19 +39,24 @@ def test_what_one_figure_table_or_page_cannot_give_is_left_out_and_said(
     with monkeypatch.context() as patch:
         for module, name in (
             (scores, "roc"), (tables, "cost"), (report, "metrics"), (publish, "trend"),
-            (publish, "create_table_artifact"), (run_log, "read_run_log"),
+            (publish, "create_table_artifact"), (run_log, "read_run_log"), (yardstick, "choose"),
         ):  # fmt: skip
             patch.setattr(module, name, fail)
         with pytest.raises(PipelineError) as caught:
             train_flow(settings)
     line = str(caught.value)
     assert line.startswith("The report is written, without what failed: ")
-    for part in ("Which network? (A part", "figure roc", "metrics.json: unexpected", "artifact comparison", RUN_LOG):
+    for part in (
+        "measure the yardstick: unexpected ZeroDivisionError", "Which network? (A part", "figure roc",
+        "metrics.json: unexpected", "artifact comparison", RUN_LOG,
+    ):  # fmt: skip
         assert part in line, line
     page = (tmp_path / "latest" / "report.html").read_text()
     assert "The figure roc could not be drawn" in page
     assert "A part could not be made: ZeroDivisionError, no reviews" in page
+    assert "bag of words" not in page
     assert not (tmp_path / "latest" / "metrics.json").exists()
     again = train_flow(settings)
     assert {"metrics.json", "roc.png", "report.html"} <= {path.name for path in again.iterdir()}
     assert "could not be" not in (again / "report.html").read_text()
+    assert "bag of words" in (again / "report.html").read_text()

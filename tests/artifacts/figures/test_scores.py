@@ -27,6 +27,12 @@ def test_each_seed_has_a_point() -> None:
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["SimpleRNN", "LSTM"]
 
 
+def test_the_bag_of_words_is_a_line_beside_the_seeds() -> None:
+    axes = axes_of(scores.seeds(examples.with_yardstick(examples.comparison(3), *[-0.01] * 6)))
+    assert list(axes.lines[-1].get_xdata()) == [0.887, 0.887]
+    assert labels(axes) == ["bag of words"]
+
+
 def test_roc_curves_with_their_areas() -> None:
     axes = axes_of(scores.roc(examples.comparison()))
     assert labels(axes) == ["SimpleRNN (AUC 0.880)", "LSTM (AUC 0.940)"]

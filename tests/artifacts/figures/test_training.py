@@ -79,3 +79,10 @@ def test_all_models_share_axes_with_the_mean_and_each_seed() -> None:
     assert len(accuracy.lines) == 2 * 3
     assert figure.get_suptitle() == "Validation on the IMDB reviews, mean of 2 seeds and each seed"
     assert len(training.shared_curves(examples.comparison()).axes[0].lines) == 2
+
+
+def test_the_bag_of_words_is_a_line_across_the_validation_accuracy_only() -> None:
+    accuracy, loss = training.shared_curves(examples.with_yardstick(examples.comparison(), -0.03, -0.01)).axes
+    assert curves(accuracy)["bag of words"] == [0.8928, 0.8928]
+    assert accuracy.lines[-1].get_linestyle() == "--"
+    assert set(curves(loss)) == {"SimpleRNN", "LSTM"}

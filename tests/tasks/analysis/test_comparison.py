@@ -1,13 +1,25 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 from sklearn import metrics
 
-from tasks.analysis.comparison import Predictions, compare_pairs, overfitting, rank, read_predictions, summarize_models
+from tasks.analysis.comparison import (
+    Predictions,
+    beside_yardstick,
+    compare_pairs,
+    holm,
+    overfitting,
+    rank,
+    read_predictions,
+    summarize_models,
+)
 from tasks.analysis.intervals import crossed_accuracy, crossed_difference
 from tasks.results.comparison import Pair
 from tasks.results.training import Estimate, Evaluation
+from tasks.results.yardstick import Yardstick
 from tests.artifacts import examples
 
 
@@ -103,3 +115,26 @@ def test_overfitting_is_what_happens_after_the_best_epoch() -> None:
     assert (model.best_epochs, model.last_epoch) == ((1,), 2)
     assert (model.validation_loss_best, model.validation_loss_last) == (0.4, 0.45)
     assert (model.test_accuracy_best, model.test_accuracy_last) == (0.9, 0.88)
+
+
+def test_every_network_is_tested_against_the_yardstick_and_corrected_for_all(
+    evaluations: list[Evaluation], predictions: Predictions, tmp_path: Path
+) -> None:
+    labels = predictions.labels
+    always_positive = pd.DataFrame({"label": labels, "probability": np.where(np.arange(len(labels)) < 300, 0.9, 0.1)})
+    always_positive.to_parquet(tmp_path / "yardstick.parquet")
+    bag = Yardstick(
+        tmp_path, {}, 1.0, (1.0,), "none", 1, 1, Estimate(0.5, 0.4, 0.6), 0.5, 0.5, 0.5, 1.0
+    )  # Only its predictions are read.
+    found = beside_yardstick(bag, evaluations)
+    right = (always_positive["probability"].to_numpy() > 0.5) == (labels == 1)
+    assert [(test.name, test.test.seed) for test in found.last] == [(e.name, e.seed) for e in evaluations]
+    for test in found.last:
+        network = predictions.right(test.name, test.test.seed)
+        only_network, only_bag = int((network & ~right).sum()), int((~network & right).sum())
+        assert (test.test.only_first, test.test.only_second) == (only_network, only_bag)
+        assert test.test.p == pytest.approx(stats.binomtest(only_network, only_network + only_bag).pvalue)
+        assert test.test.difference.value == pytest.approx(network.mean() - right.mean())
+    assert [test.p_holm for test in found.last] == holm([test.test.p for test in found.last])
+    assert {test.answer for test in found.last} == {"better"}
+    assert found.at("best") == found.last  # The made-up networks predict the same at both epochs.
