@@ -21,8 +21,9 @@ class Yardstick:
         validation_accuracy: its accuracy on the validation reviews.
         cpu_seconds: processor time, from the tokens to the test probabilities, all `strengths` included.
 
-    Files:
-        yardstick.parquet: a row for each test review: review_id, label, probability of "positive".
+    Files, with a row for each review: review_id, label, row (its place in the split), probability of "positive":
+        yardstick.parquet: the test reviews.
+        out_of_fold.parquet: the training reviews, each predicted by a bag of words that has not seen its label.
     """
 
     folder: Path

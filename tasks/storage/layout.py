@@ -25,7 +25,8 @@ DATASET = "dataset.json"
 TRAIN, TEST = "train.parquet", "test.parquet"
 VOCABULARY = "vocabulary.json"  # The words that have tokens.
 WORD_INDEX = "word_index.json"  # All ranked words, including those beyond the vocabulary.
-YARDSTICK, BAG_OF_WORDS = "yardstick.json", "yardstick.parquet"  # In a folder `yardstick-<key>` of the dataset.
+# In a folder `yardstick-<key>` of the dataset.
+YARDSTICK, BAG_OF_WORDS, OUT_OF_FOLD = "yardstick.json", "yardstick.parquet", "out_of_fold.parquet"
 # A network. Its folder also contains a copy of the dataset's vocabulary.
 NETWORK = "network.json"
 HISTORY = "history.parquet"
@@ -42,6 +43,7 @@ RUN = "run.json"  # Read by this program; `metrics.json` is for people and other
 REPORT, REPORT_MARKDOWN, CHAPTER_PAGE, READER, SUMMARY, METRICS = (
     "report.html", "report.md", "chapter.html", "reader.html", "summary.txt", "metrics.json",
 )  # fmt: skip
+SUSPECTS = "suspects.parquet"  # The labels that are most probably wrong.
 IN_USE = "in-use.json"  # The run's process and the networks it uses; exists only during the run.
 WORD_TABLES = "word_tables.json"  # In an exported ONNX model: how texts become words.
 # The registry.

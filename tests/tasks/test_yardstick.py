@@ -41,7 +41,7 @@ def test_words_weigh_what_sklearns_vectorizer_gives_them(reviews: list[list[int]
 def test_it_is_kept_with_the_dataset_and_says_what_it_got_on_which_reviews(dataset: Dataset) -> None:
     kept = yardstick.keep(dataset, 0.25, "none")
     rows = pd.read_parquet(kept.folder / "yardstick.parquet")
-    assert list(rows) == ["review_id", "label", "probability"]
+    assert list(rows) == ["review_id", "label", "row", "probability"]
     assert ((rows["probability"] > 0.5) == (rows["label"] == 1)).mean() == kept.accuracy.value
     assert kept.folder.parent == dataset.folder
     assert (kept.reviews, len(rows)) == (90, dataset.test.reviews)
@@ -64,7 +64,8 @@ def test_words_that_decide_the_label_are_learned_from_40_reviews(tmp_path: Path)
 @pytest.mark.parametrize("label", [0, 1])
 def test_fitted_to_one_label_it_always_gives_that_label(label: int) -> None:
     words = word_counts(Tokens(np.array([4, 5, 5], np.uint8), offsets_of(np.array([1, 2])), 5), 6)
-    assert fit(words, np.array([label, label]), 1.0, "none").predict(words).tolist() == [label, label]
+    probabilities = fit(words, np.array([label, label]), 1.0, "none").predict(words)
+    assert probabilities.tolist() == pytest.approx([0.75 if label else 0.25] * 2)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.99])
@@ -80,6 +81,19 @@ def test_reviews_without_a_known_word_get_the_share_of_the_labels(tmp_path: Path
     assert result.features == 0
     # Of the twelve reviews that are left to fit, four are positive.
     assert pd.read_parquet(result.folder / "yardstick.parquet")["probability"].to_list() == pytest.approx([1 / 3] * 16)
+
+
+def test_out_of_fold_a_wrong_label_does_not_speak_for_itself(tmp_path: Path) -> None:
+    labels = [number % 2 for number in range(40)]
+    reviews = [[1 + number % 5, 7 + label, 20 + number] for number, label in enumerate(labels)]
+    labels[10] = 1  # Its words are those of label 0.
+    write_imdb_npz(tmp_path / "imdb.npz", make_reviews(reviews, labels), make_reviews(reviews, labels))
+    prepared = prepare(Source("file", tmp_path / "imdb.npz", "s", "imdb.npz"), 100, 30, None, tmp_path / "data")
+    rows = pd.read_parquet(yardstick(prepared, 0.2, "none").folder / "out_of_fold.parquet")
+    assert sorted(rows["review_id"]) == list(range(40))
+    assert rows["row"].to_list() == list(range(40))
+    contradicted = rows[(rows["probability"] > 0.5) != (rows["label"] == 1)]
+    assert contradicted["review_id"].to_list() == [10]
 
 
 def test_weights_that_balance_the_labels_raise_the_recall_of_the_rarer_one() -> None:
