@@ -218,8 +218,18 @@ def what_failed(c: Comparison) -> Section:
             "Where networks disagree most",
             lambda c: [whole_review(c, text, *c.models()) for text in c.evidence.disagreements],
         ),
+        topic("Labels that may be wrong", sentence(bag_of_words.suspects), tables.suspects, suspects),
     )
     return Section("failed", "What failed?", blocks)
+
+
+def suspects(c: Comparison) -> Details | None:
+    """The last words of the reviews whose labels may be wrong, folded."""
+    reviews = [
+        Details(bag_of_words.suspect(c, review), (paragraph(" ".join(review.words), "reading"),))
+        for review in (c.suspects.first if c.suspects else ())
+    ]
+    return Details("Their last words", tuple(reviews)) if reviews else None
 
 
 def mistakes(c: Comparison, model: str, reviews: tuple[ReviewText, ...]) -> Details:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from artifacts.blocks import Column, Table
 from artifacts.formats import COUNT, P_VALUE, POINTS, VALUE, decimals, interval, network_name, percent
+from artifacts.markup import label_names
 from artifacts.wording import why
 from artifacts.wording.report import positive
 from artifacts.wording.yardstick import BAG_OF_WORDS
@@ -23,6 +24,7 @@ from tasks.results.comparison import (
 from tasks.results.data import Split
 from tasks.results.run_summary import RunSummary, column_title, differing, flat
 from tasks.results.training import THRESHOLD
+from tasks.results.yardstick import Suspect
 
 # What an interval accounts for.
 BASES: dict[Basis, str] = {
@@ -237,6 +239,27 @@ def yardstick(c: Comparison) -> Table[YardstickRow]:
     ]
     found = {"best": c.yardstick.best, "last": c.yardstick.last} if c.yardstick else {}
     return Table("", columns, [YardstickRow(epoch, test) for epoch, tests in found.items() for test in tests])
+
+
+def suspects(c: Comparison) -> Table[Suspect]:
+    """The labels that are most probably wrong; no rows if there is no yardstick."""
+    found = c.suspects.first if c.suspects else ()
+    models = [model for model in c.models() if any(model in review.networks for review in found)]
+    row: Column[Suspect] = Column("Row in reading order", lambda review: review.row, COUNT)
+    columns: list[Column[Suspect]] = [
+        Column("Part", lambda review: "training" if review.part == "train" else "test"),
+        Column("Review", lambda review: str(review.review_id)),
+        *([row] if any(review.row for review in found) else []),
+        Column("Label", lambda review: label_names(c.dataset.labels)[review.label]),
+        Column("Score", lambda review: review.score, decimals(4)),
+        Column(f"{positive(c)} by the bag of words", lambda review: review.bag_of_words, decimals(4)),
+        *(_positive_by(c, model) for model in models),
+    ]
+    return Table("Labels that may be wrong", columns, found)
+
+
+def _positive_by(c: Comparison, model: str) -> Column[Suspect]:
+    return Column(f"{positive(c)} by {network_name(model)}", lambda review: review.networks.get(model), decimals(4))
 
 
 def findings(c: Comparison) -> Table[Finding]:

@@ -52,7 +52,7 @@ class Figures:
 def figures_record(comparison: Comparison, root: Path) -> Record[Figures]:
     """Where the figures are stored; they are valid until the numbers, the drawing code or matplotlib change."""
     shown = replace(
-        comparison, run="", settings={}, command="", durations={}, notes=(), made_in={}
+        comparison, run="", settings={}, command="", durations={}, notes=(), made_in={}, suspects=None
     )  # No figure shows these.
     key = fingerprint(to_jsonable_python(shown), code_version(__name__))
     return Record(root / key / RECORD, key, Figures)

@@ -33,10 +33,12 @@ from tasks.results.chapter import FirstNetworks
 from tasks.results.comparison import Comparison
 from tasks.results.data import Dataset
 from tasks.results.training import Branch
+from tasks.results.yardstick import Suspects
 from tasks.storage.files import point, write_bytes
-from tasks.storage.layout import CACHE, DATA, FIGURES, LATEST, MODELS, READER, REPORT, RUN_LOG
+from tasks.storage.layout import CACHE, DATA, FIGURES, LATEST, MODELS, READER, REPORT, RUN_LOG, SUSPECTS
 from tasks.storage.run_log import append_to_run_log, summarize
 from tasks.storage.runs import in_use, keep_last, write_run
+from tasks.suspects import find_suspects
 from tasks.train import train
 from tasks.yardstick import yardstick
 
@@ -137,6 +139,7 @@ def without_failed_rows(*columns: Sequence[Any]) -> list[list[Any]]:
 
 def write_report(run: Run, comparison: Comparison) -> Path:
     """Draw, write and publish the report; `outputs/latest` links to it from then on."""
+    comparison = replace(comparison, suspects=run.attempt(SUSPECTS, partial(suspects, run, comparison)))
     drawn = run.do(draw, comparison, run.outputs / FIGURES).pictures()
     faults = report.faults(comparison, drawn)
     run.failures.extend(faults)
@@ -149,6 +152,14 @@ def write_report(run: Run, comparison: Comparison) -> Path:
     as_task("report", write_and_publish, run, comparison, drawn, previous=run.previous)
     run.progress.end("report", "report")
     return run.folder
+
+
+def suspects(run: Run, comparison: Comparison) -> Suspects | None:
+    """Write the labels that may be wrong to the run's folder; they need the yardstick."""
+    c = comparison
+    if c.yardstick is None:
+        return None
+    return find_suspects(run.folder / SUSPECTS, c.dataset, c.evaluations, c.yardstick.yardstick)
 
 
 def write_and_publish(run: Run, comparison: Comparison, drawn: Mapping[str, Picture]) -> None:

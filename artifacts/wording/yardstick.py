@@ -1,10 +1,13 @@
-"""Sentences on the bag of words: what it gets, whether the networks get more, and what follows from that."""
+"""Sentences on the bag of words: what it gets, whether the networks get more, and which labels both contradict."""
 
 from collections.abc import Sequence
 
 from artifacts.formats import join_names, network_name, plural
+from artifacts.markup import label_names
 from artifacts.wording.verdict import nothing_shown
 from tasks.results.comparison import Comparison, YardstickComparison, YardstickTest
+from tasks.results.yardstick import Suspect
+from tasks.storage.layout import SUSPECTS
 
 BAG_OF_WORDS = "bag of words"  # In tables and figures.
 NO_GAIN = (
@@ -106,3 +109,26 @@ def about(c: Comparison) -> str | None:
         f"balanced accuracy is {bag.balanced_accuracy:.4f} and its AUC {bag.auc:.4f}. The table has each network's "
         "accuracy minus that of the bag of words; p is McNemar's, corrected (Holm) for all networks at that epoch."
     )
+
+
+def suspects(c: Comparison) -> str | None:
+    """Which labels may be wrong, and what that does not mean."""
+    found = c.suspects
+    if found is None:
+        return None
+    if not found.contradicted:
+        return f"No label of the {plural(found.judged, 'review')} is contradicted by all judges."
+    them = f"The {found.written:,} that they contradict most surely are" if found.written > 1 else "It is"
+    return (
+        f"All judges contradict the labels of {found.contradicted:,} of {plural(found.judged, 'review')}. {them} in "
+        f"{SUSPECTS}: candidates to look at, not errors, because a review may just be hard to read. The judges of test "
+        "reviews are the bag of words and every network at its last epoch (means over seeds). Networks have seen the "
+        "labels of training reviews, so these are judged only by a bag of words that has not (five folds)."
+    )
+
+
+def suspect(c: Comparison, review: Suspect) -> str:
+    """The summary line of a review whose label may be wrong."""
+    part = "training" if review.part == "train" else "test"
+    row = "" if review.row is None else f", row {review.row:,} in reading order"
+    return f"{part} review {review.review_id}{row}, label: {label_names(c.dataset.labels)[review.label]}"

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from tasks.results.chapter import Chapter
 from tasks.results.data import Dataset
 from tasks.results.training import Branch, Estimate, Evaluation, Explanation, Point
-from tasks.results.yardstick import Yardstick
+from tasks.results.yardstick import Suspects, Yardstick
 
 # What an interval accounts for: sampling of test reviews; of seeds and reviews; or nothing beyond the observed values.
 Basis = Literal["reviews", "seeds_and_reviews", "range"]
@@ -304,6 +304,7 @@ class Comparison:
         chapter: the numbers of the chapter page; None if they could not be made.
         made_in: for each step with reused results, the wall time that they took when they were made, in seconds.
         yardstick: the networks beside a bag of words; None if that could not be measured.
+        suspects: the labels that may be wrong; None without a yardstick.
     """
 
     run: str
@@ -320,6 +321,7 @@ class Comparison:
     chapter: Chapter | None = None
     made_in: dict[str, float] = field(default_factory=dict)
     yardstick: YardstickComparison | None = None
+    suspects: Suspects | None = None
 
     def networks(self) -> list[Network]:
         """Each branch with its evaluation: the models in the order of the settings, the seeds of each in theirs."""

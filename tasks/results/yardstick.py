@@ -1,7 +1,11 @@
-"""Records of the yardstick: what a bag of words, which ignores the order of words, gets on the same reviews."""
+"""Records of the yardstick: what a bag of words, which ignores the order of words, gets on the same reviews.
+
+Together with the networks it also tells which labels may be wrong.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from tasks.results.training import Estimate, check_names
 
@@ -55,3 +59,39 @@ class Yardstick:
     def title(self) -> str:
         """A short description for logs and the UI."""
         return f"test accuracy {self.accuracy.value:.4f}"
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A review whose label every judge contradicts.
+
+    Attributes:
+        part: "train" or "test".
+        review_id: as in the part's Parquet file.
+        row: its number in the user's own texts in reading order, counted from 1; None for other data.
+        label: 0 or 1, as given.
+        score: the smallest of the judges' probabilities that the label is the other one.
+        bag_of_words: the probability of "positive" by the bag of words; of a training review, out of fold.
+        networks: the probabilities of "positive" by model, means over seeds; none for training reviews, whose labels
+            the networks have seen.
+        words: the last words, as the networks see them.
+    """
+
+    part: Literal["train", "test"]
+    review_id: int
+    row: int | None
+    label: int
+    score: float
+    bag_of_words: float
+    networks: dict[str, float]
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """The labels that every judge contradicts: of how many reviews, how many these are, and the surest ones first."""
+
+    judged: int
+    contradicted: int
+    written: int
+    first: tuple[Suspect, ...]
