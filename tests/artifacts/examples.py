@@ -55,7 +55,7 @@ from tasks.results.training import (
     Scores,
     Threshold,
 )
-from tasks.results.yardstick import Yardstick
+from tasks.results.yardstick import Suspect, Suspects, Yardstick
 
 ACCURACIES = {"simple_rnn": 0.82, "lstm": 0.88}
 MACHINE = Machine("Linux", "a processor", 2, 7.5, {"python": "3.11.7", "keras": "3.15.1"})
@@ -273,6 +273,13 @@ def with_yardstick(c: Comparison, *differences: float, accuracy: float = 0.887, 
         for branch, difference in zip(c.branches, differences, strict=True)
     )
     return replace(c, yardstick=YardstickComparison(bag, tests, tests))
+
+
+def with_suspects(c: Comparison, *words: str) -> Comparison:
+    """The comparison with two labels that may be wrong, of reviews with these words."""
+    test = Suspect("test", 7, 12, 0, 0.95, 0.95, {"simple_rnn": 0.99, "lstm": 0.97}, words)
+    training = Suspect("train", 3, 1_004, 1, 0.9, 0.1, {}, words)
+    return replace(c, suspects=Suspects(judged=200, contradicted=15, written=15, first=(test, training)))
 
 
 def states(timesteps: int, units: int) -> Matrix:

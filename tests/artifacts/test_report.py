@@ -68,7 +68,7 @@ def with_markup(comparison: Comparison) -> Comparison:
     trace = replace(evidence.traces[0], review=nasty, lines={"lstm": (0.5,)})
     evidence = replace(evidence, disagreements=(nasty,), traces=(trace, *evidence.traces[1:]))
     dataset = replace(comparison.dataset, example=NASTY, imdb=False, labels=("schlecht", "gut"))
-    return replace(comparison, evidence=evidence, dataset=dataset)
+    return examples.with_suspects(replace(comparison, evidence=evidence, dataset=dataset), NASTY)
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_the_markdown_is_readable_as_it_is(files: dict[str, bytes]) -> None:
 
 def test_markdown_tables_have_a_blank_line_before_them(files: dict[str, bytes]) -> None:
     lines = files["report.md"].decode().splitlines()
-    assert sum(line.startswith("|:---") for line in lines) == 11
+    assert sum(line.startswith("|:---") for line in lines) == 12
     for number, line in enumerate(lines):
         if line.startswith("|:---"):
             assert lines[number - 2] == "", lines[number - 2 : number + 1]

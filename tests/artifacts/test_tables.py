@@ -68,6 +68,16 @@ def test_every_network_has_a_row_beside_the_bag_of_words(c: Comparison) -> None:
     assert tables.yardstick(c).rows == []
 
 
+def test_suspects_have_what_each_judge_says_and_the_way_back_to_the_users_file(c: Comparison) -> None:
+    found = tables.suspects(examples.with_suspects(c))
+    assert heads(found)[:5] == ["Part", "Review", "Row in reading order", "Label", "Score"]
+    assert texts(found) == [
+        ["test", "7", "12", "negative", "0.9500", "0.9500", "0.9900", "0.9700"],
+        ["training", "3", "1,004", "positive", "0.9000", "0.1000", "", ""],
+    ]
+    assert tables.suspects(c).rows == ()
+
+
 def test_with_several_seeds_means_come_first_and_then_each_seed() -> None:
     c = examples.comparison(3)
     assert heads(tables.answer(c)) == ["Network", "Seeds", "Mean test accuracy (95%)", "At best epoch", "CPU s"]

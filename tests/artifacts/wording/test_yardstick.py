@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from artifacts.wording.yardstick import about, yardstick
+from artifacts.wording.yardstick import about, suspect, suspects, yardstick
 from tasks.results.comparison import Comparison, YardstickTest
 from tests.artifacts import examples
 
@@ -91,3 +91,21 @@ def test_how_it_is_made_has_its_numbers(c: Comparison) -> None:
     assert "on 80 training reviews" in text
     assert "C = 3, of 1, 3 and 10 the best" in text
     assert "balanced accuracy is 0.8869 and its AUC 0.9550" in text
+
+
+def test_labels_that_may_be_wrong_are_candidates(c: Comparison) -> None:
+    found = examples.with_suspects(c)
+    text = suspects(found) or ""
+    assert text.startswith(
+        "All judges contradict the labels of 15 of 200 reviews. The 15 that they contradict most surely are in "
+        "suspects.parquet: candidates to look at, not errors"
+    )
+    assert found.suspects
+    lines = [suspect(found, review) for review in found.suspects.first]
+    assert lines == [
+        "test review 7, row 12 in reading order, label: negative",
+        "training review 3, row 1,004 in reading order, label: positive",
+    ]
+    none = replace(found, suspects=replace(found.suspects, contradicted=0, written=0, first=()))
+    assert suspects(none) == "No label of the 200 reviews is contradicted by all judges."
+    assert suspects(c) is None
