@@ -92,6 +92,8 @@ def compare_networks(run: Run, jobs: list[Job]) -> Comparison:
     minutes = None if run.settings.run.runner in WITHOUT_TIME_LIMIT else run.settings.run.timeout
     training = run.do_each(train, jobs, minutes=minutes)
     evaluating = run.do_each(evaluate, jobs, training)
+    # Behind all networks in the queue: it takes no processor from one in training, but one that waits for the last one.
+    measuring = run.do_each(yardstick, *yardstick_inputs(jobs), following=[prepared])
     trained = run.results(train, training)
     evaluated = run.results(evaluate, evaluating)
     columns = without_failed_rows(jobs, trained, evaluated, training, evaluating)
@@ -100,8 +102,6 @@ def compare_networks(run: Run, jobs: list[Job]) -> Comparison:
     explaining = run.do_each(explain, jobs, branches, [chosen] * len(jobs), following=[training, evaluating])
     networks = first_networks(branches)
     illustrating = run.do_each(illustrate, jobs[:1], [networks], following=[[row] for row in training])
-    # Last, beside the chapter: earlier, it would take a processor from a network in training.
-    measuring = run.do_each(yardstick, *yardstick_inputs(jobs), following=[prepared])
     branches, evaluations, explanations = without_failed_rows(branches, evaluations, run.results(explain, explaining))
     chapter = run.results(illustrate, illustrating, are_needed=False)[0]
     comparison = compare(
