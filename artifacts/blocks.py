@@ -137,13 +137,14 @@ class Table(Generic[Row]):
     """A table of the report, left out if it has no rows. It needs no title if a heading describes its content.
 
     Attributes:
-        apart: what is shown below the rows, a line apart, because it is of another kind: a value for each column.
+        apart: what is shown below the rows, a line apart, because it is of another kind: rows of a value for each
+            column.
     """
 
     title: str
     columns: Sequence[Column[Row]]
     rows: Sequence[Row]
-    apart: Sequence[Any] = ()
+    apart: Sequence[Sequence[Any]] = ()
     kind: ClassVar[str] = "table"
 
     @property
@@ -160,9 +161,9 @@ class Table(Generic[Row]):
         """The cells, row by row."""
         return [[column.cell(row) for column in self.columns] for row in self.rows]
 
-    def cells_apart(self) -> list[TableCell]:
-        """The cells of what is shown below the rows; none if there is nothing."""
-        return [column.shown(value) for column, value in zip(self.columns, self.apart, strict=bool(self.apart))]
+    def cells_apart(self) -> list[list[TableCell]]:
+        """The cells of what is shown below the rows, row by row."""
+        return [[column.shown(value) for column, value in zip(self.columns, row, strict=True)] for row in self.apart]
 
     def records(self) -> list[dict[str, PlainValue]]:
         """The rows as plain, rounded values, for a table artifact."""

@@ -57,7 +57,7 @@ def introduction(c: Comparison) -> tuple[Block, ...]:
     """The notes above the sections, and the run that they are about."""
     return made(
         c,
-        lambda c: [paragraph(text) for text in wording.notes(c)],
+        lambda c: [paragraph(text) for text in c.notes],
         lambda c: Paragraph(wording.about_run(c)),
     )
 
@@ -292,6 +292,8 @@ def how_made(c: Comparison) -> Section:
             lambda c: Paragraph(wording.source(c)),
             sentence(wording.tokenizer),
             tables.splits,
+            sentence(wording.dropped),
+            tables.faults,
             sentence(wording.example),
         ),
         topic("Time", tables.durations),

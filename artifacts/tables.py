@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from artifacts.blocks import Column, Table
 from artifacts.formats import COUNT, P_VALUE, POINTS, VALUE, decimals, interval, network_name, percent
 from artifacts.markup import label_names
-from artifacts.wording import why
-from artifacts.wording.report import positive
+from artifacts.wording import uneven, why
+from artifacts.wording.report import FAULTS, MEANINGS, positive
 from artifacts.wording.yardstick import BAG_OF_WORDS
 from tasks.results.comparison import (
     Basis,
@@ -21,9 +21,9 @@ from tasks.results.comparison import (
     SeedTest,
     YardstickTest,
 )
-from tasks.results.data import Split
+from tasks.results.data import DataFault, Split
 from tasks.results.run_summary import RunSummary, column_title, differing, flat
-from tasks.results.training import THRESHOLD
+from tasks.results.training import THRESHOLD, LabelScores
 from tasks.results.yardstick import Suspect
 
 # What an interval accounts for.
@@ -52,7 +52,7 @@ def overview(c: Comparison) -> Table[ModelSummary]:
     ]
     bag = c.yardstick.yardstick if c.yardstick else None
     further = [bag.validation_accuracy, *([None] if tutorial else []), bag.features + 1, bag.cpu_seconds] if bag else []
-    return Table("", columns, c.model_summaries(), _bag_of_words(c, further))
+    return Table("", columns, c.model_summaries(), _apart(c, further, len(columns)))
 
 
 def _last_validation(network: Network) -> float:
@@ -63,30 +63,50 @@ def answer(c: Comparison) -> Table[ModelSummary]:
     """The table that the terminal shows at the end of a run: an overview with short heads."""
     columns = [*_results(c, "Test accuracy (95%)", "At best epoch"), _cpu_seconds(c, "CPU s")]
     further = [c.yardstick.yardstick.cpu_seconds] if c.yardstick else []
-    return Table("", columns, c.model_summaries(), _bag_of_words(c, further))
+    return Table("", columns, c.model_summaries(), _apart(c, further, len(columns)))
 
 
-def _bag_of_words(c: Comparison, further: Sequence[float | None]) -> list[Any]:
-    """The yardstick's values below those of the networks, in the columns of `_results` and then `further` ones."""
-    if c.yardstick is None:
-        return []
+def _apart(c: Comparison, further: Sequence[float | None], width: int) -> list[list[Any]]:
+    """What is no network, in the columns of `_results` and then `further` ones: always one label, the bag of words."""
     no_seed = [None] if c.has_several_seeds() else []
-    return [BAG_OF_WORDS, *no_seed, c.yardstick.yardstick.accuracy, None, *further]
+    rows: list[list[Any]] = []
+    if c.dataset.is_uneven:
+        scores = LabelScores.of_always(c.dataset.rarer_test_share)
+        always = [uneven.always(c), *no_seed, scores.balanced.value, scores.f1, scores.area, c.evidence.chance]
+        rows.append([*always, *[None] * (width - len(always))])
+    if c.yardstick:
+        bag = c.yardstick.yardstick
+        scores = bag.by_label
+        by_label = [scores.balanced, scores.f1, scores.area, bag.accuracy.value]
+        rows.append([BAG_OF_WORDS, *no_seed, *(by_label if c.dataset.is_uneven else [bag.accuracy, None]), *further])
+    return rows
 
 
 def _results(
     c: Comparison, accuracy: str = "Test accuracy (95% interval)", best: str = "At the best epoch"
 ) -> list[Column[ModelSummary]]:
-    """A model's accuracy at the last epoch and at the best one."""
+    """A model's accuracy at the last epoch and at the best one; of uneven labels, what says more, at the best epoch."""
     several = c.has_several_seeds()
     seeds: Column[ModelSummary] = Column("Seeds", lambda model: model.seeds, COUNT)
-    return [
+    first: list[Column[ModelSummary]] = [
         Column("Network", lambda model: network_name(model.name)),
         *([seeds] if several else []),
+    ]
+    mean = "Mean " if several else ""
+    if c.dataset.is_uneven:
+        scores = c.label_scores()
+        bounds = "lowest to highest seed" if several else "95%"
+        return [
+            *first,
+            Column(f"Balanced accuracy ({bounds})", lambda m: scores[m.name].balanced, interval(3)),
+            Column(f"F1 of {uneven.rarer(c)}", lambda m: scores[m.name].f1, decimals(3)),
+            Column("PR area", lambda m: scores[m.name].area, decimals(3)),
+            Column("Accuracy", lambda m: c.mean(m.name, lambda n: n.evaluation.best.accuracy), decimals(3)),
+        ]
+    return [
+        *first,
         Column(
-            f"Mean {accuracy[0].lower()}{accuracy[1:]}" if several else accuracy,
-            lambda m: m.accuracy,
-            interval(4),
+            f"{mean}{accuracy[0].lower()}{accuracy[1:]}" if several else accuracy, lambda m: m.accuracy, interval(4)
         ),
         Column(best, lambda m: c.mean(m.name, lambda n: n.evaluation.best.accuracy), decimals(4)),
     ]
@@ -284,7 +304,7 @@ def thresholds(c: Comparison) -> Table[Network]:
         Column("Best threshold on validation", lambda n: n.evaluation.threshold.value, decimals(3)),
         Column("Balanced validation accuracy there", lambda n: n.evaluation.threshold.validation, decimals(4)),
         Column("Balanced test accuracy there", lambda n: n.evaluation.threshold.test, decimals(4)),
-        Column(f"at {THRESHOLD:g}", lambda n: n.evaluation.best.balanced.value, decimals(4)),
+        Column(f"at {THRESHOLD:g}", lambda n: n.evaluation.best.by_label.balanced.value, decimals(4)),
         Column("Test accuracy there", lambda n: n.evaluation.threshold.test_accuracy, decimals(4)),
         Column(f"at {THRESHOLD:g}", lambda n: n.evaluation.best.accuracy, decimals(4)),
     ]
@@ -323,6 +343,18 @@ def splits(c: Comparison) -> Table[NamedSplit]:
     return Table("", columns, [NamedSplit("training", c.dataset.train), NamedSplit("test", c.dataset.test)])
 
 
+def faults(c: Comparison) -> Table[DataFault]:
+    """What may be wrong with the user's texts; no rows for other data."""
+    columns: list[Column[DataFault]] = [
+        Column("What may be wrong", lambda fault: FAULTS[fault.kind]),
+        Column("Reviews", lambda fault: fault.reviews, COUNT),
+        Column("Of", lambda fault: fault.total, COUNT),
+        Column("Share", lambda fault: fault.share, percent(2)),
+        Column("What it means", lambda fault: MEANINGS[fault.kind]),
+    ]
+    return Table("What may be wrong with the data", columns, c.dataset.faults())
+
+
 class Item(NamedTuple):
     """A value with its name."""
 
@@ -357,6 +389,7 @@ def history(rows: Sequence[RunSummary]) -> Table[RunSummary]:
         Column("Run", lambda row: row.run),
         Column("Ended", lambda row: f"{datetime.fromtimestamp(row.ended):%Y-%m-%d %H:%M}"),
         Column("Data", lambda row: row.data),
+        *(_balanced_accuracy(name) for name in dict.fromkeys(name for row in rows for name in row.balanced)),
         *(_test_accuracy(name) for name in names),
         Column("Seeds", lambda row: row.seeds, COUNT),
         *(_setting(name) for name in differing(rows)),
@@ -368,6 +401,11 @@ def history(rows: Sequence[RunSummary]) -> Table[RunSummary]:
 
 def _test_accuracy(model: str) -> Column[RunSummary]:
     return Column(f"Test accuracy of {network_name(model)}", lambda row: row.accuracies.get(model), decimals(4))
+
+
+def _balanced_accuracy(model: str) -> Column[RunSummary]:
+    head = f"Balanced accuracy of {network_name(model)}, best epoch"
+    return Column(head, lambda row: row.balanced.get(model), decimals(4))
 
 
 def _setting(name: str) -> Column[RunSummary]:

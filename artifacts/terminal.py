@@ -2,7 +2,7 @@
 
 import io
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from artifacts.wording import drift as drift_wording
 from artifacts.wording import scoring as scoring_wording
 from artifacts.wording import verdict
 from artifacts.wording.promotion import gate_rows, sentence
-from artifacts.wording.report import notes, title, warnings
+from artifacts.wording.report import title, warnings
 from artifacts.wording.yardstick import yardstick
 from tasks.errors import printable
 from tasks.results.comparison import Comparison
@@ -163,11 +163,17 @@ def show_history(outputs: Path, runs: Sequence[RunSummary]) -> None:
     print_line("Runs, the newest first; test accuracy after the last epoch, mean over seeds")
     settings = differing(shown)
     for run in shown:
-        accuracies = ", ".join(f"{network_name(name)} {value:.4f}" for name, value in run.accuracies.items())
+        accuracies = _named(run.accuracies)
+        if run.balanced:  # Of uneven labels, accuracy says little.
+            accuracies = f"balanced, best epoch: {_named(run.balanced)}; accuracy: {accuracies}"
         more = ", ".join([plural(run.seeds, "seed"), f"{run.seconds:.0f} s", *_given_settings(run, settings)])
         print_line(f"\n{run.run}  {one_line(run.data)}")  # The name must be easy to copy for `diff`.
         for line in (accuracies, more):
             print_line(wrapped(one_line(line), indent="  "))
+
+
+def _named(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{network_name(name)} {value:.4f}" for name, value in values.items())
 
 
 def wrapped(text: str, indent: str = "") -> str:
@@ -217,7 +223,7 @@ def summary(c: Comparison) -> str:
     shown = "\n\n".join([title(c), *map(_plain_table, contents)])
     first, *further = verdict.verdicts(c)
     beside = yardstick(c)
-    paragraphs = [*warnings(c), first, *([beside] if beside else []), *further, *notes(c)]
+    paragraphs = [*warnings(c), first, *([beside] if beside else []), *further, *c.notes]
     fill = partial(textwrap.fill, width=SUMMARY_WIDTH, break_long_words=False, break_on_hyphens=False)
     text = "\n".join(map(fill, paragraphs))
     return f"{shown}\n\n{text}\n"
@@ -233,7 +239,8 @@ def _plain_table(content: ReportTable[Any]) -> str:
         table.add_row(*(Text(cell.text) for cell in row))
     if content.apart:
         table.add_row()
-        table.add_row(*(Text(cell.text) for cell in content.cells_apart()))
+        for row in content.cells_apart():
+            table.add_row(*(Text(cell.text) for cell in row))
     written = io.StringIO()
     Console(file=written, width=SUMMARY_WIDTH, color_system=None, force_terminal=False).print(table)
     return "\n".join(line.rstrip() for line in written.getvalue().rstrip().splitlines())

@@ -120,7 +120,7 @@ def compare_networks(run: Run, jobs: list[Job]) -> Comparison:
 
 def yardstick_inputs(jobs: Sequence[Job]) -> tuple[list[Dataset], list[float], list[str]]:
     """What the yardstick needs to be fitted to the same reviews as the networks: its inputs, in columns of one row."""
-    return [jobs[0].dataset], [jobs[0].plan.validation], ["none"]
+    return [jobs[0].dataset], [jobs[0].plan.validation], [jobs[0].plan.class_weight]
 
 
 def first_networks(branches: Sequence[Branch]) -> FirstNetworks:

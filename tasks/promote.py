@@ -94,7 +94,7 @@ class Measurement(NamedTuple):
 
 
 def find_candidate(run: FinishedRun, model: str | None, columns: Sequence[str] = ()) -> Candidate:
-    """The run's best network by validation accuracy.
+    """The run's best network by balanced validation accuracy.
 
     Args:
         run: the run in which it was trained.

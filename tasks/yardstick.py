@@ -61,7 +61,7 @@ def yardstick(dataset: Dataset, validation: float, class_weight: str = "none", *
     # more threads.
     started = time.thread_time()
     training, test = UnpaddedReviews.read(dataset.train.unpadded), UnpaddedReviews.read(dataset.test.unpadded)
-    words = weighed(training, validation_start(len(training), validation), dataset.vocabulary_size)
+    words = weighed(training, validation_start(dataset.train, validation), dataset.vocabulary_size)
     bag = choose(words, training.labels, class_weight)
     probabilities = np.concatenate([bag.classifier.predict(words.of(tokens)) for tokens in test.parts(READ_REVIEWS)])
     cpu_seconds = time.thread_time() - started

@@ -233,11 +233,11 @@ def best_epoch(network: Network) -> str:
     """What stopping at the best epoch would have changed."""
     last, best = network.evaluation.last, network.evaluation.best
     if last.epoch == best.epoch:
-        return "Its best epoch by validation accuracy is its last one."
+        return "Its best epoch by balanced validation accuracy is its last one."
     verb = "raised" if best.accuracy > last.accuracy else "lowered" if best.accuracy < last.accuracy else "left"
     to = f" at {last.accuracy:.4f}" if verb == "left" else f" from {last.accuracy:.4f} to {best.accuracy:.4f}"
     return (
-        f"Stopping after epoch {best.epoch}, the best by validation accuracy, would have {verb} the test "
+        f"Stopping after epoch {best.epoch}, the best by balanced validation accuracy, would have {verb} the test "
         f"accuracy{to}. The network of that epoch is kept as best.keras."
     )
 

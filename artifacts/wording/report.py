@@ -1,13 +1,14 @@
 """Sentences of the report and of the reader page, made from the numbers in `tasks.results`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from artifacts.blocks import Code, Link, Shade, Spans
 from artifacts.formats import join_names, network_name, network_names, plural
-from artifacts.markup import label_names
+from artifacts.markup import label_names, one_line
 from tasks.errors import shortened
 from tasks.results.comparison import Comparison, ReviewKind, ReviewText, Trace
+from tasks.results.data import DataFault, FaultKind
 from tasks.results.export import MAX_WEIGHT_BYTES, ReaderNetwork, ReaderPage
 from tasks.results.training import Branch
 from tasks.storage.layout import CHAPTER_PAGE, READER
@@ -30,8 +31,8 @@ def network_summary(network: ReaderNetwork) -> str:
     both = "Bidirectional " if network.bidirectional else ""
     sizes = " + ".join(map(str, network.units))
     return (
-        f"{both}{network_name(network.cell)}, {sizes} units · epoch {network.epoch}, its best by validation accuracy "
-        f"({network.validation_accuracy:.4f})"
+        f"{both}{network_name(network.cell)}, {sizes} units · epoch {network.epoch}, its best by balanced validation "
+        f"accuracy ({network.balanced_accuracy:.4f})"
     )
 
 
@@ -100,27 +101,55 @@ def title(c: Comparison) -> str:
     return f"{network_names(c.models())} on the {c.dataset.title}"
 
 
+# What a fault of the data is, after "12 of 340"; and what it means or what helps.
+FAULTS: dict[FaultKind, str] = {
+    "shared": "test reviews have the text of a training review",
+    "alike": "test reviews are like a training review but for case, spaces, signs and markup",
+    "repeated": "reviews repeat the text of another one in their part",
+    "contradicting": "reviews have a text that occurs with both labels",
+    "wordless": "reviews have no word",
+    "unread": "reviews have no word that the networks know",
+    "unseparated": "training reviews are one long word",
+}
+# Faults that count the reviews of another one, too.
+WIDER: dict[FaultKind, FaultKind] = {"alike": "shared", "unread": "wordless"}
+MEANINGS: dict[FaultKind, str] = {
+    "shared": "The test results are too good; --test-share keeps equal texts together.",
+    "alike": "They are known but for details, so the test results may be too good. Equal texts count, too.",
+    "repeated": "They count several times in training, or in the test.",
+    "contradicting": "No network can be right on all of them.",
+    "wordless": "The networks read nothing of them.",
+    "unread": "The networks read nothing that they know.",
+    "unseparated": "Nothing in them separates words, so the networks learn nothing from them.",
+}
+
+
 def warnings(c: Comparison) -> list[str]:
     """Warnings to read before any number."""
     found = []
     if c.dataset.is_sample:
         found.append("These are the made-up reviews of the bundled sample: the numbers say nothing about IMDB.")
-    survey = c.dataset.source.survey
-    if survey and survey.shared:
-        found.append(
-            f"{survey.shared:,} of {survey.test:,} test reviews are training reviews too, so the test results are too "
-            "good; --test-share would keep equal texts together."
-        )
-    return found
+    serious = [f"{fault.reviews:,} of {fault.total:,} {FAULTS[fault.kind]}" for fault in _serious(c.dataset.faults())]
+    return [*found, f"The data: {'; '.join(serious)}."] if serious else found
 
 
-def notes(c: Comparison) -> list[str]:
-    """What else a reader should know about how the results came about."""
+def _serious(faults: Sequence[DataFault]) -> list[DataFault]:
+    """The serious faults, without those that a narrower one covers."""
+    counts = {fault.kind: fault.reviews for fault in faults}
+    covered = {wide for wide, narrow in WIDER.items() if counts.get(wide) == counts.get(narrow)}
+    return [fault for fault in faults if fault.is_serious and fault.kind not in covered]
+
+
+def dropped(c: Comparison) -> str | None:
+    """Which rows were left out; None if none were."""
     survey = c.dataset.source.survey
-    if survey and survey.repeated:
-        repeated = f"{plural(survey.repeated, 'review')} {'repeats' if survey.repeated == 1 else 'repeat'}"
-        return [f"{repeated} the text of another one in the same part; all are used.", *c.notes]
-    return list(c.notes)
+    if survey is None or not survey.dropped:
+        return None
+    each = [
+        f"{plural(rows, 'row')} {f'labelled “{one_line(label)[:40]}”' if label.strip() else 'without a label'}"
+        for label, rows in survey.dropped.items()
+    ]
+    return f"Left out by --drop: {join_names(each)}."
 
 
 def name(c: Comparison, branch: Branch) -> str:

@@ -13,11 +13,13 @@ from artifacts.formats import (
     plural,
     possessive,
 )
+from artifacts.wording import uneven
 from artifacts.wording.report import name, positive
 from tasks.results.comparison import Comparison, ModelRanking, Network, Overfitting, Pair
-from tasks.results.training import Branch, Point
+from tasks.results.training import Branch, Point, best_epoch
 
 POINTS: tuple[Point, ...] = ("best", "last")
+BALANCED_CHANCE = 0.5
 ONE_SEED = (
     "One seed says nothing about the kinds of network; what follows is about these trained networks only. To compare "
     "kinds, train each with several seeds, for example --replicates 3."
@@ -30,15 +32,24 @@ def nothing_shown(c: Comparison) -> str | None:
         return "A smoke run: its networks have hardly been trained, so their scores show nothing."
     if _guessing(c) == c.models():
         return (
-            f"No network is reliably better than always predicting the more frequent label ({c.evidence.chance:.1%}), "
-            "so their differences show nothing."
+            f"No network is reliably better than always predicting the more frequent label ({_chance(c)}), so their "
+            "differences show nothing."
         )
     return None
 
 
+def _chance(c: Comparison) -> str:
+    """What always predicting the more frequent label gets."""
+    return "balanced accuracy 50.0%" if c.dataset.is_uneven else f"{c.evidence.chance:.1%}"
+
+
 def _guessing(c: Comparison) -> list[str]:
     """The models without a network that is reliably better than always predicting the more frequent label."""
-    better = {e.name for e in c.evaluations for point in POINTS if e.at(point).low > c.evidence.chance}
+    scores = [(e.name, e.at(point)) for e in c.evaluations for point in POINTS]
+    if c.dataset.is_uneven:
+        better = {name for name, each in scores if each.by_label.balanced.low > BALANCED_CHANCE}
+    else:
+        better = {name for name, each in scores if each.low > c.evidence.chance}
     return [model for model in c.models() if model not in better]
 
 
@@ -50,7 +61,7 @@ def _caution(c: Comparison) -> list[str]:
     verb, them = ("is", "it") if len(guessing) == 1 else ("are", "them")
     return [
         f"{network_names(guessing)} {verb} not reliably better than always predicting the more frequent label "
-        f"({c.evidence.chance:.1%}): a lead over {them} shows nothing else."
+        f"({_chance(c)}): a lead over {them} shows nothing else."
     ]
 
 
@@ -61,14 +72,21 @@ def verdicts(c: Comparison) -> list[str]:
     between.
     """
     if nothing := nothing_shown(c):
-        return [nothing]
+        return [nothing, *([uneven.verdict(c)] if c.dataset.is_uneven else [])]
+    if c.dataset.is_uneven:
+        return [uneven.verdict(c), *_caution(c), uneven.about_tests(c), *_verdicts(c)]
+    first, *further = _verdicts(c)
+    return [first, *_caution(c), *further]
+
+
+def _verdicts(c: Comparison) -> list[str]:
+    """Which model has the better accuracy at the best epochs, what limits that, and the same at the last epochs."""
     if not c.evidence.pairs:
         return [_alone(c), _overfitting(c)]
     last = ModelRanking(c.evidence.pairs, c.evidence.ranking)
     one_seed = any(pair.basis == "reviews" for pair in c.evidence.pairs)
     return [
-        f"Each at its best epoch by validation accuracy, {verdict(c, c.evidence.kept)}",
-        *_caution(c),
+        f"Each at its best epoch by validation, {verdict(c, c.evidence.kept)}",
         *([ONE_SEED] if one_seed else []),
         f"Each at its last epoch, as in the tutorial, {verdict(c, last)}",
         _overfitting(c),
@@ -203,11 +221,11 @@ def learned(c: Comparison) -> str:
 def learned_by(branch: Branch) -> str:
     """How a network learned and where overfitting begins: the end of a sentence that starts with its name."""
     history = branch.history
-    last, best = history[-1], history[branch.best_epoch - 1]
+    last, best = history[-1], best_epoch(history)
     if len(history) == 1:
         return "was trained for one epoch only, which does not show how it learns."
     lowest = min(history, key=lambda epoch: epoch.val_loss)
-    start = f"has its best validation accuracy, {best.val_accuracy:.1%}, at epoch {best.epoch} of {last.epoch}"
+    start = f"has its best balanced validation accuracy, {best.quality:.1%}, at epoch {best.epoch} of {last.epoch}"
     if lowest.epoch == last.epoch:
         return f"{start}; its validation loss still falls at the last epoch, so more epochs may help."
     rises = f"after epoch {lowest.epoch} its validation loss {change_text(lowest.val_loss, last.val_loss, '.2f')}"

@@ -21,7 +21,7 @@ from tasks.results.comparison import (
     YardstickComparison,
     YardstickTest,
 )
-from tasks.results.training import THRESHOLD, Branch, Estimate, Evaluation, Point
+from tasks.results.training import THRESHOLD, Branch, Estimate, Evaluation, LabelScores, Point
 from tasks.results.yardstick import Yardstick
 from tasks.storage.layout import BAG_OF_WORDS
 
@@ -145,16 +145,26 @@ def summarize_models(predictions: Predictions, evaluations: Sequence[Evaluation]
 
 
 def _summarize(predictions: Predictions, model: str, evaluations: Sequence[Evaluation]) -> ModelSummary:
-    scores = [evaluation.last for evaluation in evaluations if evaluation.name == model]
+    ours = [evaluation for evaluation in evaluations if evaluation.name == model]
+    scores, by_label = [evaluation.last for evaluation in ours], _mean_label_scores(ours)
     auc = float(np.mean([score.auc for score in scores]))
     accuracies = [score.accuracy for score in scores]
     basis = basis_of(len(scores))
     if basis == "reviews":
-        return ModelSummary(model, 1, scores[0].accuracy_estimate, basis, None, auc)
+        return ModelSummary(model, 1, scores[0].accuracy_estimate, basis, None, auc, by_label)
     deviation = float(np.std(accuracies, ddof=1))
     right = np.stack([predictions.right(model, seed) for seed in predictions.probabilities[model]])
     accuracy = crossed_accuracy(right) if basis == "seeds_and_reviews" else _range(accuracies)
-    return ModelSummary(model, len(scores), accuracy, basis, deviation, auc)
+    return ModelSummary(model, len(scores), accuracy, basis, deviation, auc, by_label)
+
+
+def _mean_label_scores(evaluations: Sequence[Evaluation]) -> LabelScores:
+    """The scores by label of a model's networks at their best epochs; means over seeds."""
+    scores = [evaluation.best.by_label for evaluation in evaluations]
+    balanced = scores[0].balanced if len(scores) == 1 else _range([each.balanced.value for each in scores])
+    return LabelScores(
+        balanced, float(np.mean([each.f1 for each in scores])), float(np.mean([each.area for each in scores]))
+    )
 
 
 def _range(values: Sequence[float]) -> Estimate:

@@ -10,7 +10,7 @@ from tasks.models.spec import ModelSpec
 from tasks.results.comparison import Comparison
 from tasks.results.data import Dataset
 from tasks.results.export import MAX_WEIGHT_BYTES, ReaderNetwork, ReaderPage
-from tasks.results.training import Branch
+from tasks.results.training import Branch, best_epoch
 from tasks.storage.layout import BEST
 
 
@@ -62,7 +62,7 @@ def _network(branch: Branch, vocabulary_size: int, several_seeds: bool) -> Reade
         units=spec.units,
         bidirectional=spec.bidirectional,
         epoch=branch.best_epoch,
-        validation_accuracy=branch.history[branch.best_epoch - 1].val_accuracy,
+        balanced_accuracy=best_epoch(branch.history).quality,
         weights=read_saved_weights(spec, vocabulary_size, branch.folder / BEST),
     )
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.analysis.intervals import proportion
-from tasks.results.training import THRESHOLD, Confusion, Curve, Estimate, Predicted, Reliability, Scores
+from tasks.results.training import THRESHOLD, Confusion, Curve, Estimate, LabelScores, Predicted, Reliability, Scores
 
 RESAMPLES = 1_000
 CALIBRATION_BINS = 10
@@ -68,19 +68,30 @@ def reliability(labels: Labels, probabilities: Probabilities) -> Calibration:
     return Calibration(tuple(bins), error)
 
 
-def balanced(confusion: Confusion) -> Estimate:
-    """Balanced accuracy with its 95 % interval.
+def label_scores(labels: Labels, probabilities: Probabilities) -> LabelScores:
+    """Scores that say something however rare one label is, at the threshold 0.5.
 
-    The interval combines the Wilson intervals of the two recalls, which are independent (Newcombe 1998, method 10).
+    The interval of the balanced accuracy combines the Wilson intervals of the two recalls, which are independent
+    (Newcombe 1998, method 10).
+
+    Args:
+        labels: 0 or 1, shape (reviews,); both must occur.
+        probabilities: probabilities of "positive", shape (reviews,).
     """
-    of_labels = (
-        proportion(confusion.negative.negative, sum(confusion.negative)),
-        proportion(confusion.positive.positive, sum(confusion.positive)),
+    from sklearn.metrics import average_precision_score
+
+    is_right = (probabilities > THRESHOLD) == (labels == 1)
+    recalls = [proportion(int(is_right[labels == label].sum()), int((labels == label).sum())) for label in (0, 1)]
+    value = sum(recall.value for recall in recalls) / 2
+    below = math.hypot(*(recall.value - recall.low for recall in recalls)) / 2
+    above = math.hypot(*(recall.high - recall.value for recall in recalls)) / 2
+    rarer = int(2 * (labels == 1).sum() <= len(labels))
+    found, wrong = int(is_right[labels == rarer].sum()), int((~is_right).sum())
+    return LabelScores(
+        balanced=Estimate(value, value - below, value + above),
+        f1=2 * found / max(2 * found + wrong, 1),
+        area=float(average_precision_score(labels == rarer, probabilities if rarer else -probabilities)),
     )
-    value = sum(recall.value for recall in of_labels) / 2
-    below = math.hypot(*(recall.value - recall.low for recall in of_labels)) / 2
-    above = math.hypot(*(recall.high - recall.value for recall in of_labels)) / 2
-    return Estimate(value, value - below, value + above)
 
 
 CURVE_POINTS = 101
@@ -104,8 +115,7 @@ def score(labels: NDArray[np.integer], probabilities: NDArray[np.floating], epoc
     )
     accuracy, area = proportion(int((predicted == labels).sum()), len(labels)), auc(labels, p)
     (tn, fp), (fn, tp) = metrics.confusion_matrix(labels, predicted, labels=[0, 1]).tolist()
-    calibration, confusion = reliability(labels, p), Confusion(Predicted(tn, fp), Predicted(fn, tp))
-    is_rarer_positive = tp + fn <= tn + fp
+    calibration = reliability(labels, p)
     return Scores(
         epoch=epoch,
         reviews=len(labels),
@@ -119,13 +129,12 @@ def score(labels: NDArray[np.integer], probabilities: NDArray[np.floating], epoc
         auc=area.value,
         auc_low=area.low,
         auc_high=area.high,
-        confusion=confusion,
+        confusion=Confusion(Predicted(tn, fp), Predicted(fn, tp)),
         roc=_roc(labels, p),
         precision_recall=_precision_recall(labels, p),
         reliability=calibration.bins,
         calibration_error=calibration.error,
-        balanced=balanced(confusion),
-        rarer_area=float(metrics.average_precision_score(labels == is_rarer_positive, p if is_rarer_positive else -p)),
+        by_label=label_scores(labels, p),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from tasks.results.chapter import Chapter
 from tasks.results.data import Dataset
-from tasks.results.training import Branch, Estimate, Evaluation, Explanation, Point
+from tasks.results.training import Branch, Estimate, Evaluation, Explanation, LabelScores, Point
 from tasks.results.yardstick import Suspects, Yardstick
 
 # What an interval accounts for: sampling of test reviews; of seeds and reviews; or nothing beyond the observed values.
@@ -86,7 +86,12 @@ class Overfitting:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """A model's test results over its seeds, last epoch: mean accuracy with interval, standard deviation, mean AUC."""
+    """A model's test results over its seeds, last epoch: mean accuracy with interval, standard deviation, mean AUC.
+
+    Attributes:
+        by_label: means over seeds at the best epochs; with several seeds, the lowest and the highest one are the bounds.
+            None in records of earlier versions.
+    """
 
     name: str
     seeds: int
@@ -94,6 +99,7 @@ class ModelSummary:
     basis: Basis
     deviation: float | None
     auc: float
+    by_label: LabelScores | None = None
 
 
 # The textbook's claims: the simple network makes less use of early words than the gated one; its gradient vanishes;
@@ -366,6 +372,10 @@ class Comparison:
             if words in (None, point.words)
         ]
         return sum(found) / len(found) if found else None
+
+    def label_scores(self) -> dict[str, LabelScores]:
+        """Each model's scores that say something however rare one label is, in the order of the settings."""
+        return {model.name: model.by_label for model in self.model_summaries() if model.by_label}
 
     def has_several_seeds(self) -> bool:
         """Whether some model was trained more than once."""

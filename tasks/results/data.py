@@ -9,6 +9,7 @@ VocabularyKind = Literal["training", "imdb"]
 WordRulesName = Literal["imdb", "unicode"]
 TEST_SHARE = 0.2
 SAMPLE_TITLE = "bundled sample"
+SERIOUS = 0.01  # A fault of more of the reviews than this is said in the summary.
 UNEVEN = 0.4  # Labels are uneven if the rarer one has a smaller share than this.
 Labels = tuple[str, str]  # The names of the two labels, that of 0 first.
 LABELS: Labels = ("negative", "positive")
@@ -228,6 +229,11 @@ class DataFault(NamedTuple):
         """The share of the reviews."""
         return self.reviews / max(self.total, 1)
 
+    @property
+    def is_serious(self) -> bool:
+        """Whether so many reviews have the fault that results may mislead."""
+        return self.share > SERIOUS
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -280,11 +286,24 @@ class Dataset:
         return "IMDB reviews" if self.imdb else self.source.title
 
     @property
+    def _positive_share(self) -> float:
+        return (self.train.positive + self.test.positive) / (self.train.reviews + self.test.reviews)
+
+    @property
+    def rarer(self) -> int:
+        """The rarer label, 0 or 1."""
+        return int(self._positive_share <= 0.5)
+
+    @property
     def rarer_share(self) -> float:
         """The rarer label's share of all reviews."""
-        splits = self.train, self.test
-        share = sum(split.positive for split in splits) / sum(split.reviews for split in splits)
-        return min(share, 1 - share)
+        return min(self._positive_share, 1 - self._positive_share)
+
+    @property
+    def rarer_test_share(self) -> float:
+        """The same label's share of the test reviews."""
+        share = self.test.positive / self.test.reviews
+        return share if self.rarer else 1 - share
 
     @property
     def is_uneven(self) -> bool:

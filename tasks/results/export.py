@@ -51,14 +51,14 @@ MAX_WEIGHT_BYTES = 20_000_000  # For all networks of a page together, as float32
 
 @dataclass(frozen=True)
 class ReaderNetwork:
-    """A trained network at its epoch with the best validation accuracy.
+    """A trained network at its epoch with the best balanced validation accuracy.
 
     Attributes:
         label: the name, with the seed if the run has several seeds.
         cell: "simple_rnn", "lstm" or "gru".
         units: number of units of each recurrent layer.
         bidirectional: whether it reads in both directions.
-        epoch, validation_accuracy: the epoch of the weights, and its validation accuracy.
+        epoch, balanced_accuracy: the epoch of the weights, and its balanced validation accuracy.
         weights: float32 weights, by their names in `tasks.models.saved`.
     """
 
@@ -67,7 +67,7 @@ class ReaderNetwork:
     units: tuple[int, ...]
     bidirectional: bool
     epoch: int
-    validation_accuracy: float
+    balanced_accuracy: float
     weights: dict[str, NDArray[np.float32]]
 
 

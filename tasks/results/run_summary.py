@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from tasks.results.training import Estimate
@@ -20,6 +20,7 @@ class RunSummary:
     Attributes:
         ended: seconds since 1970.
         accuracies: mean test accuracy over seeds, by network.
+        balanced: mean balanced accuracy over seeds at the best epochs, by network, if the labels are uneven; else empty.
         durations: wall time of each step, in seconds.
     """
 
@@ -34,6 +35,7 @@ class RunSummary:
     settings: dict[str, object]
     versions: dict[str, str]
     command: str
+    balanced: dict[str, float] = field(default_factory=dict)
 
     @property
     def conditions(self) -> str:

@@ -53,6 +53,26 @@ class Curve(NamedTuple):
 
 
 @dataclass(frozen=True)
+class LabelScores:
+    """Scores that say something however rare one label is.
+
+    Attributes:
+        balanced: balanced accuracy, the mean of the two labels' recalls, with its 95 % interval.
+        f1: F1 of the rarer label, the harmonic mean of its precision and recall.
+        area: area under the rarer label's precision-recall curve (average precision).
+    """
+
+    balanced: Estimate
+    f1: float
+    area: float
+
+    @classmethod
+    def of_always(cls, rarer_share: float) -> "LabelScores":
+        """What always giving the more frequent label gets; by chance, the area is the rarer label's share."""
+        return cls(Estimate(0.5, 0.5, 0.5), 0.0, rarer_share)
+
+
+@dataclass(frozen=True)
 class Scores:
     """A model's scores on the test reviews, at a threshold of 0.5.
 
@@ -64,9 +84,7 @@ class Scores:
         roc: true positive rate (y) against false positive rate (x).
         precision_recall: precision (y) against recall (x).
         calibration_error: expected calibration error (Guo et al. 2017).
-        balanced: mean of the two labels' recalls, with its 95 % interval.
-        rarer_area: area under the precision-recall curve of the rarer label (average precision); chance gives the
-            label's share.
+        by_label: scores that say something however rare one label is.
     """
 
     epoch: int
@@ -86,16 +104,7 @@ class Scores:
     precision_recall: Curve
     reliability: tuple[Reliability, ...]
     calibration_error: float
-    balanced: Estimate
-    rarer_area: float
-
-    @property
-    def rarer_f1(self) -> float:
-        """F1 of the rarer label, the harmonic mean of its precision and recall; 0 for always giving the other label."""
-        negative, positive = self.confusion
-        wrong = negative.positive + positive.negative
-        right = positive.positive if sum(positive) <= sum(negative) else negative.negative
-        return 2 * right / max(2 * right + wrong, 1)
+    by_label: LabelScores
 
     @property
     def accuracy_estimate(self) -> Estimate:

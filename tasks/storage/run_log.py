@@ -34,6 +34,7 @@ SCHEMA = pa.schema({
     "settings": pa.string(),  # JSON: the settings are nested and have many types.
     "versions": TEXTS,
     "command": pa.string(),
+    "balanced": NUMBERS,
 })  # fmt: skip
 
 
@@ -52,7 +53,12 @@ def summarize(comparison: Comparison, ended: float) -> RunSummary:
         settings=comparison.settings,
         versions=comparison.branches[0].machine.versions,
         command=comparison.command,
+        balanced=_balanced(comparison) if comparison.dataset.is_uneven else {},
     )
+
+
+def _balanced(comparison: Comparison) -> dict[str, float]:
+    return {name: scores.balanced.value for name, scores in comparison.label_scores().items()}
 
 
 def append_to_run_log(outputs: Path, summary: RunSummary) -> list[RunSummary]:
@@ -89,7 +95,8 @@ def _row(run: RunSummary) -> dict[str, Any]:
 
 def _values(row: Mapping[str, Any]) -> dict[str, Any]:
     """Convert a row of the file to the fields of a `RunSummary`."""
-    maps = {name: dict(row[name]) for name in ("accuracies", "durations", "versions")}
+    # Logs of earlier versions have no balanced accuracies.
+    maps = {name: dict(row.get(name) or ()) for name in ("accuracies", "durations", "versions", "balanced")}
     return {**row, **maps, "settings": parsed_json(row["settings"]), "ended": row["ended"].timestamp()}
 
 
@@ -121,6 +128,8 @@ def _results(run: FinishedRun) -> Iterator[tuple[str, float | Estimate]]:
     for model in run.models:
         yield f"{model.name}: test accuracy", _accuracy(model)
         yield f"{model.name}: AUC", model.auc
+        if model.by_label:
+            yield f"{model.name}: balanced test accuracy, best epoch", model.by_label.balanced.value
         last = [branch.history[-1].val_accuracy for branch in run.branches if branch.name == model.name]
         yield f"{model.name}: validation accuracy", sum(last) / len(last)
     for step, seconds in run.durations.items():

@@ -47,6 +47,7 @@ from tasks.results.training import (
     Estimate,
     Evaluation,
     Explanation,
+    LabelScores,
     Machine,
     MemoryPoint,
     Predicted,
@@ -111,8 +112,7 @@ def scores(accuracy: float, epoch: int = 2) -> Scores:
         precision_recall=Curve((0.0, 0.5, 1.0), (1.0, 0.9, 0.5)),
         reliability=(Reliability(0.05, 0.1, 60), Reliability(0.95, 0.8, 40)),
         calibration_error=0.09,
-        balanced=Estimate(accuracy, accuracy - 0.08, accuracy + 0.08),
-        rarer_area=0.9,
+        by_label=LabelScores(Estimate(accuracy, accuracy - 0.08, accuracy + 0.08), accuracy - 0.02, 0.9),
     )
 
 

@@ -422,6 +422,6 @@ def test_examples_are_of_the_vocabularys_language(record: ReaderPage, page: Page
 def test_says_which_epoch_and_what_is_left_out(record: ReaderPage, page: Page, tmp_path: Path) -> None:
     open_page(page, replace(record, left_out=("lstm seed 2",)), tmp_path)
     expect(page.locator(".about").first).to_have_text(
-        "SimpleRNN, 8 units · epoch 3, its best by validation accuracy (0.8750)"
+        "SimpleRNN, 8 units · epoch 3, its best by balanced validation accuracy (0.8750)"
     )
     expect(page.get_by_text("larger than 20 MB: lstm seed 2.")).to_be_visible()

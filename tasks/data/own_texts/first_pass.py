@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -110,21 +110,8 @@ def survey_texts(inputs: Sequence[Input], data: TextData, folder: Path, advance:
     reviews = _in_fair_parts(_joined(counted_reviews), inputs, data, counts)
     _check_parts(reviews, data, names)
     write_ranked(folder / SURVEYED_WORDS, counts.ranked())
-    places = _Places.of(reviews)
-    survey = Survey(
-        reviews=_write_reviews(folder / SURVEYED_REVIEWS, reviews, places),
-        reviews_sha256=sha256_of_file(folder / SURVEYED_REVIEWS),
-        words=folder / SURVEYED_WORDS,
-        words_sha256=sha256_of_file(folder / SURVEYED_WORDS),
-        files_sha256=files_digest(inputs),
-        train=places.train,
-        test=len(places.order) - places.train,
-        **_repetitions(reviews),
-        **numbers,
-        labels=names,
-        dropped=dict(read_labels.dropped),
-    )
-    return Surveyed(survey, _content_digest(reviews, places))
+    facts = {**numbers, **_repetitions(reviews), "labels": names, "dropped": dict(read_labels.dropped)}
+    return _written(reviews, inputs, folder, facts)
 
 
 def group_columns(data: TextData) -> list[Column]:
@@ -245,7 +232,7 @@ class _Places(NamedTuple):
         return cls(order, train, starts_unit)
 
 
-def _write_reviews(path: Path, reviews: SurveyedReviews, places: _Places) -> Path:
+def _write_reviews(path: Path, reviews: SurveyedReviews, places: _Places) -> None:
     """Write each review's part, place in its part, and label, and whether it starts a unit, in reading order."""
     in_part, starts_unit = np.empty(len(places.order), np.int32), np.empty(len(places.order), np.bool_)
     in_part[places.order] = np.concatenate([np.arange(places.train), np.arange(len(places.order) - places.train)])
@@ -253,7 +240,23 @@ def _write_reviews(path: Path, reviews: SurveyedReviews, places: _Places) -> Pat
     columns = {"part": reviews.parts, "place": in_part, "label": reviews.labels, "starts_unit": starts_unit}
     with atomic_path(path) as temporary:
         pq.write_table(pa.table(columns), temporary, compression="zstd")
-    return path
+
+
+def _written(reviews: SurveyedReviews, inputs: Sequence[Input], folder: Path, facts: dict[str, Any]) -> Surveyed:
+    """Write the reviews, and describe them; `facts` are further fields of `Survey`."""
+    places = _Places.of(reviews)
+    _write_reviews(folder / SURVEYED_REVIEWS, reviews, places)
+    survey = Survey(
+        reviews=folder / SURVEYED_REVIEWS,
+        reviews_sha256=sha256_of_file(folder / SURVEYED_REVIEWS),
+        words=folder / SURVEYED_WORDS,
+        words_sha256=sha256_of_file(folder / SURVEYED_WORDS),
+        files_sha256=files_digest(inputs),
+        train=places.train,
+        test=len(places.order) - places.train,
+        **facts,
+    )
+    return Surveyed(survey, _content_digest(reviews, places))
 
 
 def _repetitions(reviews: SurveyedReviews) -> dict[str, int]:

@@ -17,5 +17,5 @@ def test_the_report_says_where_the_reader_is_or_why_there_is_none() -> None:
 def test_a_network_is_described_with_its_epoch() -> None:
     assert (
         network_summary(NETWORK)
-        == "Bidirectional LSTM, 16 + 8 units · epoch 3, its best by validation accuracy (0.8750)"
+        == "Bidirectional LSTM, 16 + 8 units · epoch 3, its best by balanced validation accuracy (0.8750)"
     )

@@ -20,7 +20,7 @@ def test_the_verdict_is_one_sentence_and_with_one_seed_the_next_says_that_nothin
     kept, caution, last, between = wording.verdicts(c)
     assert caution.startswith("One seed says nothing about the kinds of network")
     assert kept == (
-        "Each at its best epoch by validation accuracy, this LSTM is right more often than this SimpleRNN "
+        "Each at its best epoch by validation, this LSTM is right more often than this SimpleRNN "
         "on the same 100 test reviews, by 2.0 points (95% interval +1.0 to +3.0, p < 0.001)."
     )
     assert last.startswith("Each at its last epoch, as in the tutorial, this LSTM is right more often")

@@ -26,7 +26,7 @@ def with_history(*epochs: tuple[float, float, float]) -> Comparison:
     [
         (
             [(0.5, 0.36, 0.85), (0.1, 0.63, 0.84)],
-            "LSTM has its best validation accuracy, 85.0%, at epoch 1 of 2; after epoch 1 its validation loss "
+            "LSTM has its best balanced validation accuracy, 85.0%, at epoch 1 of 2; after epoch 1 its validation loss "
             "rises from 0.36 to 0.63 while its training loss falls to 0.10: it overfits.",
         ),
         (

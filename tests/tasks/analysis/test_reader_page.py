@@ -43,7 +43,7 @@ def test_holds_the_best_weights_of_each_network_first_seed_first(comparison: Com
     assert labels == ["simple_rnn seed 1", "lstm seed 1", "simple_rnn seed 2", "lstm seed 2"]
     assert (reader.vocabulary_size, reader.max_length, reader.left_out) == (50, 30, ())
     assert reader.networks[1].weights["embedding"].shape == (50, 3)
-    assert (reader.networks[1].epoch, reader.networks[1].validation_accuracy) == (1, 0.85)
+    assert (reader.networks[1].epoch, reader.networks[1].balanced_accuracy) == (1, 0.85)
 
 
 def test_the_seed_is_named_only_where_there_are_several(comparison: Comparison) -> None:
