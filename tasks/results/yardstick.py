@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tasks.results.training import Estimate, check_names
+from tasks.results.training import Estimate, LabelScores, check_names
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Yardstick:
         class_weight: "none" or "balanced", as scikit-learn defines it.
         reviews: the number of reviews that it was fitted to; validation reviews are not among them.
         features: the number of different words in these reviews.
-        accuracy, balanced_accuracy, auc: its results on the test reviews.
+        accuracy, by_label, auc: its results on the test reviews.
         validation_accuracy: its accuracy on the validation reviews.
         cpu_seconds: processor time, from the tokens to the test probabilities, all `strengths` included.
 
@@ -38,7 +38,7 @@ class Yardstick:
     reviews: int
     features: int
     accuracy: Estimate
-    balanced_accuracy: float
+    by_label: LabelScores
     auc: float
     validation_accuracy: float
     cpu_seconds: float

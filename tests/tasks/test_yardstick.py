@@ -56,7 +56,7 @@ def test_words_that_decide_the_label_are_learned_from_40_reviews(tmp_path: Path)
     labels = [number % 2 for number in range(40)]
     reviews = [[1 + number % 5, 7 + label] for number, label in enumerate(labels)]
     result = yardstick(dataset_of(tmp_path, reviews, labels), 0.2, "none")
-    assert (result.accuracy.value, result.balanced_accuracy, result.auc) == (1.0, 1.0, 1.0)
+    assert (result.accuracy.value, result.by_label.balanced.value, result.auc) == (1.0, 1.0, 1.0)
     assert result.validation_accuracy == 1.0
     assert result.strength == min(STRENGTHS)  # All are right on all reviews.
 
