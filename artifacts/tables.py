@@ -92,7 +92,6 @@ def _results(
         Column("Network", lambda model: network_name(model.name)),
         *([seeds] if several else []),
     ]
-    mean = "Mean " if several else ""
     if c.dataset.is_uneven:
         scores = c.label_scores()
         bounds = "lowest to highest seed" if several else "95%"
@@ -105,9 +104,7 @@ def _results(
         ]
     return [
         *first,
-        Column(
-            f"{mean}{accuracy[0].lower()}{accuracy[1:]}" if several else accuracy, lambda m: m.accuracy, interval(4)
-        ),
+        Column(f"Mean {accuracy[0].lower()}{accuracy[1:]}" if several else accuracy, lambda m: m.accuracy, interval(4)),
         Column(best, lambda m: c.mean(m.name, lambda n: n.evaluation.best.accuracy), decimals(4)),
     ]
 

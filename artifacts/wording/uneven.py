@@ -20,10 +20,10 @@ def verdict(c: Comparison) -> str:
     """The balanced accuracy of each model at its best epoch, beside that of always giving the more frequent label."""
     each = [_of(name, scores) for name, scores in c.label_scores().items()]
     bounds = "means and bounds over seeds" if c.has_several_seeds() else "95% interval"
+    share = f"{100 * c.dataset.rarer_share:.2g}%"
     return (
-        f"{100 * c.dataset.rarer_share:.2g}% of the reviews are labelled {rarer(c)}, so accuracy says little. At the best "
-        f"epoch, balanced accuracy, the mean of both labels' recalls, is {join_names(each)} ({bounds}); {always(c)} gets "
-        "50.0%."
+        f"{share} of the reviews are labelled {rarer(c)}, so accuracy says little. At the best epoch, balanced "
+        f"accuracy, the mean of both labels' recalls, is {join_names(each)} ({bounds}); {always(c)} gets 50.0%."
     )
 
 

@@ -106,8 +106,9 @@ def about(c: Comparison) -> str | None:
         f"no word. It weighs {plural(bag.features, 'word')} by TF-IDF with sublinear counts, and logistic "
         f"regression on {plural(bag.reviews, 'training review')} classifies them. C = {bag.strength:g}, of {values} "
         f"and {bag.strengths[-1]:g} the best on the validation reviews by balanced accuracy. On the test reviews its "
-        f"balanced accuracy is {bag.by_label.balanced.value:.4f} and its AUC {bag.auc:.4f}. The table has each network's "
-        "accuracy minus that of the bag of words; p is McNemar's, corrected (Holm) for all networks at that epoch."
+        f"balanced accuracy is {bag.by_label.balanced.value:.4f} and its AUC {bag.auc:.4f}. The table has each "
+        "network's accuracy minus that of the bag of words; p is McNemar's, corrected (Holm) for all networks at that "
+        "epoch."
     )
 
 

@@ -89,7 +89,7 @@ class ModelSummary:
     """A model's test results over its seeds, last epoch: mean accuracy with interval, standard deviation, mean AUC.
 
     Attributes:
-        by_label: means over seeds at the best epochs; with several seeds, the lowest and the highest one are the bounds.
+        by_label: means over seeds at the best epochs; with several seeds, the lowest and highest one are the bounds.
             None in records of earlier versions.
     """
 

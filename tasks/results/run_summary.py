@@ -20,7 +20,7 @@ class RunSummary:
     Attributes:
         ended: seconds since 1970.
         accuracies: mean test accuracy over seeds, by network.
-        balanced: mean balanced accuracy over seeds at the best epochs, by network, if the labels are uneven; else empty.
+        balanced: mean balanced accuracy over seeds at the best epochs, by network; empty unless labels are uneven.
         durations: wall time of each step, in seconds.
     """
 

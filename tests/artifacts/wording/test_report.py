@@ -34,20 +34,27 @@ def test_only_the_sample_is_warned_of(c: Comparison) -> None:
     assert "made-up reviews" in wording.warnings(replace(c, dataset=sample))[0]
 
 
-def test_repeated_texts_and_what_was_made_again_are_said() -> None:
+def test_serious_faults_of_the_data_and_what_was_made_again_are_said() -> None:
     c = examples.comparison()
-    assert wording.notes(c) == []
-    survey = Survey(Path("reviews"), "", Path("words"), "", "", train=800, test=200, repeated=1, shared=2)
+    faults = {"repeated": 1, "shared": 3, "alike": 3, "contradicting": 20}
+    survey = Survey(Path("reviews"), "", Path("words"), "", "", train=800, test=200, **faults)
     source = replace(c.dataset.source, survey=survey)
     c = replace(c, dataset=replace(c.dataset, source=source), notes=("train LSTM seed 1: made again.",))
     (warning,) = wording.warnings(c)
-    assert warning.startswith("2 of 200 test reviews are training reviews too, so the test results are too good")
-    assert wording.notes(c) == [
-        "1 review repeats the text of another one in the same part; all are used.",
-        "train LSTM seed 1: made again.",
-    ]
+    assert warning == (
+        "The data: 3 of 200 test reviews have the text of a training review; 20 of 1,000 reviews have a text that "
+        "occurs with both labels."
+    )
     words = " ".join(summary(c).split())
-    assert all(sentence in words for sentence in (warning, *wording.notes(c)))
+    assert all(sentence in words for sentence in (warning, *c.notes))
+
+
+def test_what_drop_left_out_is_said() -> None:
+    c = examples.comparison()
+    assert wording.dropped(c) is None
+    survey = Survey(Path("reviews"), "", Path("words"), "", "", 800, 200, 0, 0, dropped={"neutral\n": 2, "": 1})
+    c = replace(c, dataset=replace(c.dataset, source=replace(c.dataset.source, survey=survey)))
+    assert wording.dropped(c) == "Left out by --drop: 2 rows labelled “neutral” and 1 row without a label."
 
 
 def test_how_pairs_are_compared() -> None:
