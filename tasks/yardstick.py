@@ -4,7 +4,7 @@ Its words are weighed by TF-IDF with sublinear counts, and classified by logisti
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,8 +32,8 @@ STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0)  # Values of C, about half a decade apar
 SOLVER, TOLERANCE, MAX_ITERATIONS = "newton-cg", 1e-5, 200
 # A looser one halves the time of the folds, and finds 331 instead of 341 of 500 flipped labels in the first 1,000.
 FOLDS, FOLD_TOLERANCE = 5, 1e-3
-# Its matrix has 8 bytes for each different word of a review: 1.2 GB for a million reviews as long as IMDB's.
-MAX_REVIEWS = 1_000_000
+# More training reviews are left out: fitting takes 3.8 KB of memory for each review like IMDB's, 1.9 GB for these.
+MAX_REVIEWS = 500_000
 Probabilities = NDArray[np.floating]
 Labels = NDArray[np.integer]
 Matrix = Any  # A scipy.sparse matrix in rows, float32, shape (reviews, vocabulary size).
@@ -76,7 +76,7 @@ def yardstick(dataset: Dataset, validation: float, class_weight: str = "none", *
         strength=bag.strength,
         strengths=STRENGTHS,
         class_weight=class_weight,
-        reviews=words.fitted.shape[0],
+        reviews=words.reviews,
         features=words.features,
         accuracy=proportion(int(is_right(probabilities, test.labels).sum()), len(test)),
         by_label=label_scores(test.labels, probabilities),
@@ -112,20 +112,21 @@ class Words(NamedTuple):
 
     Attributes:
         weighing: the fitted TfidfTransformer.
-        fitted, held_out: weights in the reviews to fit, and in those for validation.
-        rows: the reviews' places in the training split, first those to fit, then those for validation.
-        features: the number of different words in the reviews to fit.
+        weights: first of the reviews to fit, then of those for validation.
+        rows: the places of these reviews in the training split.
+        reviews: the number of reviews to fit.
+        features: the number of different words in them.
     """
 
     weighing: Any
-    fitted: Matrix
-    held_out: Matrix
+    weights: Matrix
     rows: NDArray[np.integer]
+    reviews: int
     features: int
 
     def of(self, tokens: Tokens) -> Matrix:
         """The weights of the words of other reviews."""
-        return self.weighing.transform(word_counts(tokens, self.fitted.shape[1]), copy=False)
+        return self.weighing.transform(word_counts(tokens, self.weights.shape[1]), copy=False)
 
 
 def weighed(training: UnpaddedReviews, start: int, vocabulary_size: int) -> Words:
@@ -133,13 +134,22 @@ def weighed(training: UnpaddedReviews, start: int, vocabulary_size: int) -> Word
     from sklearn.feature_extraction.text import TfidfTransformer
 
     end = min(start, MAX_REVIEWS)
-    counts = counts_of(training, 0, end, vocabulary_size)
-    features = len(np.unique(counts.indices))
-    weighing = TfidfTransformer(sublinear_tf=True).fit(counts)
-    fitted = weighing.transform(counts, copy=False)
-    held_out = weighing.transform(counts_of(training, start, len(training), vocabulary_size), copy=False)
+    counts = counts_of(training, ((0, end), (start, len(training))), vocabulary_size)
+    to_fit = first_rows(counts, end)
+    is_feature = np.zeros(vocabulary_size, np.bool_)
+    is_feature[to_fit.indices] = True
+    weighing = TfidfTransformer(sublinear_tf=True).fit(to_fit)
     rows = np.concatenate([np.arange(end), np.arange(start, len(training))])
-    return Words(weighing, fitted, held_out, rows, features)
+    return Words(weighing, weighing.transform(counts, copy=False), rows, end, int(is_feature.sum()))
+
+
+def first_rows(words: Matrix, rows: int) -> Matrix:
+    """The first rows of a matrix, in the same memory: a slice would copy them."""
+    from scipy import sparse
+
+    end = words.indptr[rows]
+    parts = words.data[:end], words.indices[:end], words.indptr[: rows + 1]
+    return sparse.csr_matrix(parts, shape=(rows, words.shape[1]), copy=False)
 
 
 class BagOfWords(NamedTuple):
@@ -160,9 +170,10 @@ def choose(words: Words, labels: Labels, class_weight: str) -> BagOfWords:
         labels: 0 or 1, of the whole training split.
         class_weight: "none" or "balanced".
     """
-    of_fitted, of_held_out = np.split(labels[words.rows], [words.fitted.shape[0]])
-    classifiers = [fit(words.fitted, of_fitted, strength, class_weight) for strength in STRENGTHS]
-    predicted = [classifier.predict(words.held_out) for classifier in classifiers]
+    of_fitted, of_held_out = np.split(labels[words.rows], [words.reviews])
+    fitted, held_out = first_rows(words.weights, words.reviews), words.weights[words.reviews :]
+    classifiers = [fit(fitted, of_fitted, strength, class_weight) for strength in STRENGTHS]
+    predicted = [classifier.predict(held_out) for classifier in classifiers]
     best = int(np.argmax([balanced_accuracy(probabilities, of_held_out) for probabilities in predicted]))
     return BagOfWords(classifiers[best], STRENGTHS[best], float(is_right(predicted[best], of_held_out).mean()))
 
@@ -176,9 +187,7 @@ def out_of_fold(words: Words, labels: Labels, strength: float, class_weight: str
         words, labels, class_weight: as in `choose`.
         strength: the inverse of the penalty, C.
     """
-    from scipy import sparse
-
-    weights, its_labels = sparse.vstack([words.fitted, words.held_out], format="csr"), labels[words.rows]
+    weights, its_labels = words.weights, labels[words.rows]
     probabilities = np.empty(len(its_labels), np.float32)
     for fold in range(FOLDS):
         is_out = words.rows % FOLDS == fold
@@ -213,15 +222,16 @@ def fit(words: Matrix, labels: Labels, strength: float, class_weight: str, toler
     return Classifier(model.coef_[0], float(model.intercept_[0]))
 
 
-def counts_of(reviews: UnpaddedReviews, first: int, end: int, vocabulary_size: int) -> Matrix:
-    """How often each word is in the reviews `first` to `end` - 1, as `word_counts`."""
+def counts_of(reviews: UnpaddedReviews, ranges: Iterable[tuple[int, int]], vocabulary_size: int) -> Matrix:
+    """How often each word is in the reviews `first` to `end` - 1 of each range, as `word_counts`."""
     from scipy import sparse
 
-    def parts() -> Iterator[Matrix]:
-        for begin in range(first, end, READ_REVIEWS):
-            yield word_counts(reviews.tokens_between(begin, min(begin + READ_REVIEWS, end)), vocabulary_size)
-
-    return sparse.vstack(list(parts()), format="csr")
+    parts = [
+        word_counts(reviews.tokens_between(begin, min(begin + READ_REVIEWS, end)), vocabulary_size)
+        for first, end in ranges
+        for begin in range(first, end, READ_REVIEWS)
+    ]
+    return sparse.vstack(parts, format="csr")
 
 
 def word_counts(tokens: Tokens, vocabulary_size: int) -> Matrix:

@@ -124,7 +124,8 @@ def suspects(c: Comparison) -> str | None:
         f"All judges contradict the labels of {found.contradicted:,} of {plural(found.judged, 'review')}. {them} in "
         f"{SUSPECTS}: candidates to look at, not errors, because a review may just be hard to read. The judges of test "
         "reviews are the bag of words and every network at its last epoch (means over seeds). Networks have seen the "
-        "labels of training reviews, so these are judged only by a bag of words that has not (five folds)."
+        "labels of training reviews, so these are judged only by a bag of words that has not (five folds). The score "
+        "is the smallest probability that a judge gives to the other label."
     )
 
 
