@@ -25,7 +25,8 @@ from flows.environment import (
 from flows.settings import DataSettings, GateSettings
 from tasks.errors import SettingError
 from tasks.results.export import ExportFormat
-from tasks.results.scoring import MAX_REJECTS, RowData
+from tasks.results.scoring import MAX_REJECTS, RowData, ThresholdChoice
+from tasks.results.training import THRESHOLD
 from tasks.storage.layout import SCORES
 
 Outputs = Annotated[Path, Parameter(help="Folder for data, models and reports.")]
@@ -97,6 +98,10 @@ MODEL = (
     "RUN:NETWORK for another; a hash in the registry; or a copy of a network's folder."
 )
 OUTPUT = ".parquet, .csv or .jsonl (default: a file under outputs/scores)."
+THRESHOLDS = (
+    "Probability above which a text gets the positive label (0 to 1), or best: the network's own, with the best "
+    "balanced accuracy on validation."
+)
 REJECTS = "Exit with status 3 if more than this share of the rows cannot be scored (0 to 1)."
 
 
@@ -109,6 +114,7 @@ def score(
     output: Annotated[Path | None, Parameter(help=OUTPUT)] = None,
     text_column: TextColumn = "text",
     max_rejects: Annotated[float, Parameter(help=REJECTS, validator=Number(gte=0, lte=1))] = MAX_REJECTS,
+    threshold: Annotated[ThresholdChoice, Parameter(help=THRESHOLDS)] = THRESHOLD,
     check_drift: Annotated[bool, Parameter(help="Also compare the texts with the training reviews.")] = False,
     outputs: Outputs = Path("outputs"),
     webhook: Webhook = None,
@@ -120,13 +126,13 @@ def score(
         found = "neither" if text is None else "both"
         raise SettingError(f"score: found {found}; give an INPUT, or --text with a sentence")
     if text is not None:
-        return _read_sentence(text, model, outputs)
+        return _read_sentence(text, model, outputs, threshold)
     path = _standard_input(outputs) if texts == "-" else str(texts)
     from tasks.score import find_scorer
 
     # The flow makes the same checks, but only once the server is up.
-    find_scorer(outputs.resolve(), RowData(Path(path), text_column), output, model, check_drift)
-    inputs = (path, output, model, text_column, max_rejects, check_drift, outputs)
+    find_scorer(outputs.resolve(), RowData(Path(path), text_column), output, model, check_drift, threshold)
+    inputs = (path, output, model, text_column, max_rejects, check_drift, outputs, threshold)
     state = run_flow("flows.score:score_flow", *inputs, webhook=webhook)
     from artifacts import terminal
 
@@ -138,14 +144,14 @@ def score(
     return 0
 
 
-def _read_sentence(text: str, model: str, outputs: Path) -> int:
+def _read_sentence(text: str, model: str, outputs: Path, threshold: ThresholdChoice) -> int:
     """Score one sentence word by word, without a run, a server or artifacts."""
     prepare_environment()
     from artifacts import terminal
     from tasks.models.scorer import read_text
     from tasks.storage.networks import find_scoring_network
 
-    network = find_scoring_network(outputs.resolve(), model)
+    network = find_scoring_network(outputs.resolve(), model, threshold)
     terminal.show_text(read_text(text, network), network)
     return 0
 

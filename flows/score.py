@@ -1,7 +1,7 @@
 """The scoring flow: scores texts with a trained network, and measures their drift on request."""
 
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -19,7 +19,8 @@ from tasks.data.readers.opened import JSON_LINES, kind_of
 from tasks.data.scoring.output import SUFFIXES
 from tasks.drift import check_drift as check_texts
 from tasks.results.drift import Drift
-from tasks.results.scoring import MAX_REJECTS, RowData, Scoring, ScoringNetwork, Written
+from tasks.results.scoring import MAX_REJECTS, RowData, Scoring, ScoringNetwork, ThresholdChoice, Written
+from tasks.results.training import THRESHOLD
 from tasks.score import find_scorer, sample_tokens, score, write
 from tasks.storage.layout import SCORES
 from tasks.storage.networks import AUTO, find_network
@@ -43,6 +44,7 @@ def score_flow(
     max_rejects: Annotated[float, Field(ge=0, le=1)] = MAX_REJECTS,
     check_drift: bool = False,
     outputs: Path = Path("outputs"),
+    threshold: Literal["best"] | Annotated[float, Field(ge=0, le=1)] = THRESHOLD,
 ) -> ScoreResult:
     """Score texts with a trained network.
 
@@ -56,11 +58,13 @@ def score_flow(
         max_rejects: fail if a larger share of the rows cannot be scored.
         check_drift: also compare the texts with the training reviews.
         outputs: folder that contains runs, models and registry.
+        threshold: texts with a probability above this get the positive label; "best" for the network's own threshold,
+            with the best balanced accuracy on validation.
     """
     settings = Settings(run=RunSettings(outputs=outputs, runner="thread"))  # No process needs to start.
     with Run.begin(settings) as run:
         data = RowData(Path(texts), text_column)
-        network = find(run.outputs, data, output, model, check_drift)
+        network = find(run.outputs, data, output, model, check_drift, threshold)
         scoring = run.do(score, data, network, run.outputs / SCORES)
         target = output.absolute() if output else default_output(data, scoring)
         written = run.do(write, data, scoring, target, max_rejects)
@@ -72,9 +76,11 @@ def score_flow(
 
 
 @task(name="find", task_run_name="find {model}", persist_result=False, cache_policy=NO_CACHE)
-def find(outputs: Path, data: RowData, output: Path | None, model: str, has_reviews: bool) -> ScoringNetwork:
+def find(
+    outputs: Path, data: RowData, output: Path | None, model: str, has_reviews: bool, threshold: ThresholdChoice
+) -> ScoringNetwork:
     """Find the network to score with, and report impossible settings before any work is done."""
-    return find_scorer(outputs, data, output, model, has_reviews)
+    return find_scorer(outputs, data, output, model, has_reviews, threshold)
 
 
 def default_output(data: RowData, scoring: Scoring) -> Path:

@@ -32,7 +32,8 @@ from tasks.errors import DataError, RejectsError
 from tasks.models.saved import SavedNetwork
 from tasks.models.scorer import Scorer
 from tasks.progress import track
-from tasks.results.scoring import RowData, Scoring, ScoringNetwork, Written
+from tasks.results.scoring import RowData, Scoring, ScoringNetwork, ThresholdChoice, Written
+from tasks.results.training import THRESHOLD
 from tasks.storage.code_version import code_version
 from tasks.storage.files import fingerprint, remove, sha256_of_file
 from tasks.storage.layout import COLUMNS, PARTS, SCORING
@@ -43,7 +44,14 @@ LOG_SECONDS = 10.0
 DRIFT_ROWS = 5_000
 
 
-def find_scorer(outputs: Path, data: RowData, output: Path | None, model: str, has_reviews: bool) -> ScoringNetwork:
+def find_scorer(
+    outputs: Path,
+    data: RowData,
+    output: Path | None,
+    model: str,
+    has_reviews: bool,
+    threshold: ThresholdChoice = THRESHOLD,
+) -> ScoringNetwork:
     """Find the network to score with, and check the other inputs.
 
     Args:
@@ -52,6 +60,7 @@ def find_scorer(outputs: Path, data: RowData, output: Path | None, model: str, h
         output: file to write, which must be writable; None: the default.
         model: the network's name; see `tasks.storage.networks`.
         has_reviews: whether the network's training reviews must exist, too.
+        threshold: see `find_scoring_network`.
 
     Raises:
         PipelineError: one of these conditions is not met.
@@ -59,7 +68,7 @@ def find_scorer(outputs: Path, data: RowData, output: Path | None, model: str, h
     inputs = unlabelled_inputs(data.path)
     if output is not None:
         check_output(output, [path for entry in inputs for path in entry.files])
-    network = find_scoring_network(outputs, model)
+    network = find_scoring_network(outputs, model, threshold)
     if has_reviews:
         find_network(outputs, str(network.folder))
     return network
@@ -72,7 +81,8 @@ def scoring_record(data: RowData, network: ScoringNetwork, root: Path) -> Record
     except DataError:
         return None
     words = sha256_of_file(network.words)
-    key = fingerprint(files, data.text_column, network.model, words, network.words.name, code_version(__name__))
+    of_network = network.model, words, network.words.name, network.threshold
+    key = fingerprint(files, data.text_column, *of_network, code_version(__name__))
     folder = root / key
     return Record(folder / SCORING, key, Scoring, (folder / PARTS,))
 
@@ -120,7 +130,7 @@ class _Scoring:
             raise DataError(f"{data.path}: the file no longer exists")
         self._folder = record.path.parent
         self._scorer = Scorer(network.folder, network.words)
-        self._summary = ScoreSummary()
+        self._summary = ScoreSummary(network.threshold)
         self._started = self._said = time.perf_counter()
 
     def run(self) -> Scoring:
@@ -189,12 +199,13 @@ class _Scoring:
             seconds=time.perf_counter() - self._started,
             labels=self._scorer.saved.labels,
             word_rules=self._scorer.rules,
+            threshold=self._network.threshold,
         )
 
 
 def written_record(data: RowData, scoring: Scoring, output: Path, max_rejects: float) -> Record[Written]:
     """Where the record of the written file is stored."""
-    names = scoring.model, scoring.labels  # Equal scores of another network have other columns.
+    names = scoring.model, scoring.labels, scoring.threshold  # Equal scores of another network have other columns.
     key = fingerprint(asdict(data), scoring.digests, names, output, max_rejects, code_version(__name__))
     return Record(scoring.columns.parent / f"written-{fingerprint(output)}.json", key, Written)
 
@@ -216,9 +227,7 @@ def write(data: RowData, scoring: Scoring, output: Path, max_rejects: float, *, 
     """
     inputs = unlabelled_inputs(data.path)
     columns = read_columns(scoring.columns)
-    rows = ScoredRows(
-        inputs, data.text_column, columns, scoring.parts, scoring.model, scoring.labels, scoring.word_rules
-    )
+    rows = ScoredRows(inputs, data.text_column, columns, scoring)
     rejects = rejects_path(output)
     total = scoring.rows + scoring.rejected
     if scoring.rejected > max_rejects * total:

@@ -29,6 +29,8 @@ def warning(network: ScoringNetwork) -> str | None:
 def sentence(scoring: Scoring, network: ScoringNetwork) -> str:
     """How many reviews were scored, by which network, and with what result."""
     share = f", {scoring.positive / scoring.rows:.1%} labelled {label_names(scoring.labels)[1]}" if scoring.rows else ""
+    if share and scoring.threshold != THRESHOLD:
+        share += f" (probability above {scoring.threshold:.3g})"
     text = f"{_count(scoring.rows, 'review')} scored by {by(scoring.label, network)}{share}."
     return text + (f" {_count(scoring.rejected, 'row')} could not be scored." if scoring.rejected else "")
 
@@ -81,7 +83,8 @@ def sure_rows(scoring: Scoring) -> list[dict[str, Any]]:
 def answer(read: ReadText, network: ScoringNetwork) -> str:
     """The network's answer to a text, with the probability of the label that it gives."""
     negative, positive = label_names(read.labels)
-    label, sure = (positive, read.probability) if read.probability > THRESHOLD else (negative, 1 - read.probability)
+    is_positive = read.probability > network.threshold
+    label, sure = (positive, read.probability) if is_positive else (negative, 1 - read.probability)
     text = f"{label}, with probability {sure:.3f}, by {by(read.label, network)}"
     return text + (f"; it reads only the end, without the first {_count(read.skipped, 'word')}" if read.skipped else "")
 

@@ -8,28 +8,28 @@ from numpy.typing import NDArray
 
 from tasks.data.scoring.scored_file import ScoredPart
 from tasks.results.scoring import BINS, ScoredText
-from tasks.results.training import THRESHOLD
 
 EXTREME_ROWS, EXCERPT_CHARACTERS = 5, 160
 RowKey = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 class ScoreSummary:
-    """The summary of all batches so far."""
+    """The summary of all batches so far; rows with a probability above the threshold are positive."""
 
-    def __init__(self) -> None:
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
         self.rows = self.positive = self.truncated = self._words = self._unknown = 0
         self._histogram = np.zeros(BINS, np.int64)
         self.negative_most = _SmallestRows(lambda probability: probability)
         self.positive_most = _SmallestRows(lambda probability: -probability)
-        self.least_sure = _SmallestRows(lambda probability: np.abs(probability - np.float32(THRESHOLD)))
+        self.least_sure = _SmallestRows(lambda probability: np.abs(probability - np.float32(threshold)))
 
     def add(self, part: ScoredPart, texts: pa.LargeStringArray) -> None:
         """Add a batch and its texts."""
         for best in (self.negative_most, self.positive_most, self.least_sure):
             best.add(part.probability, texts, self.rows)
         self.rows += len(part)
-        self.positive += int(np.count_nonzero(part.probability > THRESHOLD))
+        self.positive += int(np.count_nonzero(part.probability > self._threshold))
         self.truncated += int(np.count_nonzero(part.truncated))
         self._words += int(part.words.sum())
         self._unknown += int(part.unknown.sum())

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from tasks.results.data import IMDB_RULES, LABELS, Labels, WordRules
+from tasks.results.training import THRESHOLD
 
 BINS = 10
 Toy = Literal["smoke", "sample"]
+ThresholdChoice = Literal["best"] | float
 MAX_REJECTS = 0.01  # A share of the rows.
 
 
@@ -22,6 +24,7 @@ class ScoringNetwork:
         run: the run that trained it, if it is known.
         data: the title of the data that it was trained on.
         toy: why its scores say nothing about real texts: a smoke run trained it, or it read made-up reviews.
+        threshold: texts with a probability above this get the positive label.
     """
 
     folder: Path
@@ -30,6 +33,7 @@ class ScoringNetwork:
     run: str | None = None
     data: str = ""
     toy: Toy | None = None
+    threshold: float = THRESHOLD
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class Scoring:
         digests: SHA-256 of the parts, then of the columns.
         rows: how many rows were scored.
         rejected: how many rows could not be scored.
-        positive: how many rows have a probability above 0.5.
+        positive: how many rows have a probability above the threshold.
         truncated: how many rows have more words than the network reads.
         unknown_share: share of all words that the vocabulary lacks.
         histogram: the number of rows in each of ten equal bins of probability from 0 to 1.
@@ -79,6 +83,7 @@ class Scoring:
         seconds: wall time.
         labels: the names of the network's labels.
         word_rules: how it reads texts.
+        threshold: rows with a probability above this get the positive label.
     """
 
     label: str
@@ -98,6 +103,7 @@ class Scoring:
     seconds: float
     labels: Labels = LABELS
     word_rules: WordRules = IMDB_RULES
+    threshold: float = THRESHOLD
 
     def files(self) -> dict[Path, str]:
         """Each file with its SHA-256."""

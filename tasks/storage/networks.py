@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from tasks.errors import DataError
 from tasks.results.data import SAMPLE_TITLE
-from tasks.results.scoring import ScoringNetwork, Toy
+from tasks.results.scoring import ScoringNetwork, ThresholdChoice, Toy
+from tasks.results.training import THRESHOLD
 from tasks.storage.files import read_json
 from tasks.storage.layout import DATA, LATEST, MANIFEST, NETWORK, RUNS, TEST, TRAIN, VOCABULARY, WORD_INDEX
 from tasks.storage.paths import below
@@ -52,23 +53,38 @@ def find_network(outputs: Path, name: str) -> Trained:
     return Trained(folder, data / TRAIN, data / TEST, found.toy())
 
 
-def find_scoring_network(outputs: Path, name: str) -> ScoringNetwork:
+def find_scoring_network(outputs: Path, name: str, threshold: ThresholdChoice = THRESHOLD) -> ScoringNetwork:
     """Find a network by name, with the words it reads; a copy of its folder is enough.
 
     Args:
         outputs: the folder that contains the runs and the registry.
         name: as in `find_folder`.
+        threshold: texts with a probability above this get the positive label; "best": the network's own one, with the
+            best balanced accuracy on its validation reviews.
 
     Raises:
-        DataError: there is no such network, its files have changed, or its words are missing.
+        DataError: there is no such network, its files have changed, its words are missing, or it has no threshold.
     """
     found = _find(outputs, name)
+    value = _best_threshold(found.folder) if threshold == "best" else threshold
+    if not 0 <= value <= 1:
+        raise DataError(f"--threshold {value:g}: expected best, or a number from 0 to 1")
     folder = found.folder
     places = (folder / WORD_INDEX, _dataset(outputs, folder) / WORD_INDEX, folder / VOCABULARY)
     words = next((path for path in places if path.is_file()), None)
     if words is None:
         raise DataError(f"{folder}: found neither {WORD_INDEX} nor {VOCABULARY} in it; copy the whole folder")
-    return ScoringNetwork(folder, words, folder_hash(folder), found.run, found.data, found.toy())
+    return ScoringNetwork(folder, words, folder_hash(folder), found.run, found.data, found.toy(), value)
+
+
+def _best_threshold(folder: Path) -> float:
+    threshold = _description(folder).get("threshold")
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float):
+        raise DataError(
+            f"--threshold best: {folder / NETWORK} has no threshold, as networks of earlier versions; train the "
+            "network again, or give a number"
+        )
+    return float(threshold)
 
 
 class _Found(NamedTuple):

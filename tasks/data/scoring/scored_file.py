@@ -16,8 +16,7 @@ from tasks.data.readers.columns import fitted
 from tasks.data.readers.inputs import Input, read_scorable
 from tasks.data.scoring.output import NEW_COLUMNS, new_names, reject_writer, row_writer
 from tasks.errors import DataError
-from tasks.results.data import Labels, WordRules
-from tasks.results.training import THRESHOLD
+from tasks.results.scoring import Scoring
 from tasks.storage.files import atomic_path, write_bytes
 
 CHECKSUM = b"sha256"
@@ -44,15 +43,16 @@ class ScoredPart:
     def __len__(self) -> int:
         return len(self.probability)
 
-    def columns(self, model: str, labels: Labels) -> list[pa.Array]:
+    def columns(self, scoring: Scoring) -> list[pa.Array]:
         """Return the output's new columns, in the order of `NEW_COLUMNS`."""
+        names = np.array(scoring.labels, object)
         return [
             pa.array(self.probability),
-            pa.array(np.array(labels, object)[(self.probability > THRESHOLD).astype(int)], pa.string()),
+            pa.array(names[(self.probability > scoring.threshold).astype(int)], pa.string()),
             pa.array(self.tokens),
             pa.array((self.unknown / self.words).astype(np.float32)),
             pa.array(self.truncated),
-            pa.array([model] * len(self), pa.string()),
+            pa.array([scoring.model] * len(self), pa.string()),
         ]
 
 
@@ -90,19 +90,13 @@ class ScoredRows(NamedTuple):
     Attributes:
         inputs, text_column: what to read.
         columns: all input columns.
-        parts: the files that contain the scores, one per batch.
-        model: the network's hash.
-        labels: the names of its labels.
-        rules: how it reads texts.
+        scoring: the scores.
     """
 
     inputs: Sequence[Input]
     text_column: str
     columns: pa.Schema
-    parts: Sequence[Path]
-    model: str
-    labels: Labels
-    rules: WordRules
+    scoring: Scoring
 
 
 def write_columns(path: Path, columns: pa.Schema) -> None:
@@ -118,7 +112,7 @@ def read_columns(path: Path) -> pa.Schema:
 def write_rejected_rows(rows: ScoredRows, rejects: Path) -> None:
     """Write only the rows without scores, each with the reason."""
     with reject_writer(rejects) as write_rejects:
-        for batch in read_scorable(rows.inputs, rows.text_column, rows.rules):
+        for batch in read_scorable(rows.inputs, rows.text_column, rows.scoring.word_rules):
             write_rejects(batch.rejects)
 
 
@@ -142,7 +136,7 @@ def write_scored_rows(rows: ScoredRows, output: Path, rejects: Path, advance: Ca
     schema = pa.schema([*rows.columns, *new_fields])
     with row_writer(output, schema) as write_rows, reject_writer(rejects) as write_rejects:
         for batch, part in _joined(rows):
-            arrays = [*fitted(batch.columns, rows.columns), *part.columns(rows.model, rows.labels)]
+            arrays = [*fitted(batch.columns, rows.columns), *part.columns(rows.scoring)]
             write_rows(pa.RecordBatch.from_arrays(arrays, schema=schema))
             write_rejects(batch.rejects)
             advance(batch.size)
@@ -155,8 +149,8 @@ def _joined(rows: ScoredRows) -> Iterator[tuple[RowBatch, ScoredPart]]:
     Raises:
         DataError: the rows in the files are not the ones that were scored.
     """
-    paths = iter(rows.parts)
-    for batch in read_scorable(rows.inputs, rows.text_column, rows.rules):
+    paths = iter(rows.scoring.parts)
+    for batch in read_scorable(rows.inputs, rows.text_column, rows.scoring.word_rules):
         path = next(paths, None)
         part = read_part(path) if path else None
         if part is None or len(part) != len(batch):

@@ -24,7 +24,7 @@ from tasks.data.scoring.scored_file import (
     write_scored_rows,
 )
 from tasks.errors import DataError, PipelineError
-from tasks.results.data import IMDB_RULES
+from tasks.results.scoring import Scoring
 from tests.tasks.data.readers.reading import batches
 
 ROWS = pa.RecordBatch.from_pydict({
@@ -238,8 +238,10 @@ def scored_rows(tmp_path: Path, scored: int) -> ScoredRows:
     columns = pa.schema([("text", pa.large_string()), ("id", pa.large_string())])
     write_columns(tmp_path / "columns.arrow", columns)
     inputs, parts = unlabelled_inputs(tmp_path / "i.csv"), [tmp_path / "0.parquet"]
-    columns = read_columns(tmp_path / "columns.arrow")
-    return ScoredRows(inputs, "text", columns, parts, "abc", ("schlecht", "gut"), IMDB_RULES)
+    columns = tmp_path / "columns.arrow"
+    summary = 3, 1, 1, 0, 0.0, (), (), (), (), 0.0
+    scoring = Scoring("lstm", "abc", tuple(parts), columns, (), *summary, labels=("schlecht", "gut"))
+    return ScoredRows(inputs, "text", read_columns(columns), scoring)
 
 
 def test_rows_are_joined_with_their_scores(tmp_path: Path) -> None:
