@@ -19,7 +19,7 @@ class Yardstick:
         digests: SHA-256 of each file, by name.
         strength: scikit-learn's C, the inverse of the penalty; of `strengths`, the best on the validation reviews.
         class_weight: "none" or "balanced", as scikit-learn defines it.
-        reviews: the number of reviews that it was fitted to; validation reviews are not among them.
+        reviews: the number of reviews that it was fitted to, at most 250,000; validation reviews are not among them.
         features: the number of different words in these reviews.
         accuracy, by_label, auc: its results on the test reviews.
         validation_accuracy: its accuracy on the validation reviews.

@@ -97,11 +97,11 @@ def test_out_of_fold_a_wrong_label_does_not_speak_for_itself(tmp_path: Path) -> 
 
 
 def test_of_too_many_reviews_it_is_fitted_to_the_first_ones(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.yardstick.MAX_REVIEWS", 50)
+    monkeypatch.setattr("tasks.yardstick.MAX_REVIEWS", 20)
     result = yardstick(dataset, 0.25, "none")
-    assert result.reviews == 50
+    assert result.reviews == 20
     rows = pd.read_parquet(result.folder / "out_of_fold.parquet")["row"]
-    assert rows.to_list() == [*range(50), *range(90, 120)]  # The last 30 are those for validation.
+    assert rows.to_list() == [*range(20), *range(90, 110)]  # The last 30 are those for validation.
 
 
 def test_weights_that_balance_the_labels_raise_the_recall_of_the_rarer_one() -> None:
