@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import groupby
 
-from artifacts import tables
+from artifacts import data_tables, tables
 from artifacts.blocks import (
     Block,
     Bullets,
@@ -218,7 +218,7 @@ def what_failed(c: Comparison) -> Section:
             "Where networks disagree most",
             lambda c: [whole_review(c, text, *c.models()) for text in c.evidence.disagreements],
         ),
-        topic("Labels that may be wrong", sentence(bag_of_words.suspects), tables.suspects, suspects),
+        topic("Labels that may be wrong", sentence(bag_of_words.suspects), data_tables.suspects, suspects),
     )
     return Section("failed", "What failed?", blocks)
 
@@ -291,9 +291,9 @@ def how_made(c: Comparison) -> Section:
             "Data",
             lambda c: Paragraph(wording.source(c)),
             sentence(wording.tokenizer),
-            tables.splits,
+            data_tables.splits,
             sentence(wording.dropped),
-            tables.faults,
+            data_tables.faults,
             sentence(wording.example),
         ),
         topic("Time", tables.durations),

@@ -5,10 +5,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from artifacts.blocks import Column, Table
-from artifacts.formats import COUNT, P_VALUE, POINTS, VALUE, decimals, interval, network_name, percent
-from artifacts.markup import label_names
+from artifacts.formats import COUNT, P_VALUE, POINTS, VALUE, decimals, interval, network_name
 from artifacts.wording import uneven, why
-from artifacts.wording.report import FAULTS, MEANINGS, positive
 from artifacts.wording.yardstick import BAG_OF_WORDS
 from tasks.results.comparison import (
     Basis,
@@ -21,10 +19,8 @@ from tasks.results.comparison import (
     SeedTest,
     YardstickTest,
 )
-from tasks.results.data import DataFault, Split
 from tasks.results.run_summary import RunSummary, column_title, differing, flat
 from tasks.results.training import THRESHOLD, LabelScores
-from tasks.results.yardstick import Suspect
 
 # What an interval accounts for.
 BASES: dict[Basis, str] = {
@@ -258,27 +254,6 @@ def yardstick(c: Comparison) -> Table[YardstickRow]:
     return Table("", columns, [YardstickRow(epoch, test) for epoch, tests in found.items() for test in tests])
 
 
-def suspects(c: Comparison) -> Table[Suspect]:
-    """The labels that are most probably wrong; no rows if there is no yardstick."""
-    found = c.suspects.first if c.suspects else ()
-    models = [model for model in c.models() if any(model in review.networks for review in found)]
-    row: Column[Suspect] = Column("Row in reading order", lambda review: review.row, COUNT)
-    columns: list[Column[Suspect]] = [
-        Column("Part", lambda review: "training" if review.part == "train" else "test"),
-        Column("Review", lambda review: str(review.review_id)),
-        *([row] if any(review.row for review in found) else []),
-        Column("Label", lambda review: label_names(c.dataset.labels)[review.label]),
-        Column("Score", lambda review: review.score, decimals(4)),
-        Column(f"{positive(c)} by the bag of words", lambda review: review.bag_of_words, decimals(4)),
-        *(_positive_by(c, model) for model in models),
-    ]
-    return Table("Labels that may be wrong", columns, found)
-
-
-def _positive_by(c: Comparison, model: str) -> Column[Suspect]:
-    return Column(f"{positive(c)} by {network_name(model)}", lambda review: review.networks.get(model), decimals(4))
-
-
 def findings(c: Comparison) -> Table[Finding]:
     """The textbook's claims, and the numbers that test them."""
     columns: list[Column[Finding]] = [
@@ -318,38 +293,6 @@ def reproduction(c: Comparison) -> Table[Reproduction]:
         Column("Reproduced", lambda line: "yes" if line.reproduced else "no"),
     ]
     return Table("", columns, c.reproduction)
-
-
-class NamedSplit(NamedTuple):
-    """A split with its name."""
-
-    name: str
-    split: Split
-
-
-def splits(c: Comparison) -> Table[NamedSplit]:
-    """The training and test splits in numbers."""
-    columns: list[Column[NamedSplit]] = [
-        Column("Reviews", lambda row: row.name),
-        Column("Count", lambda row: row.split.reviews, COUNT),
-        Column(f"Label {positive(c)}", lambda row: row.split.positive, COUNT),
-        Column("Median length", lambda row: row.split.length_quantiles["50%"], decimals(0)),
-        Column("Mean length", lambda row: row.split.length_quantiles["mean"], decimals(1)),
-        Column("Unknown words", lambda row: row.split.unknown_rate, percent(2)),
-    ]
-    return Table("", columns, [NamedSplit("training", c.dataset.train), NamedSplit("test", c.dataset.test)])
-
-
-def faults(c: Comparison) -> Table[DataFault]:
-    """What may be wrong with the user's texts; no rows for other data."""
-    columns: list[Column[DataFault]] = [
-        Column("What may be wrong", lambda fault: FAULTS[fault.kind]),
-        Column("Reviews", lambda fault: fault.reviews, COUNT),
-        Column("Of", lambda fault: fault.total, COUNT),
-        Column("Share", lambda fault: fault.share, percent(2)),
-        Column("What it means", lambda fault: MEANINGS[fault.kind]),
-    ]
-    return Table("What may be wrong with the data", columns, c.dataset.faults())
 
 
 class Item(NamedTuple):

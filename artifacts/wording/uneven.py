@@ -34,7 +34,7 @@ def _of(name: str, scores: LabelScores) -> str:
 
 def about_tests(c: Comparison) -> str:
     """What the tests below compare, and what may help to find the rarer label."""
-    about = "The tests below compare accuracies; no test compares balanced accuracies."
+    about = "The tests here compare accuracies; no test compares balanced accuracies."
     training = c.settings.get("training")
     if isinstance(training, dict) and training.get("class_weight") == "balanced":
         return about

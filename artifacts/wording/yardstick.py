@@ -31,13 +31,19 @@ def yardstick(c: Comparison) -> str | None:
     if c.yardstick is None:
         return None
     result = _result(c, c.yardstick)
-    if nothing_shown(c):
+    if nothing_shown(c) or c.dataset.is_uneven:  # The tests compare accuracies, which say little of uneven labels.
         return result
     return f"{result} {_answers(c, c.yardstick.best)} {_meaning(c, c.yardstick.best)}"
 
 
 def _result(c: Comparison, found: YardstickComparison) -> str:
     bag = found.yardstick
+    if c.dataset.is_uneven:
+        balanced = bag.by_label.balanced
+        return (
+            "A bag of words, which counts words and ignores their order, has a balanced accuracy of "
+            f"{balanced.value:.1%} ({balanced.low:.1%} to {balanced.high:.1%}) after {bag.cpu_seconds:.1f} s of processor time."
+        )
     chance = ""
     if bag.accuracy.low <= c.evidence.chance:
         chance = f", not reliably more than always predicting the more frequent label ({c.evidence.chance:.1%})"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from artifacts import tables
+from artifacts import data_tables, tables
 from artifacts.blocks import Table
 from tasks.results.comparison import Comparison, Reproduction
 from tasks.results.run_summary import RunSummary
@@ -49,11 +49,11 @@ def test_the_overview_has_the_tutorials_accuracy_beside_ours(c: Comparison) -> N
 
 def test_the_bag_of_words_is_apart_from_the_networks_in_their_columns(c: Comparison) -> None:
     beside = examples.with_yardstick(replace(c, reproduction=(Reproduction("lstm", 0.884, 0.88, 0.03),)), -0.03, -0.007)
-    shown = [cell.text for cell in tables.overview(beside).cells_apart()]
+    shown = [cell.text for cell in tables.overview(beside).cells_apart()[0]]
     assert shown == ["bag of words", "0.8870 (0.8770 to 0.8970)", "", "0.8928", "", "9,997", "1.8"]
     assert len(tables.overview(beside).rows) == 2
     several = examples.with_yardstick(examples.comparison(3), *[-0.01] * 6)
-    shown = [cell.text for cell in tables.answer(several).cells_apart()]
+    shown = [cell.text for cell in tables.answer(several).cells_apart()[0]]
     assert shown == ["bag of words", "", "0.8870 (0.8770 to 0.8970)", "", "1.8"]
     assert tables.answer(c).cells_apart() == []
 
@@ -69,13 +69,13 @@ def test_every_network_has_a_row_beside_the_bag_of_words(c: Comparison) -> None:
 
 
 def test_suspects_have_what_each_judge_says_and_the_way_back_to_the_users_file(c: Comparison) -> None:
-    found = tables.suspects(examples.with_suspects(c))
+    found = data_tables.suspects(examples.with_suspects(c))
     assert heads(found)[:5] == ["Part", "Review", "Row in reading order", "Label", "Score"]
     assert texts(found) == [
         ["test", "7", "12", "negative", "0.9500", "0.9500", "0.9900", "0.9700"],
         ["training", "3", "1,004", "positive", "0.9000", "0.1000", "", ""],
     ]
-    assert tables.suspects(c).rows == ()
+    assert data_tables.suspects(c).rows == ()
 
 
 def test_with_several_seeds_means_come_first_and_then_each_seed() -> None:
@@ -136,7 +136,7 @@ def test_the_reproduction_card(c: Comparison) -> None:
 
 
 def test_data_time_and_settings(c: Comparison) -> None:
-    assert texts(tables.splits(c))[0] == ["training", "100", "50", "174", "233.8", "1.23%"]
+    assert texts(data_tables.splits(c))[0] == ["training", "100", "50", "174", "233.8", "1.23%"]
     assert texts(tables.durations(c)) == [["fetch", "1.0"], ["train", "12.3"]]
     reused = replace(c, made_in={"train": 40.0})
     assert texts(tables.durations(reused)) == [["fetch", "1.0", ""], ["train", "12.3", "40.0"]]

@@ -52,7 +52,7 @@ def test_serious_faults_of_the_data_and_what_was_made_again_are_said() -> None:
 def test_what_drop_left_out_is_said() -> None:
     c = examples.comparison()
     assert wording.dropped(c) is None
-    survey = Survey(Path("reviews"), "", Path("words"), "", "", 800, 200, 0, 0, dropped={"neutral\n": 2, "": 1})
+    survey = Survey(Path("reviews"), "", Path("words"), "", "", 800, 200, 0, 0, dropped={"neutral": 2, "": 1})
     c = replace(c, dataset=replace(c.dataset, source=replace(c.dataset.source, survey=survey)))
     assert wording.dropped(c) == "Left out by --drop: 2 rows labelled “neutral” and 1 row without a label."
 

@@ -9,7 +9,7 @@ from tasks.data.scoring.scored_file import ScoredPart
 
 def tally(*batches: list[float]) -> ScoreSummary:
     """A tally of batches of probabilities, whose texts are numbered through."""
-    result, number = ScoreSummary(), 0
+    result, number = ScoreSummary(0.5), 0
     for batch in batches:
         count = len(batch)
         texts = [f"text {number + row + 1}" for row in range(count)]
@@ -27,7 +27,7 @@ def test_counts_add_up_over_batches() -> None:
     result = tally([0.0, 0.05, 0.5], [], [0.51, 1.0])
     assert (result.rows, result.positive, result.truncated, result.unknown_share) == (5, 2, 1, 0.25)
     assert result.histogram == (2, 0, 0, 0, 0, 2, 0, 0, 0, 1)
-    assert ScoreSummary().unknown_share == 0.0
+    assert ScoreSummary(0.5).unknown_share == 0.0
 
 
 def test_the_surest_and_the_least_sure_rows_are_kept_with_their_places() -> None:
@@ -51,7 +51,7 @@ def test_one_batch_or_many_give_the_same() -> None:
 
 
 def test_long_texts_are_cut() -> None:
-    result = ScoreSummary()
+    result = ScoreSummary(0.5)
     one = np.ones(1, np.int64)
     part = ScoredPart(np.array([0.7], np.float32), one.astype(np.int32), one, one, np.array([False]))
     result.add(part, pa.array(["é" * 1000], pa.large_string()))
