@@ -36,9 +36,11 @@ def percent(digits: int) -> Format:
 
 
 def interval(digits: int) -> Format:
-    """An estimate with its interval, such as 0.8387 (0.8341 to 0.8432)."""
+    """An estimate with its interval, such as 0.8387 (0.8341 to 0.8432); one without uncertainty is its value."""
 
     def text(estimate: Estimate) -> str:
+        if estimate.low == estimate.high:
+            return f"{estimate.value:.{digits}f}"
         value, low, high = (f"{number:.{digits}f}" for number in (estimate.value, estimate.low, estimate.high))
         return f"{value} ({low} to {high})"
 

@@ -68,7 +68,7 @@ def _apart(c: Comparison, further: Sequence[float | None], width: int) -> list[l
     rows: list[list[Any]] = []
     if c.dataset.is_uneven:
         scores = LabelScores.of_always(c.dataset.rarer_test_share)
-        always = [uneven.always(c), *no_seed, scores.balanced.value, scores.f1, scores.area, c.evidence.chance]
+        always = [uneven.always(c), *no_seed, scores.balanced, scores.f1, scores.area, c.evidence.chance]
         rows.append([*always, *[None] * (width - len(always))])
     if c.yardstick:
         bag = c.yardstick.yardstick

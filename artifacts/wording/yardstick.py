@@ -42,7 +42,8 @@ def _result(c: Comparison, found: YardstickComparison) -> str:
         balanced = bag.by_label.balanced
         return (
             "A bag of words, which counts words and ignores their order, has a balanced accuracy of "
-            f"{balanced.value:.1%} ({balanced.low:.1%} to {balanced.high:.1%}) after {bag.cpu_seconds:.1f} s of processor time."
+            f"{balanced.value:.1%} ({balanced.low:.1%} to {balanced.high:.1%}) after {bag.cpu_seconds:.1f} s of "
+            "processor time."
         )
     chance = ""
     if bag.accuracy.low <= c.evidence.chance:
