@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from artifacts.wording.export_readme import export_readme
@@ -17,11 +18,13 @@ from tasks.data.tokens import Tokens
 from tasks.errors import DataError, PipelineError
 from tasks.export import Examples, _texts, check, export
 from tasks.models.saved import NetworkPredictions, SavedNetwork
+from tasks.models.scorer import Scorer
 from tasks.results.data import IMDB_RULES, Dataset
 from tasks.results.export import Export, ExportFormat
 from tasks.storage.files import write_json
 from tasks.storage.networks import Trained
 from tests.fixtures.trained import small_job, trained
+from tests.tasks.data.word_cases import MIXED, words
 
 INDEX = {f"word{rank}" if rank % 5 else f"wörd{rank}\x85": rank for rank in range(1, 61)}
 
@@ -58,6 +61,34 @@ def test_an_export_says_what_keras_says(network: Path, dataset: Dataset, tmp_pat
     text = (tmp_path / "out" / "README.md").read_text()
     assert ("docker run" in text) == (kind == "savedmodel")
     assert "on 60 test reviews" in text
+
+
+@pytest.mark.parametrize("kind", [pytest.param("savedmodel", marks=pytest.mark.slow), "onnx"])
+def test_texts_of_any_language_have_the_same_tokens_and_probability_in_an_export(
+    network: Path, dataset: Dataset, tmp_path: Path, kind: ExportFormat
+) -> None:
+    found = dict.fromkeys(word for row in words(MIXED) for word in row)
+    index = {word: rank for rank, word in enumerate(found, start=1)}
+    write_json(network / "vocabulary.json", {word: rank for word, rank in index.items() if rank < 47})
+    write_json(dataset.folder / "word_index.json", index)
+    description = json.loads((network / "network.json").read_text())
+    write_json(network / "network.json", description | {"word_rules": {"name": "unicode", "version": 1}})
+    export(described(network, dataset), tmp_path / "out", kind, readme)
+    scorer = Scorer(network, dataset.folder / "word_index.json")
+    encoded = scorer.encode(pa.array(MIXED, pa.large_string())).tokens
+    if kind == "onnx":
+        code = (tmp_path / "out" / "README.md").read_text().split("```python\n")[2].split("```")[0]
+        more = "import sys\nfor text in json.load(sys.stdin): print(json.dumps(tokens(text)))"
+        given = {"input": json.dumps(MIXED), "capture_output": True, "text": True, "cwd": tmp_path / "out"}
+        done = subprocess.run([sys.executable, "-I", "-c", f"{code}\n{more}"], **given)
+        ours = [encoded.review(row).tolist() for row in range(len(MIXED))]
+        assert [json.loads(line) for line in done.stdout.splitlines()] == ours, done.stderr
+        return
+    import tensorflow as tf
+
+    serve = tf.saved_model.load(str(tmp_path / "out" / "1")).signatures["serving_default"]
+    texts = tf.constant([text.encode() for text in MIXED])
+    np.testing.assert_allclose(serve(texts=texts)["probability"].numpy(), scorer.predict(encoded), atol=1e-5)
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Scoring by a small trained network: forms, resumption, rejects."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,20 @@ def test_texts_rebuilt_from_tokens_give_the_predictions_of_the_run(trained: Trai
     np.testing.assert_allclose(run["probability"], run["probability_best"], atol=1e-5)
     assert (table["truncated"] == (table["tokens"] > 30)).all()
     assert set(table["model"]) == {trained.network.model}
+
+
+def test_a_threshold_moves_labels_but_no_probability(trained: Trained, tmp_path: Path) -> None:
+    pd.DataFrame({"text": trained.texts}).to_parquet(tmp_path / "test.parquet")
+    data = RowData(tmp_path / "test.parquet", "text")
+    usual = scored(trained, data.path, tmp_path / "usual.parquet")
+    threshold = float(np.quantile(usual["probability"], 0.9))
+    network = replace(trained.network, threshold=threshold)
+    scoring = score.keep(data, network, tmp_path / "scores")
+    write.keep(data, scoring, tmp_path / "o.parquet", 0.0)
+    table = pd.read_parquet(tmp_path / "o.parquet")
+    pd.testing.assert_series_equal(table["probability"], usual["probability"])
+    assert ((table["label"] == "positive") == (usual["probability"] > threshold)).all()
+    assert scoring.positive == (table["label"] == "positive").sum() == 6
 
 
 def test_four_forms_of_the_same_texts_give_the_same_scores(trained: Trained, tmp_path: Path) -> None:

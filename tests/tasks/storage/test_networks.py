@@ -151,3 +151,17 @@ def test_what_a_network_is_known_to_be(tmp_path: Path) -> None:
 @pytest.mark.parametrize("settings", [{}, {"run": None}, {"run": [1]}, {"run": {"smoke": None}}])
 def test_settings_from_a_file_may_be_anything(settings: dict[str, object]) -> None:
     assert not is_smoke(settings)
+
+
+def test_the_best_threshold_is_the_networks_own_one(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, "20260101-000000-a", lstm=0.9)["lstm"]
+    write_json(folder / "vocabulary.json", {"good": 1})
+    with pytest.raises(DataError, match="--threshold best: .*network.json has no threshold, as networks of earlier"):
+        find_scoring_network(tmp_path, str(folder), "best")
+    write_json(folder / "network.json", {"name": "lstm", "dataset": {"fingerprint": "abc"}, "threshold": 0.25})
+    assert find_scoring_network(tmp_path, str(folder), "best").threshold == 0.25
+    assert find_scoring_network(tmp_path, str(folder)).threshold == 0.5
+    assert find_scoring_network(tmp_path, str(folder), 0.75).threshold == 0.75
+    for wrong in (1.5, -0.1, float("nan")):
+        with pytest.raises(DataError, match="--threshold .*expected best, or a number from 0 to 1"):
+            find_scoring_network(tmp_path, str(folder), wrong)

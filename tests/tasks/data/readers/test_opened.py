@@ -63,12 +63,13 @@ def test_lines_and_texts_in_folders_are_read_packed_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (gzip.compress(ROWS.encode() * 999)[:-9], "the gzip file is cut off"),
-        (gzip.compress(ROWS.encode())[:-8] + bytes(8), "the gzip file is damaged"),
-        (gzip.compress(ROWS.encode())[:10] + b"\xff" * 60, "the gzip file is damaged"),
+        (gzip.compress(ROWS.encode() * 999, mtime=0)[:-9], "the gzip file is cut off"),
+        (gzip.compress(ROWS.encode(), mtime=0)[:-8] + bytes(8), "the gzip file is damaged"),
+        (gzip.compress(ROWS.encode(), mtime=0)[:10] + b"\xff" * 60, "the gzip file is damaged"),
         (ROWS.encode(), "not packed by gzip; remove .gz from its name"),
         (b"", "the file is empty"),
     ],
+    ids=["cut", "damaged at the end", "damaged", "no gzip", "empty"],
 )
 def test_a_damaged_gzip_is_one_line(tmp_path: Path, content: bytes, fault: str) -> None:
     path = written(tmp_path / "r.csv.gz", content)
@@ -77,7 +78,9 @@ def test_a_damaged_gzip_is_one_line(tmp_path: Path, content: bytes, fault: str) 
 
 
 def test_members_of_a_gzip_are_read_one_after_another(tmp_path: Path) -> None:
-    path = written(tmp_path / "r.csv.gz", gzip.compress(ROWS.encode()) + gzip.compress(b"third,1\n") + bytes(64))
+    path = written(
+        tmp_path / "r.csv.gz", gzip.compress(ROWS.encode(), mtime=0) + gzip.compress(b"third,1\n") + bytes(64)
+    )
     assert labelled(path) == [*READ, ("third", "1")]
 
 
@@ -102,13 +105,14 @@ def test_another_encoding_is_named_with_the_command_that_converts_it(
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (gzip.compress(ROWS.encode()), "compressed by gzip; unpack it with `gzip -dc < "),
+        (gzip.compress(ROWS.encode(), mtime=0), "compressed by gzip; unpack it with `gzip -dc < "),
         (zipped("r.csv"), "a zip archive; unpack it with `funzip < "),
         (zipped("xl/workbook.xml"), "an Excel workbook; save its sheet as CSV UTF-8"),
         (parquet(), "a Parquet file; name it .parquet"),
         (b"  <!DOCTYPE html><html>", "a web page; download the data themselves"),
         (b"version https://git-lfs.github.com/spec/v1\noid", "a pointer of Git LFS"),
     ],
+    ids=["gzip", "zip", "Excel", "Parquet", "HTML", "Git LFS"],
 )
 @pytest.mark.parametrize("name", ["r.csv", "r.jsonl", "r.tsv"])
 def test_what_is_no_text_is_named(tmp_path: Path, name: str, content: bytes, fault: str) -> None:
