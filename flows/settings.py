@@ -55,7 +55,7 @@ class PromotionSettings(GateSettings):
     """Whether and when the best network of a run becomes champion."""
 
     promote: bool = Field(
-        False, description="After the run, promote its network with the best validation accuracy if it passes the gate."
+        False, description="After the run, promote its network with the best balanced validation accuracy if it passes the gate."
     )
 
 
@@ -83,7 +83,7 @@ class DataSettings(SettingsGroup, title="Data"):
         None,
         gt=0,
         lt=1,
-        description="Fraction of your own texts to test on, chosen by a hash of the text, if no test part is given "
+        description="Fraction of your own texts to test on, in fair shares of both labels, if no test part is given "
         f"(default: {TEST_SHARE}).",
     )
     group_column: str | None = Field(
