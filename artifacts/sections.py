@@ -76,7 +76,7 @@ def overview(c: Comparison) -> tuple[Block, ...]:
         sentence(bag_of_words.yardstick),
         tables.overview,
         Drawing("curves", "Validation accuracy and loss of all networks", training.shared_curves, "wide"),
-        paragraph(wording.ABOUT_OVERVIEW),
+        sentence(wording.about_overview),
     )
 
 

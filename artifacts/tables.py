@@ -20,7 +20,7 @@ from tasks.results.comparison import (
     YardstickTest,
 )
 from tasks.results.run_summary import RunSummary, column_title, differing, flat
-from tasks.results.training import THRESHOLD, LabelScores
+from tasks.results.training import THRESHOLD, LabelScores, best_epoch
 
 # What an interval accounts for.
 BASES: dict[Basis, str] = {
@@ -41,18 +41,28 @@ def overview(c: Comparison) -> Table[ModelSummary]:
     )
     columns: list[Column[ModelSummary]] = [
         *_results(c),
-        Column("Validation accuracy", lambda m: c.mean(m.name, _last_validation), decimals(4)),
+        _validation(c),
         *([in_tutorial] if tutorial else []),
         Column("Parameters", lambda model: c.mean(model.name, lambda n: n.branch.parameters), COUNT),
         _cpu_seconds(c),
     ]
     bag = c.yardstick.yardstick if c.yardstick else None
-    further = [bag.validation_accuracy, *([None] if tutorial else []), bag.features + 1, bag.cpu_seconds] if bag else []
+    validation = (bag.validation_balanced if c.dataset.is_uneven else bag.validation_accuracy) if bag else None
+    further = [validation, *([None] if tutorial else []), bag.features + 1, bag.cpu_seconds] if bag else []
     return Table("", columns, c.model_summaries(), _apart(c, further, len(columns)))
 
 
-def _last_validation(network: Network) -> float:
-    return network.branch.history[-1].val_accuracy
+def _validation(c: Comparison) -> Column[ModelSummary]:
+    """Validation accuracy at the last epoch; of uneven labels, balanced and at the best epoch, as the other scores."""
+    if c.dataset.is_uneven:
+        return Column(
+            "Balanced validation accuracy",
+            lambda m: c.mean(m.name, lambda n: best_epoch(n.branch.history).quality),
+            decimals(3),
+        )
+    return Column(
+        "Validation accuracy", lambda m: c.mean(m.name, lambda n: n.branch.history[-1].val_accuracy), decimals(4)
+    )
 
 
 def answer(c: Comparison) -> Table[ModelSummary]:

@@ -55,7 +55,8 @@ class PromotionSettings(GateSettings):
     """Whether and when the best network of a run becomes champion."""
 
     promote: bool = Field(
-        False, description="After the run, promote its network with the best balanced validation accuracy if it passes the gate."
+        False,
+        description="After the run, promote its best network by balanced validation accuracy if it passes the gate.",
     )
 
 

@@ -81,7 +81,7 @@ def yardstick(dataset: Dataset, validation: float, class_weight: str = "none", *
         accuracy=proportion(int(is_right(probabilities, test.labels).sum()), len(test)),
         by_label=label_scores(test.labels, probabilities),
         auc=float(roc_auc_score(test.labels, probabilities)),
-        validation_accuracy=bag.validation_accuracy,
+        **bag.on_validation,
         cpu_seconds=cpu_seconds,
     )
     logger.info("Bag of words: test accuracy %.4f after %.1f s of processor time", result.accuracy.value, cpu_seconds)
@@ -153,11 +153,11 @@ def first_rows(words: Matrix, rows: int) -> Matrix:
 
 
 class BagOfWords(NamedTuple):
-    """The classifier with the best of `STRENGTHS`, and its accuracy on the validation reviews."""
+    """The classifier with the best of `STRENGTHS`, and its results on the validation reviews, as in the record."""
 
     classifier: Classifier
     strength: float
-    validation_accuracy: float
+    on_validation: dict[str, float]
 
 
 def choose(words: Words, labels: Labels, class_weight: str) -> BagOfWords:
@@ -174,8 +174,11 @@ def choose(words: Words, labels: Labels, class_weight: str) -> BagOfWords:
     fitted, held_out = first_rows(words.weights, words.reviews), words.weights[words.reviews :]
     classifiers = [fit(fitted, of_fitted, strength, class_weight) for strength in STRENGTHS]
     predicted = [classifier.predict(held_out) for classifier in classifiers]
-    best = int(np.argmax([balanced_accuracy(probabilities, of_held_out) for probabilities in predicted]))
-    return BagOfWords(classifiers[best], STRENGTHS[best], float(is_right(predicted[best], of_held_out).mean()))
+    balanced = [balanced_accuracy(probabilities, of_held_out) for probabilities in predicted]
+    best = int(np.argmax(balanced))
+    accuracy = float(is_right(predicted[best], of_held_out).mean())
+    on_validation = {"validation_accuracy": accuracy, "validation_balanced": balanced[best]}
+    return BagOfWords(classifiers[best], STRENGTHS[best], on_validation)
 
 
 def out_of_fold(words: Words, labels: Labels, strength: float, class_weight: str) -> Probabilities:

@@ -45,24 +45,29 @@ def _range(c: Comparison, names: Sequence[str]) -> tuple[float, float]:
 
 
 def shared_curves(c: Comparison) -> Figure:
-    """Validation accuracy and loss of all models on shared axes: the mean over seeds and, thin, each seed."""
+    """Validation accuracy and loss of all models on shared axes: the mean over seeds and, thin, each seed.
+
+    Of uneven labels, it is the balanced accuracy: that of always giving one label is 50 %, however rare the other is.
+    """
     figure, axes = grid(9.0, 3.8, 1, 2, used=2)
     for curve, its_axes in zip(CURVES, axes, strict=True):
+        is_balanced = curve == "accuracy" and c.dataset.is_uneven
         for model in c.models():
-            _draw_validation(its_axes, c, model, curve)
+            _draw_validation(its_axes, c, model, "balanced_accuracy" if is_balanced else curve)
         if c.yardstick and curve == "accuracy":
-            its_axes.axhline(c.yardstick.yardstick.validation_accuracy, **YARDSTICK)
-        _finish(its_axes, curve, f"Validation {curve}")
+            bag = c.yardstick.yardstick
+            its_axes.axhline(bag.validation_balanced if is_balanced else bag.validation_accuracy, **YARDSTICK)
+        _finish(its_axes, curve, f"{'Balanced validation' if is_balanced else 'Validation'} {curve}")
     seeds = len(c.branches) // len(c.models())
     several = f", mean of {plural(seeds, 'seed')} and each seed" if c.has_several_seeds() else ""
     figure.suptitle(f"Validation on the {c.dataset.title}{several}", fontsize=LARGE)
     return figure
 
 
-def _draw_validation(axes: Axes, c: Comparison, model: str, curve: CurveName) -> None:
+def _draw_validation(axes: Axes, c: Comparison, model: str, values_of: str) -> None:
     histories = [branch.history for branch in c.branches if branch.name == model]
     # Shape (seeds, epochs).
-    values = np.array([[getattr(epoch, f"val_{curve}") for epoch in history] for history in histories])
+    values = np.array([[getattr(epoch, f"val_{values_of}") for epoch in history] for history in histories])
     epochs = [epoch.epoch for epoch in histories[0]]
     look = style_of(c, model)
     axes.plot(epochs, values.mean(axis=0), label=network_name(model), **look)

@@ -41,10 +41,9 @@ ABOUT_CHAPTER: Spans = (
     ": each part of the tutorial, from the loop by hand to what the book says, with the numbers of this run.",
 )
 HOW_TO_SORT = "Click a column heading to sort a table."
-ABOUT_OVERVIEW = (
-    "Test and validation accuracy are those after the last epoch, as in the tutorial; the best epoch is the one "
-    "with the best validation accuracy. The loss is the mean binary cross-entropy in nats: 0 is perfect, and 0.69, "
-    "the natural logarithm of 2, is what answering 50% to every review gets."
+ABOUT_LOSS = (
+    "The loss is the mean binary cross-entropy in nats: 0 is perfect, and 0.69, the natural logarithm of 2, is what "
+    "answering 50% to every review gets."
 )
 ABOUT_MCNEMAR = (
     "McNemar's test looks only at the reviews on which exactly one of the two networks is right. If both were equally "
@@ -69,6 +68,20 @@ ABOUT_READING = (
 def positive(c: Comparison) -> str:
     """The name of the positive label, in quotes."""
     return f"“{label_names(c.dataset.labels)[1]}”"
+
+
+def about_overview(c: Comparison) -> str:
+    """At which epoch the numbers of the first table are taken, and what the loss is."""
+    if c.dataset.is_uneven:
+        return (
+            "All scores are those at the best epoch, the one with the best balanced validation accuracy. F1 is the "
+            "harmonic mean of a label's precision and recall. The PR area is the area under its precision-recall "
+            f"curve, by chance its share of the reviews. {ABOUT_LOSS}"
+        )
+    return (
+        "Test and validation accuracy are those after the last epoch, as in the tutorial; the best epoch is the one "
+        f"with the best balanced validation accuracy, the mean of both labels' recalls. {ABOUT_LOSS}"
+    )
 
 
 def about_scores(c: Comparison) -> str:

@@ -22,7 +22,7 @@ class Yardstick:
         reviews: the number of reviews that it was fitted to, at most 250,000; validation reviews are not among them.
         features: the number of different words in these reviews.
         accuracy, by_label, auc: its results on the test reviews.
-        validation_accuracy: its accuracy on the validation reviews.
+        validation_accuracy, validation_balanced: its accuracy, and balanced accuracy, on the validation reviews.
         cpu_seconds: processor time, from the tokens to the test probabilities, all `strengths` included.
 
     Files, with a row for each review: review_id, label, row (its place in the split), probability of "positive":
@@ -41,6 +41,7 @@ class Yardstick:
     by_label: LabelScores
     auc: float
     validation_accuracy: float
+    validation_balanced: float
     cpu_seconds: float
 
     def __post_init__(self) -> None:

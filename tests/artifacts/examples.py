@@ -266,6 +266,7 @@ def with_yardstick(c: Comparison, *differences: float, accuracy: float = 0.887, 
         by_label=LabelScores(Estimate(0.8869, 0.88, 0.89), 0.88, 0.95),
         auc=0.955,
         validation_accuracy=0.8928,
+        validation_balanced=0.8929,
         cpu_seconds=1.84,
     )
     tests = tuple(
