@@ -102,8 +102,9 @@ class LabelReader:
             if len(self._others) < 2:
                 self._others.add(key)
             return 0
+        other = next((each for each in self._spellings if label_key(each) in self._others), "")
         return (
-            f"{_short(text)}, a third class besides {_short(self.positive[0])} and {_short(self._frequent(0))}; "
+            f"{_short(text)}, a third class besides {_short(self.positive[0])} and {_short(other)}; "
             f"{self._found()}; leave rows out, such as with {_drop(text)}, or give "
             "--positive all labels that mean positive, and the others mean negative"
         )

@@ -103,6 +103,11 @@ def test_another_label_is_named_with_its_row(positive: list[str], labels: tuple[
     assert "\n" not in str(caught.value)
 
 
+def test_a_third_class_more_frequent_than_the_second_is_named() -> None:
+    with pytest.raises(DataError, match="row 3: the label is 'neutral', a third class besides 'good' and 'bad'"):
+        LabelReader("stars", ["good"])(batch("bad", "neutral", "neutral", "good"))
+
+
 def test_a_third_class_in_a_later_batch_is_named() -> None:
     read = LabelReader("stars", ["5"])
     read(batch("5", "1"))
