@@ -71,8 +71,9 @@ def fair_parts(units: NDArray[np.uint64], labels: NDArray[np.uint8], share: floa
             chosen = likely_parts(found.hashes[stratum], share) == IN_TEST
         else:
             chosen = np.cumsum(sizes) - sizes / 2 < share * sizes.sum()
-            chosen[: len(chosen) > 1] = True
             chosen[max(1, len(chosen) - 2) :] = False
+            if len(chosen) > 1 and not chosen.any():
+                chosen[np.argmin(sizes)] = True  # Not the first: it may be nearly all reviews.
         in_test[stratum] = chosen
     return np.where(in_test[found.of_reviews], IN_TEST, IN_TRAIN).astype(np.uint8)
 

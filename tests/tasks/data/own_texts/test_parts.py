@@ -51,6 +51,14 @@ def test_units_stay_together_and_no_order_of_rows_matters(units: int, seed: int)
     np.testing.assert_array_equal(fair_parts(of_rows[order], labels[order], 0.25), found[order])
 
 
+@pytest.mark.parametrize("big", range(3))
+def test_a_unit_of_most_reviews_is_for_training(big: int) -> None:
+    units = np.repeat(np.arange(3, dtype=np.uint64), [90 if unit == big else 5 for unit in range(3)])
+    found = fair_parts(units, np.tile([0, 1], 50).astype(np.uint8), 0.2)
+    assert 5 <= np.count_nonzero(found == IN_TEST) <= 10
+    assert not found[units == big].any()
+
+
 def test_of_many_reviews_the_hash_alone_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     units, labels = hashes(2_000, 1), (np.arange(2_000) < 30).astype(np.uint8)
     monkeypatch.setattr(parts, "MANY", 1_000)
