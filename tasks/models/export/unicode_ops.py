@@ -7,6 +7,7 @@ would have to be composed. The model refuses such texts. In form NFC, texts of l
 
 import unicodedata
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,13 +44,14 @@ class _Properties(NamedTuple):
 
 
 def decomposed(text: str) -> str:
-    """The characters of a text decomposed, but for Hangul and those that are words by themselves."""
+    """The text decomposed, with its marks in Unicode's order, but for Hangul and characters that are words."""
     classes = tables().classes
-    is_whole = (classes[code] == CHARACTER or 0xAC00 <= code < 0xD7A4 for code in map(ord, text))
-    return "".join(
-        character if whole else unicodedata.normalize("NFD", character)
-        for character, whole in zip(text, is_whole, strict=True)
-    )
+
+    def is_whole(character: str) -> bool:
+        return bool(classes[ord(character)] == CHARACTER) or 0xAC00 <= ord(character) < 0xD7A4
+
+    runs = ((whole, "".join(run)) for whole, run in groupby(text, is_whole))
+    return "".join(run if whole else unicodedata.normalize("NFD", run) for whole, run in runs)
 
 
 def _properties() -> _Properties:

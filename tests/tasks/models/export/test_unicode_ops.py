@@ -57,6 +57,12 @@ def test_decomposed_texts_give_the_same_words_or_are_refused() -> None:
     assert words_in_tensorflow(accepted) == as_in_table(accepted)
 
 
+def test_marks_in_order_that_compose_out_of_order_give_the_same_words() -> None:
+    # Yoruba: only the second mark composes with its letter. A character of two marks. Both below a mark of Arabic.
+    texts = ["e\u0329\u0300", "g\u0f75\u0301", "R\u064f\u0323"]
+    assert words_in_tensorflow(texts) == as_in_table(texts)
+
+
 def test_every_word_has_an_entry_of_its_own() -> None:
     found = {word for row in words([*SCRIPTS.values(), *MIXED]) for word in row}
     assert len({decomposed(word) for word in found}) == len(found)
