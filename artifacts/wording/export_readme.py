@@ -48,8 +48,9 @@ Input `tokens`: int32, shape: reviews × {max_length}. Output `probability`: flo
 
 REFUSED = """
 
-TensorFlow cannot compose accents. `serving_default` composes none, so it fails for the few texts for which that would
-make a difference. Convert such a text to Unicode's form NFC first: `unicodedata.normalize("NFC", text)`."""
+TensorFlow can neither compose accents nor order them. `serving_default` does neither, so it fails for texts for which
+that would make a difference. Convert such a text to Unicode's form NFC first, `unicodedata.normalize("NFC", text)`,
+or, if it has that form, as vocalised Arabic may, to `"NFD"`."""
 
 IMDB_WORDS = r"""import json
 

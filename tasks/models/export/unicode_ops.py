@@ -2,7 +2,8 @@
 
 TensorFlow cannot compose characters. So it decomposes them, and so are the words in the model's table. That gives the
 same words unless a text has marks in another order than Unicode's, or pieces of kana, Hangul or Burmese letters that
-would have to be composed. The model refuses such texts. In form NFC, texts of living languages hardly have them.
+would have to be composed. The model refuses such texts. In form NFC, vocalised Arabic and Yoruba have marks in another
+order; in form NFD, no text has.
 """
 
 import unicodedata
@@ -16,8 +17,8 @@ from numpy.typing import NDArray
 from tasks.data.unicode_words import CHARACTER, JOINER, LETTER, MARK, NUMBER, REMOVED, SPACE, tables
 
 REFUSAL = (
-    "TensorFlow cannot compose the accents of a text; convert the text to Unicode form NFC first, in Python by "
-    "unicodedata.normalize"
+    "TensorFlow cannot compose or order the accents of a text; convert the text to Unicode form NFC first or, if it "
+    "has that form, to NFD, in Python by unicodedata.normalize"
 )
 # Marks of kana, and vowels and final consonants of Hangul: they may have to be composed.
 _PIECES = ((0x3099, 0x309A), (0x1161, 0x1175), (0x11A8, 0x11C2))
