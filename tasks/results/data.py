@@ -179,7 +179,7 @@ class Source:
     def title(self) -> str:
         """A few words for titles, figures and tags."""
         if self.texts:
-            return f"own texts {self.texts.title}"
+            return f"texts of {self.texts.title}"
         return {"imdb": "IMDB reviews", "file": f"own file {self.path.name}", "sample": SAMPLE_TITLE}[self.kind]
 
 

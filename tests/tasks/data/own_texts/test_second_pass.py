@@ -140,7 +140,7 @@ def test_dataset_json_says_which_tokenizer_and_words(tmp_path: Path) -> None:
     assert record["word_rules"] == {"name": "unicode", "version": 1}
     assert record["source"]["texts"]["vocabulary"] == "training"
     assert record["word_index_sha256"] == dataset.word_index_sha256
-    assert dataset.title == "own texts reviews.csv"
+    assert dataset.title == "texts of reviews.csv"
 
 
 def test_a_second_run_reads_no_text_and_a_changed_file_is_read_again(tmp_path: Path) -> None:
