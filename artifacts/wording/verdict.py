@@ -61,7 +61,7 @@ def _caution(c: Comparison) -> list[str]:
     verb, them = ("is", "it") if len(guessing) == 1 else ("are", "them")
     return [
         f"{network_names(guessing)} {verb} not reliably better than always predicting the more frequent label "
-        f"({_chance(c)}): a lead over {them} shows nothing else."
+        f"({_chance(c)}): a lead over {them} shows only a lead over guessing."
     ]
 
 
@@ -143,13 +143,14 @@ def _pair(c: Comparison, pair: Pair) -> str:
         sample = f"the same {plural(c.dataset.test.reviews, 'test review')}"
         if pair.is_different:
             return f"this {better} is right more often than this {worse} on {sample}, {by} ({interval})."
-        return f"on {sample} no difference is shown: this {better} is ahead of this {worse} {by} ({interval})."
+        no_difference = f"on {sample} no difference in accuracy is shown"
+        return f"{no_difference}: this {better} is ahead of this {worse} {by} ({interval})."
     sample = f"{plural(len(pair.seeds), 'seed')} and {plural(c.dataset.test.reviews, 'test review')}"
     ahead = pair.seeds_ahead if points >= 0 else len(pair.seeds) - pair.seeds_ahead
     seeds = f"it is ahead with {ahead} of {len(pair.seeds)} seeds"
     if pair.is_different:
         return f"over {sample}, {better} is better than {worse} {by} of test accuracy ({interval}); {seeds}."
-    return f"over {sample} no difference is shown: {better} is ahead of {worse} {by} ({interval}); {seeds}."
+    return f"over {sample} no difference in accuracy is shown: {better} is ahead of {worse} {by} ({interval}); {seeds}."
 
 
 def _overfitting(c: Comparison) -> str:

@@ -91,7 +91,7 @@ def test_the_better_model_comes_first_in_the_sentence() -> None:
 
 def test_a_difference_that_may_be_chance_is_not_called_one(c: Comparison) -> None:
     text = wording.verdicts(with_pair(c, examples.pair(difference=estimate(0.01, 0.03), p=0.2)))[2]
-    assert "no difference is shown: this LSTM is ahead of this SimpleRNN by 1.0 points" in text
+    assert "no difference in accuracy is shown: this LSTM is ahead of this SimpleRNN by 1.0 points" in text
     assert "interval -2.0 to +4.0, p = 0.200" in text
 
 
@@ -121,13 +121,13 @@ def test_a_smoke_run_claims_nothing(c: Comparison) -> None:
     ]
 
 
-def test_a_lead_over_a_network_that_guesses_shows_nothing_else(c: Comparison) -> None:
+def test_a_lead_over_a_network_that_guesses_shows_only_that(c: Comparison) -> None:
     evaluations = tuple(replace(e, last=examples.scores(0.5), best=examples.scores(0.5)) for e in c.evaluations)
     assert evaluations[0].name == "simple_rnn"
     half = replace(c, evaluations=(evaluations[0], c.evaluations[1]), evidence=replace(c.evidence, chance=0.5))
     assert wording.verdicts(half)[1] == (
         "SimpleRNN is not reliably better than always predicting the more frequent label (50.0%): a lead over it "
-        "shows nothing else."
+        "shows only a lead over guessing."
     )
     assert len(wording.verdicts(half)) == len(wording.verdicts(c)) + 1
 
