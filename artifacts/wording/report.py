@@ -1,11 +1,13 @@
 """Sentences of the report and of the reader page, made from the numbers in `tasks.results`."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import cast
 
 from artifacts.blocks import Code, Link, Shade, Spans
 from artifacts.formats import join_names, network_name, network_names, plural
 from artifacts.markup import label_names, one_line
+from artifacts.wording import uneven
 from tasks.errors import shortened
 from tasks.results.comparison import Comparison, ReviewKind, ReviewText, Trace
 from tasks.results.data import DataFault, FaultKind
@@ -41,10 +43,6 @@ ABOUT_CHAPTER: Spans = (
     ": each part of the tutorial, from the loop by hand to what the book says, with the numbers of this run.",
 )
 HOW_TO_SORT = "Click a column heading to sort a table."
-ABOUT_LOSS = (
-    "The loss is the mean binary cross-entropy in nats: 0 is perfect, and 0.69, the natural logarithm of 2, is what "
-    "answering 50% to every review gets."
-)
 ABOUT_MCNEMAR = (
     "McNemar's test looks only at the reviews on which exactly one of the two networks is right. If both were equally "
     "good, each would be right on about half of these; p is the probability of a split at least as uneven."
@@ -71,16 +69,21 @@ def positive(c: Comparison) -> str:
 
 
 def about_overview(c: Comparison) -> str:
-    """At which epoch the numbers of the first table are taken, and what the loss is."""
-    if c.dataset.is_uneven:
+    """Which epochs the first table is about, and what the loss beside it is."""
+    loss = "The loss is the mean binary cross-entropy in nats: 0 is perfect"
+    if not c.dataset.is_uneven:
         return (
-            "All scores are those at the best epoch, the one with the best balanced validation accuracy. F1 is the "
-            "harmonic mean of a label's precision and recall. The PR area is the area under its precision-recall "
-            f"curve, by chance its share of the reviews. {ABOUT_LOSS}"
+            "Test and validation accuracy are those after the last epoch, as in the tutorial; the best epoch is the "
+            f"one with the best balanced validation accuracy. {loss}, and 0.69, the natural logarithm of 2, is what "
+            "answering 50% to every review gets."
         )
+    shares = (c.dataset.rarer_share, 1 - c.dataset.rarer_share)
+    always = -sum(share * math.log(share) for share in shares if share)
     return (
-        "Test and validation accuracy are those after the last epoch, as in the tutorial; the best epoch is the one "
-        f"with the best balanced validation accuracy, the mean of both labels' recalls. {ABOUT_LOSS}"
+        "All scores are those at the best epoch, which is the one with the best balanced validation accuracy; all but "
+        "that one are of the test reviews. F1 is the harmonic mean of precision "
+        f"and recall, PR area is the area under the precision-recall curve of {uneven.rarer(c)}. {loss}, and about "
+        f"{always:.2g} is what giving every review the share of {uneven.rarer(c)} as its probability gets."
     )
 
 
