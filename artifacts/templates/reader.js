@@ -111,7 +111,7 @@ class Panel {
     if (final !== undefined) {
       const when = review.words.length ? "" : "before the first word: ";
       const label = data.labels[isPositive(final) ? 1 : 0];
-      setText(this.verdict, `${when}${label}, probability of ${data.labels[1]} ${shown3(final)}`);
+      setText(this.verdict, `${when}${label}, probability of “${data.labels[1]}”: ${shown3(final)}`);
       this.share.style.width = `${100 * final}%`;
     }
     const points = [];

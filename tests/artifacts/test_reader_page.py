@@ -302,7 +302,7 @@ def test_text_from_people_is_never_markup(record: ReaderPage, page: Page, tmp_pa
     assert page.title() == f"Reader · {NASTY}"
     expect(page.get_by_role("heading", name=NASTY)).to_be_visible()
     expect(page.locator(".legend .q10")).to_have_text("<b>gut</b>")
-    expect(page.locator(".verdict").first).to_contain_text("probability of <b>gut</b> 0.")
+    expect(page.locator(".verdict").first).to_contain_text("probability of “<b>gut</b>”: 0.")
     assert "onerror" in page.locator(".words").first.get_by_role("button").all_text_contents()
 
 
