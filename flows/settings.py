@@ -76,8 +76,8 @@ class DataSettings(SettingsGroup, title="Data"):
     data: Paths = Field(
         [],
         description="Your own data; no other source is tried. An imdb.npz; or labelled texts: .csv, .tsv, "
-        ".parquet, .jsonl, .ndjson and .json files (or .csv.gz and so on), patterns, folders of such files, or a "
-        "folder like aclImdb (train/pos, train/neg, test/pos, test/neg).",
+        ".parquet and JSON Lines (.jsonl, .ndjson, .json) files (or .csv.gz and so on), patterns, folders of such "
+        "files, or a folder like aclImdb (train/pos, train/neg, test/pos, test/neg).",
     )
     test_data: Paths = Field([], description="The test part of your own texts, in the same forms as --data.")
     test_share: float | None = Field(
