@@ -38,7 +38,7 @@ def faults(c: Comparison) -> Table[DataFault]:
         Column("Reviews", lambda fault: fault.reviews, COUNT),
         Column("Of", lambda fault: fault.total, COUNT),
         Column("Share", lambda fault: fault.share, percent(2)),
-        Column("What it means", lambda fault: MEANINGS[fault.kind]),
+        Column("Why it matters", lambda fault: MEANINGS[fault.kind]),
     ]
     return Table("What may be wrong with the data", columns, c.dataset.faults())
 

@@ -130,8 +130,8 @@ FAULTS: dict[FaultKind, str] = {
 # Faults that count the reviews of another one, too.
 WIDER: dict[FaultKind, FaultKind] = {"alike": "shared", "unread": "wordless"}
 MEANINGS: dict[FaultKind, str] = {
-    "shared": "The test results are too good; --test-share keeps equal texts together.",
-    "alike": "They are known but for details, so the test results may be too good. Equal texts count, too.",
+    "shared": "They make the test results too good; --test-share keeps equal texts together.",
+    "alike": "They are known but for details and may make the test results too good. Equal texts count, too.",
     "repeated": "They count several times in training, or in the test.",
     "contradicting": "No network can be right on all of them.",
     "wordless": "The networks read nothing of them.",
