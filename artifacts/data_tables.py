@@ -1,5 +1,6 @@
 """The tables of the report about the data: the parts, what may be wrong with texts, and labels that may be wrong."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 from artifacts.blocks import Column, Table
@@ -47,11 +48,12 @@ def suspects(c: Comparison) -> Table[Suspect]:
     """The labels that are most probably wrong; no rows if there is no yardstick."""
     found = c.suspects.first if c.suspects else ()
     models = [model for model in c.models() if any(model in review.networks for review in found)]
-    row: Column[Suspect] = Column("Row in reading order", lambda review: review.row, COUNT)
+    file: Column[Suspect] = Column("File", lambda review: Path(review.file or "").name)
+    row: Column[Suspect] = Column("Row", lambda review: review.row, COUNT)
     columns: list[Column[Suspect]] = [
         Column("Part", lambda review: "training" if review.part == "train" else "test"),
         Column("Review", lambda review: str(review.review_id)),
-        *([row] if any(review.row for review in found) else []),
+        *([file, row] if any(review.file for review in found) else []),
         Column("Label", lambda review: label_names(c.dataset.labels)[review.label]),
         Column("Score", lambda review: review.score, decimals(4)),
         Column(f"{positive(c)} by the bag of words", lambda review: review.bag_of_words, decimals(4)),

@@ -112,12 +112,11 @@ def _log_survey(data: TextData, counts: Survey, logger: Logger) -> None:
     if counts.repeated:
         logger.warning("%d reviews repeat the text of another one in their part; all are used", counts.repeated)
     if counts.shared:
-        logger.warning(
-            "%d of %d test reviews are training reviews too, so the test results are too good; --test-share would keep "
-            "equal texts together",
-            counts.shared,
-            counts.test,
-        )
+        advice = "" if data.group_column else "; --test-share would keep equal texts together"
+        message = "%d of %d test reviews are training reviews too, so the test results are too good%s"
+        logger.warning(message, counts.shared, counts.test, advice)
+    if data.group_column and counts.grouped:
+        logger.warning("%d of %d test reviews belong to a group of the training part", counts.grouped, counts.test)
     if counts.alike > counts.shared:
         logger.warning(
             "%d of %d test reviews differ from a training review by case, spaces, signs and markup alone",

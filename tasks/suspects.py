@@ -30,9 +30,9 @@ def find_suspects(path: Path, dataset: Dataset, evaluations: Sequence[Evaluation
     Training reviews are judged only by a bag of words that has not seen their labels: the networks have seen them, and
     a network that has learned a wrong label by heart would confirm it.
 
-    Columns of the file: part, review_id, row, label, score, a column of probabilities of "positive" for each judge
-    (empty for judges that have seen the label), and words (the last ones). Row is the number in the user's own texts in
-    reading order, counted from 1, and empty for other data.
+    Columns of the file: part, review_id, file and row, label, score, a column of probabilities of "positive" for each
+    judge (empty for judges that have seen the label), and words (the last ones). File and row are where the review is in
+    the user's own texts, as messages count rows, and empty for other data.
 
     Args:
         path: the file to write.
@@ -47,7 +47,7 @@ def find_suspects(path: Path, dataset: Dataset, evaluations: Sequence[Evaluation
     contradicted = judged[judged["score"] > 0.5].sort_values("score", ascending=False, kind="stable")
     written = contradicted.head(WRITTEN).copy()
     written["words"] = _words(dataset, written)
-    written["row"] = _reading_order(dataset, written)
+    written = _with_origins(dataset, written)
     with atomic_path(path) as temporary:
         written.to_parquet(temporary, index=False)
     rows = [dict(zip(map(str, written), row, strict=True)) for row in written.head(SHOWN).to_numpy()]
@@ -82,18 +82,20 @@ def _words(dataset: Dataset, chosen: pd.DataFrame) -> NDArray[np.object_]:
     return words
 
 
-def _reading_order(dataset: Dataset, chosen: pd.DataFrame) -> "pd.Series[Any]":
-    """The number of each chosen review in the user's own texts, in reading order from 1; none for other data."""
+def _with_origins(dataset: Dataset, chosen: pd.DataFrame) -> pd.DataFrame:
+    """The chosen reviews with the file and the row of each; `row` was its place in the split."""
+    files, rows = np.full(len(chosen), None, object), np.zeros(len(chosen), np.int64)
     survey = dataset.source.survey
-    numbers = np.zeros(len(chosen), np.int64)
     if survey is not None:
-        texts = pd.read_parquet(survey.reviews, columns=["part", "place"])
+        texts = pd.read_parquet(survey.reviews, columns=["part", "place", "file", "row"])
         for number, part in enumerate(PARTS):
-            in_part = np.flatnonzero(texts["part"] == number)
-            by_place = in_part[np.argsort(texts["place"].to_numpy()[in_part])]
+            in_part = texts[texts["part"] == number].set_index("place")
             here = np.flatnonzero(chosen["part"] == part)
-            numbers[here] = by_place[chosen["review_id"].to_numpy()[here]] + 1
-    return pd.Series(numbers, chosen.index).where(numbers > 0).astype("Int64")
+            found = in_part.loc[chosen["review_id"].to_numpy()[here]]
+            files[here], rows[here] = found["file"].astype(str), found["row"]
+    with_files = chosen.assign(row=pd.Series(rows, chosen.index).where(rows > 0).astype("Int64"))
+    with_files.insert(2, "file", pd.Series(files, chosen.index, dtype="str"))
+    return with_files
 
 
 def _suspect(values: dict[str, Any]) -> Suspect:
@@ -101,6 +103,7 @@ def _suspect(values: dict[str, Any]) -> Suspect:
     return Suspect(
         part=values["part"],
         review_id=int(values["review_id"]),
+        file=None if pd.isna(values["file"]) else str(values["file"]),
         row=None if pd.isna(values["row"]) else int(values["row"]),
         label=int(values["label"]),
         score=float(values["score"]),

@@ -49,9 +49,9 @@ def train(job: Job, *, logger: Logger = LOGGER) -> Branch:
     A killed branch resumes after its last completed epoch and ends with the same bits as an uninterrupted one.
 
     Files: `history.parquet` (after each epoch), `first.keras`, `last.keras` and `best.keras` (plain Keras models after
-    the first epoch, after the last one, and at the epoch with the best balanced validation accuracy, the earliest if
-    tied), `network.json` and `vocabulary.json` (all that is needed to use the models elsewhere, and the best threshold
-    on validation), `progress.jsonl`.
+    the first epoch, after the last one, and at the best one, which `best_epoch` finds), `network.json` and
+    `vocabulary.json` (all that is needed to use the models elsewhere, and the best threshold on validation),
+    `progress.jsonl`.
     """
     return _Training(job, logger).run()
 

@@ -120,6 +120,7 @@ def title(c: Comparison) -> str:
 # What a fault of the data is, after "12 of 340"; and what it means or what helps.
 FAULTS: dict[FaultKind, str] = {
     "shared": "test reviews have the text of a training review",
+    "grouped": "test reviews belong to a group of the training part",
     "alike": "test reviews are like a training review but for case, spaces, signs and markup",
     "repeated": "reviews repeat the text of another one in their part",
     "contradicting": "reviews have a text that occurs with both labels",
@@ -128,9 +129,10 @@ FAULTS: dict[FaultKind, str] = {
     "unseparated": "training reviews are one long word",
 }
 # Faults that count the reviews of another one, too.
-WIDER: dict[FaultKind, FaultKind] = {"alike": "shared", "unread": "wordless"}
+WIDER: dict[FaultKind, FaultKind] = {"grouped": "shared", "alike": "shared", "unread": "wordless"}
 MEANINGS: dict[FaultKind, str] = {
     "shared": "They make the test results too good; --test-share keeps equal texts together.",
+    "grouped": "The test results may be too good for texts of new groups.",
     "alike": "They are known but for details and may make the test results too good. Equal texts count, too.",
     "repeated": "They count several times in training, or in the test.",
     "contradicting": "No network can be right on all of them.",

@@ -1,6 +1,7 @@
 """Sentences on the bag of words: what it gets, whether the networks get more, and which labels both contradict."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from artifacts.formats import join_names, network_name, plural
 from artifacts.markup import label_names
@@ -139,5 +140,5 @@ def suspects(c: Comparison) -> str | None:
 def suspect(c: Comparison, review: Suspect) -> str:
     """The summary line of a review whose label may be wrong."""
     part = "training" if review.part == "train" else "test"
-    row = "" if review.row is None else f", row {review.row:,} in reading order"
+    row = "" if review.file is None else f", {Path(review.file).name}, row {review.row}"
     return f"{part} review {review.review_id}{row}, label: {label_names(c.dataset.labels)[review.label]}"

@@ -16,13 +16,14 @@ from tasks.results.training import ClassWeight
 def validation_start(split: Split, share: float) -> int:
     """The index of the first validation review; the last `share` of the training reviews is held out for validation.
 
-    Reviews that must not be split, such as equal texts, stay in one part: the share is of about that size then.
+    Reviews that must not be split, such as equal texts, stay in one part. Then the share is as near to that as it can be.
     """
     start = int(split.reviews * (1 - share))
     units = read_unit_starts(split.unpadded)
     if units is None:
         return start
-    return int(units[min(int(np.searchsorted(units, start)), len(units) - 1)])
+    later = units[1:] if len(units) > 1 else units  # Some reviews must be left to train on.
+    return int(later[np.argmin(np.abs(later - start))])
 
 
 def balanced_weights(labels: NDArray[np.integer]) -> NDArray[np.float32]:

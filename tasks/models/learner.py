@@ -57,6 +57,8 @@ def best_threshold(probabilities: NDArray[np.floating], labels: NDArray[np.integ
     # Thresholds are below all values, and between neighbours: what is above them counts as positive.
     recalls = 1 - np.append(0, np.cumsum(positive)) / counts[1] + np.append(0, np.cumsum(negative)) / counts[0]
     middles = np.append(np.append(0.0, values[:-1]) + values, values[-1] + 1.0) / 2
+    if balanced_accuracy(probabilities, labels) >= recalls.max() / 2 - 1e-12:
+        return THRESHOLD
     best = np.flatnonzero(recalls >= recalls.max() - 1e-12)
     return float(middles[best[np.argmin(np.abs(middles[best] - THRESHOLD))]])
 

@@ -115,6 +115,7 @@ class Survey:
         repeated: number of reviews whose text occurs earlier in the same part.
         shared: number of test reviews whose text is also in the training part.
         alike: the same, but case, spaces, signs and markup do not count.
+        grouped: number of test reviews of a group that is also in the training part; of `shared` without groups.
         contradicting: number of reviews whose text occurs with both labels.
         wordless: number of reviews without a word.
         unseparated: number of training reviews that are one long word: their language needs other word rules.
@@ -132,6 +133,7 @@ class Survey:
     repeated: int
     shared: int
     labels: Labels = LABELS
+    grouped: int = 0
     alike: int = 0
     contradicting: int = 0
     wordless: int = 0
@@ -214,7 +216,7 @@ class Split:
 # What may be wrong with the user's texts: the text is also in the training part, exactly or but for case, spaces, signs
 # and markup; it repeats another one in its part; it occurs with both labels; it has no word, or none that is known; it
 # is one long word.
-FaultKind = Literal["shared", "alike", "repeated", "contradicting", "wordless", "unread", "unseparated"]
+FaultKind = Literal["shared", "grouped", "alike", "repeated", "contradicting", "wordless", "unread", "unseparated"]
 
 
 class DataFault(NamedTuple):
@@ -319,6 +321,7 @@ class Dataset:
         unread = self.train.unread + self.test.unread
         return (
             DataFault("shared", survey.shared, survey.test),
+            DataFault("grouped", survey.grouped, survey.test),
             DataFault("alike", survey.alike, survey.test),
             DataFault("repeated", survey.repeated, every),
             DataFault("contradicting", survey.contradicting, every),

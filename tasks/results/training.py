@@ -200,10 +200,15 @@ class Epoch:
         """
         return self.val_accuracy if self.val_balanced_accuracy is None else self.val_balanced_accuracy
 
+    @property
+    def rank(self) -> tuple[float, float]:
+        """What epochs and networks are compared by: the quality and, if that is tied, the lower validation loss."""
+        return self.quality, -self.val_loss
+
 
 def best_epoch(history: Sequence[Epoch]) -> Epoch:
-    """The epoch with the best balanced validation accuracy, the earliest if tied."""
-    return max(history, key=lambda epoch: (epoch.quality, -epoch.epoch))
+    """The epoch with the best balanced validation accuracy; if tied, with the lowest loss, then the earliest."""
+    return max(history, key=lambda epoch: epoch.rank)
 
 
 @dataclass(frozen=True)

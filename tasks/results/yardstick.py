@@ -69,7 +69,7 @@ class Suspect:
     Attributes:
         part: "train" or "test".
         review_id: as in the part's Parquet file.
-        row: its number in the user's own texts in reading order, counted from 1; None for other data.
+        file, row: where it is in the user's own texts, as messages count rows; None for other data.
         label: 0 or 1, as given.
         score: the smallest of the judges' probabilities that the label is the other one.
         bag_of_words: the probability of "positive" by the bag of words; of a training review, out of fold.
@@ -80,6 +80,7 @@ class Suspect:
 
     part: Literal["train", "test"]
     review_id: int
+    file: str | None
     row: int | None
     label: int
     score: float

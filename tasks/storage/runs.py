@@ -77,7 +77,7 @@ class FinishedRun:
         if not branches:
             names = ", ".join(dict.fromkeys(branch.name for branch in self.branches))
             raise DataError(f"run {self.name}: found the networks {names}, no {model}; choose one of them")
-        best = max(branches, key=lambda branch: best_epoch(branch.history).quality)
+        best = max(branches, key=lambda branch: best_epoch(branch.history).rank)
         if not is_whole(best):
             raise DataError(f"{best.folder}: files are missing or were changed; train {best.label} again")
         return best

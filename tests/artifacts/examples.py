@@ -278,8 +278,8 @@ def with_yardstick(c: Comparison, *differences: float, accuracy: float = 0.887, 
 
 def with_suspects(c: Comparison, *words: str) -> Comparison:
     """The comparison with two labels that may be wrong, of reviews with these words."""
-    test = Suspect("test", 7, 12, 0, 0.95, 0.95, {"simple_rnn": 0.99, "lstm": 0.97}, words)
-    training = Suspect("train", 3, 1_004, 1, 0.9, 0.1, {}, words)
+    test = Suspect("test", 7, "a/r.csv", 12, 0, 0.95, 0.95, {"simple_rnn": 0.99, "lstm": 0.97}, words)
+    training = Suspect("train", 3, "a/r.csv", 1_004, 1, 0.9, 0.1, {}, words)
     return replace(c, suspects=Suspects(judged=200, contradicted=15, written=15, first=(test, training)))
 
 

@@ -81,7 +81,7 @@ def test_training_labels_are_judged_by_the_bag_of_words_alone(dataset: Dataset, 
     assert len(found.first[0].words) == (tokens != START).sum() < WORDS
     rows = pd.read_parquet(tmp_path / "s.parquet")
     assert list(rows) == [
-        "part", "review_id", "row", "label", "score", "bag_of_words", "probability_lstm", "words",
+        "part", "review_id", "file", "row", "label", "score", "bag_of_words", "probability_lstm", "words",
     ]  # fmt: skip
     assert rows["probability_lstm"].isna().all()
     assert rows["row"].isna().all()
@@ -93,13 +93,16 @@ def test_no_contradiction_leaves_an_empty_file(dataset: Dataset, bag: Yardstick,
     assert len(pd.read_parquet(tmp_path / "s.parquet")) == 0
 
 
-def test_own_texts_are_named_by_their_number_in_reading_order(dataset: Dataset, bag: Yardstick, tmp_path: Path) -> None:
+def test_own_texts_are_named_by_their_file_and_row(dataset: Dataset, bag: Yardstick, tmp_path: Path) -> None:
     # The 180 texts alternate between the parts as far as that goes, and were sorted backwards within each.
     parts = np.array([0, 1] * 60 + [0] * 60, np.uint8)
     places = np.zeros(180, np.int32)
     for part in (0, 1):
         places[parts == part] = np.arange((parts == part).sum())[::-1]
-    pq.write_table(pa.table({"part": parts, "place": places}), tmp_path / "reviews.parquet")
+    rows = np.arange(180) + 2  # As in a CSV with a header.
+    files = pa.array(["r.csv"] * 180).dictionary_encode()
+    table = pa.table({"part": parts, "place": places, "file": files, "row": rows})
+    pq.write_table(table, tmp_path / "reviews.parquet")
     for split in (dataset.train, dataset.test):  # The review's number is its place, as in all own texts.
         rows = pd.read_parquet(split.path)
         rows.assign(review_id=np.arange(len(rows))).to_parquet(split.path)
@@ -109,7 +112,7 @@ def test_own_texts_are_named_by_their_number_in_reading_order(dataset: Dataset, 
     own = replace(dataset, source=replace(dataset.source, survey=survey))
     against = network(dataset, tmp_path, "lstm", 1, {59: 0.9})
     found = find_suspects(tmp_path / "s.parquet", own, [against], bag)
-    assert [(suspect.part, suspect.review_id, suspect.row) for suspect in found.first] == [
-        ("train", 0, 180),
-        ("test", 59, 2),
+    assert [(suspect.part, suspect.review_id, suspect.file, suspect.row) for suspect in found.first] == [
+        ("train", 0, "r.csv", 181),
+        ("test", 59, "r.csv", 3),
     ]

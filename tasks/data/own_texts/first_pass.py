@@ -93,8 +93,11 @@ def survey_texts(inputs: Sequence[Input], data: TextData, folder: Path, advance:
     read_labels = LabelReader(data.label_column, data.positives, data.drop)
     columns = labelled_columns(data, *group_columns(data))
 
+    origins = _Origins()
+
     def piece(part: Part, batch: RowBatch) -> _TextsToCount:
         advance(batch.size)
+        origins.add(batch)
         groups = batch.strings(data.group_column) if data.group_column else None
         return _TextsToCount(batch.strings(data.text_column), groups, read_labels(batch), part)
 
@@ -111,7 +114,7 @@ def survey_texts(inputs: Sequence[Input], data: TextData, folder: Path, advance:
     _check_parts(reviews, data, names)
     write_ranked(folder / SURVEYED_WORDS, counts.ranked())
     facts = {**numbers, **_repetitions(reviews), "labels": names, "dropped": dict(read_labels.dropped)}
-    return _written(reviews, inputs, folder, facts)
+    return _written(reviews, origins, inputs, folder, facts)
 
 
 def group_columns(data: TextData) -> list[Column]:
@@ -132,7 +135,7 @@ def text_digests(texts: pa.LargeStringArray) -> NDArray[np.uint64]:
 
 
 def _count(piece: _TextsToCount, test_share: float, rules: WordRules) -> _Counted:
-    digests, simple = text_digests(piece.texts), simplified(piece.texts, rules)
+    digests, simple = text_digests(_with_same_line_ends(piece.texts, rules)), simplified(piece.texts, rules)
     units = _units(digests[:, 0], piece.groups)
     is_fixed = piece.part != "either"
     parts = likely_parts(units, test_share)
@@ -153,12 +156,19 @@ def _count(piece: _TextsToCount, test_share: float, rules: WordRules) -> _Counte
     )
 
 
+def _with_same_line_ends(texts: pa.LargeStringArray, rules: WordRules) -> pa.LargeStringArray:
+    r"""The texts with `\n` for `\r\n` and `\r`, where these make no other words."""
+    if rules.name == "imdb" or not pc.any(pc.match_substring(texts, "\r")).as_py():
+        return texts
+    return pc.replace_substring_regex(texts, r"\r\n?", "\n")
+
+
 def _units(texts: NDArray[np.uint64], groups: pa.LargeStringArray | None) -> NDArray[np.uint64]:
     """The hash of each review's group or, where it has none, of its text."""
     if groups is None:
         return texts
-    is_missing = pc.equal(pc.utf8_trim_whitespace(groups), "").fill_null(True).to_numpy(zero_copy_only=False)
-    return np.where(is_missing, texts, text_digests(groups.fill_null(""))[:, 0])
+    names = pc.utf8_trim_whitespace(groups).fill_null("")
+    return np.where(pc.equal(names, "").to_numpy(zero_copy_only=False), texts, text_digests(names)[:, 0])
 
 
 def _joined(parts: list[SurveyedReviews]) -> SurveyedReviews:
@@ -203,6 +213,28 @@ def _check_parts(reviews: SurveyedReviews, data: TextData, names: Labels) -> Non
             )
 
 
+class _Origins:
+    """The file and the row of each review, as messages name them."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, int] = {}
+        self._files: list[NDArray[np.int32]] = []
+        self._rows: list[NDArray[np.int64]] = []
+
+    def add(self, batch: RowBatch) -> None:
+        """Add the reviews of a batch."""
+        paths = batch.paths or [batch.file] * len(batch)
+        numbers = (self._names.setdefault(path, len(self._names)) for path in paths)
+        self._files.append(np.fromiter(numbers, np.int32, len(batch)))
+        self._rows.append(batch.rows)
+
+    def columns(self) -> dict[str, Any]:
+        """The columns `file` and `row`."""
+        names = pa.array(list(self._names), pa.string())
+        files = pa.DictionaryArray.from_arrays(pa.array(np.concatenate(self._files)), names)
+        return {"file": files, "row": np.concatenate(self._rows)}
+
+
 class _Places(NamedTuple):
     """The order in which reviews are written, first the training part; the number of its reviews; and units.
 
@@ -232,20 +264,23 @@ class _Places(NamedTuple):
         return cls(order, train, starts_unit)
 
 
-def _write_reviews(path: Path, reviews: SurveyedReviews, places: _Places) -> None:
-    """Write each review's part, place in its part, and label, and whether it starts a unit, in reading order."""
+def _write_reviews(path: Path, reviews: SurveyedReviews, origins: "_Origins", places: _Places) -> None:
+    """Write each review's part, place in its part, label, whether it starts a unit, file and row, in reading order."""
     in_part, starts_unit = np.empty(len(places.order), np.int32), np.empty(len(places.order), np.bool_)
     in_part[places.order] = np.concatenate([np.arange(places.train), np.arange(len(places.order) - places.train)])
     starts_unit[places.order] = places.starts_unit
     columns = {"part": reviews.parts, "place": in_part, "label": reviews.labels, "starts_unit": starts_unit}
+    columns |= origins.columns()
     with atomic_path(path) as temporary:
         pq.write_table(pa.table(columns), temporary, compression="zstd")
 
 
-def _written(reviews: SurveyedReviews, inputs: Sequence[Input], folder: Path, facts: dict[str, Any]) -> Surveyed:
+def _written(
+    reviews: SurveyedReviews, origins: "_Origins", inputs: Sequence[Input], folder: Path, facts: dict[str, Any]
+) -> Surveyed:
     """Write the reviews, and describe them; `facts` are further fields of `Survey`."""
     places = _Places.of(reviews)
-    _write_reviews(folder / SURVEYED_REVIEWS, reviews, places)
+    _write_reviews(folder / SURVEYED_REVIEWS, reviews, origins, places)
     survey = Survey(
         reviews=folder / SURVEYED_REVIEWS,
         reviews_sha256=sha256_of_file(folder / SURVEYED_REVIEWS),
@@ -270,6 +305,7 @@ def _repetitions(reviews: SurveyedReviews) -> dict[str, int]:
     return {
         "repeated": sum(int(part.sum() - len(np.unique(texts[part]))) for part in (is_train, ~is_train)),
         "shared": int(np.count_nonzero(np.isin(texts[~is_train], texts[is_train]))),
+        "grouped": int(np.count_nonzero(np.isin(reviews.units[~is_train], reviews.units[is_train]))),
         "alike": int(np.count_nonzero(np.isin(letters, in_train) & (letters != NO_LETTERS))),
         "contradicting": int(counts[has_both].sum()),
     }

@@ -176,6 +176,8 @@ def _items(value: Any) -> Iterable[Any]:
 def _with_strings(record: JsonObject, columns: Columns) -> JsonObject:
     """Convert the wanted columns to strings, and return the columns to keep."""
     for column in columns.wanted:
+        if column.name not in record and column.content == "group":
+            record[column.name] = None  # As an empty cell of a table.
         if column.name not in record:
             raise _RowError(f"no {not_found(column, list(record))}")
         value = record[column.name]
@@ -190,7 +192,9 @@ def _as_string(value: Any, column: Column) -> str | None:
         return None
     if isinstance(value, bool | int | float) and column.content != "text":
         return str(value).lower()
-    expected = "a string" if column.content == "text" else "0 or 1, true or false, or a name"
+    expected = {"text": "a string", "label": "0 or 1, true or false, or a name"}.get(
+        column.content, "a name or a number"
+    )
     raise _RowError(f"the {column.content} is a JSON {type(value).__name__}; expected {expected}")
 
 
