@@ -32,7 +32,12 @@ class GateSettings(BaseModel):
         description="Also promote a candidate that is shown to lose less than this, because it is cheaper or newer "
         "(points; default: never).",
     )
-    floor: float = Field(0.6, ge=0, lt=1, description="Test accuracy that the first champion must exceed (0 to 1).")
+    floor: float = Field(
+        0.6,
+        ge=0,
+        lt=1,
+        description="Test accuracy that the first champion must exceed; balanced if one label is rare (0 to 1).",
+    )
     slice_margin: float = Field(
         2.0, ge=0, le=100, description="Reject a candidate that is shown to lose more than this on a slice (points)."
     )

@@ -23,6 +23,7 @@ from tasks.machine import available_cores
 from tasks.models.export import check as export_check
 from tasks.models.export.onnx_model import write_onnx
 from tasks.models.export.savedmodel import write_savedmodel
+from tasks.models.export.unicode_ops import REFUSAL
 from tasks.models.loading import start_tensorflow
 from tasks.models.saved import SavedNetwork
 from tasks.results.export import Export, ExportFormat
@@ -183,7 +184,8 @@ def check(model: Path, kind: ExportFormat, examples: Examples) -> dict[str, floa
             ) from None
     if done.returncode != 0:
         last = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise PipelineError(f"--format {kind}: the exported model cannot be used ({last[0][:200]}); nothing is written")
+        reason = REFUSAL if REFUSAL in done.stderr else last[0][:200]
+        raise PipelineError(f"--format {kind}: the exported model cannot be used ({reason}); nothing is written")
     differences: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
     if not max(differences.values()) <= MAX_DIFFERENCE:
         raise PipelineError(

@@ -23,18 +23,19 @@ from tasks.analysis.gate import (
     confident_mistakes,
     judge_candidate,
     judge_first,
+    judge_uneven,
     precision,
     recall,
     slices_of_test,
 )
-from tasks.analysis.scores import score
+from tasks.analysis.scores import label_scores, score
 from tasks.data.parquet import read_column, read_tokens, reading
 from tasks.data.review_digests import Digests, digests_of_test, match, read_digests, set_name, write_digests
 from tasks.errors import DataError
 from tasks.models.learner import is_right
 from tasks.models.saved import NetworkPredictions, SavedNetwork
-from tasks.results.data import Dataset
-from tasks.results.promotion import CardFacts, Cost, Entry, Gate, GateLimits
+from tasks.results.data import UNEVEN, Dataset
+from tasks.results.promotion import BalancedAccuracies, CardFacts, Cost, Entry, Gate, GateLimits
 from tasks.results.training import Branch, best_epoch
 from tasks.storage.files import is_whole, point, write_text
 from tasks.storage.layout import (
@@ -232,13 +233,16 @@ def _measure(registry: Registry, candidate: Candidate, limits: GateLimits) -> Me
     labels = read_column(candidate.test, "label")
     scored = _scored(predictions, labels)
     champion = registry.champion()
+    balanced = _balanced(labels, predictions)
     if champion is None:
-        return Measurement(predictions, labels, scored, judge_first(scored, limits))
+        return Measurement(predictions, labels, scored, judge_first(scored, limits, balanced))
     registry.verify(champion.network)
     folder = registry.folder(champion.network)
     rows = _rows_of_champion(folder, candidate.digests, candidate.run.dataset)
     other = SavedNetwork.read(folder).predict(read_tokens(folder / TEST)[rows])
     gate = judge_candidate(scored, _scored(other, labels), candidate.slices, _look_number(registry, candidate), limits)
+    if balanced and (of_champion := _balanced(labels, other)):
+        gate = judge_uneven(gate, replace(balanced, champion=of_champion.candidate))
     if champion.network == candidate.name:
         gate = replace(gate, verdict="HOLD", reason="already champion")
     return Measurement(predictions, labels, scored, gate)
@@ -252,6 +256,14 @@ def _rows_of_champion(champion: Path, digests: Digests, dataset: Dataset) -> NDA
     """
     trained_on = SavedNetwork.read(champion).description.get("dataset", {}).get("title", "data of an earlier version")
     return match(digests, read_digests(champion / TEST_DIGESTS), (dataset.title, str(trained_on)))
+
+
+def _balanced(labels: NDArray[np.integer], predictions: NetworkPredictions) -> BalancedAccuracies | None:
+    """A network's balanced accuracy, if the labels are uneven."""
+    share = float(labels.mean())
+    if min(share, 1 - share) >= UNEVEN:
+        return None
+    return BalancedAccuracies(label_scores(labels, predictions.probabilities).balanced)
 
 
 def _scored(predictions: NetworkPredictions, labels: NDArray[np.integer]) -> ScoredNetwork:

@@ -31,8 +31,8 @@ def find_suspects(path: Path, dataset: Dataset, evaluations: Sequence[Evaluation
     a network that has learned a wrong label by heart would confirm it.
 
     Columns of the file: part, review_id, file and row, label, score, a column of probabilities of "positive" for each
-    judge (empty for judges that have seen the label), and words (the last ones). File and row are where the review is in
-    the user's own texts, as messages count rows, and empty for other data.
+    judge (empty for judges that have seen the label), and words (the last ones). File and row are where the review is
+    in the user's own texts, as messages count rows, and empty for other data.
 
     Args:
         path: the file to write.

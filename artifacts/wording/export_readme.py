@@ -48,9 +48,8 @@ Input `tokens`: int32, shape: reviews × {max_length}. Output `probability`: flo
 
 REFUSED = """
 
-TensorFlow can neither compose accents nor order them. `serving_default` does neither, so it fails for texts for which
-that would make a difference. Convert such a text to Unicode's form NFC first, `unicodedata.normalize("NFC", text)`,
-or, if it has that form, as vocalised Arabic may, to `"NFD"`."""
+TensorFlow cannot compose characters, so `serving_default` fails for the few texts that only this can split, such as
+Korean and Japanese in pieces. Convert them to Unicode's form NFC first: `unicodedata.normalize("NFC", text)`."""
 
 IMDB_WORDS = r"""import json
 

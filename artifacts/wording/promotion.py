@@ -38,9 +38,30 @@ def _because(gate: Gate) -> str:
         "less than the margin": (
             f"is better than the champion by less than the margin of {100 * limits.margin:.2f} points: {shown}"
         ),
+        **_about_labels(gate),
         "not shown": f"is not shown to be better than the champion: {shown}; {_could_show(test)}",
     }
     return texts[gate.reason]
+
+
+def _about_labels(gate: Gate) -> dict[str, str]:
+    """The reasons that uneven labels have."""
+    if gate.balanced is None or gate.balanced.champion is None:
+        return {}
+    candidate, champion = _balanced(gate.balanced.candidate), _balanced(gate.balanced.champion)
+    always = "always giving the more frequent label"
+    return {
+        "no better than one label": f"is not shown to be better than {always}: {candidate}",
+        "champion no better than one label": (
+            f"replaces a champion that is not shown to be better than {always}: {candidate}; the champion's {champion}"
+        ),
+        "higher balanced accuracy": f"is better than the champion where one label is rare: {candidate}; {champion}",
+        "lower balanced accuracy": f"has a lower balanced accuracy than the champion: {candidate}; {champion}",
+    }
+
+
+def _balanced(estimate: Estimate) -> str:
+    return f"balanced accuracy {estimate.value:.1%} ({estimate.low:.1%} to {estimate.high:.1%})"
 
 
 def _could_show(test: PairedTest) -> str:
@@ -52,6 +73,8 @@ def _could_show(test: PairedTest) -> str:
 def _about_the_floor(gate: Gate) -> str:
     accuracy, floor = gate.candidate, f"the floor of {gate.limits.floor:.1%}"
     found = f"{accuracy.value:.1%} right ({accuracy.low:.1%} to {accuracy.high:.1%})"
+    if gate.balanced:
+        found = _balanced(gate.balanced.candidate)
     texts = {
         "first champion": f"is the first champion: {found}, above {floor}",
         "below the floor": f"does not reach {floor}: {found}",
@@ -97,6 +120,10 @@ def gate_rows(gate: Gate) -> list[tuple[str, str]]:
     rows = [("accuracy of the candidate", share(gate.candidate))]
     if gate.champion is not None and gate.test is not None:
         rows += [("accuracy of the champion", share(gate.champion)), *_test_rows(gate.test)]
+    if gate.balanced:
+        rows.append(("balanced accuracy of the candidate", share(gate.balanced.candidate)))
+        if gate.balanced.champion:
+            rows.append(("balanced accuracy of the champion", share(gate.balanced.champion)))
     rows += [
         (f"slice {part.name} ({part.reviews:,} reviews)", f"{part.candidate:.1%}, {_points(part.difference)}")
         for part in gate.slices

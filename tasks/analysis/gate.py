@@ -4,6 +4,7 @@ import math
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,18 @@ from tasks.data.review_digests import column_of_test
 from tasks.data.vocabulary import words_by_token, words_of
 from tasks.models.learner import is_right
 from tasks.results.data import Dataset
-from tasks.results.promotion import Cost, Gate, GateLimits, Mistake, PairedTest, Reason, Slice, SliceAccuracy, Verdict
+from tasks.results.promotion import (
+    BalancedAccuracies,
+    Cost,
+    Gate,
+    GateLimits,
+    Mistake,
+    PairedTest,
+    Reason,
+    Slice,
+    SliceAccuracy,
+    Verdict,
+)
 from tasks.results.training import Confusion, Estimate
 
 CARD_MISTAKES, LAST_WORDS = 8, 40
@@ -137,6 +149,7 @@ def _ranges(numbers: NDArray[np.integer] | NDArray[np.floating]) -> list[Flags]:
     return [bins == number for number in np.unique(bins)]
 
 
+BALANCED_CHANCE = 0.5  # What always giving one label gets.
 BLOCK = 10  # The number of looks that share a part of alpha equally.
 POWER = 0.8
 SLICES_ALPHA = 0.05  # For all slices together (Bonferroni): with many small ones, some would fail by chance.
@@ -155,16 +168,39 @@ def level(look: int, alpha: float) -> float:
     return alpha / (block * (block + 1)) / BLOCK
 
 
-def judge_first(candidate: ScoredNetwork, limits: GateLimits) -> Gate:
-    """The gate without a champion: the accuracy's 95 % interval must be above the floor."""
+def judge_first(candidate: ScoredNetwork, limits: GateLimits, balanced: BalancedAccuracies | None = None) -> Gate:
+    """The gate without a champion: the 95 % interval of the accuracy must be above the floor.
+
+    With `balanced`, which uneven labels have, it is that of the balanced accuracy.
+    """
     accuracy = proportion(int(candidate.right.sum()), len(candidate.right))
+    found = balanced.candidate if balanced else accuracy
     verdict: Verdict = "HOLD"
     reason: Reason = "not clearly above the floor"
-    if accuracy.low > limits.floor:
+    if found.low > limits.floor:
         verdict, reason = "PROMOTE", "first champion"
-    elif accuracy.value <= limits.floor:
+    elif found.value <= limits.floor:
         verdict, reason = "REJECT", "below the floor"
-    return Gate(verdict, reason, limits, accuracy, candidate.cost)
+    return Gate(verdict, reason, limits, accuracy, candidate.cost, balanced=balanced)
+
+
+def judge_uneven(gate: Gate, balanced: BalancedAccuracies) -> Gate:
+    """Correct a verdict between candidate and champion by their balanced accuracies, if the labels are uneven.
+
+    The paired test compares accuracies. By these, a network that always gives the more frequent label may win. So a
+    candidate whose interval is wholly above the champion's is promoted, and one with a lower value never is.
+    """
+    verdict, reason = gate.verdict, gate.reason
+    candidate, champion = balanced.candidate, balanced.champion
+    if candidate.low <= BALANCED_CHANCE:
+        verdict, reason = "REJECT" if verdict == "REJECT" else "HOLD", "no better than one label"
+    elif champion is not None and champion.low <= BALANCED_CHANCE:
+        verdict, reason = "PROMOTE", "champion no better than one label"
+    elif champion is not None and candidate.low > champion.high:
+        verdict, reason = "PROMOTE", "higher balanced accuracy"
+    elif champion is not None and verdict == "PROMOTE" and candidate.value < champion.value:
+        verdict, reason = "HOLD", "lower balanced accuracy"
+    return replace(gate, verdict=verdict, reason=reason, balanced=balanced)
 
 
 def judge_candidate(

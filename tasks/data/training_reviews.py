@@ -16,7 +16,7 @@ from tasks.results.training import ClassWeight
 def validation_start(split: Split, share: float) -> int:
     """The index of the first validation review; the last `share` of the training reviews is held out for validation.
 
-    Reviews that must not be split, such as equal texts, stay in one part. Then the share is as near to that as it can be.
+    Reviews that must not be split, such as equal texts, stay in one part. Then the share is as near as can be.
     """
     start = int(split.reviews * (1 - share))
     units = read_unit_starts(split.unpadded)

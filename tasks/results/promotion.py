@@ -21,6 +21,10 @@ Reason = Literal[
     "worse on a slice",
     "less than the margin",
     "not shown",
+    "no better than one label",
+    "champion no better than one label",
+    "higher balanced accuracy",
+    "lower balanced accuracy",
     "restored",
 ]
 
@@ -33,7 +37,7 @@ class GateLimits:
         alpha: highest probability of ever promoting a model that is not better, over all looks at a test set.
         margin: smallest observed gain in accuracy that is worth a promotion.
         non_inferior: also promote a candidate that is shown to lose less than this; None: never.
-        floor: accuracy that the first champion must exceed.
+        floor: accuracy that the first champion must exceed; of uneven labels, balanced accuracy.
         slice_margin: reject a candidate that is shown to lose more than this on a slice of the test set.
     """
 
@@ -96,8 +100,20 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class BalancedAccuracies:
+    """Balanced accuracies of the candidate and, if there is one, of the champion, each with its 95 % interval."""
+
+    candidate: Estimate
+    champion: Estimate | None = None
+
+
+@dataclass(frozen=True)
 class Gate:
-    """A verdict and everything it is based on; without a champion, the optional fields are None or empty."""
+    """A verdict and everything it is based on; without a champion, the optional fields are None or empty.
+
+    Attributes:
+        balanced: balanced accuracies, if the labels of the test reviews are uneven; else None.
+    """
 
     verdict: Verdict
     reason: Reason
@@ -109,6 +125,7 @@ class Gate:
     test: PairedTest | None = None
     slices: tuple[Slice, ...] = ()
     failing_slices: tuple[str, ...] = ()
+    balanced: BalancedAccuracies | None = None
 
 
 # A time that a date can show: from 1970 to the year 9999.

@@ -8,7 +8,8 @@ from scipy.stats import binomtest
 
 from tasks.analysis import gate
 from tasks.analysis.gate import ScoredNetwork
-from tasks.results.promotion import Cost, GateLimits
+from tasks.results.promotion import BalancedAccuracies, Cost, GateLimits
+from tasks.results.training import Estimate
 
 COST = Cost(1_000, 50_000.0)
 LIMITS = GateLimits()
@@ -125,3 +126,36 @@ def test_a_slice_that_fell_by_chance_among_many_rejects_nothing() -> None:
         right = [ScoredNetwork(random.random(1_000) < 0.9, COST) for _ in range(2)]
         failing += bool(gate.judge_candidate(*right, slices, 1, LIMITS).failing_slices)
     assert failing <= 0.05 * 300
+
+
+def interval(value: float, half: float = 0.05) -> Estimate:
+    return Estimate(value, value - half, value + half)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "champion", "by_accuracy", "verdict", "reason"),
+    [
+        (0.52, 0.70, "PROMOTE", "HOLD", "no better than one label"),
+        (0.52, 0.70, "REJECT", "REJECT", "no better than one label"),
+        (0.80, 0.50, "REJECT", "PROMOTE", "champion no better than one label"),
+        (0.90, 0.70, "REJECT", "PROMOTE", "higher balanced accuracy"),
+        (0.70, 0.75, "PROMOTE", "HOLD", "lower balanced accuracy"),
+        (0.75, 0.70, "PROMOTE", "PROMOTE", "better"),
+        (0.75, 0.70, "HOLD", "HOLD", "better"),
+    ],
+)
+def test_where_one_label_is_rare_balanced_accuracies_correct_the_verdict(
+    candidate: float, champion: float, by_accuracy: str, verdict: str, reason: str
+) -> None:
+    judged = gate.judge_candidate(*flags(80, 5, 1, 14), {}, 1, LIMITS)
+    judged = replace(judged, verdict=by_accuracy, reason="better")
+    balanced = BalancedAccuracies(interval(candidate), interval(champion))
+    found = gate.judge_uneven(judged, balanced)
+    assert (found.verdict, found.reason, found.balanced) == (verdict, reason, balanced)
+
+
+def test_a_first_champion_that_always_gives_one_label_is_below_the_floor() -> None:
+    always = ScoredNetwork(np.arange(1_000) < 990, COST)
+    assert gate.judge_first(always, LIMITS).verdict == "PROMOTE"
+    assert gate.judge_first(always, LIMITS, BalancedAccuracies(interval(0.5))).verdict == "REJECT"
+    assert gate.judge_first(always, LIMITS, BalancedAccuracies(interval(0.7))).verdict == "PROMOTE"
