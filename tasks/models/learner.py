@@ -43,7 +43,9 @@ def balanced_accuracy(
 
 
 def best_threshold(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
-    """The threshold with the best balanced accuracy, the nearest to 0.5 if tied; 0.5 if only one label occurs.
+    """The threshold with the best balanced accuracy: 0.5, or a midpoint between neighbouring probabilities.
+
+    If tied, it is 0.5 or the nearest to it; it is 0.5, too, if only one label occurs.
 
     Args:
         probabilities: of "positive", shape (reviews,).

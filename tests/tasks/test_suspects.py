@@ -12,7 +12,7 @@ import pytest
 from tasks.data.tokens import START
 from tasks.data.unpadded import UnpaddedReviews
 from tasks.results.data import Dataset, Survey
-from tasks.results.training import Estimate, Evaluation
+from tasks.results.training import Estimate, Evaluation, LabelScores
 from tasks.results.yardstick import Yardstick
 from tasks.suspects import WORDS, find_suspects
 from tests.artifacts import examples
@@ -24,7 +24,7 @@ def bag(dataset: Dataset, tmp_path: Path) -> Yardstick:
     _predictions(dataset.train.path, {}).to_parquet(tmp_path / "out_of_fold.parquet")
     _predictions(dataset.test.path, {}).to_parquet(tmp_path / "yardstick.parquet")
     half = Estimate(0.5, 0.4, 0.6)
-    return Yardstick(tmp_path, {}, 1.0, (1.0,), "none", 1, 1, half, 0.5, 0.5, 0.5, 1.0)
+    return Yardstick(tmp_path, {}, 1.0, (1.0,), "none", 1, 1, half, LabelScores(half, 0.5, 0.5), 0.5, 0.5, 0.5, 1.0)
 
 
 def _predictions(split: Path, against: dict[int, float]) -> pd.DataFrame:

@@ -103,8 +103,8 @@ def test_labels_that_may_be_wrong_are_candidates(c: Comparison) -> None:
     assert found.suspects
     lines = [suspect(found, review) for review in found.suspects.first]
     assert lines == [
-        "test review 7, row 12 in reading order, label: negative",
-        "training review 3, row 1,004 in reading order, label: positive",
+        "test review 7, r.csv, row 12, label: negative",
+        "training review 3, r.csv, row 1004, label: positive",
     ]
     none = replace(found, suspects=replace(found.suspects, contradicted=0, written=0, first=()))
     assert suspects(none) == "No label of the 200 reviews is contradicted by all judges."
