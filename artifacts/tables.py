@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from artifacts.blocks import Column, Table
-from artifacts.formats import COUNT, P_VALUE, POINTS, VALUE, decimals, interval, network_name
+from artifacts.formats import COUNT, P_VALUE, POINTS, VALUE, capitalized, decimals, interval, network_name
 from artifacts.wording import uneven, why
 from artifacts.wording.yardstick import BAG_OF_WORDS
 from tasks.results.comparison import (
@@ -339,7 +340,7 @@ def history(rows: Sequence[RunSummary]) -> Table[RunSummary]:
         Column("Run", lambda row: row.run),
         Column("Ended", lambda row: f"{datetime.fromtimestamp(row.ended):%Y-%m-%d %H:%M}"),
         Column("Data", lambda row: row.data),
-        *(_balanced_accuracy(name) for name in dict.fromkeys(name for row in rows for name in row.balanced)),
+        *_measures(rows),
         *(_test_accuracy(name) for name in names),
         Column("Seeds", lambda row: row.seeds, COUNT),
         *(_setting(name) for name in differing(rows)),
@@ -353,9 +354,24 @@ def _test_accuracy(model: str) -> Column[RunSummary]:
     return Column(f"Test accuracy of {network_name(model)}", lambda row: row.accuracies.get(model), decimals(4))
 
 
-def _balanced_accuracy(model: str) -> Column[RunSummary]:
-    head = f"Balanced accuracy of {network_name(model)}, best epoch"
-    return Column(head, lambda row: row.balanced.get(model), decimals(4))
+def _measures(rows: Sequence[RunSummary]) -> Iterator[Column[RunSummary]]:
+    """The scores of uneven labels, one measure after the other: each network, then what always one label gets."""
+    models: dict[str, dict[str, None]] = {}
+    for measure in (measure for row in rows for measure in row.measures()):
+        models.setdefault(measure.name, {}).update(dict.fromkeys(measure.values))
+    for name, of_measure in models.items():
+        head = capitalized(name)
+        for model in of_measure:
+            yield Column(f"{head}, {network_name(model)}, best epoch", partial(_score, name, model), decimals(4))
+        yield Column(f"{head}, always the more frequent label", partial(_score, name, None), decimals(4))
+
+
+def _score(measure: str, model: str | None, row: RunSummary) -> float | None:
+    """A model's score in a run, or that of always giving the more frequent label; None if the run lacks it."""
+    found = next((each for each in row.measures() if each.name == measure), None)
+    if found is None:
+        return None
+    return found.always if model is None else found.values.get(model)
 
 
 def _setting(name: str) -> Column[RunSummary]:

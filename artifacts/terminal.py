@@ -33,6 +33,10 @@ from tasks.results.training import THRESHOLD, Estimate
 
 # A terminal has 80 columns or more; the summary is written once, for all of them.
 BAR_WIDTH, HISTORY_RUNS, SUMMARY_WIDTH, NARROWEST = 24, 30, 79, 40
+UNEVEN_RUNS = (
+    "Where labels are uneven, the test scores after the best epoch come first; “always” is what always giving the more "
+    "frequent label gets."
+)
 
 
 def folding_table(*headers: str, title: str | None = None) -> Table:
@@ -161,14 +165,16 @@ def show_history(outputs: Path, runs: Sequence[RunSummary]) -> None:
         print_line(f"{outputs}: no runs yet; start one with `uv run flows/main.py --smoke`")
         return
     print_line("Runs, the newest first; test accuracy after the last epoch, mean over seeds")
+    if any(run.measures() for run in shown):
+        print_line(wrapped(UNEVEN_RUNS))
     settings = differing(shown)
     for run in shown:
-        accuracies = _named(run.accuracies)
-        if run.balanced:  # Of uneven labels, accuracy says little.
-            accuracies = f"balanced, best epoch: {_named(run.balanced)}; accuracy: {accuracies}"
+        measures = run.measures()
+        scores = [f"{each.name}: {_named(each.values)}; always {each.always:.4f}" for each in measures]
+        accuracies = f"{'accuracy, last epoch: ' if measures else ''}{_named(run.accuracies)}"
         more = ", ".join([plural(run.seeds, "seed"), f"{run.seconds:.0f} s", *_given_settings(run, settings)])
         print_line(f"\n{run.run}  {one_line(run.data)}")  # The name must be easy to copy for `diff`.
-        for line in (accuracies, more):
+        for line in (*scores, accuracies, more):
             print_line(wrapped(one_line(line), indent="  "))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from tasks.results.training import Estimate
+from tasks.results.training import Estimate, LabelScores
 
 # The fingerprint identifies the data, the accuracies name the networks, and the number of seeds is compared. The first
 # seed and the way of running are not conditions of the experiment.
@@ -13,14 +13,24 @@ NOT_COMPARED = {"data.data", "data.source", "models.models", "training.seed"}
 SHOWN_ELSEWHERE = {"run.outputs", "training.replicates", "models.models"}
 
 
+class Measure(NamedTuple):
+    """A score of each network at its best epoch, by network, and what always giving the more frequent label gets."""
+
+    name: str
+    values: dict[str, float]
+    always: float
+
+
 @dataclass(frozen=True)
 class RunSummary:
-    """A summary of a run.
+    """A summary of a run. What is empty unless labels are uneven is also empty if an earlier version did not log it.
 
     Attributes:
         ended: seconds since 1970.
         accuracies: mean test accuracy over seeds, by network.
         balanced: mean balanced accuracy over seeds at the best epochs, by network; empty unless labels are uneven.
+        f1, area: the same for F1 of the rarer label and for the area under its precision-recall curve.
+        rarer_test_share: the rarer label's share of the test reviews; 0 unless labels are uneven.
         durations: wall time of each step, in seconds.
     """
 
@@ -36,6 +46,19 @@ class RunSummary:
     versions: dict[str, str]
     command: str
     balanced: dict[str, float] = field(default_factory=dict)
+    f1: dict[str, float] = field(default_factory=dict)
+    area: dict[str, float] = field(default_factory=dict)
+    rarer_test_share: float = 0.0
+
+    def measures(self) -> list[Measure]:
+        """The scores that say something of uneven labels, as far as the log has them; empty for even labels."""
+        always = LabelScores.of_always(self.rarer_test_share)
+        measures = [
+            Measure("balanced accuracy", self.balanced, always.balanced.value),
+            Measure("F1 of the rarer label", self.f1, always.f1),
+            Measure("area under precision-recall", self.area, always.area),
+        ]
+        return [measure for measure in measures if measure.values]
 
     @property
     def conditions(self) -> str:

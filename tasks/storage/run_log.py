@@ -35,12 +35,17 @@ SCHEMA = pa.schema({
     "versions": TEXTS,
     "command": pa.string(),
     "balanced": NUMBERS,
+    "f1": NUMBERS,
+    "area": NUMBERS,
+    "rarer_test_share": pa.float64(),
 })  # fmt: skip
 
 
 def summarize(comparison: Comparison, ended: float) -> RunSummary:
     """Summarize a run: mean test accuracies over seeds, and all the inputs they depend on."""
     models = comparison.model_summaries()
+    uneven = comparison.dataset.is_uneven
+    scores = comparison.label_scores() if uneven else {}
     return RunSummary(
         run=comparison.run,
         ended=ended,
@@ -53,12 +58,11 @@ def summarize(comparison: Comparison, ended: float) -> RunSummary:
         settings=comparison.settings,
         versions=comparison.branches[0].machine.versions,
         command=comparison.command,
-        balanced=_balanced(comparison) if comparison.dataset.is_uneven else {},
+        balanced={name: each.balanced.value for name, each in scores.items()},
+        f1={name: each.f1 for name, each in scores.items()},
+        area={name: each.area for name, each in scores.items()},
+        rarer_test_share=comparison.dataset.rarer_test_share if uneven else 0.0,
     )
-
-
-def _balanced(comparison: Comparison) -> dict[str, float]:
-    return {name: scores.balanced.value for name, scores in comparison.label_scores().items()}
 
 
 def append_to_run_log(outputs: Path, summary: RunSummary) -> list[RunSummary]:
@@ -95,9 +99,15 @@ def _row(run: RunSummary) -> dict[str, Any]:
 
 def _values(row: Mapping[str, Any]) -> dict[str, Any]:
     """Convert a row of the file to the fields of a `RunSummary`."""
-    # Logs of earlier versions have no balanced accuracies.
-    maps = {name: dict(row.get(name) or ()) for name in ("accuracies", "durations", "versions", "balanced")}
-    return {**row, **maps, "settings": parsed_json(row["settings"]), "ended": row["ended"].timestamp()}
+    # Logs of earlier versions lack the scores of uneven labels.
+    maps = ("accuracies", "durations", "versions", "balanced", "f1", "area")
+    return {
+        **row,
+        **{name: dict(row.get(name) or ()) for name in maps},
+        "rarer_test_share": row.get("rarer_test_share") or 0.0,
+        "settings": parsed_json(row["settings"]),
+        "ended": row["ended"].timestamp(),
+    }
 
 
 def compare_runs(first: FinishedRun, second: FinishedRun) -> RunComparison:

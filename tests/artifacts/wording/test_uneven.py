@@ -1,14 +1,16 @@
 """What is said where one label is rare."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from artifacts import tables
-from artifacts.terminal import SUMMARY_WIDTH, summary
+from artifacts.terminal import SUMMARY_WIDTH, show_history, summary
 from artifacts.wording import uneven, verdict, yardstick
 from tasks.results.comparison import Comparison
 from tasks.results.training import Estimate, LabelScores
+from tasks.storage.run_log import append_to_run_log, read_run_log, summarize
 from tests.artifacts import examples
 
 
@@ -71,3 +73,28 @@ def test_tables_lead_with_what_says_more(seeds: int) -> None:
 
 def test_even_labels_are_shown_as_before() -> None:
     assert "Balanced" not in " ".join(column.head for column in tables.answer(examples.comparison()).columns)
+
+
+def test_the_history_leads_with_the_same_scores_beside_those_of_always_one_label(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    append_to_run_log(tmp_path, summarize(uneven_run(), 1.0))
+    runs = append_to_run_log(tmp_path, summarize(replace(examples.comparison(), run="even"), 2.0))
+    assert read_run_log(tmp_path) == runs
+    show_history(tmp_path, runs)
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 80
+    note, even, uneven_lines = printed.split("\n\n")
+    assert "“always” is what always giving the more frequent label gets" in " ".join(note.split())
+    assert "always" not in even
+    assert uneven_lines.splitlines()[1:5] == [
+        "  balanced accuracy: SimpleRNN 0.7000, LSTM 0.7000; always 0.5000",
+        "  F1 of the rarer label: SimpleRNN 0.4100, LSTM 0.4100; always 0.0000",
+        "  area under precision-recall: SimpleRNN 0.5200, LSTM 0.5200; always 0.0500",
+        "  accuracy, last epoch: SimpleRNN 0.8200, LSTM 0.8800",
+    ]
+    first, second = tables.history(runs).records()
+    measures = [name for name in first if "accuracy" in name or "F1" in name or "area" in name]
+    assert [first[name] for name in measures] == [0.7, 0.7, 0.5, 0.41, 0.41, 0.0, 0.52, 0.52, 0.05, 0.82, 0.88]
+    assert [name for name in second if "accuracy" in name] == measures[-2:]

@@ -40,6 +40,16 @@ def test_runs_come_back_as_they_were_appended(tmp_path: Path) -> None:
     assert read_run_log(tmp_path) == runs
 
 
+def test_a_log_of_an_earlier_version_has_fewer_scores_of_uneven_labels(tmp_path: Path) -> None:
+    append_to_run_log(tmp_path, summary("1", balanced={"lstm": 0.7}, f1={"lstm": 0.4}, rarer_test_share=0.1))
+    path = tmp_path / "history.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["f1", "area", "rarer_test_share"]), path)
+    old, new = append_to_run_log(tmp_path, summary("2", area={"lstm": 0.3}, rarer_test_share=0.2))
+    assert [tuple(measure) for measure in old.measures()] == [("balanced accuracy", {"lstm": 0.7}, 0.5)]
+    assert [tuple(measure) for measure in new.measures()] == [("area under precision-recall", {"lstm": 0.3}, 0.2)]
+    assert read_run_log(tmp_path) == [old, new]
+
+
 def test_the_columns_have_types(tmp_path: Path) -> None:
     append_to_run_log(tmp_path, summary("1"))
     schema = pq.read_schema(tmp_path / "history.parquet")
