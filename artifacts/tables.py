@@ -29,6 +29,7 @@ BASES: dict[Basis, str] = {
     "seeds_and_reviews": "seeds and reviews",
     "range": "lowest to highest seed",
 }
+WIDEST_LABEL = 12  # Columns of the terminal for the name of a label.
 CALIBRATION_ERROR: Column[Network] = Column(
     "Expected calibration error", lambda n: n.evaluation.last.calibration_error, decimals(4)
 )
@@ -50,7 +51,7 @@ def overview(c: Comparison) -> Table[ModelSummary]:
     bag = c.yardstick.yardstick if c.yardstick else None
     validation = (bag.validation_balanced if c.dataset.is_uneven else bag.validation_accuracy) if bag else None
     further = [validation, *([None] if tutorial else []), bag.features + 1, bag.cpu_seconds] if bag else []
-    return Table("", columns, c.model_summaries(), _apart(c, further, len(columns)))
+    return Table("", columns, c.model_summaries(), _apart(c, uneven.always(c), further, len(columns)))
 
 
 def _validation(c: Comparison) -> Column[ModelSummary]:
@@ -67,20 +68,24 @@ def _validation(c: Comparison) -> Column[ModelSummary]:
 
 
 def answer(c: Comparison) -> Table[ModelSummary]:
-    """The table that the terminal shows at the end of a run: an overview with short heads."""
-    columns = [*_results(c, "Test accuracy (95%)", "At best epoch"), _cpu_seconds(c, "CPU s")]
+    """The table that the terminal shows at the end of a run: an overview with short heads and names of labels."""
+    columns = [*_results(c, "Test accuracy (95%)", "At best epoch", "F1 (rarer)"), _cpu_seconds(c, "CPU s")]
     further = [c.yardstick.yardstick.cpu_seconds] if c.yardstick else []
-    return Table("", columns, c.model_summaries(), _apart(c, further, len(columns)))
+    always = uneven.always(c, WIDEST_LABEL)
+    return Table("", columns, c.model_summaries(), _apart(c, always, further, len(columns)))
 
 
-def _apart(c: Comparison, further: Sequence[float | None], width: int) -> list[list[Any]]:
-    """What is no network, in the columns of `_results` and then `further` ones: always one label, the bag of words."""
+def _apart(c: Comparison, always: str, further: Sequence[float | None], width: int) -> list[list[Any]]:
+    """What is no network, in the columns of `_results` and then `further` ones: always one label, the bag of words.
+
+    `always` names the first of them.
+    """
     no_seed = [None] if c.has_several_seeds() else []
     rows: list[list[Any]] = []
     if c.dataset.is_uneven:
         scores = LabelScores.of_always(c.dataset.rarer_test_share)
-        always = [uneven.always(c), *no_seed, scores.balanced, scores.f1, scores.area, c.evidence.chance]
-        rows.append([*always, *[None] * (width - len(always))])
+        row = [always, *no_seed, scores.balanced, scores.f1, scores.area, c.evidence.chance]
+        rows.append([*row, *[None] * (width - len(row))])
     if c.yardstick:
         bag = c.yardstick.yardstick
         scores = bag.by_label
@@ -90,7 +95,7 @@ def _apart(c: Comparison, further: Sequence[float | None], width: int) -> list[l
 
 
 def _results(
-    c: Comparison, accuracy: str = "Test accuracy (95% interval)", best: str = "At the best epoch"
+    c: Comparison, accuracy: str = "Test accuracy (95% interval)", best: str = "At the best epoch", f1: str = ""
 ) -> list[Column[ModelSummary]]:
     """A model's accuracy at the last epoch and at the best one; of uneven labels, what says more, at the best epoch."""
     several = c.has_several_seeds()
@@ -105,7 +110,7 @@ def _results(
         return [
             *first,
             Column(f"Balanced accuracy ({bounds})", lambda m: scores[m.name].balanced, interval(3)),
-            Column(f"F1 of {uneven.rarer(c)}", lambda m: scores[m.name].f1, decimals(3)),
+            Column(f1 or f"F1 of {uneven.rarer(c)}", lambda m: scores[m.name].f1, decimals(3)),
             Column("PR area", lambda m: scores[m.name].area, decimals(3)),
             Column("Accuracy", lambda m: c.mean(m.name, lambda n: n.evaluation.best.accuracy), decimals(3)),
         ]

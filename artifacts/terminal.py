@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape as markup_escape
 from rich.table import Column, Table
@@ -238,15 +239,23 @@ def summary(c: Comparison) -> str:
 def _plain_table(content: ReportTable[Any]) -> str:
     """A table as plain text, at most `SUMMARY_WIDTH` columns wide."""
     table = Table(box=None, pad_edge=False)
-    for column in content.columns:
+    rows, apart = ([[cell.text for cell in row] for row in each] for each in (content.cells(), content.cells_apart()))
+    widths = [max(map(cell_len, cells)) for cells in zip(*rows, *apart, strict=True)]
+    heads = [column.head for column in content.columns]
+    between = 2 * (len(heads) - 1)
+    if sum(map(max, zip(widths, map(cell_len, heads), strict=True))) + between > SUMMARY_WIDTH:
+        heads = [_narrow(head, width) for head, width in zip(heads, widths, strict=True)]
+    for head, column in zip(heads, content.columns, strict=True):
         is_number = column.format.is_number  # A broken number is hard to read; names wrap between words.
-        table.add_column(Text(column.head), justify="right" if is_number else "left", no_wrap=is_number)
-    for row in content.cells():
-        table.add_row(*(Text(cell.text) for cell in row))
-    if content.apart:
-        table.add_row()
-        for row in content.cells_apart():
-            table.add_row(*(Text(cell.text) for cell in row))
+        justify: Literal["left", "right"] = "right" if is_number else "left"
+        table.add_column(Text(head), justify=justify, no_wrap=is_number, overflow="fold")
+    for cells in [*rows, *([[]] if apart else []), *apart]:
+        table.add_row(*map(Text, cells))
     written = io.StringIO()
     Console(file=written, width=SUMMARY_WIDTH, color_system=None, force_terminal=False).print(table)
     return "\n".join(line.rstrip() for line in written.getvalue().rstrip().splitlines())
+
+
+def _narrow(head: str, width: int) -> str:
+    """A head in lines as wide as its column's cells, or as its own longest word."""
+    return textwrap.fill(head, max(width, *map(len, head.split())), break_on_hyphens=False)

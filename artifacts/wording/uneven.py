@@ -1,5 +1,7 @@
 """Sentences about data of which one label is rare: there, accuracy says little, and balanced accuracy leads."""
 
+from rich.cells import cell_len, set_cell_size
+
 from artifacts.formats import join_names, network_name
 from artifacts.markup import label_names
 from tasks.results.comparison import Comparison
@@ -11,9 +13,12 @@ def rarer(c: Comparison) -> str:
     return f"“{label_names(c.dataset.labels)[c.dataset.rarer]}”"
 
 
-def always(c: Comparison) -> str:
-    """What a table calls the answer that is always the more frequent label."""
-    return f"always “{label_names(c.dataset.labels)[1 - c.dataset.rarer]}”"
+def always(c: Comparison, widest: int | None = None) -> str:
+    """What a table calls the answer that is always the more frequent label, whose name may take `widest` columns."""
+    name = label_names(c.dataset.labels)[1 - c.dataset.rarer]
+    if widest is not None and cell_len(name) > widest:
+        name = f"{set_cell_size(name, widest - 1).rstrip()}…"
+    return f"always “{name}”"
 
 
 def verdict(c: Comparison) -> str:
@@ -32,10 +37,15 @@ def _of(name: str, scores: LabelScores) -> str:
     return f"{balanced.value:.1%} for {network_name(name)} ({balanced.low:.1%} to {balanced.high:.1%})"
 
 
+def is_weighted(c: Comparison) -> bool:
+    """Whether both labels weigh the same in training, however rare one is."""
+    training = c.settings.get("training")
+    return isinstance(training, dict) and training.get("class_weight") == "balanced"
+
+
 def about_tests(c: Comparison) -> str:
     """What the tests below compare, and what may help to find the rarer label."""
     about = "The tests here compare accuracies; no test compares balanced accuracies."
-    training = c.settings.get("training")
-    if isinstance(training, dict) and training.get("class_weight") == "balanced":
+    if is_weighted(c):
         return about
     return f"{about} With --class-weight balanced, both labels weigh the same in training."

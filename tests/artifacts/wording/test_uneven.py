@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from artifacts import tables
 from artifacts.terminal import SUMMARY_WIDTH, show_history, summary
@@ -63,12 +64,32 @@ def test_tables_lead_with_what_says_more(seeds: int) -> None:
     table = tables.answer(c)
     heads = [column.head for column in table.columns if column.head != "Seeds"]
     bounds = "95%" if seeds == 1 else "lowest to highest seed"
-    assert heads == ["Network", f"Balanced accuracy ({bounds})", "F1 of “rare”", "PR area", "Accuracy", "CPU s"]
+    assert heads == ["Network", f"Balanced accuracy ({bounds})", "F1 (rarer)", "PR area", "Accuracy", "CPU s"]
     always, bag = ([cell.text for cell in row if cell.text] for row in table.cells_apart())
     assert always == ["always “common”", "0.500", "0.000", "0.050", "0.950"]
     assert bag[0] == "bag of words"
     assert len(tables.overview(c).cells_apart()) == 2
     assert max(map(len, summary(c).splitlines())) <= SUMMARY_WIDTH
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize(
+    ("more_frequent", "shown"),
+    [("recommended", "“recommended”"), ("a" * 60, "“aaaaaaaaaaa…”"), ("素晴らしい映画" * 2, "“素晴らしい…”")],
+)
+def test_long_names_of_labels_break_no_name_and_no_number_of_the_summary(
+    seeds: int, more_frequent: str, shown: str
+) -> None:
+    c = uneven_run(seeds)
+    c = replace(c, dataset=replace(c.dataset, labels=(more_frequent, "not " + more_frequent)))
+    lines = summary(c).splitlines()
+    table = lines[2 : lines.index("", lines.index("", 2) + 1)]  # Networks, an empty line, and what is no network.
+    assert max(map(cell_len, table)) <= SUMMARY_WIDTH
+    rows = {line.split()[0]: line.split() for line in table if line}
+    assert rows["LSTM"][-6:] == ["to", "0.800)", "0.410", "0.520", "0.900", "30.0"]
+    assert rows["always"][-4:] == ["0.500", "0.000", "0.050", "0.950"]
+    assert shown in " ".join(table).split()  # Perhaps on a line of its own.
+    assert "F1 of “not " in " ".join(column.head for column in tables.overview(c).columns)
 
 
 def test_even_labels_are_shown_as_before() -> None:
