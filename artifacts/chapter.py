@@ -152,7 +152,7 @@ def learned(c: Comparison, of: Network) -> Sequence[Block]:
         c,
         lambda c: learning(c, of.branch)[-1],
         partial(epochs, network=of),
-        lambda _: paragraph(wording.learned(of)),
+        lambda _: paragraph(wording.learned(c, of)),
         lambda _: paragraph(wording.best_epoch(of)),
         Paragraph(wording.DROPOUT) if of == c.first_networks()[0] else None,
     )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from artifacts.blocks import Code, Link, Spans
 from artifacts.formats import capitalized, network_name, plural
 from artifacts.markup import label_names
-from artifacts.wording import verdict
+from artifacts.wording import uneven, verdict
 from artifacts.wording.causes import COMMAND
 from tasks.results.chapter import Chapter, LayerSummary, Loop, StateReading
 from tasks.results.comparison import Comparison, Network
@@ -247,6 +247,7 @@ def trained(network: Network) -> str:
     return f"{capitalized(network_name(network.branch.name))}, trained"
 
 
-def learned(network: Network) -> str:
+def learned(c: Comparison, network: Network) -> str:
     """Where overfitting begins, in a sentence."""
-    return f"{network_name(network.branch.name)} {verdict.learned_by(network.branch)}"
+    said = verdict.learned_by(network.branch, uneven.is_weighted(c))
+    return f"{network_name(network.branch.name)} {said}"

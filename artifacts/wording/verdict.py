@@ -132,25 +132,34 @@ def _pair(c: Comparison, pair: Pair) -> str:
     better, worse = names if points >= 0 else names[::-1]
     if points < 0:
         low, high = -high, -low
-    by = f"by {abs(points):.1f} points"
+    is_tie = round(points, 1) == 0
+    by = "by less than 0.1 points" if is_tie else f"by {abs(points):.1f} points"
     if pair.basis == "range":
-        return (
-            f"{better} has the higher mean test accuracy over two seeds, {by} ({low:+.1f} and {high:+.1f}); two seeds "
-            "are too few for an interval."
+        has = (
+            f"{better} and {worse} are level in mean test accuracy over two seeds"
+            if is_tie
+            else f"{better} has the higher mean test accuracy over two seeds, {by}"
         )
+        return f"{has} ({low:+.1f} and {high:+.1f}); two seeds are too few for an interval."
     interval = f"95% interval {low:+.1f} to {high:+.1f}, {p_text(pair.p_holm or 0.0)}"
     if pair.basis == "reviews":
         sample = f"the same {plural(c.dataset.test.reviews, 'test review')}"
         if pair.is_different:
             return f"this {better} is right more often than this {worse} on {sample}, {by} ({interval})."
         no_difference = f"on {sample} no difference in accuracy is shown"
+        if is_tie:
+            return f"{no_difference}: this {better} and this {worse} are level ({interval})."
         return f"{no_difference}: this {better} is ahead of this {worse} {by} ({interval})."
     sample = f"{plural(len(pair.seeds), 'seed')} and {plural(c.dataset.test.reviews, 'test review')}"
     ahead = pair.seeds_ahead if points >= 0 else len(pair.seeds) - pair.seeds_ahead
     seeds = f"it is ahead with {ahead} of {len(pair.seeds)} seeds"
     if pair.is_different:
         return f"over {sample}, {better} is better than {worse} {by} of test accuracy ({interval}); {seeds}."
-    return f"over {sample} no difference in accuracy is shown: {better} is ahead of {worse} {by} ({interval}); {seeds}."
+    if is_tie:
+        state, seeds = f"{better} and {worse} are level", f"{better} {seeds.removeprefix('it ')}"
+    else:
+        state = f"{better} is ahead of {worse} {by}"
+    return f"over {sample} no difference in accuracy is shown: {state} ({interval}); {seeds}."
 
 
 def _overfitting(c: Comparison) -> str:
@@ -193,6 +202,8 @@ def _lead(kept: Pair, last: Pair) -> str:
     leader, other = names if final >= 0 else names[::-1]
     if final < 0:
         best, final = -best, -final
+    if best == 0 or final == 0:
+        return _tie(names, best, final, leader)
     if best < 0:
         return f"So {other} is ahead by {-best:.1f} points at the best epochs, {leader} by {final:.1f} at the last."
     start = f"So {leader} is ahead by {best:.1f} points at the best epochs and by"
@@ -203,6 +214,20 @@ def _lead(kept: Pair, last: Pair) -> str:
             "from training past the best epochs."
         )
     return f"{start} {'as much' if final == best else f'only {final:.1f}'} at the last."
+
+
+def _tie(names: tuple[str, str], best: float, final: float, leader: str) -> str:
+    """The leads in points if one of them is 0; `leader` leads at the last epoch, or at the best if `best` > 0."""
+    both = join_names(list(names))
+    if best == final:
+        return f"So {both} are level, at the best epochs and at the last."
+    if best == 0:
+        return (
+            f"So {both} are level at the best epochs; the {final:.1f} points by which {leader} is ahead at the last "
+            "come only from training past the best epochs."
+        )
+    ahead = leader if best > 0 else next(name for name in names if name != leader)
+    return f"So {ahead} is ahead by {abs(best):.1f} points at the best epochs, and both are level at the last."
 
 
 def p_text(p: float) -> str:
@@ -216,11 +241,15 @@ FLAT_LOSS_SHARE = 0.05
 
 def learned(c: Comparison) -> str:
     """How each model learned, by its first seed."""
-    return " ".join(f"{name(c, branch)} {learned_by(branch)}" for branch, _ in c.first_networks())
+    is_weighted = uneven.is_weighted(c)
+    return " ".join(f"{name(c, branch)} {learned_by(branch, is_weighted)}" for branch, _ in c.first_networks())
 
 
-def learned_by(branch: Branch) -> str:
-    """How a network learned and where overfitting begins: the end of a sentence that starts with its name."""
+def learned_by(branch: Branch, is_weighted: bool = False) -> str:
+    """How a network learned and where overfitting begins: the end of a sentence that starts with its name.
+
+    A weighted training loss is not compared with the validation loss, which has no weights.
+    """
     history = branch.history
     last, best = history[-1], best_epoch(history)
     if len(history) == 1:
@@ -229,16 +258,26 @@ def learned_by(branch: Branch) -> str:
     start = f"has its best balanced validation accuracy, {best.quality:.1%}, at epoch {best.epoch} of {last.epoch}"
     if lowest.epoch == last.epoch:
         return f"{start}; its validation loss still falls at the last epoch, so more epochs may help."
-    rises = f"after epoch {lowest.epoch} its validation loss {change_text(lowest.val_loss, last.val_loss, '.2f')}"
-    if last.val_loss < (1 + FLAT_LOSS_SHARE) * lowest.val_loss:
+    is_flat = last.val_loss < (1 + FLAT_LOSS_SHARE) * lowest.val_loss
+    if is_flat or _same(lowest.val_loss, last.val_loss):
         highest = max(epoch.val_loss for epoch in history[lowest.epoch :])
-        return (
-            f"{start}; its validation loss is lowest after epoch {lowest.epoch}, {lowest.val_loss:.2f}, and then "
-            f"between that and {highest:.2f}: no clear sign of overfitting."
-        )
+        reached = f"{start}; its validation loss is lowest after epoch {lowest.epoch}, {lowest.val_loss:.2f}, and then"
+        if _same(lowest.val_loss, highest):
+            return f"{reached} stays there."
+        return f"{reached} between that and {highest:.2f}{': no clear sign of overfitting' if is_flat else ''}."
+    rises = f"after epoch {lowest.epoch} its validation loss {change_text(lowest.val_loss, last.val_loss, '.2f')}"
+    if is_weighted:
+        return f"{start}; {rises}. Its training loss, which weighs the labels, cannot be compared with that."
+    if _same(lowest.loss, last.loss):
+        return f"{start}; {rises} while its training loss stays at {last.loss:.2f}."
     if last.loss < lowest.loss:
         return f"{start}; {rises} while its training loss falls to {last.loss:.2f}: it overfits."
     return f"{start}; {rises}, and its training loss no longer falls: training is unstable."
+
+
+def _same(first: float, second: float) -> bool:
+    """Whether two losses are the same as shown."""
+    return f"{first:.2f}" == f"{second:.2f}"
 
 
 def trusted(c: Comparison) -> str:

@@ -61,6 +61,8 @@ def test_with_several_seeds_every_best_epoch_and_the_means_are_named() -> None:
         (0.01, "So LSTM is ahead by 2.0 points at the best epochs and by only 1.0 at the last."),
         (0.02, "So LSTM is ahead by 2.0 points at the best epochs and by as much at the last."),
         (-0.01, "So LSTM is ahead by 2.0 points at the best epochs, SimpleRNN by 1.0 at the last."),
+        (0.0002, "So LSTM is ahead by 2.0 points at the best epochs, and both are level at the last."),
+        (-0.0002, "So LSTM is ahead by 2.0 points at the best epochs, and both are level at the last."),
     ],
 )
 def test_the_leads_at_both_epochs_are_told(c: Comparison, last: float, said: str) -> None:
@@ -93,6 +95,38 @@ def test_a_difference_that_may_be_chance_is_not_called_one(c: Comparison) -> Non
     text = wording.verdicts(with_pair(c, examples.pair(difference=estimate(0.01, 0.03), p=0.2)))[2]
     assert "no difference in accuracy is shown: this LSTM is ahead of this SimpleRNN by 1.0 points" in text
     assert "interval -2.0 to +4.0, p = 0.200" in text
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        (0.0, "So LSTM and SimpleRNN are level, at the best epochs and at the last."),
+        (
+            -0.03,
+            "So LSTM and SimpleRNN are level at the best epochs; the 3.0 points by which SimpleRNN is ahead at the "
+            "last come only from training past the best epochs.",
+        ),
+    ],
+)
+def test_level_at_the_best_epochs(c: Comparison, last: float, said: str) -> None:
+    level = ModelRanking((examples.pair(difference=estimate(-0.0004, 0.02), p=1.0),), (("lstm", "simple_rnn"),))
+    c = with_pair(c, examples.pair(difference=estimate(last, 0.02)))
+    assert wording.verdicts(replace(c, evidence=replace(c.evidence, kept=level)))[-1].endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "said"),
+    [
+        (1, "no difference in accuracy is shown: this SimpleRNN and this LSTM are level (95% interval -2.0 to +2.0"),
+        (2, "SimpleRNN and LSTM are level in mean test accuracy over two seeds (-2.0 and +2.0); two seeds are"),
+        (3, "no difference in accuracy is shown: SimpleRNN and LSTM are level (95% interval -2.0 to +2.0, p = 0.900)"),
+    ],
+)
+def test_no_network_is_ahead_by_nothing(seeds: int, said: str) -> None:
+    pair = examples.pair(seeds, estimate(-0.0002, 0.02), 0.9)
+    text = wording.verdict(examples.comparison(seeds), ModelRanking((pair,), (("lstm", "simple_rnn"),)))
+    assert said in text
+    assert ("; SimpleRNN is ahead with 0 of 3 seeds." in text) == (seeds == 3)
 
 
 def test_two_seeds_are_too_few_for_an_interval() -> None:

@@ -31,7 +31,15 @@ def with_history(*epochs: tuple[float, float, float]) -> Comparison:
         ),
         (
             [(0.5, 0.441, 0.85), (0.4, 0.444, 0.84)],
-            "its validation loss is lowest after epoch 1, 0.44, and then between that and 0.44: no clear sign of",
+            "its validation loss is lowest after epoch 1, 0.44, and then stays there.",
+        ),
+        (
+            [(0.05, 0.011, 0.85), (0.02, 0.030, 0.84), (0.01, 0.014, 0.84)],
+            "its validation loss is lowest after epoch 1, 0.01, and then between that and 0.03.",
+        ),
+        (
+            [(0.024, 0.36, 0.85), (0.016, 0.63, 0.84)],
+            "after epoch 1 its validation loss rises from 0.36 to 0.63 while its training loss stays at 0.02.",
         ),
         (
             [(0.5, 0.29, 0.85), (0.2, 0.30, 0.86)],
@@ -44,6 +52,15 @@ def with_history(*epochs: tuple[float, float, float]) -> Comparison:
 )
 def test_how_a_network_learned(epochs: list[tuple[float, float, float]], said: str) -> None:
     assert said in conclusions.learned(with_history(*epochs))
+
+
+def test_a_weighted_training_loss_is_not_compared_with_the_validation_loss() -> None:
+    weighted = {"training": {"class_weight": "balanced"}}
+    c = replace(with_history((0.5, 0.36, 0.85), (0.1, 0.63, 0.84)), settings=weighted)
+    assert conclusions.learned(c).endswith(
+        "; after epoch 1 its validation loss rises from 0.36 to 0.63. Its training loss, which weighs the labels, "
+        "cannot be compared with that."
+    )
 
 
 @pytest.mark.parametrize(
