@@ -61,7 +61,7 @@ def _answers(c: Comparison, tests: Sequence[YardstickTest]) -> str:
     said = []
     for answer, more in (("better", "more often"), ("worse", "less often")):
         if groups[answer]:
-            verb = "is" if len(groups[answer]) == 1 else "are"
+            verb = "is" if _is_one_name(groups[answer]) else "are"
             said.append(f"{names(c, groups[answer])} {verb} right {more}, by {_points(groups[answer])}")
     if groups["open"]:
         said.append(f"{names(c, groups['open'])} cannot be told apart from it")
@@ -81,8 +81,13 @@ def _meaning(c: Comparison, tests: Sequence[YardstickTest]) -> str:
     better = [test for test in tests if test.answer == "better"]
     them = "this network" if len(tests) == 1 else "these networks"
     if better:
-        return GAIN.format(names=names(c, better), use="uses" if len(better) == 1 else "use")
+        return GAIN.format(names=names(c, better), use="uses" if _is_one_name(better) else "use")
     return (NO_GAIN if all(test.answer == "worse" for test in tests) else NOT_SHOWN).format(them=them)
+
+
+def _is_one_name(tests: Sequence[YardstickTest]) -> bool:
+    """Whether `names` gives one name, perhaps with several seeds."""
+    return len({test.name for test in tests}) == 1
 
 
 def names(c: Comparison, tests: Sequence[YardstickTest]) -> str:

@@ -25,6 +25,13 @@ def test_the_bag_of_words_is_a_line_apart_and_its_sentences_follow_the_verdict()
     assert max(map(len, lines)) < 80
 
 
+def test_several_seeds_of_one_network_are_singular() -> None:
+    c = examples.with_yardstick(examples.comparison(3), *[-0.02, 0.02] * 3)
+    text = " ".join(summary(c).split())
+    assert "LSTM (3 seeds) is right more often, by 2.0 points; SimpleRNN (3 seeds) is right less often, by" in text
+    assert "So LSTM (3 seeds) uses something" in text
+
+
 def test_a_long_name_wraps_and_no_number_does() -> None:
     c = examples.comparison(3)
     four = "stacked_simple_rnn"
