@@ -72,13 +72,15 @@ def roc(c: Comparison) -> Figure:
 
 
 def precision_recall(c: Comparison) -> Figure:
-    """Precision-recall curves on the test reviews, last epoch, first seed."""
+    """Precision-recall curves on the test reviews, last epoch, first seed; by chance, precision is a share."""
     figure, axes = single(5.2, 4.4)
     for branch, evaluation in c.first_networks():
         curve = evaluation.last.precision_recall
         # Precision at a recall of 0 depends on a single review, so the curve starts at the next point.
         look = style_of(c, branch.name, markevery=MARKED)
         axes.plot(curve.x[1:], curve.y[1:], label=wording.name(c, branch), **look)
+    positive = c.dataset.test.positive / c.dataset.test.reviews
+    axes.axhline(positive, color=GREY, linestyle="--", linewidth=1, label="chance")
     axes.set(xlabel="Recall", ylabel="Precision", xlim=(0, 1))
     axes.set_ylim(top=1.01)
     legend(axes)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -42,7 +44,7 @@ def test_roc_curves_with_their_areas() -> None:
 def test_curves_of_several_seeds_say_whose_they_are() -> None:
     c = examples.comparison(3)
     assert labels(axes_of(scores.roc(c))) == ["SimpleRNN seed 1 (AUC 0.880)", "LSTM seed 1 (AUC 0.940)"]
-    assert labels(axes_of(scores.precision_recall(c))) == ["SimpleRNN seed 1", "LSTM seed 1"]
+    assert labels(axes_of(scores.precision_recall(c))) == ["SimpleRNN seed 1", "LSTM seed 1", "chance"]
 
 
 def test_no_colour_of_a_confusion_matrix_means_a_model() -> None:
@@ -55,6 +57,12 @@ def test_no_colour_of_a_confusion_matrix_means_a_model() -> None:
 def test_precision_recall_starts_after_a_recall_of_zero() -> None:
     axes = axes_of(scores.precision_recall(examples.comparison()))
     assert axes.lines[0].get_xydata().tolist() == [[0.5, 0.9], [1.0, 0.5]]
+
+
+def test_the_precision_by_chance_is_the_share_of_positive_test_reviews() -> None:
+    c = examples.comparison()
+    c = replace(c, dataset=replace(c.dataset, test=replace(c.dataset.test, positive=12)))
+    assert list(axes_of(scores.precision_recall(c)).lines[-1].get_ydata()) == [0.12, 0.12]
 
 
 def test_calibration_shows_the_bins() -> None:
