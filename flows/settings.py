@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -11,7 +11,8 @@ from cyclopts import Group, Parameter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from flows.setting_types import LabelValues, Paths
-from tasks.data.readers.label_values import label_key
+from tasks.data.readers.label_values import Bound, bound_of, label_key
+from tasks.errors import shortened
 from tasks.models.spec import ModelSpec, PresetName, TrainingPlan, claims_to_be_another, preset
 from tasks.results.data import TEST_SHARE, TextData, VocabularyKind
 from tasks.results.promotion import GateLimits
@@ -66,6 +67,7 @@ class PromotionSettings(GateSettings):
 
 
 NAMED = ("epochs", "seed", "seed_of_day", "replicates")  # What the title names in words of its own.
+NEEDS_VALUE = Parameter(consume_multiple=1)  # Without a value, the option would have no effect.
 Section = TypeVar("Section", bound=BaseModel)
 
 
@@ -105,12 +107,12 @@ class DataSettings(SettingsGroup, title="Data"):
         description="Name of the column of labels: 0/1, -1/1, false/true, neg/pos, negative/positive, or others with "
         "--positive.",
     )
-    positive: LabelValues = Field(
+    positive: Annotated[LabelValues, NEEDS_VALUE] = Field(
         [],
         description="The label that means positive; the other one then means negative. With several labels, or a bound "
         "on numbers such as '>=7', all others mean negative.",
     )
-    drop: LabelValues = Field(
+    drop: Annotated[LabelValues, NEEDS_VALUE] = Field(
         [], description="Labels whose rows are left out, such as neutral or -1; '' for rows without a label."
     )
     vocabulary: VocabularyKind = Field(
@@ -156,6 +158,8 @@ class DataSettings(SettingsGroup, title="Data"):
             raise ValueError(f"{option}: found without texts of your own, expected --data with texts as well")
         if not all(value.strip() for value in self.positive):
             raise ValueError("--positive: found an empty label, expected the label that means positive")
+        for option, values in (("--positive", self.positive), ("--drop", self.drop)):
+            _check_different(option, values)
         both = {label_key(value) for value in self.drop} & {label_key(value) for value in self.positive}
         if both:
             raise ValueError(f"--positive and --drop: both name the label {min(both)[:40]!r}, expected one to do so")
@@ -185,6 +189,17 @@ class DataSettings(SettingsGroup, title="Data"):
 
     def _npz(self) -> Path | None:
         return next((path for path in self.data if path.suffix.lower() == ".npz"), None)
+
+
+def _check_different(option: str, values: Sequence[str]) -> None:
+    """Refuse two spellings of one label or bound, such as 1 and 1.0, because rows can match only one of them."""
+    seen: dict[str | Bound, str] = {}
+    for value in values:
+        key = bound_of(value) or label_key(value)
+        if key in seen:
+            first, second = shortened(repr(seen[key])), shortened(repr(value))
+            raise ValueError(f"{option}: {first} and {second} are the same label; give one of them")
+        seen[key] = value
 
 
 RunnerName = Literal["process", "thread", "dask"]
