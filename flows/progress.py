@@ -209,7 +209,7 @@ class TrainingArtifacts:
             )
             self._progress[key] = cast(UUID, artifact)
         elif event["event"] == "epoch":
-            epoch = Epoch(**{name: event[name] for name in Epoch.__dataclass_fields__})
+            epoch = Epoch(**{name: event[name] for name in Epoch.__dataclass_fields__ if name in event})
             self._histories.setdefault(key, []).append(epoch)
             self._unpublished[key] = job
 

@@ -70,10 +70,10 @@ def test_every_network_has_a_row_beside_the_bag_of_words(c: Comparison) -> None:
 
 def test_suspects_have_what_each_judge_says_and_the_way_back_to_the_users_file(c: Comparison) -> None:
     found = data_tables.suspects(examples.with_suspects(c))
-    assert heads(found)[:5] == ["Part", "Review", "Row in reading order", "Label", "Score"]
+    assert heads(found)[:6] == ["Part", "Review", "File", "Row", "Label", "Score"]
     assert texts(found) == [
-        ["test", "7", "12", "negative", "0.9500", "0.9500", "0.9900", "0.9700"],
-        ["training", "3", "1,004", "positive", "0.9000", "0.1000", "", ""],
+        ["test", "7", "r.csv", "12", "negative", "0.9500", "0.9500", "0.9900", "0.9700"],
+        ["training", "3", "r.csv", "1,004", "positive", "0.9000", "0.1000", "", ""],
     ]
     assert data_tables.suspects(c).rows == ()
 

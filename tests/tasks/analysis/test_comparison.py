@@ -18,7 +18,7 @@ from tasks.analysis.comparison import (
 )
 from tasks.analysis.intervals import crossed_accuracy, crossed_difference
 from tasks.results.comparison import Pair
-from tasks.results.training import Estimate, Evaluation
+from tasks.results.training import Estimate, Evaluation, LabelScores
 from tasks.results.yardstick import Yardstick
 from tests.artifacts import examples
 
@@ -123,9 +123,9 @@ def test_every_network_is_tested_against_the_yardstick_and_corrected_for_all(
     labels = predictions.labels
     always_positive = pd.DataFrame({"label": labels, "probability": np.where(np.arange(len(labels)) < 300, 0.9, 0.1)})
     always_positive.to_parquet(tmp_path / "yardstick.parquet")
-    bag = Yardstick(
-        tmp_path, {}, 1.0, (1.0,), "none", 1, 1, Estimate(0.5, 0.4, 0.6), 0.5, 0.5, 0.5, 1.0
-    )  # Only its predictions are read.
+    half = Estimate(0.5, 0.4, 0.6)
+    scores = half, LabelScores(half, 0.5, 0.5), 0.5, 0.5, 0.5
+    bag = Yardstick(tmp_path, {}, 1.0, (1.0,), "none", 1, 1, *scores, 1.0)  # Only its predictions are read.
     found = beside_yardstick(bag, evaluations)
     right = (always_positive["probability"].to_numpy() > 0.5) == (labels == 1)
     assert [(test.name, test.test.seed) for test in found.last] == [(e.name, e.seed) for e in evaluations]

@@ -47,8 +47,8 @@ def test_the_metrics_of_an_epoch_are_means_over_its_reviews() -> None:
     learner, frozen = (KerasLearner(build(spec, 30, rate, 8)) for rate in (0.01, 0.0))
     batches = random_batches(2, 16, 30)
     fitted = frozen.fit_epoch(batches)
-    p = np.concatenate([frozen.predict(tokens) for tokens, _ in batches])
-    labels = np.concatenate([labels for _, labels in batches])
+    p = np.concatenate([frozen.predict(tokens) for tokens, *_ in batches])
+    labels = np.concatenate([labels for _, labels, _ in batches])
     assert fitted.reviews == 32
     assert fitted.loss == pytest.approx(-np.mean(np.log(np.where(labels == 1, p, 1 - p))), rel=1e-5)
     assert fitted.accuracy == np.mean((p > 0.5) == labels)
