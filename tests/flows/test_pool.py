@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from multiprocessing import forkserver
 from pathlib import Path
 
@@ -121,11 +122,22 @@ def test_a_signal_ends_the_run_although_the_fork_server_has_stopped() -> None:
     assert not starting[0].is_alive()
 
 
+def fork_server() -> psutil.Process:
+    """The fork server of this process. One that an earlier test killed may need a moment until it has ended."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        forkserver.ensure_running()
+        for child in psutil.Process().children():
+            with contextlib.suppress(psutil.Error):
+                if FORK_SERVER in " ".join(child.cmdline()):
+                    return child
+    raise TimeoutError("no fork server within 10 s")
+
+
 def stop_while_a_process_starts(starting: list[threading.Thread]) -> None:
     """Raise what a signal raises while a thread waits for a process from a fork server that does nothing."""
     with branches_on("process", None) as runner:
-        forkserver.ensure_running()
-        (server,) = [child for child in psutil.Process().children() if FORK_SERVER in " ".join(child.cmdline())]
+        server = fork_server()
         server.suspend()
         assert runner.processes
         starting.append(threading.Thread(target=wait_in_a_process, args=(runner.processes,)))
