@@ -139,12 +139,14 @@ def time_engines(
 
     A first round warms up and is not counted.
     """
+    from tasks.data.training_reviews import Batch
+
     random = np.random.default_rng(0)
     seconds: dict[str, list[float]] = {engine: [] for engine in engines}
     for number in range(rounds + 1):
         rows = [random.integers(0, EPOCH, BATCH) for _ in range(steps)]
-        batches = [(tokens[chosen], labels[chosen]) for chosen in rows]
-        padded = [(part.padded(), targets) for part, targets in batches]
+        batches = [Batch(tokens[chosen], labels[chosen]) for chosen in rows]
+        padded = [(part.padded(), targets) for part, targets, _ in batches]
         for engine, fit in engines.items():
             started = time.perf_counter()
             fit(batches if engine == "compiled" else padded)
@@ -169,7 +171,7 @@ def model_of(name: str) -> Any:
 
 def joined(batches: Batches) -> tuple[np.ndarray, np.ndarray]:
     """The tokens and labels of all batches."""
-    tokens, labels, _ = zip(*batches, strict=True)
+    tokens, labels = zip(*batches, strict=True)
     return np.concatenate(tokens), np.concatenate(labels)
 
 

@@ -14,6 +14,7 @@ SCRIPT = """
 import hashlib
 import numpy as np
 from tasks.data.tokens import Tokens
+from tasks.data.training_reviews import Batch
 from tasks.models.loading import new_learner
 from tasks.models.spec import preset
 
@@ -25,7 +26,7 @@ labels = random.integers(0, 2, 40).astype(np.uint8)
 for name in ("simple_rnn", "lstm", "gru", "bidirectional_lstm"):
     learner = new_learner(preset(name, 20, 37, 0.0), 200, 0.001, 1, 1)
     for _ in range(3):
-        learner.fit_epoch([(tokens, labels)])
+        learner.fit_epoch([Batch(tokens, labels)])
     values = [*learner.state().values(), learner.predict(tokens)]
     print(name, hashlib.sha256(b"".join(value.tobytes() for value in values)).hexdigest())
 """
