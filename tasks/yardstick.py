@@ -32,7 +32,7 @@ STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0)  # Values of C, about half a decade apar
 SOLVER, TOLERANCE, MAX_ITERATIONS = "newton-cg", 1e-5, 200
 # A looser one halves the time of the folds, and finds 331 instead of 341 of 500 flipped labels in the first 1,000.
 FOLDS, FOLD_TOLERANCE = 5, 1e-3
-# It is fitted to at most so many reviews, and its C chosen on at most so many: each takes 3.8 KB if it is like IMDB's.
+# At most this many reviews are fitted, and at most this many choose C: each takes 3.8 KB if it is like those of IMDB.
 MAX_REVIEWS = 250_000
 Probabilities = NDArray[np.floating]
 Labels = NDArray[np.integer]

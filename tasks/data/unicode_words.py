@@ -31,7 +31,7 @@ UNSPACED = (
     *((0x3021, 0x3029), (0x3038, 0x303B), (0x3041, 0x30FF), (0x31F0, 0x31FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF)),
     *((0xA9E0, 0xA9FF), (0xAA60, 0xAA7F), (0xF900, 0xFAFF), (0xFF66, 0xFF9F), (0x1AFF0, 0x1B16F), (0x20000, 0x3134F)),
 )
-# Zero-width space and the separators of lines and paragraphs do separate; other invisible characters do not.
+# A zero-width space separates words; other invisible characters do not.
 SEPARATING = {0x200B}
 VARIATION_SELECTORS = ((0x034F, 0x034F), (0x180B, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
 # Letters, marks and numbers that Unicode 15.0 and 15.1 added: Python 3.12 and 3.13 know them, 3.11 does not.
@@ -42,7 +42,7 @@ AFTER_UNICODE_14 = (
     (0x31350, 0x323AF),
 )
 CODE_POINTS = 0x110000
-_ASSIGNED = (range(0x40000), range(0xE0000, 0xE1000))  # No other code points are letters, or ever were.
+_ASSIGNED = (range(0x40000), range(0xE0000, 0xE1000))  # Unicode 14 assigns no letter beyond.
 _BOUNDARY = "\uffff"  # Separates texts. Unicode guarantees that it is no character.
 _SPACE_CODE = np.uint32(0x20)
 _KEPT = np.uint32(0xFFFF), np.uint32(ord("<")), np.uint32(ord(">"))  # What marks the ends of texts, and of markup.

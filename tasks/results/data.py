@@ -220,7 +220,7 @@ FaultKind = Literal["shared", "grouped", "alike", "repeated", "contradicting", "
 
 
 class DataFault(NamedTuple):
-    """How many of so many reviews have a fault."""
+    """A fault, the number of reviews that have it, and the number of reviews that could have it."""
 
     kind: FaultKind
     reviews: int
@@ -233,7 +233,7 @@ class DataFault(NamedTuple):
 
     @property
     def is_serious(self) -> bool:
-        """Whether so many reviews have the fault that results may mislead."""
+        """Whether enough reviews have the fault to make results misleading."""
         return self.share > SERIOUS
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 IN_TRAIN, IN_TEST = 0, 1
-# Of so many reviews, the hash alone puts a fair share into the test part: 20 % plus or minus 0.4 points. The words of
-# their training part are known at once, without another look at those that move.
+# Above this number of reviews, the hash alone puts a fair share of them into the test part: 20 % plus or minus 0.4
+# points. No review moves then, so the files need not be read again to correct the word counts.
 MANY = 100_000
 
 

@@ -19,11 +19,11 @@ LONGEST_ROW = 16 << 20  # Bytes; Arrow reads no longer ones.
 _QUOTE = ord('"')
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _MOST_COLUMNS = 900  # RE2 repeats a pattern at most 1,000 times.
-# How much a line is like a row: a column has its value, or a number of the same length; with so many lines, the latter
-# is no coincidence either.
+# How much a line is like a row: not, by a column with a number of the same length, or by one with the same value. A
+# single line of the second kind may be a coincidence; `_SURE_LINES` of them are not.
 _UNLIKE, _LIKE, _EQUAL, _SURE_LINES = 0, 1, 2, 2
 MERGED = (
-    "a value holds what look like whole rows of this file, so a quote is missing or too much; write each quote within "
+    "a value contains what look like whole rows of this file, so a quote is missing or stray; write each quote within "
     "a text twice (if the text is right, give the file as .parquet or .jsonl)"
 )
 ESCAPED = "quotes within texts are escaped by a backslash; write them twice"
@@ -83,7 +83,7 @@ def check_quotes(path: Path, delimiter: str, start: int) -> None:
         start: how many bytes come before row 2.
 
     Raises:
-        DataError: a value goes on after its closing quote, or a quote is never closed; the message names the row.
+        DataError: text follows the closing quote of a value, or a quote is never closed; the message names the row.
     """
     limit = csv.field_size_limit(2 * LONGEST_ROW)
     row = 2
@@ -115,7 +115,7 @@ def escaped(path: Path) -> str:
 
 
 def _stray(path: Path, delimiter: str) -> str:
-    fault = "a text in quotes goes on after a quote within it, or a quote before it was not closed"
+    fault = "text follows a closing quote, or an earlier quote is not closed"
     if delimiter == "\t":
         program = r"""sed 's/"/""/g; s/\t/"\t"/g; s/^/"/; s/$/"/'"""
         return f"{fault}; if no text is in quotes, {command(path, program, 'quoted')} puts all in quotes"

@@ -31,8 +31,8 @@ HEAD = "text,label\n"
     [
         ('"He said \\"hi\\", bye",1\n', "quotes within texts are escaped by a backslash; write them twice, as `sed"),
         ('"He said \\"hi\\" bye",1\n', "quotes within texts are escaped by a backslash"),
-        ('"5" screen",1\n', "a text in quotes goes on after a quote within it, or a quote before it was not closed"),
-        ('"a film,"good",1\n', "a text in quotes goes on"),
+        ('"5" screen",1\n', "text follows a closing quote, or an earlier quote is not closed"),
+        ('"a film,"good",1\n', "text follows a closing quote"),
         ('"never closed,1\n', "a quote is never closed, and the rest of the file is one row"),
     ],
 )
@@ -49,9 +49,7 @@ def test_a_quote_that_csv_does_not_allow_is_named_with_its_row(
 
 def test_a_stray_quote_before_quoted_texts_is_named_at_its_row(tmp_path: Path) -> None:
     path = written(tmp_path / "r.csv", f'{HEAD}{ROWS}"inch wide,1\n"good, really",0\n{ROWS}'.encode())
-    assert training_error(path).startswith(
-        "r.csv, row 22: a text in quotes goes on after a quote within it, or a quote"
-    )
+    assert training_error(path).startswith("r.csv, row 22: text follows a closing quote, or an earlier quote")
 
 
 def test_quotes_in_tabs_come_with_the_command_that_puts_all_texts_in_quotes(tmp_path: Path) -> None:
@@ -81,7 +79,7 @@ def test_rows_merged_by_two_stray_quotes_are_refused(
         for number in range(9)
     )
     path = written(tmp_path / "r.csv", (header + rows + start + end + rows).replace("\n", line_end).encode())
-    assert training_error(path).startswith(f"r.csv, row {11 + before}: a value holds what look like whole rows")
+    assert training_error(path).startswith(f"r.csv, row {11 + before}: a value contains what look like whole rows")
     assert [row for _, row, _ in rejects(path)] == [11 + before]
     assert len(scorable(path)) == 18 + before
 
