@@ -14,6 +14,7 @@ from cyclopts import Parameter, Token
 from cyclopts.validators import Number
 from pydantic import ValidationError
 
+from flows.data_settings import DataSettings
 from flows.environment import (
     ignore_closed_output,
     load_prefect,
@@ -22,7 +23,7 @@ from flows.environment import (
     say,
     stopped_by_signals,
 )
-from flows.settings import DataSettings, GateSettings
+from flows.settings import GateSettings
 from tasks.errors import SettingError
 from tasks.results.export import ExportFormat
 from tasks.results.scoring import MAX_REJECTS, RowData, ThresholdChoice

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -10,11 +10,8 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from cyclopts import Group, Parameter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
-from flows.setting_types import LabelValues, Paths
-from tasks.data.readers.label_values import Bound, bound_of, label_key
-from tasks.errors import shortened
+from flows.data_settings import DataSettings, SettingsGroup
 from tasks.models.spec import ModelSpec, PresetName, TrainingPlan, claims_to_be_another, preset
-from tasks.results.data import TEST_SHARE, TextData, VocabularyKind
 from tasks.results.promotion import GateLimits
 
 
@@ -67,141 +64,7 @@ class PromotionSettings(GateSettings):
 
 
 NAMED = ("epochs", "seed", "seed_of_day", "replicates")  # What the title names in words of its own.
-NEEDS_VALUE = Parameter(consume_multiple=1)  # Without a value, the option would have no effect.
 Section = TypeVar("Section", bound=BaseModel)
-
-
-class SettingsGroup(BaseModel):
-    """A part of the settings. It rejects unknown names, and its values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DataSettings(SettingsGroup, title="Data"):
-    """Which reviews to use, and how to truncate them."""
-
-    data: Paths = Field(
-        [],
-        description="Your own data; no other source is tried. An imdb.npz; or labelled texts: .csv, .tsv, "
-        ".parquet and JSON Lines (.jsonl, .ndjson, .json) files (or .csv.gz and so on), patterns, folders of such "
-        "files, or a folder like aclImdb (train/pos, train/neg, test/pos, test/neg).",
-    )
-    test_data: Paths = Field([], description="The test part of your own texts, in the same forms as --data.")
-    test_share: float | None = Field(
-        None,
-        gt=0,
-        lt=1,
-        description="Fraction of your own texts to test on, in fair shares of both labels, if no test part is given "
-        f"(default: {TEST_SHARE}).",
-    )
-    group_column: str | None = Field(
-        None,
-        min_length=1,
-        description="Name of a column of groups, such as authors: rows of one group are not split between training, "
-        "validation and test part.",
-    )
-    text_column: str = Field("text", min_length=1, description="Name of the column of texts.")
-    label_column: str = Field(
-        "label",
-        min_length=1,
-        description="Name of the column of labels: 0/1, -1/1, false/true, neg/pos, negative/positive, or others with "
-        "--positive.",
-    )
-    positive: Annotated[LabelValues, NEEDS_VALUE] = Field(
-        [],
-        description="The label that means positive; the other one then means negative. With several labels, or a bound "
-        "on numbers such as '>=7', all others mean negative.",
-    )
-    drop: Annotated[LabelValues, NEEDS_VALUE] = Field(
-        [], description="Labels whose rows are left out, such as neutral or -1; '' for rows without a label."
-    )
-    vocabulary: VocabularyKind = Field(
-        "training",
-        description="The vocabulary for your own texts. training: the words of the training part, by frequency; "
-        "imdb: the words of Keras's IMDB word index.",
-    )
-    source: Literal["auto", "imdb", "sample"] = Field(
-        "auto",
-        description="auto: IMDB from the cache, Kaggle's folders or a download, or the bundled sample if there is no "
-        "network; imdb: fail rather than use the sample; sample: the bundled sample.",
-    )
-    vocabulary_size: int = Field(
-        10_000,
-        ge=4,
-        le=1_000_000,
-        description="Size of the vocabulary, including three special tokens (words).",
-    )
-    max_length: int = Field(
-        500,
-        ge=2,
-        le=5_000,
-        description="Length of every review: longer ones lose their start, shorter ones are padded at the start "
-        "(words).",
-    )
-    reviews: int | None = Field(
-        None, ge=10, description="Use only the first N training and the first N test reviews (default: all)."
-    )
-
-    @model_validator(mode="after")
-    def _settings_fit_the_data(self) -> Self:
-        if self.test_data and self.test_share is not None:
-            raise ValueError("--test-data and --test-share: found both, expected one; the test part is already given")
-        if self._npz() is not None and len(self.data) > 1:
-            raise ValueError(f"--data: found {len(self.data)} files including an .npz, expected the .npz alone")
-        of_texts = [
-            name
-            for name in ("test_data", "test_share", "group_column", "positive", "drop")
-            if getattr(self, name) not in (None, [])
-        ]
-        if of_texts and (not self.data or self._npz() is not None):
-            option = f"--{of_texts[0].replace('_', '-')}"
-            raise ValueError(f"{option}: found without texts of your own, expected --data with texts as well")
-        if not all(value.strip() for value in self.positive):
-            raise ValueError("--positive: found an empty label, expected the label that means positive")
-        for option, values in (("--positive", self.positive), ("--drop", self.drop)):
-            _check_different(option, values)
-        both = {label_key(value) for value in self.drop} & {label_key(value) for value in self.positive}
-        if both:
-            raise ValueError(f"--positive and --drop: both name the label {min(both)[:40]!r}, expected one to do so")
-        return self
-
-    def given(self) -> Path | TextData | None:
-        """The user's own data: an `imdb.npz`, texts, or nothing."""
-        if not self.data:
-            return None
-        return self._npz() or TextData(
-            data=tuple(self.data),
-            test_data=tuple(self.test_data),
-            text_column=self.text_column,
-            label_column=self.label_column,
-            positive=tuple(self.positive),
-            drop=tuple(self.drop),
-            group_column=self.group_column,
-            test_share=TEST_SHARE if self.test_share is None else self.test_share,
-            vocabulary=self.vocabulary,
-        )
-
-    @property
-    def title(self) -> str:
-        """What the title of a run says about the user's own data; empty if there are none."""
-        given = self.given()
-        return given.title if isinstance(given, TextData) else given.name if given else ""
-
-    def _npz(self) -> Path | None:
-        return next((path for path in self.data if path.suffix.lower() == ".npz"), None)
-
-
-def _check_different(option: str, values: Sequence[str]) -> None:
-    """Refuse two spellings of one label or bound, such as 1 and 1.0, because rows can match only one of them."""
-    seen: dict[str | Bound, str] = {}
-    for value in values:
-        key = bound_of(value) or label_key(value)
-        if key in seen:
-            first, second = shortened(repr(seen[key])), shortened(repr(value))
-            raise ValueError(f"{option}: {first} and {second} are the same label; give one of them")
-        seen[key] = value
-
-
 RunnerName = Literal["process", "thread", "dask"]
 RUNNERS = "Where branches run: in processes or threads on this machine, or on a Dask cluster."
 # A thread cannot be interrupted, so it has no time limit.
@@ -275,6 +138,13 @@ class RunSettings(SettingsGroup, title="Run"):
     )
     timeout: float = Field(
         1_440, gt=0, le=MAX_MINUTES, description="Time limit for training a branch; threads have none (minutes)."
+    )
+    minutes: float | None = Field(
+        None,
+        gt=0,
+        le=MAX_MINUTES,
+        description="Train until this time is over, then report what there is: every network at its last completed "
+        "epoch. The same command without it resumes (minutes; default: no limit).",
     )
     keep: int | None = Field(
         None,

@@ -21,6 +21,10 @@ class SettingError(PipelineError):
     status = 2
 
 
+class OutOfTimeError(PipelineError):
+    """`--minutes` were over before there was anything to keep."""
+
+
 class RejectsError(DataError):
     """More rows of a file cannot be scored than `--max-rejects` allows."""
 

@@ -1,7 +1,9 @@
 """The job of one branch: one network, one training plan, one dataset, one seed, one folder."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 
 from tasks.data.training_reviews import validation_start
@@ -9,6 +11,7 @@ from tasks.errors import PipelineError
 from tasks.machine import available_cores
 from tasks.models.spec import ModelSpec, TrainingPlan
 from tasks.results.data import Dataset
+from tasks.results.training import Epoch
 from tasks.storage.code_version import code_version
 from tasks.storage.files import fingerprint
 from tasks.storage.layout import RECORD
@@ -25,6 +28,10 @@ class Job:
         seed: seed for initial weights, batch order and dropout.
         root: parent folder of all trained networks.
         siblings: the folders of all branches of the run, including this one; they share the processors.
+        group: what tells this branch from others of the run with the same network and seed, such as "trial 7".
+        until: when to stop after the last completed epoch, in seconds since 1970; None: no limit.
+        required: the quality that the best epoch so far must have after each epoch, or training stops.
+        resumes: the folder of the longer training whose checkpoint this one continues; None: its own.
     """
 
     spec: ModelSpec
@@ -33,6 +40,10 @@ class Job:
     seed: int
     root: Path
     siblings: tuple[Path, ...] = ()
+    group: str = ""
+    until: float | None = None
+    required: tuple[float, ...] = ()
+    resumes: Path | None = None
 
     @cached_property
     def key(self) -> str:
@@ -43,7 +54,8 @@ class Job:
     @property
     def label(self) -> str:
         """The branch's display name."""
-        return f"{self.spec.name} seed {self.seed}"
+        network = f"{self.spec.name} seed {self.seed}"
+        return f"{self.group}: {network}" if self.group else network
 
     @cached_property
     def folder(self) -> Path:
@@ -54,6 +66,21 @@ class Job:
     def validation_start(self) -> int:
         """The index of the first validation review; the last training reviews are held out for validation."""
         return validation_start(self.dataset.train, self.plan.validation)
+
+    def shortened(self, epochs: int) -> "Job":
+        """The job that ends where this one stopped: the same network as one that is to be trained for fewer epochs."""
+        plan = self.plan.model_copy(update={"epochs": epochs})
+        return replace(self, plan=plan, until=None, required=(), resumes=self.folder)
+
+    def is_outdone(self, history: Sequence[Epoch]) -> bool:
+        """Whether the best epoch so far lacked the quality that is required after an epoch of the history."""
+        return self.outdone_after(history) is not None
+
+    def outdone_after(self, history: Sequence[Epoch]) -> int | None:
+        """The first epoch after which the best one so far lacked the required quality; None if there is none."""
+        best = accumulate((epoch.quality for epoch in history), max)
+        pairs = enumerate(zip(best, self.required, strict=False), 1)
+        return next((number for number, (quality, required) in pairs if quality < required), None)
 
     def check(self) -> None:
         """Check the plan against the dataset.

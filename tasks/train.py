@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from tasks import machine
 from tasks.data.training_reviews import Batch, TrainingReviews
-from tasks.errors import DataError, PipelineError
+from tasks.errors import DataError, OutOfTimeError, PipelineError
 from tasks.job import Job
 from tasks.models.learner import Learner, Metrics, balanced_accuracy, best_threshold, predict_all
 from tasks.models.loading import new_learner
 from tasks.results.training import THRESHOLD, Branch, Epoch, best_epoch
-from tasks.storage.files import atomic_path, sha256_of_file, write_bytes, write_json
+from tasks.storage.files import atomic_path, remove, sha256_of_file, write_bytes, write_json
 from tasks.storage.layout import (
     BEST,
     BEST_CHECKPOINT,
@@ -30,7 +30,7 @@ from tasks.storage.layout import (
     RECORD,
     VOCABULARY,
 )
-from tasks.storage.reuse import LOGGER, Logger, Record, step
+from tasks.storage.reuse import LOGGER, EndedEarly, Logger, Record, step
 from tasks.storage.training_state import Checkpoint, Journal
 
 FILES = (HISTORY, FIRST, LAST, BEST, NETWORK, VOCABULARY)
@@ -46,14 +46,27 @@ def branch_record(job: Job) -> Record[Branch]:
 def train(job: Job, *, logger: Logger = LOGGER) -> Branch:
     """Train to the last epoch; write the history, the models and a description to the branch's folder.
 
-    A killed branch resumes after its last completed epoch and ends with the same bits as an uninterrupted one.
+    A killed branch resumes after its last completed epoch and ends with the same bits as an uninterrupted one. So does
+    one that the job stops early. It returns the network with fewer epochs to train, which has a key of its own.
 
     Files: `history.parquet` (after each epoch), `first.keras`, `last.keras` and `best.keras` (plain Keras models after
     the first epoch, after the last one, and at the best one, which `best_epoch` finds), `network.json` and
     `vocabulary.json` (all that is needed to use the models elsewhere, and the best threshold on validation),
     `progress.jsonl`.
+
+    Raises:
+        EndedEarly: the job stops training before its last epoch.
+        PipelineError: the loss diverged, or no epoch was completed before the job stopped training.
     """
-    return _Training(job, logger).run()
+    training = _Training(job, logger)
+    epochs = training.run_epochs()
+    if epochs < job.plan.epochs:
+        raise EndedEarly(train.keep(job.shortened(epochs), logger=logger))
+    return training.finish()
+
+
+class _TimeIsUp(Exception):  # noqa: N818 -- no error
+    """The job stops training now."""
 
 
 class _Training:
@@ -74,17 +87,29 @@ class _Training:
         self._reviews = TrainingReviews.read(job.dataset.train, job.validation_start, job.plan.class_weight)
         self._history: list[Epoch] = []
         self._threshold = THRESHOLD
+        self._resumed_cpu_seconds = 0.0
 
-    def run(self) -> Branch:
-        """Train to the last epoch, from the last checkpoint or, if there is none, from the start."""
+    def run_epochs(self) -> int:
+        """Train from the last checkpoint, if there is one, or from the start; return the number of completed epochs."""
         self._resume()
-        for number in range(len(self._history) + 1, self._job.plan.epochs + 1):
-            self._run_epoch(number)
+        try:
+            while len(self._history) < self._job.plan.epochs and not self._job.is_outdone(self._history):
+                self._check_time()
+                self._run_epoch(len(self._history) + 1)
+        except _TimeIsUp:
+            if not self._history:
+                raise OutOfTimeError(f"{self._job.label}: no epoch was completed within --minutes") from None
+        if len(self._history) < self._job.plan.epochs:
+            self._journal.write(event="end")
+        return len(self._history)
+
+    def finish(self) -> Branch:
+        """Save the models and describe them."""
         self._save_models()
         self._describe_network()
         branch = self._branch()
         for checkpoint in branch_record(self._job).checkpoints:
-            checkpoint.unlink()
+            remove(checkpoint)
         self._journal.write(event="end")
         last, best = branch.history[-1], best_epoch(branch.history)
         self._logger.info(
@@ -96,14 +121,19 @@ class _Training:
 
     def _resume(self) -> None:
         """Restore the state and history of an interrupted run, if there is one."""
-        checkpoint = Checkpoint.read(self._job.folder / LAST_CHECKPOINT)
-        if checkpoint is None or not (self._job.folder / FIRST).is_file():
+        folder = self._checkpoints
+        checkpoint = Checkpoint.read(folder / LAST_CHECKPOINT)
+        if checkpoint is None or not (folder / FIRST).is_file():
             return
         if not checkpoint.fits(self._learner.state(), self._job.plan.epochs):
             self._logger.warning("%s: the checkpoint is not of this network; it is trained anew", self._job.label)
             return
+        if folder != self._job.folder:
+            write_bytes(self._job.folder / FIRST, (folder / FIRST).read_bytes())
+            self._save_history(checkpoint.history)
         self._learner.restore(checkpoint.state)
         self._history = list(checkpoint.history)
+        self._resumed_cpu_seconds = sum(epoch.cpu_seconds for epoch in checkpoint.history)
         self._logger.info("%s: resumes after epoch %d", self._job.label, len(self._history))
         for epoch in self._history:
             self._journal.write(event="epoch", **asdict(epoch))
@@ -140,6 +170,7 @@ class _Training:
         batch_size = self._job.plan.batch_size
         count = self._reviews.batch_count(batch_size)
         for number, batch in enumerate(self._reviews.batches(batch_size, self._job.seed, epoch)):
+            self._check_time()
             self._journal.write_seldom(event="batch", epoch=epoch, batch=number, batches=count)
             yield batch
 
@@ -148,8 +179,23 @@ class _Training:
         if best_epoch(self._history) == epoch:
             checkpoint.write(self._job.folder / BEST_CHECKPOINT)
         checkpoint.write(self._job.folder / LAST_CHECKPOINT)
+        self._save_history(self._history)
+
+    def _save_history(self, history: Sequence[Epoch]) -> None:
         with atomic_path(self._job.folder / HISTORY) as temporary:
-            pd.DataFrame([asdict(row) for row in self._history]).to_parquet(temporary, index=False)
+            pd.DataFrame([asdict(row) for row in history]).to_parquet(temporary, index=False)
+
+    def _check_time(self) -> None:
+        """Raise `_TimeIsUp` if the job stops training now. What the epoch in progress has learned is not used."""
+        if self._job.until is not None and time.time() >= self._job.until:
+            raise _TimeIsUp
+
+    @property
+    def _checkpoints(self) -> Path:
+        """The folder of the checkpoints to resume from."""
+        folder = self._job.folder
+        has_own = self._job.resumes is None or (folder / LAST_CHECKPOINT).is_file()
+        return folder if has_own or self._job.resumes is None else self._job.resumes
 
     def _save_models(self) -> None:
         """Save the models of the last and the best epoch; the learner keeps its state."""
@@ -163,6 +209,8 @@ class _Training:
 
     def _best_checkpoint(self) -> Checkpoint:
         path = self._job.folder / BEST_CHECKPOINT
+        if not path.is_file():
+            path = self._checkpoints / BEST_CHECKPOINT
         checkpoint = Checkpoint.read(path)
         if checkpoint is None or not checkpoint.fits(self._learner.state(), self._job.plan.epochs):
             raise DataError(f"{path}: no readable checkpoint; train this network again with --fresh")
@@ -209,7 +257,7 @@ class _Training:
             best_epoch=best_epoch(history).epoch,
             started=self._started,
             ended=time.time(),
-            cpu_seconds=time.process_time() - self._cpu_started,
+            cpu_seconds=time.process_time() - self._cpu_started + self._resumed_cpu_seconds,
             peak_memory_mb=machine.peak_memory_mb(),
             words_per_epoch=self._reviews.words_per_epoch,
             machine=machine.describe(),

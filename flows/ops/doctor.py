@@ -14,9 +14,10 @@ from prefect.exceptions import ObjectNotFound
 
 from artifacts.formats import plural
 from artifacts.terminal import show_checks
+from flows.data_settings import DataSettings
 from flows.ops.dead_runs import mark_dead_runs, mark_left_tasks
 from flows.server import api_server, server_address, server_version
-from flows.settings import DataSettings, masked
+from flows.settings import masked
 from tasks.data.imdb_npz import read_imdb_npz
 from tasks.data.readers.inputs import labelled_columns, labelled_inputs, read_all
 from tasks.errors import PipelineError, one_line

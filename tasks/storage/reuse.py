@@ -41,6 +41,14 @@ P = ParamSpec("P")
 T = TypeVar("T", bound=Result)
 
 
+class EndedEarly(Exception):  # noqa: N818 -- no error
+    """A step ended before it had computed all that was asked for; `result` is what it has, kept under its own key."""
+
+    def __init__(self, result: Any) -> None:
+        super().__init__(result)
+        self.result = result
+
+
 @dataclass(frozen=True)
 class Record(Generic[T]):
     """Where a result is kept, and under which key.
@@ -152,7 +160,8 @@ class Step(Generic[P, T]):
     def keep(self, *inputs: Any, fresh: bool = False, logger: Logger = LOGGER) -> T:
         """Return the kept result for these inputs; compute it if there is none, or always if `fresh` is true.
 
-        If two processes want the same result, one computes it and the other waits.
+        If two processes want the same result, one computes it and the other waits. What a step that ended early returns
+        is not kept for these inputs.
         """
         function: Any = self._function
         make: Callable[[], T] = functools.partial(function, *inputs, logger=logger)
@@ -166,7 +175,11 @@ class Step(Generic[P, T]):
                 logger.info("%s: made by another run", self.title(*inputs))
                 return result
             started = time.perf_counter()
-            result = make()
+            try:
+                result = make()
+            except EndedEarly as early:
+                kept: T = early.result
+                return kept
             record.write(result, round(time.perf_counter() - started, 3))
         return result
 

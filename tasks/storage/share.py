@@ -94,7 +94,8 @@ class Share:
             if hasattr(needed, "files"):
                 self.pull(needed)
         result = step.keep(*inputs, fresh=fresh, logger=logger)
-        self.push(result, step.record(*inputs))
+        record = step.record(*inputs)
+        self.push(result, record if record and record.path.exists() else None)  # A step may have ended early.
         return result
 
     def push(self, stored: Stored, record: Record[Any] | None = None) -> None:

@@ -8,13 +8,14 @@ from cyclopts import CycloptsError
 from prefect.utilities.schema_tools.validation import validate
 from pydantic import ValidationError
 
+from flows.data_settings import DataSettings
 from flows.main import app, setting_error
-from flows.settings import DataSettings, Settings
+from flows.settings import Settings
 from tasks.results.data import TextData
 
 DATA_FIELDS = {
     "data", "test_data", "test_share", "text_column", "label_column", "positive", "drop", "vocabulary", "source",
-    "vocabulary_size", "max_length", "reviews", "group_column",
+    "vocabulary_size", "max_length", "reviews", "group_column", "training_sizes", "vocabulary_of",
 }  # fmt: skip
 
 

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from flows.settings import DataSettings, Settings, TrainingSettings
+from flows.data_settings import DataSettings
+from flows.settings import Settings, TrainingSettings
 from tasks.compare import is_the_tutorials, reproduction
 from tests.artifacts import examples
 

@@ -1,4 +1,5 @@
 import logging
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,11 +9,12 @@ import pandas as pd
 import pytest
 
 from tasks.data.parquet import read_tokens
-from tasks.errors import PipelineError
+from tasks.errors import OutOfTimeError, PipelineError
 from tasks.job import Job
 from tasks.models.spec import ModelSpec, TrainingPlan, preset
 from tasks.results.data import Dataset
-from tasks.storage.files import read_json
+from tasks.results.training import Branch
+from tasks.storage.files import is_whole, read_json
 from tasks.storage.training_state import Checkpoint
 from tasks.train import train
 from tests.fixtures.trained import trained
@@ -201,3 +203,64 @@ def test_a_validation_loss_that_is_no_number_ends_the_branch_in_one_line(
     monkeypatch.setattr("tasks.train.predict_all", lambda *_: np.full(30, np.nan))
     with pytest.raises(PipelineError, match="the loss diverged in epoch 1; lower --learning-rate"):
         train.keep(job(dataset, tmp_path))
+
+
+class Clock:
+    """The module `time` for training: after so many looks at the clock, it is an hour later."""
+
+    perf_counter, process_time = time.perf_counter, time.process_time
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+
+    def time(self) -> float:
+        self.looks -= 1
+        return time.time() + (0 if self.looks >= 0 else 3600)
+
+
+def stopped_after(looks: int, dataset: Dataset, root: Path, monkeypatch: pytest.MonkeyPatch) -> Branch:
+    """A branch whose time is up after so many looks at the clock."""
+    with monkeypatch.context() as patched:
+        patched.setattr("tasks.train.time", Clock(looks))
+        return train.keep(replace(job(dataset, root), until=time.time() + 60))
+
+
+def test_a_branch_whose_time_is_up_is_the_network_with_fewer_epochs(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It looks before each epoch and before each of its 6 batches: the time is up in the third epoch.
+    stopped = stopped_after(18, dataset, tmp_path / "stopped", monkeypatch)
+    short = train.keep(replace(job(dataset, tmp_path / "short"), plan=PLAN.model_copy(update={"epochs": 2})))
+    assert (stopped.key, len(stopped.history)) == (short.key, 2)
+    for name in ("last.keras", "best.keras", "first.keras"):
+        models = [keras.saving.load_model(branch.folder / name).get_weights() for branch in (stopped, short)]
+        assert all(np.array_equal(*pair) for pair in zip(*models, strict=True))
+    assert pd.read_parquet(stopped.folder / "history.parquet")["epoch"].tolist() == [1, 2]
+
+
+def test_the_same_job_without_a_limit_resumes_and_leaves_the_short_network_alone(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stopped = stopped_after(18, dataset, tmp_path, monkeypatch)
+    with caplog.at_level(logging.INFO, "tasks"):
+        whole = train.keep(job(dataset, tmp_path))
+    assert "resumes after epoch 2" in caplog.text
+    assert is_whole(stopped)
+    undisturbed = train.keep(job(dataset, tmp_path / "undisturbed"))
+    losses = [[epoch.loss for epoch in branch.history] for branch in (whole, undisturbed)]
+    assert losses[0] == losses[1]
+
+
+def test_a_branch_without_a_completed_epoch_has_nothing_to_keep(dataset: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(OutOfTimeError, match="lstm seed 1: no epoch was completed within --minutes"):
+        train.keep(replace(job(dataset, tmp_path), until=1.0))
+
+
+def test_training_stops_after_an_epoch_without_the_required_quality(dataset: Dataset, tmp_path: Path) -> None:
+    whole = train.keep(job(dataset, tmp_path / "whole"))
+    best = max(whole.history[0].quality, whole.history[1].quality)
+    outdone = replace(job(dataset, tmp_path / "outdone"), required=(0.0, best + 0.001))
+    assert len(train.keep(outdone).history) == 2
+    assert len(train.keep(replace(outdone, required=(0.0, best))).history) == 3
+    # What is required decides nothing else: the whole network is kept, and an earlier epoch can still be outdone.
+    assert outdone.outdone_after(whole.history) == 2

@@ -9,9 +9,9 @@ import prefect
 import pytest
 
 from artifacts.terminal import show_checks
+from flows.data_settings import DataSettings
 from flows.ops import doctor as module
 from flows.ops.doctor import Check
-from flows.settings import DataSettings
 from tasks.storage.files import sha256_of_file
 
 
