@@ -1,5 +1,6 @@
 """A run: its outputs, shared store, clock and progress, and how it does a step, once or for all branches."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -25,8 +26,9 @@ from flows.pool import Runner, branches_on, preload_branches, text_workers
 from flows.progress import RunProgress
 from flows.settings import Settings
 from flows.step_tasks import Sealed, after, make, reuse, task_of
-from tasks.errors import PipelineError, one_line
+from tasks.errors import OutOfTimeError, PipelineError, one_line
 from tasks.job import Job
+from tasks.machine import available_cores
 from tasks.results.data import TextData
 from tasks.storage.layout import RUNS
 from tasks.storage.reuse import Result, Step
@@ -91,6 +93,7 @@ class Run:
         progress: shows the steps.
         runner: what runs branches, within `side_by_side`.
         previous: the ids of the tasks of the step before; the UI draws arrows from them to those of the next step.
+        deadline: when `--minutes` are over, in seconds since 1970; None: never.
     """
 
     name: str
@@ -102,6 +105,7 @@ class Run:
     progress: RunProgress = field(default_factory=RunProgress)
     runner: Runner | None = None
     previous: list[UUID] = field(default_factory=list)
+    deadline: float | None = None
 
     @classmethod
     @contextmanager
@@ -112,7 +116,9 @@ class Run:
         label_with_process(str(runtime.flow_run.id))
         warn_of_another_commit()
         name = f"{datetime.now():%Y%m%d-%H%M%S}-{runtime.flow_run.id[:8]}"
-        run = cls(name, settings.effective(), settings.run.fresh)
+        minutes = settings.run.minutes
+        deadline = None if minutes is None else time.time() + 60 * minutes
+        run = cls(name, settings.effective(), settings.run.fresh, deadline=deadline)
         if run.settings != settings:
             show_parameters(run.settings)
         run.share.check()
@@ -222,13 +228,19 @@ class Run:
         tasks = [row.task for row, result in zip(rows, results, strict=True) if result is not None]
         self.previous[:] = tasks if are_needed else [*self.previous, *tasks]
         if are_needed and not any(results):
-            raise PipelineError("; ".join(self.failures))
+            out_of_time = "no epoch was completed within --minutes; give it more, and the same command resumes"
+            raise PipelineError("; ".join(self.failures) or out_of_time)
         return results
 
     def _result_or_failure(self, step: Step[..., Any], row: Submitted, is_needed: bool) -> Any:
         try:
             result = _result(row)
         except UpstreamError:
+            self.progress.fail(step.name, row.title)
+            return None
+        except OutOfTimeError as error:  # That was asked for.
+            self.notes.append(f"{error}.")
+            get_run_logger().warning("%s", error)
             self.progress.fail(step.name, row.title)
             return None
         except Exception as error:
@@ -241,6 +253,17 @@ class Run:
             return None
         self.share.pull(result)
         return result
+
+    def timed(self, jobs: Sequence[Job]) -> list[Job]:
+        """The jobs with equal shares of what is left of `--minutes`, if as many run at a time as there are cores."""
+        if self.deadline is None:
+            return list(jobs)
+        left, rounds = self.deadline - time.time(), math.ceil(len(jobs) / available_cores())
+        shares = [(place // available_cores() + 1) / rounds for place in range(len(jobs))]
+        return [
+            replace(job, until=self.deadline - left * (1 - share), deadline=self.deadline)
+            for job, share in zip(jobs, shares, strict=True)
+        ]
 
     def side_by_side(self, work: Callable[["Run", list[Job]], Work], jobs: list[Job]) -> Work:
         """Do work whose `do_each` starts branches on the chosen runner."""

@@ -14,6 +14,7 @@ from prefect.logging import get_run_logger
 from artifacts import report
 from artifacts.figures.render import Picture
 from artifacts.publish import history_artifacts, report_artifacts, unpublish
+from artifacts.wording.report import out_of_time
 from flows.draw import draw, figures_record
 from flows.ops.notify import FAILURES, add_tags, on_failure_hooks, publish_or_warn
 from flows.promote import check_promotion, promote_run
@@ -83,7 +84,7 @@ def plan_jobs(run: Run, dataset: Dataset) -> list[Job]:
     ]
     jobs[0].check()
     siblings = tuple(job.folder for job in jobs)
-    return [replace(job, siblings=siblings) for job in jobs]
+    return run.timed([replace(job, siblings=siblings) for job in jobs])
 
 
 def compare_networks(run: Run, jobs: list[Job]) -> Comparison:
@@ -95,6 +96,8 @@ def compare_networks(run: Run, jobs: list[Job]) -> Comparison:
     # Behind all networks in the queue: it takes no processor from one in training, but one that waits for the last one.
     measuring = run.do_each(yardstick, *yardstick_inputs(jobs), following=[prepared])
     trained = run.results(train, training)
+    stopped = out_of_time(run.settings.run.minutes, jobs[0].plan.epochs, [branch for branch in trained if branch])
+    run.notes.extend([stopped] if stopped else [])
     evaluated = run.results(evaluate, evaluating)
     columns = without_failed_rows(jobs, trained, evaluated, training, evaluating)
     jobs, branches, evaluations, training, evaluating = columns

@@ -29,7 +29,8 @@ class Job:
         root: parent folder of all trained networks.
         siblings: the folders of all branches of the run, including this one; they share the processors.
         group: what tells this branch from others of the run with the same network and seed, such as "trial 7".
-        until: when to stop after the last completed epoch, in seconds since 1970; None: no limit.
+        until: when to stop after the last completed epoch, in seconds since 1970; None: never.
+        deadline: the same, but when to stop even without a completed epoch.
         required: the quality that the best epoch so far must have after each epoch, or training stops.
         resumes: the folder of the longer training whose checkpoint this one continues; None: its own.
     """
@@ -42,6 +43,7 @@ class Job:
     siblings: tuple[Path, ...] = ()
     group: str = ""
     until: float | None = None
+    deadline: float | None = None
     required: tuple[float, ...] = ()
     resumes: Path | None = None
 
@@ -70,7 +72,7 @@ class Job:
     def shortened(self, epochs: int) -> "Job":
         """The job that ends where this one stopped: the same network as one that is to be trained for fewer epochs."""
         plan = self.plan.model_copy(update={"epochs": epochs})
-        return replace(self, plan=plan, until=None, required=(), resumes=self.folder)
+        return replace(self, plan=plan, until=None, deadline=None, required=(), resumes=self.folder)
 
     def is_outdone(self, history: Sequence[Epoch]) -> bool:
         """Whether the best epoch so far lacked the quality that is required after an epoch of the history."""

@@ -187,7 +187,8 @@ class _Training:
 
     def _check_time(self) -> None:
         """Raise `_TimeIsUp` if the job stops training now. What the epoch in progress has learned is not used."""
-        if self._job.until is not None and time.time() >= self._job.until:
+        limit = self._job.until if self._history else self._job.deadline
+        if limit is not None and time.time() >= limit:
             raise _TimeIsUp
 
     @property

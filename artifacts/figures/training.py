@@ -66,16 +66,17 @@ def shared_curves(c: Comparison) -> Figure:
 
 def _draw_validation(axes: Axes, c: Comparison, model: str, values_of: str) -> None:
     histories = [branch.history for branch in c.branches if branch.name == model]
-    # Shape (seeds, epochs).
-    values = np.array([[getattr(epoch, f"val_{values_of}") for epoch in history] for history in histories])
-    epochs = [epoch.epoch for epoch in histories[0]]
+    values = [[getattr(epoch, f"val_{values_of}") for epoch in history] for history in histories]
+    epochs = range(1, min(map(len, histories)) + 1)  # With --minutes, seeds may have different numbers of epochs.
     look = style_of(c, model)
-    axes.plot(epochs, values.mean(axis=0), label=network_name(model), **look)
+    axes.plot(
+        epochs, np.mean([of_seed[: len(epochs)] for of_seed in values], axis=0), label=network_name(model), **look
+    )
     if len(epochs) == 1:
-        axes.set_xlim(epochs[0] - LONE_MARGIN, epochs[0] + LONE_MARGIN)
+        axes.set_xlim(1 - LONE_MARGIN, 1 + LONE_MARGIN)
     if len(histories) > 1:
         for of_seed in values:
-            axes.plot(epochs, of_seed, color=look["color"], alpha=0.4, linewidth=0.8)
+            axes.plot(range(1, len(of_seed) + 1), of_seed, color=look["color"], alpha=0.4, linewidth=0.8)
 
 
 def _draw_tutorial_curve(axes: Axes, history: Sequence[Epoch], curve: CurveName, colour: str) -> None:

@@ -117,6 +117,18 @@ def title(c: Comparison) -> str:
     return f"{network_names(c.models())} on the {c.dataset.title}"
 
 
+def out_of_time(minutes: float | None, epochs: int, branches: Sequence[Branch]) -> str | None:
+    """Which networks `--minutes` stopped before their last epoch; None if it stopped none."""
+    stopped = [f"{branch.label} after {len(branch.history)}" for branch in branches if len(branch.history) < epochs]
+    if minutes is None or not stopped:
+        return None
+    return (
+        f"--minutes {minutes:g} stopped networks before the last of {plural(epochs, 'epoch')}: {join_names(stopped)}. "
+        "Their last epoch is the last completed one, so networks may differ in how long they were trained. The same "
+        "command without --minutes resumes."
+    )
+
+
 # What a fault of the data is, after "12 of 340"; and what it means or what helps.
 FAULTS: dict[FaultKind, str] = {
     "shared": "test reviews have the text of a training review",

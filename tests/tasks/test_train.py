@@ -253,7 +253,7 @@ def test_the_same_job_without_a_limit_resumes_and_leaves_the_short_network_alone
 
 def test_a_branch_without_a_completed_epoch_has_nothing_to_keep(dataset: Dataset, tmp_path: Path) -> None:
     with pytest.raises(OutOfTimeError, match="lstm seed 1: no epoch was completed within --minutes"):
-        train.keep(replace(job(dataset, tmp_path), until=1.0))
+        train.keep(replace(job(dataset, tmp_path), deadline=1.0))
 
 
 def test_training_stops_after_an_epoch_without_the_required_quality(dataset: Dataset, tmp_path: Path) -> None:
