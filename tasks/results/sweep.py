@@ -141,7 +141,7 @@ class Importance:
     """How much of the variance of the trials' quality a setting explains, as a share of what all settings explain.
 
     Attributes:
-        share: functional ANOVA of a random forest (Hutter et al. 2014), its median over bootstrap samples of the trials;
+        share: functional ANOVA of a random forest (Hutter et al. 2014): its median over bootstrap samples of trials;
             the interval contains 90 % of them.
     """
 
