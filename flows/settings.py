@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from cyclopts import Group, Parameter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
@@ -163,18 +163,21 @@ class RunSettings(SettingsGroup, title="Run"):
     )
 
 
-def _section(title: str, sort_key: int) -> Parameter:
+def section(title: str, sort_key: int) -> Parameter:
+    """A section of the settings: its fields are options of the command line, in a group of the help."""
     return Parameter(name="*", group=Group(title, sort_key=sort_key))
 
 
 class Settings(SettingsGroup):
     """All settings of a run."""
 
-    data: Annotated[DataSettings, _section("Data", 0)] = DataSettings()
-    models: Annotated[ModelSettings, _section("Models", 1)] = ModelSettings()
-    training: Annotated[TrainingSettings, _section("Training", 2)] = TrainingSettings()
-    run: Annotated[RunSettings, _section("Run", 3)] = RunSettings()
-    promotion: Annotated[PromotionSettings, _section("Promotion", 4)] = PromotionSettings()
+    COMMAND: ClassVar[str] = "uv run flows/main.py"
+
+    data: Annotated[DataSettings, section("Data", 0)] = DataSettings()
+    models: Annotated[ModelSettings, section("Models", 1)] = ModelSettings()
+    training: Annotated[TrainingSettings, section("Training", 2)] = TrainingSettings()
+    run: Annotated[RunSettings, section("Run", 3)] = RunSettings()
+    promotion: Annotated[PromotionSettings, section("Promotion", 4)] = PromotionSettings()
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -208,9 +211,9 @@ class Settings(SettingsGroup):
 
         Words, such as the name of a column, are left out: they come from the data.
         """
-        for section in (self.data, self.models, self.training):
-            for name, value in section:
-                default = type(section).model_fields[name].default
+        for group in (self.data, self.models, self.training):
+            for name, value in group:
+                default = type(group).model_fields[name].default
                 if isinstance(value, int | float) and value != default and name not in NAMED:
                     yield f"{name.replace('_', ' ')} {value}"
 
@@ -241,10 +244,10 @@ class Settings(SettingsGroup):
 
     def command(self) -> str:
         """The command line that repeats this run: every setting that differs from its default."""
-        words = ["uv run flows/main.py"]
-        for section in (self.data, self.models, self.training, self.run, self.promotion):
-            for name in type(section).model_fields:
-                words += _argument(name, getattr(section, name), type(section).model_fields[name].default)
+        words = [self.COMMAND]
+        for group in (value for _, value in self):
+            for name, field in type(group).model_fields.items():
+                words += _argument(name, getattr(group, name), field.default)
         return " ".join(words)
 
 

@@ -95,14 +95,12 @@ def _quantile(freedom: float) -> float:
     return float(t.ppf(0.975, freedom))
 
 
-NORMAL = 1.959964
-
-
 class Mean(NamedTuple):
-    """A mean, and what its interval accounts for."""
+    """A mean, what its interval accounts for, and the p-value of a mean of 0; with two seeds there is none."""
 
     estimate: Estimate
     basis: Basis
+    p: float | None = None
 
 
 def mean_with_interval(values: NDArray[np.floating]) -> Mean:
@@ -119,11 +117,12 @@ def mean_with_interval(values: NDArray[np.floating]) -> Mean:
         means = values.mean(axis=1)
         return Mean(Estimate(mean, float(means.min()), float(means.max())), basis)
     if basis == "reviews":
-        half = NORMAL * float(values.std()) / np.sqrt(reviews)
+        error, freedom = float(values.std()) / math.sqrt(reviews), math.inf
     else:
-        crossed = crossed_mean(values)
-        half = float(t.ppf(0.975, crossed.freedom)) * crossed.error
-    return Mean(Estimate(mean, mean - float(half), mean + float(half)), basis)
+        _, error, freedom = crossed_mean(values)
+    half = _quantile(freedom) * error
+    p = 2 * float(t.sf(abs(mean) / error, freedom)) if error > 0 else float(mean == 0)
+    return Mean(Estimate(mean, mean - half, mean + half), basis, max(p, SMALLEST_P))
 
 
 def slope_with_interval(x: NDArray[np.floating], values: NDArray[np.floating]) -> Mean | None:

@@ -61,6 +61,15 @@ def claims_to_be_another(spec: ModelSpec) -> bool:
     return (spec.cell, len(spec.units), spec.bidirectional) != (named.cell, len(named.units), named.bidirectional)
 
 
+def preset_of(spec: ModelSpec) -> PresetName | None:
+    """The preset that is this network, whatever its name, if it is given the same sizes; None if there is none."""
+    for name in get_args(PresetName):
+        same = preset(name, spec.units[0], spec.embedding, spec.dropout)
+        if spec.model_copy(update={"name": name}) == same:
+            return cast(PresetName, name)
+    return None
+
+
 def preset(name: PresetName, units: int, embedding: int, dropout: float) -> ModelSpec:
     """The named network with the given sizes; `stacked_simple_rnn` has four recurrent layers."""
     cells: dict[PresetName, Cell] = {"lstm": "lstm", "bidirectional_lstm": "lstm", "gru": "gru"}
