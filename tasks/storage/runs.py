@@ -49,6 +49,7 @@ class FinishedRun:
         settings: its settings, as nested JSON values.
         command: the command line that repeats it.
         durations: the wall time of each step, in seconds.
+        others: the folders of further networks that it used, of which nothing else is recorded here.
     """
 
     name: str
@@ -58,6 +59,7 @@ class FinishedRun:
     settings: dict[str, Any]
     command: str
     durations: dict[str, float]
+    others: tuple[Path, ...] = ()
 
     @property
     def is_real(self) -> bool:
@@ -83,8 +85,14 @@ class FinishedRun:
         return best
 
 
-def write_run(folder: Path, comparison: Comparison) -> None:
-    """Write `run.json` to a run's folder. A folder with this file is that of a finished run."""
+def write_run(folder: Path, comparison: Comparison, others: Sequence[Path] = ()) -> None:
+    """Write `run.json` to a run's folder. A folder with this file is that of a finished run.
+
+    Args:
+        folder: the run's folder.
+        comparison: the run's results.
+        others: the folders of further networks that the run used.
+    """
     run = FinishedRun(
         name=comparison.run,
         dataset=comparison.dataset,
@@ -93,6 +101,7 @@ def write_run(folder: Path, comparison: Comparison) -> None:
         settings=comparison.settings,
         command=comparison.command,
         durations=comparison.durations,
+        others=tuple(others),
     )
     fields = to_jsonable_python(relative_to(_outputs_of(folder), run))
     write_json(folder / RUN, {"schema": SCHEMA, "version": project().version, "run": fields})
@@ -215,7 +224,8 @@ def _remove_figures(figures: Path, count: int) -> None:
 def _networks(run: Path) -> list[Path]:
     """The networks of a run; none if its record is damaged."""
     try:
-        return [resolved(branch.folder) for branch in read_run(run).branches]
+        found = read_run(run)
+        return [resolved(folder) for folder in (*(branch.folder for branch in found.branches), *found.others)]
     except DataError:
         return []
 

@@ -16,13 +16,23 @@ from tests.fixtures import runs
 def test_a_run_comes_back_as_it_was_written(tmp_path: Path) -> None:
     folder = tmp_path / "outputs" / "runs" / "1"
     comparison = located_in(tmp_path / "outputs", examples.comparison())
-    write_run(folder, comparison)
+    others = [tmp_path / "outputs" / "models" / "of-a-subset"]
+    write_run(folder, comparison, others)
     run = read_run(folder)
+    assert run.others == tuple(others)
     assert (run.name, run.dataset, run.branches) == (comparison.run, comparison.dataset, comparison.branches)
     assert (run.models, run.settings) == (comparison.evidence.models, comparison.settings)
     assert (run.command, run.durations) == (comparison.command, comparison.durations)
     written = json.loads((folder / "run.json").read_text())
     assert (written["schema"], written["version"]) == (1, "0.1.0")
+
+
+def test_a_run_of_an_earlier_version_used_no_further_networks(tmp_path: Path) -> None:
+    write_run(tmp_path, examples.comparison())
+    content = json.loads((tmp_path / "run.json").read_text())
+    del content["run"]["others"]
+    (tmp_path / "run.json").write_text(json.dumps(content))
+    assert read_run(tmp_path).others == ()
 
 
 def test_a_run_is_read_where_its_outputs_were_moved_to(tmp_path: Path) -> None:

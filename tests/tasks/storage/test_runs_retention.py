@@ -38,6 +38,18 @@ def test_the_newest_runs_stay_with_the_networks_that_they_used(tmp_path: Path) -
     assert left(tmp_path, "models") == ["shared"]
 
 
+def test_further_networks_go_with_their_run_unless_a_remaining_one_used_them(tmp_path: Path) -> None:
+    folders = {name: tmp_path / "models" / name for name in ("only-1", "of-both", "branch-of-2")}
+    for folder in folders.values():
+        folder.mkdir(parents=True)
+    for name, others in (("1", ["only-1", "of-both", "branch-of-2"]), ("2", ["of-both"])):
+        branches = [branch_of("lstm", folders["branch-of-2"] if name == "2" else tmp_path / "models" / "gone", 0.5)]
+        run = finished_run(tmp_path, name, branches, others=tuple(folders[other] for other in others))
+        keep_run(tmp_path, run, is_latest=False)
+    assert keep_last(tmp_path, 1) == ["1"]
+    assert left(tmp_path, "models") == ["branch-of-2", "of-both"]
+
+
 def test_the_latest_and_the_promoted_never_go(tmp_path: Path) -> None:
     point(tmp_path / "latest", made_run(tmp_path, "1", "a"))
     point(tmp_path / "promoted", made_run(tmp_path, "2", "b"))
