@@ -1,9 +1,10 @@
-"""The commands: `score`, `promote`, `champion`, `rollback`, `export`, `drift`, `doctor`, `history`, `diff`.
+"""The commands: `sweep`, `score`, `promote`, `champion`, `rollback`, `export`, `drift`, `doctor`, `history`, `diff`.
 
 The training run itself is the default command, in `flows.main`. Slow imports are in the functions that need them.
 """
 
 import importlib
+import importlib.util
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -23,12 +24,13 @@ from flows.environment import (
     say,
     stopped_by_signals,
 )
-from flows.settings import GateSettings
+from flows.search_settings import SweepSettings
+from flows.settings import GateSettings, Settings
 from tasks.errors import SettingError
 from tasks.results.export import ExportFormat
 from tasks.results.scoring import MAX_REJECTS, RowData, ThresholdChoice
 from tasks.results.training import THRESHOLD
-from tasks.storage.layout import SCORES
+from tasks.storage.layout import MODELS, REPORT, SCORES, SUMMARY
 
 Outputs = Annotated[Path, Parameter(help="Folder for data, models and reports.")]
 WEBHOOK = (
@@ -87,6 +89,34 @@ def say_page(state: Any) -> None:
     from flows.server import run_page
 
     say(f"In the UI: {run_page(state.state_details.flow_run_id)}")
+
+
+def run_training(flow: str, settings: Settings, webhook: str | None) -> int:
+    """Run a flow that trains networks, and print its summary."""
+
+    def preload() -> None:
+        from flows.pool import preload_branches
+
+        preload_branches(settings)
+
+    state = run_flow(flow, settings, webhook=webhook, preload=preload)
+    folder = state.result()
+    say("\n" + (folder / SUMMARY).read_text(encoding="utf-8"))
+    say(f"Report: {folder / REPORT}")
+    say(f"Networks: {folder.parents[1] / MODELS}")
+    say_page(state)
+    return 0
+
+
+def sweep(
+    *,
+    settings: Annotated[SweepSettings, Parameter(name="*")] = SweepSettings(),
+    webhook: Annotated[Webhook, Parameter(group="Run")] = None,
+) -> int:
+    """Search settings by validation, then train the best ones with other seeds and test them."""
+    if importlib.util.find_spec("optuna") is None:
+        raise SettingError("sweep: optuna is not installed; run `uv sync --extra sweep`")
+    return run_training("flows.sweep:sweep_flow", settings, webhook)
 
 
 INPUT = (
@@ -327,4 +357,4 @@ def diff(first: str, second: str, /, *, outputs: Outputs = Path("outputs")) -> i
     return 0
 
 
-COMMANDS = (score, promote, champion, rollback, export, drift, doctor, history, diff)
+COMMANDS = (sweep, score, promote, champion, rollback, export, drift, doctor, history, diff)

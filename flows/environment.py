@@ -309,6 +309,7 @@ def tolerate_any_encoding() -> None:
 
 STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 TIDYING_SECONDS, LAST_SECONDS = 5.0, 8.0
+_allowed_seconds = LAST_SECONDS
 STOPPED = "Stopped. Completed work is kept: the same command resumes."
 _received: list[int] = []
 
@@ -327,12 +328,24 @@ def stop_signal() -> int | None:
 
 
 @contextlib.contextmanager
+def ending_within(seconds: float) -> Iterator[None]:
+    """A signal that stops the run within the block leaves it this long to end, because it writes what it has."""
+    global _allowed_seconds
+    before, _allowed_seconds = _allowed_seconds, seconds
+    try:
+        yield
+    finally:
+        _allowed_seconds = before
+
+
+@contextlib.contextmanager
 def stopped_by_signals() -> Iterator[None]:
     """Within the block, SIGINT (Ctrl-C), SIGTERM and SIGHUP raise `Stopped`.
 
     Branch processes ignore Ctrl-C. A signal that was already ignored, as under `nohup`, stays ignored. Those that come
     within `TIDYING_SECONDS` after another are ignored, too: the run is recording that it was stopped. If it has not
-    ended `LAST_SECONDS` after the first signal, because the server is gone, say, this process and its children end.
+    ended `LAST_SECONDS` after the first signal, or what `ending_within` allows, because the server is gone, say, this
+    process and its children end.
     """
     heeds_from = 0.0
     is_over = threading.Event()
@@ -360,7 +373,7 @@ def stopped_by_signals() -> Iterator[None]:
 
 def _end_late(signal_number: int, is_over: threading.Event) -> None:
     """End this process and its children, unless the run is over by then."""
-    if is_over.wait(LAST_SECONDS):
+    if is_over.wait(_allowed_seconds):
         return
     say(f"{STOPPED} The Prefect server did not answer, so it does not know.", error=True)
     for child in psutil.Process().children(recursive=True):

@@ -44,7 +44,7 @@ from cyclopts.config import Env
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from flows.commands import COMMANDS, Webhook, run_flow, say_page
+from flows.commands import COMMANDS, Webhook, run_training
 from flows.environment import (
     STOPPED,
     open_closed_streams,
@@ -57,11 +57,11 @@ from flows.environment import (
 from flows.settings import Settings, masked
 from tasks.errors import PipelineError, SettingError, is_text, one_line, shortened
 from tasks.models.spec import ModelSpec
-from tasks.storage.layout import MODELS, REPORT, SUMMARY
 
 HELP = """Train and compare recurrent networks on the IMDB reviews: data, training, evaluation, report.
 
-Examples: `uv run flows/main.py --smoke`, `uv run flows/main.py --data imdb.npz --models simple_rnn lstm gru`.
+Examples: `uv run flows/main.py --smoke`, `uv run flows/main.py --data imdb.npz --models simple_rnn lstm gru`,
+`uv run flows/main.py sweep --search units=16,32,64 learning_rate=1e-4..1e-2:log --trials 20`.
 
 Exit status: 0 success, 1 the run failed, 2 a setting is wrong, 3 too many rows cannot be scored (--max-rejects), 130
 stopped by Ctrl-C (143 by SIGTERM, 129 by SIGHUP).
@@ -83,19 +83,7 @@ def main(
     webhook: Annotated[Webhook, Parameter(group="Run")] = None,
 ) -> int:
     """Run the pipeline."""
-
-    def preload() -> None:
-        from flows.pool import preload_branches
-
-        preload_branches(settings)
-
-    state = run_flow("flows.train:train_flow", settings, webhook=webhook, preload=preload)
-    folder = state.result()
-    say("\n" + (folder / SUMMARY).read_text(encoding="utf-8"))
-    say(f"Report: {folder / REPORT}")
-    say(f"Networks: {folder.parents[1] / MODELS}")
-    say_page(state)
-    return 0
+    return run_training("flows.train:train_flow", settings, webhook)
 
 
 for command in COMMANDS:

@@ -55,6 +55,7 @@ class RunProgress:
         self._branches: dict[str, TaskID] = {}
         self._epochs: dict[str, int] = {}
         self._current: TaskID | None = None
+        self._trials: TaskID | None = None
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -101,9 +102,22 @@ class RunProgress:
             done.set()
             thread.join(30)
 
+    @contextmanager
+    def counting(self, trials: int) -> Iterator[Callable[[str], None]]:
+        """Within the block, show one bar for all trials instead of one for each; yield what sets the text beside it."""
+        if self._bars is None:
+            yield lambda _: None
+            return
+        bars, bar = self._bars, self._bars.add_task("trials", total=trials, status="")
+        self._trials = bar
+        try:
+            yield lambda status: bars.update(bar, status=status)
+        finally:
+            self._trials = None
+
     def begin(self, step: str, titles: Sequence[str]) -> None:
         """Show that a step has started. With a single title, the bar shows only that work is in progress."""
-        if self._bars is None or all(title in self._branches for title in titles):
+        if self._bars is None or self._trials is not None or all(title in self._branches for title in titles):
             return
         total, status = (None, "") if len(titles) == 1 else (len(titles), f"0 of {len(titles)}")
         self._steps[step] = self._bars.add_task(step, total=total, status=status)
@@ -113,6 +127,9 @@ class RunProgress:
     def end(self, step: str, title: str, *, was_reused: bool = False) -> None:
         """Count a finished branch of a step, and show whether its result was reused."""
         if self._bars is None:
+            return
+        if self._trials is not None:
+            self._bars.advance(self._trials, step == train.name)
             return
         note = ["reused"] if was_reused else []
         if title not in self._branches:
@@ -125,7 +142,7 @@ class RunProgress:
 
     def fail(self, step: str, title: str) -> None:
         """Show that a step failed in one branch."""
-        if self._bars:
+        if self._bars and self._trials is None:
             self._bars.update(self._branches[title] if title in self._branches else self._steps[step], status="failed")
 
     def show_event(self, job: Job, event: dict[str, Any]) -> None:

@@ -232,6 +232,25 @@ class Run:
             raise PipelineError("; ".join(self.failures) or out_of_time)
         return results
 
+    def outcomes(self, step: Step[..., T], rows: Sequence[Submitted]) -> Iterator[T | PipelineError]:
+        """Wait for the results of a step that `do_each` started, in their order, with the error of a failed branch.
+
+        Such an error is no failure of the run.
+        """
+        for row in rows:
+            try:
+                result: T = _result(row)
+            except Exception as error:
+                message = one_line(error)
+                if message is None:
+                    raise
+                yield error if isinstance(error, OutOfTimeError) else PipelineError(message)
+            else:
+                self.share.pull(result)
+                yield result
+        self.previous[:] = [row.task for row in rows]
+        self.clock.lap(step.name)
+
     def _result_or_failure(self, step: Step[..., Any], row: Submitted, is_needed: bool) -> Any:
         try:
             result = _result(row)

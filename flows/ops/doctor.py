@@ -28,7 +28,7 @@ from tasks.storage.files import read_json, sha256_of_file
 from tasks.storage.layout import CACHE, DATA, DATASET, IMDB, MODELS, RECORD
 
 POOL, NO_POOL = "rnn", -1
-RECORDED_FLOWS = ("train", "score")  # Flows whose runs record their process.
+RECORDED_FLOWS = ("train", "sweep", "score")  # Flows whose runs record their process.
 NEEDED_BYTES = 2 << 30
 
 

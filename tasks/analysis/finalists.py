@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tasks.analysis.comparison import holm
 from tasks.analysis.intervals import mean_with_interval
 from tasks.models.learner import is_right
-from tasks.results.sweep import Finalist, FinalistTest, Trial
+from tasks.results.sweep import Finalist, FinalistTest, Trial, best_first
 from tasks.results.training import Branch, Evaluation, best_epoch
 
 
@@ -23,15 +23,20 @@ class Rerun(NamedTuple):
     command: str
 
 
+def choose(trials: Sequence[Trial], count: int) -> list[Trial]:
+    """The best complete trials by validation, and trial 0, the present settings, behind them if it is none of these."""
+    best = [trial for trial in best_first(trials) if trial.state == "complete"][:count]
+    return best + [trial for trial in trials[:1] if trial not in best]
+
+
 def judge(reruns: Sequence[Rerun], is_uneven: bool) -> tuple[Finalist, ...]:
     """The finalists, the best mean validation over their seeds first; each is tested against trial 0.
 
-    Which trials become finalists, and which of them is first, depends on validation reviews only. The seeds of the
-    re-runs decide neither which trials these are nor what is known of them before, so the tests are fair, and Holm's
-    correction covers that several finalists are tested.
+    Validation alone decides which trials become finalists and which of them is first. The tests use networks with
+    other seeds than the trials, and Holm's correction covers that the first of several finalists is the best.
 
     Args:
-        reruns: the finalists, trial 0 among them, all with the same seeds.
+        reruns: the finalists, all with the same seeds; without trial 0, none is tested.
         is_uneven: whether balanced accuracy takes the place of accuracy, because one label is rare.
     """
     scores = {rerun.trial.number: scores_of(rerun.evaluations, is_uneven) for rerun in reruns}
@@ -76,6 +81,8 @@ def compare_with_present(scores: dict[int, NDArray[np.floating]]) -> dict[int, F
     Args:
         scores: `scores_of` by the number of the trial.
     """
+    if 0 not in scores:
+        return {}
     means = {number: mean_with_interval(its - scores[0]) for number, its in scores.items() if number != 0}
     corrected = iter(holm([mean.p for mean in means.values() if mean.p is not None]))
     return {

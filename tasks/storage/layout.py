@@ -44,6 +44,7 @@ REPORT, REPORT_MARKDOWN, CHAPTER_PAGE, READER, SUMMARY, METRICS = (
     "report.html", "report.md", "chapter.html", "reader.html", "summary.txt", "metrics.json",
 )  # fmt: skip
 SUSPECTS = "suspects.parquet"  # The labels that are most probably wrong.
+SWEEP_JOURNAL = "optuna.journal"  # The trials of a sweep, for `optuna-dashboard`.
 IN_USE = "in-use.json"  # The run's process and the networks it uses; exists only during the run.
 WORD_TABLES = "word_tables.json"  # In an exported ONNX model: how texts become words.
 # The registry.

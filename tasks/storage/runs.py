@@ -103,6 +103,11 @@ def write_run(folder: Path, comparison: Comparison, others: Sequence[Path] = ())
         durations=comparison.durations,
         others=tuple(others),
     )
+    write_finished_run(folder, run)
+
+
+def write_finished_run(folder: Path, run: FinishedRun) -> None:
+    """Write a run's record to its folder."""
     fields = to_jsonable_python(relative_to(_outputs_of(folder), run))
     write_json(folder / RUN, {"schema": SCHEMA, "version": project().version, "run": fields})
 
@@ -169,6 +174,17 @@ def in_use(run: Path, networks: Sequence[Path]) -> Iterator[None]:
 
     If the run's folder is empty afterwards, it is removed.
     """
+    mark_in_use(run, networks)
+    try:
+        yield
+    finally:
+        remove(run / IN_USE)
+        if not any(run.iterdir()):
+            run.rmdir()
+
+
+def mark_in_use(run: Path, networks: Sequence[Path]) -> None:
+    """Write which networks a run uses, within `in_use`."""
     with locked(run.parents[1] / RETENTION_LOCK):
         write_json(
             run / IN_USE,
@@ -180,12 +196,6 @@ def in_use(run: Path, networks: Sequence[Path]) -> Iterator[None]:
                 "networks": [str(network.resolve()) for network in networks],
             },
         )
-    try:
-        yield
-    finally:
-        remove(run / IN_USE)
-        if not any(run.iterdir()):
-            run.rmdir()
 
 
 def keep_last(outputs: Path, count: int) -> list[str]:
