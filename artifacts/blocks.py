@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
 from matplotlib.figure import Figure
 
 from artifacts.formats import TEXT, Format, PlainValue, plural
-from tasks.results.comparison import Comparison
 
 Row = TypeVar("Row")
 LONGEST_TABLE = 8  # Rows of a table that is not folded.
@@ -84,13 +83,13 @@ class Drawing:
     Attributes:
         stem: stem of its file names.
         caption: short description of the figure.
-        draw: makes the figure.
+        draw: makes the figure from the record that the page is about.
         width: "wide" if it needs the full width of the page, or more on a small screen.
     """
 
     stem: str
     caption: str
-    draw: Callable[[Comparison], Figure]
+    draw: Callable[[Any], Figure]
     width: Literal["narrow", "wide"] = "narrow"
     kind: ClassVar[str] = "drawing"
 

@@ -30,11 +30,8 @@ Content = Callable[[], bytes]
 
 def files(comparison: Comparison, drawn: Mapping[str, Picture], reader: ReaderPage | None = None) -> dict[str, Content]:
     """The whole report: for each file in the run's folder, how to make its content. The reader is a separate page."""
-    content: dict[str, Content] = {}
-    for stem, picture in drawn.items():
-        content |= {f"{stem}.png": partial(bytes, picture.png), f"{stem}.svg": picture.svg.encode}
-    content |= {
-        METRICS: lambda: _json(metrics(comparison)),
+    content = figure_files(drawn) | {
+        METRICS: lambda: json_bytes(metrics(comparison)),
         SUMMARY: lambda: summary(comparison).encode(),
         REPORT_MARKDOWN: lambda: markdown(comparison, lambda stem: f"{stem}.png" if stem in drawn else "").encode(),
         REPORT: lambda: html(comparison, drawn, reader).encode(),
@@ -58,7 +55,16 @@ def faults(comparison: Comparison, drawn: Mapping[str, Picture]) -> list[str]:
     return [*missing, *(wording.not_drawn(stem) for stem in stems if stem not in drawn)]
 
 
-def _json(value: Any) -> bytes:
+def figure_files(drawn: Mapping[str, Picture]) -> dict[str, Content]:
+    """Each figure as two files: for each name, how to make its content."""
+    content: dict[str, Content] = {}
+    for stem, picture in drawn.items():
+        content |= {f"{stem}.png": partial(bytes, picture.png), f"{stem}.svg": picture.svg.encode}
+    return content
+
+
+def json_bytes(value: Any) -> bytes:
+    """Plain values as an indented JSON file."""
     return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
@@ -69,45 +75,57 @@ def markdown(comparison: Comparison, address: Callable[[str], str | None]) -> st
     not be drawn.
     """
 
-    text = _markdown_template(address, without_details).render(
+    text = markdown_template(address, without_details).render(
         title=wording.title(comparison),
         overview=overview(comparison),
         introduction=introduction(comparison),
         more_in_html=wording.more_in_html(comparison),
         sections=sections(comparison),
     )
-    return _tidy(text)
+    return tidy(text)
 
 
 def markdown_page(comparison: Comparison, section: Section, address: Callable[[str], str | None]) -> str:
     """One section as a complete markdown page; parts that HTML folds are unfolded."""
-    text = _markdown_template(address, unfolded).render(
+    text = markdown_template(address, unfolded).render(
         title=f"{section.title} · {wording.title(comparison)}",
         overview=warnings(comparison),
         introduction=introduction(comparison),
         more_in_html="",
         sections=[replace(section, title="")],
     )
-    return _tidy(text)
+    return tidy(text)
 
 
 def chapter_markdown(comparison: Comparison, address: Callable[[str], str | None]) -> str:
     """The chapter page as markdown."""
-    text = _markdown_template(address, unfolded).render(
+    text = markdown_template(address, unfolded).render(
         title=TITLE,
         overview=warnings(comparison),
         introduction=chapter.introduction(comparison),
         more_in_html="",
         sections=chapter.sections(comparison),
     )
-    return _tidy(text)
+    return tidy(text)
 
 
-def _markdown_template(address: Callable[[str], str | None], shown: Callable[[Sequence[Block]], Any]) -> Template:
+def markdown_template(
+    address: Callable[[str], str | None],
+    shown: Callable[[Sequence[Block]], Any],
+    left_out: Callable[[str], str] = wording.left_out,
+) -> Template:
+    """The template of a page of sections as markdown.
+
+    Args:
+        address: as in `markdown`.
+        shown: which of the blocks, and in what form, markdown shows.
+        left_out: the sentence in the place of a figure that this page does not have, by its stem.
+    """
+
     def image(drawing: Drawing) -> str:
         target = address(drawing.stem)
         if not target:
-            return wording.left_out(drawing.stem) if target is None else wording.not_drawn(drawing.stem)
+            return left_out(drawing.stem) if target is None else wording.not_drawn(drawing.stem)
         return f"![{escape_markdown(drawing.caption)}]({target})"
 
     environment = template_environment(autoescape=False)
@@ -116,14 +134,15 @@ def _markdown_template(address: Callable[[str], str | None], shown: Callable[[Se
     return environment.get_template("report.md.j2")
 
 
-def _tidy(text: str) -> str:
+def tidy(text: str) -> str:
+    """Markdown without needless blank lines."""
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
 def html(comparison: Comparison, drawn: Mapping[str, Picture], reader: ReaderPage | None = None) -> str:
     """The whole report as one HTML file with embedded figures and links to the chapter page and the reader."""
     links = [*([wording.ABOUT_CHAPTER] if comparison.chapter else []), *([about_reader(reader)] if reader else [])]
-    return _html_page(
+    return html_page(
         drawn,
         title=wording.title(comparison),
         overview=overview(comparison),
@@ -135,7 +154,7 @@ def html(comparison: Comparison, drawn: Mapping[str, Picture], reader: ReaderPag
 
 def chapter_html(comparison: Comparison, drawn: Mapping[str, Picture]) -> str:
     """The chapter page as one HTML file with embedded figures."""
-    return _html_page(
+    return html_page(
         drawn,
         title=TITLE,
         overview=[*warnings(comparison), *chapter.introduction(comparison), Paragraph(ABOUT_REPORT)],
@@ -145,7 +164,7 @@ def chapter_html(comparison: Comparison, drawn: Mapping[str, Picture]) -> str:
     )
 
 
-def _html_page(drawn: Mapping[str, Picture], **content: Any) -> str:
+def html_page(drawn: Mapping[str, Picture], **content: Any) -> str:
     """A page of sections.
 
     Its content policy lets only our script for sorting tables run, whatever the data contain; `has_pixels` allows
@@ -178,7 +197,7 @@ def metrics(comparison: Comparison) -> dict[str, Any]:
 
     Without long curves, which the predictions file determines, and the states in the chapter's pictures.
     """
-    value: dict[str, Any] = _plain(asdict(comparison))
+    value: dict[str, Any] = plain(asdict(comparison))
     if value["chapter"]:
         del value["chapter"]["loops"]
         for reading in value["chapter"]["readings"]:
@@ -191,9 +210,10 @@ def metrics(comparison: Comparison) -> dict[str, Any]:
     return value
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A record's values as JSON knows them; paths as text."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

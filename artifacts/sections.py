@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
+from typing import Any
 
 from artifacts import data_tables, tables
 from artifacts.blocks import (
@@ -32,8 +33,8 @@ from artifacts.wording import yardstick as bag_of_words
 from tasks.results.comparison import Comparison, ReviewText, Trace
 from tasks.results.training import Branch
 
-# A block, or how to make one or several from the comparison.
-Part = Block | None | Callable[[Comparison], Block | Sequence[Block | None] | None]
+# A block, or how to make one or several from the record that the page is about.
+Part = Block | None | Callable[[Any], Block | Sequence[Block | None] | None]
 
 
 def sections(c: Comparison) -> list[Section]:
@@ -309,11 +310,11 @@ def paragraph(text: str, role: Role = "plain") -> Paragraph:
     return Paragraph((text,), role)
 
 
-def sentence(words: Callable[[Comparison], str | None]) -> Part:
-    """A paragraph of plain text about the comparison; none if there is nothing to say."""
+def sentence(words: Callable[[Any], str | None]) -> Part:
+    """A paragraph of plain text about the record; none if there is nothing to say."""
 
-    def make(c: Comparison) -> Block | None:
-        text = words(c)
+    def make(record: Any) -> Block | None:
+        text = words(record)
         return paragraph(text) if text else None
 
     return make
@@ -321,19 +322,19 @@ def sentence(words: Callable[[Comparison], str | None]) -> Part:
 
 def topic(title: str, *parts: Part) -> Part:
     """A topic with the parts that have something to show."""
-    return lambda c: Topic(title, made(c, *parts))
+    return lambda record: Topic(title, made(record, *parts))
 
 
-def made(c: Comparison, *parts: Part) -> tuple[Block, ...]:
+def made(record: Any, *parts: Part) -> tuple[Block, ...]:
     """The blocks that have something to show. A sentence takes the place of a part that cannot be made."""
-    return present(*(block for part in parts for block in _blocks_of(c, part)))
+    return present(*(block for part in parts for block in _blocks_of(record, part)))
 
 
-def _blocks_of(c: Comparison, part: Part) -> Sequence[Block | None]:
+def _blocks_of(record: Any, part: Part) -> Sequence[Block | None]:
     if not callable(part):
         return [part]
     try:
-        found = part(c)
+        found = part(record)
         blocks: Sequence[Block | None] = found if isinstance(found, Sequence) else [found]
         for block in blocks:
             if isinstance(block, Table):

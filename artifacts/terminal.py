@@ -227,7 +227,7 @@ def _given_settings(run: RunSummary, settings: Sequence[str]) -> list[str]:
 def summary(c: Comparison) -> str:
     """The main result as plain text, at most `SUMMARY_WIDTH` columns wide."""
     contents = [content for content in (tables.answer(c), tables.seeds(c)) if content.rows]
-    shown = "\n\n".join([title(c), *map(_plain_table, contents)])
+    shown = "\n\n".join([title(c), *map(plain_table, contents)])
     first, *further = verdict.verdicts(c)
     beside = yardstick(c)
     paragraphs = [*warnings(c), first, *([beside] if beside else []), *further, *c.notes]
@@ -236,7 +236,7 @@ def summary(c: Comparison) -> str:
     return f"{shown}\n\n{text}\n"
 
 
-def _plain_table(content: ReportTable[Any]) -> str:
+def plain_table(content: ReportTable[Any]) -> str:
     """A table as plain text, at most `SUMMARY_WIDTH` columns wide."""
     table = Table(box=None, pad_edge=False)
     rows, apart = ([[cell.text for cell in row] for row in each] for each in (content.cells(), content.cells_apart()))

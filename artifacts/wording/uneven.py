@@ -7,6 +7,8 @@ from artifacts.markup import label_names
 from tasks.results.comparison import Comparison
 from tasks.results.training import LabelScores
 
+NOT_BALANCED = "The tests here compare accuracies; no test compares balanced accuracies."
+
 
 def rarer(c: Comparison) -> str:
     """The name of the rarer label, in quotes."""
@@ -45,7 +47,6 @@ def is_weighted(c: Comparison) -> bool:
 
 def about_tests(c: Comparison) -> str:
     """What the tests below compare, and what may help to find the rarer label."""
-    about = "The tests here compare accuracies; no test compares balanced accuracies."
     if is_weighted(c):
-        return about
-    return f"{about} With --class-weight balanced, both labels weigh the same in training."
+        return NOT_BALANCED
+    return f"{NOT_BALANCED} With --class-weight balanced, both labels weigh the same in training."

@@ -20,6 +20,7 @@ from tasks.results.training import Branch, Point, best_epoch
 
 POINTS: tuple[Point, ...] = ("best", "last")
 BALANCED_CHANCE = 0.5
+SMOKE_RUN = "A smoke run: its networks have hardly been trained, so their scores show nothing."
 ONE_SEED = (
     "One seed says nothing about the kinds of network; what follows is about these trained networks only. To compare "
     "kinds, train each with several seeds, for example --replicates 3."
@@ -29,7 +30,7 @@ ONE_SEED = (
 def nothing_shown(c: Comparison) -> str | None:
     """Why the scores of a run show nothing; None if they may show something."""
     if cast(Mapping[str, object], c.settings.get("run", {})).get("smoke"):
-        return "A smoke run: its networks have hardly been trained, so their scores show nothing."
+        return SMOKE_RUN
     if _guessing(c) == c.models():
         return (
             f"No network is reliably better than always predicting the more frequent label ({_chance(c)}), so their "

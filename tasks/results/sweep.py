@@ -84,6 +84,11 @@ class Trial:
         """Balanced validation accuracy of the best epoch; None without a completed epoch."""
         return best_epoch(self.history).quality if self.history else None
 
+    @property
+    def is_ranked(self) -> bool:
+        """Whether the trial completed an epoch and was not pruned, so that it can be the best."""
+        return bool(self.history) and self.state in ("complete", "stopped")
+
 
 @dataclass(frozen=True)
 class FinalistTest:
@@ -206,15 +211,20 @@ class Sweep:
 
     @cached_property
     def best_so_far(self) -> tuple[tuple[int, float], ...]:
-        """The number of each trial that was better than all before it, and its quality."""
+        """The number of each trial that was better than all before it, and its quality; pruned ones do not count."""
         steps: list[tuple[int, float]] = []
         for trial in self.trials:
-            if trial.quality is not None and (not steps or trial.quality > steps[-1][1]):
+            if trial.is_ranked and trial.quality is not None and (not steps or trial.quality > steps[-1][1]):
                 steps.append((trial.number, trial.quality))
         return tuple(steps)
+
+    @property
+    def present_trial(self) -> Trial | None:
+        """The trial with the present settings; None if it has not ended."""
+        return next((trial for trial in self.trials if trial.number == 0), None)
 
 
 def best_first(trials: Sequence[Trial]) -> list[Trial]:
     """The trials that completed an epoch and were not pruned, the best validation first, then the lowest loss."""
-    ranked = [trial for trial in trials if trial.history and trial.state in ("complete", "stopped")]
+    ranked = [trial for trial in trials if trial.is_ranked]
     return sorted(ranked, key=lambda trial: best_epoch(trial.history).rank, reverse=True)

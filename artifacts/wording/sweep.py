@@ -1,0 +1,404 @@
+"""Sentences about a sweep: what it found, how much of that was luck, and how it was made.
+
+None claims more than its test shows: only validation chooses, and only the finalists' tests say that settings are
+better.
+"""
+
+from collections.abc import Mapping
+from typing import cast
+
+from artifacts.blocks import Code, Spans
+from artifacts.formats import join_names, network_name, plural, setting
+from artifacts.markup import one_line
+from artifacts.wording.uneven import NOT_BALANCED
+from artifacts.wording.verdict import SMOKE_RUN, p_text
+from tasks.results.sweep import Dimension, Finalist, FinalistTest, PrunerName, SamplerName, Sweep, Trial, Value
+
+ABOUT_VALIDATION = (
+    "Validation is balanced accuracy on the validation reviews at a network's best epoch: it chooses the best epochs, "
+    "the finalists and the winner."
+)
+ABOUT_STATES = (
+    "A pruned trial was worse than half of the earlier trials after as many epochs; a stopped one ran out of time. "
+    "Both are marked, because their validation is that of fewer epochs."
+)
+ABOUT_IMPORTANCE = (
+    "Importance is the share of the differences in validation between the trials that a setting alone explains, by "
+    "functional ANOVA of a random forest (Hutter et al. 2014). Bars are medians, and lines contain 90% of the bootstrap "
+    "samples of trials."
+)
+NO_IMPORTANCE = "There are too few trials to say which settings matter."
+ABOUT_PARALLEL = (
+    "Each line is a trial that completed an epoch, from its settings on the left to its validation on the right. "
+    "The best ones are thick; pruned ones are dashed."
+)
+SAMPLERS: dict[SamplerName, str] = {
+    "tpe": "TPE (tree-structured Parzen estimators, Bergstra et al. 2011)",
+    "random": "random",
+    "grid": "grid: every combination",
+}
+PRUNERS: dict[PrunerName, str] = {
+    "median": "median: a trial ends where it is worse than half of the earlier ones",
+    "none": "none: every trial completes its epochs",
+}
+
+
+def setting_name(name: str) -> str:
+    """A searched setting as people read it: "learning rate"."""
+    return one_line(name.rpartition(".")[2].replace("_", " "))
+
+
+def setting_value(name: str, value: Value) -> str:
+    """A value as people read it: "GRU", "10,000", "0.00342". The command line has all digits."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        text = one_line(setting(value))
+        return network_name(text) if name.rpartition(".")[2] == "cell" else text
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
+
+
+def settings_text(s: Sweep, trial: Trial) -> str:
+    """The searched settings of a trial: "GRU, units 64, learning rate 0.00342"."""
+    given = [(each.name, trial.settings[each.name]) for each in s.dimensions if each.name in trial.settings]
+    return ", ".join(
+        setting_value(name, value) if name == "cell" else f"{setting_name(name)} {setting_value(name, value)}"
+        for name, value in given
+    )
+
+
+def trial_name(trial: Trial) -> str:
+    """A trial within a sentence."""
+    return f"trial {trial.number}" if trial.number else "the present settings"
+
+
+def _start(trial: Trial) -> str:
+    """A trial at the start of a sentence."""
+    return f"Trial {trial.number}" if trial.number else "The present settings"
+
+
+def title(s: Sweep) -> str:
+    """The title of the page."""
+    return f"Sweep of {join_names([setting_name(each.name) for each in s.dimensions])} on the {s.dataset.title}"
+
+
+def accuracy(s: Sweep) -> str:
+    """What a finalist's score on the test reviews is."""
+    return "balanced test accuracy" if s.dataset.is_uneven else "test accuracy"
+
+
+def caution(s: Sweep) -> str | None:
+    """Why the scores of a sweep show nothing; None if they may show something."""
+    if cast(Mapping[str, object], s.settings.get("run", {})).get("smoke"):
+        return SMOKE_RUN
+    scores = [evaluation.best for finalist in s.finalists for evaluation in finalist.evaluations]
+    if s.dataset.is_uneven:
+        better = [each for each in scores if each.by_label.balanced.low > 0.5]
+    else:
+        better = [each for each in scores if each.low > max(s.dataset.rarer_test_share, 1 - s.dataset.rarer_test_share)]
+    if scores and not better:
+        return (
+            "No finalist is reliably better than always predicting the more frequent label, so their differences show "
+            "nothing."
+        )
+    return None
+
+
+def answer(s: Sweep) -> list[str]:
+    """First, in one sentence, whether something better was found; then what limits that, and how much was luck."""
+    winner = s.winner
+    if winner is None:
+        return _unconfirmed(s)
+    first, *further = _present_won(s, winner) if winner.test is None else _verdict(s, winner, winner.test)
+    found = [first, *further, _others(s, winner), luck(s, winner), _lead(s, winner), used_once(s)]
+    return [sentence for sentence in found if sentence]
+
+
+def _unconfirmed(s: Sweep) -> list[str]:
+    """What can be said before the best trials are trained again."""
+    best = s.best
+    if best is None:
+        ended = f"{len(s.trials)} of {plural(s.planned, 'trial')} ended"
+        return (
+            [f"No trial has completed all its epochs yet: {ended}."]
+            if s.end == "running"
+            else [f"{ended}: none is complete."]
+        )
+    so_far = f"{trial_name(best)} with validation {best.quality:.4f} ({settings_text(s, best)})"
+    if s.end == "running":
+        return [
+            f"Nothing is confirmed yet; the best so far is {so_far}.",
+            "The best trials will be trained again with other seeds, which shows how much of that is luck; only then "
+            "are the test reviews used.",
+        ]
+    more = ", with more --minutes or without" if s.end == "minutes" else ""
+    return [
+        f"Nothing is confirmed; the best trial is {so_far}.",
+        "The sweep ended before its best trials were trained again with other seeds, so nothing is known about luck, "
+        f"and no test review has been used. The same command resumes{more}.",
+    ]
+
+
+def _present_won(s: Sweep, winner: Finalist) -> list[str]:
+    """What is said if no trial has a better mean over its re-runs than the present settings."""
+    if winner.trial.number:
+        return [f"{_start(winner.trial)} is the best on validation; the present settings could not be trained again."]
+    others = [each for each in s.finalists if each is not winner]
+    if not others:
+        return ["Nothing found beats the present settings: no other trial could be trained again."]
+    second = others[0]
+    return [
+        f"Nothing found beats the present settings: trained again with {_seeds(winner)}, their mean validation is "
+        f"{winner.validation:.4f}, and that of the best other, {trial_name(second.trial)}, is {second.validation:.4f}."
+    ]
+
+
+def _verdict(s: Sweep, winner: Finalist, test: FinalistTest) -> list[str]:
+    """Whether the winner is better than the present settings on the test reviews, as far as its test shows."""
+    who, by = _start(winner.trial), _by(test)
+    reviews = plural(s.dataset.test.reviews, "test review")
+    uneven = [NOT_BALANCED] if s.dataset.is_uneven else []
+    chosen = (
+        f"It has the best mean validation of all finalists, {winner.validation:.4f}: {settings_text(s, winner.trial)}."
+    )
+    low, high = sorted((test.difference.low, test.difference.high))
+    if test.basis == "range":
+        return [
+            f"Whether {trial_name(winner.trial)} is better than the present settings is not known: two seeds are too "
+            f"few for a test. Its mean test accuracy is {by} ({100 * low:+.1f} and {100 * high:+.1f} points).",
+            *uneven,
+            chosen,
+        ]
+    interval = f"95% interval {_interval(test)}, {p_text(test.p_holm or 0.0)}, {_corrected(s)}"
+    if test.basis == "reviews":
+        shown = {
+            "better": f"This network of {trial_name(winner.trial)} is right more often than that of the present settings",
+            "worse": f"This network of {trial_name(winner.trial)} is right less often than that of the present settings",
+            "open": f"The networks of {trial_name(winner.trial)} and of the present settings cannot be told apart",
+        }[test.answer]
+        return [
+            f"{shown}: on the same {reviews}, its accuracy is {by} ({interval}).",
+            "One seed says nothing about settings; --replicates 3 does.",
+            *uneven,
+            chosen,
+        ]
+    over = f"over {_seeds(winner, other=False)} and {reviews}, its test accuracy is {by} ({interval})"
+    shown = {
+        "better": f"{who} is better than the present settings: {over}.",
+        "worse": f"{who} is worse than the present settings, although it is best on validation: {over}.",
+        "open": f"{who} and the present settings cannot be told apart: {over}.",
+    }[test.answer]
+    return [shown, *uneven, chosen]
+
+
+def _by(test: FinalistTest) -> str:
+    """The difference to the present settings, in words."""
+    points = 100 * test.difference.value
+    if round(points, 1) == 0:
+        return "the same within 0.1 points"
+    return f"{abs(points):.1f} points {'higher' if points > 0 else 'lower'}"
+
+
+def _interval(test: FinalistTest) -> str:
+    return f"{100 * test.difference.low:+.1f} to {100 * test.difference.high:+.1f}"
+
+
+def _corrected(s: Sweep) -> str:
+    tests = sum(finalist.test is not None for finalist in s.finalists)
+    return f"corrected for {plural(tests, 'finalist')}" if tests > 1 else "one finalist"
+
+
+def _seeds(finalist: Finalist, other: bool = True) -> str:
+    return plural(len(finalist.branches), "other seed" if other else "seed")
+
+
+def _others(s: Sweep, winner: Finalist) -> str | None:
+    """What the tests show of the other finalists; None if there are none, or no tests."""
+    ends = {
+        "better": "shown to be better than the present settings",
+        "worse": "shown to be worse",
+        "open": "not shown to differ from the present settings",
+    }
+    parts = []
+    for kind, end in ends.items():
+        names = [
+            trial_name(each.trial)
+            for each in s.finalists
+            if each is not winner and each.test and each.test.p_holm is not None and each.test.answer == kind
+        ]
+        if names:
+            parts.append(f"{join_names(names)} {'is' if len(names) == 1 else 'are'} {end}")
+    return f"Of the other finalists, {'; '.join(parts)}." if parts else None
+
+
+def luck(s: Sweep, finalist: Finalist) -> str | None:
+    """How much of a finalist's validation in the sweep was luck; None if its trial has no validation."""
+    if finalist.trial.quality is None:
+        return None
+    had = (
+        f"{_start(finalist.trial)} had {finalist.trial.quality:.4f} in the sweep and {finalist.validation:.4f} on average "
+        f"over {_seeds(finalist)}"
+    )
+    points = 100 * finalist.luck
+    if round(points, 1) == 0:
+        return f"{had}: less than 0.1 points of its validation accuracy were luck."
+    if points > 0:
+        return f"{had}: {points:.1f} points of its validation accuracy were luck."
+    return f"{had}: chance made it look {-points:.1f} points worse than it is."
+
+
+def _lead(s: Sweep, winner: Finalist) -> str | None:
+    """The winner's lead over the present settings in the sweep, and in the re-runs."""
+    present, trial = s.present, winner.trial
+    if present is None or present is winner or present.trial.quality is None or trial.quality is None:
+        return None
+    before, after = 100 * (trial.quality - present.trial.quality), 100 * (winner.validation - present.validation)
+    return (
+        f"Its lead over the present settings was {before:+.1f} points of validation in the sweep; it is {after:+.1f}."
+    )
+
+
+def used_once(s: Sweep) -> str:
+    """What the test reviews were used for."""
+    return (
+        f"The {plural(s.dataset.test.reviews, 'test review')} were used once, and only for the "
+        f"{plural(len(s.finalists), 'finalist')}; no trial saw them."
+    )
+
+
+def about_tests(s: Sweep) -> str | None:
+    """How the finalists were compared; None if there is no test."""
+    tests = [finalist.test for finalist in s.finalists if finalist.test]
+    if not tests:
+        return None
+    how = {
+        "reviews": "With one seed, the test is McNemar's and is about these trained networks only.",
+        "range": "Two seeds are too few for a test; the bounds are the lower and the higher seed's difference.",
+        "seeds_and_reviews": "The test covers seeds and reviews together; both settings have the same seeds.",
+    }[tests[0].basis]
+    p = "" if tests[0].basis == "range" else f" p is {_corrected(s)} (Holm)."
+    return (
+        f"The difference is a finalist's test accuracy minus that of the present settings, at their best epochs. {how}{p} "
+        "The winner is the best of the finalists by the mean of its re-runs, so that mean flatters it slightly; its "
+        "test accuracy has no such advantage."
+    )
+
+
+def counts(s: Sweep) -> str:
+    """How many trials ended in which way, and how many proposals were repeated."""
+    states = ("complete", "pruned", "stopped", "failed")
+    by_state = {state: sum(trial.state == state for trial in s.trials) for state in states}
+    each = ", ".join(f"{count} {state}" for state, count in by_state.items() if count)
+    repeated = f" {plural(s.repeated, 'proposal')} repeated an earlier one and {_was(s.repeated)} not trained again."
+    return f"{plural(len(s.trials), 'trial')}{f': {each}' if each else ''}.{repeated if s.repeated else ''}"
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+def ended(s: Sweep) -> str:
+    """Why there are no more trials."""
+    of = f"{len(s.trials)} of {plural(s.planned, 'trial')}"
+    return {
+        "running": f"The sweep is running: {of} have ended.",
+        "complete": f"The sweep is complete: {of} have ended.",
+        "minutes": f"--minutes were over after {of}; the same command with more --minutes, or without, goes on.",
+        "signal": f"Ctrl-C or another signal ended the sweep after {of}; the same command resumes.",
+        "exhausted": f"The sweep ended after {of}: there are no other settings to try.",
+    }[s.end]
+
+
+def most_important(s: Sweep) -> str | None:
+    """Which setting matters most, and whether that is certain; None if it is not known."""
+    if not s.importances:
+        return None
+    first, *others = s.importances
+    share = f"{first.share.value:.0%} (90% interval {first.share.low:.0%} to {first.share.high:.0%})"
+    if not others:
+        return None
+    overlap = [setting_name(each.name) for each in others if each.share.high >= first.share.low]
+    sure = f"its interval overlaps that of {join_names(overlap)}" if overlap else "no other interval reaches its own"
+    return f"Of the searched settings, {setting_name(first.name)} explains most, {share}; {sure}."
+
+
+def winner_command(s: Sweep) -> list[Spans]:
+    """The command line of the winner, or of the best trial so far, and what it is good for."""
+    if s.winner:
+        return [
+            (
+                f"This command trains the winner's {plural(len(s.winner.branches), 'network')} with the same bits. They "
+                "are kept, so here it reuses them. score, promote and export take them like any others.",
+            ),
+            (Code(s.winner.command),),
+        ]
+    if s.best:
+        return [
+            (f"This command trains the network of {trial_name(s.best)}, the best so far, with the same bits.",),
+            (Code(s.best.command),),
+        ]
+    return []
+
+
+def searched(s: Sweep) -> list[Spans]:
+    """What was searched, setting by setting."""
+    return [(f"{setting_name(each.name)}: {_values(each)}",) for each in s.dimensions]
+
+
+def _values(dimension: Dimension) -> str:
+    if not dimension.is_range:
+        return ", ".join(setting_value(dimension.name, value) for value in dimension.values)
+    bounds = [int(bound) if dimension.is_integer else bound for bound in (dimension.low, dimension.high)]
+    low, high = (setting_value(dimension.name, bound) for bound in bounds)
+    whole, log = (", whole numbers" if dimension.is_integer else ""), (", on a log scale" if dimension.is_log else "")
+    return f"{low} to {high}{whole}{log}"
+
+
+def how_made(s: Sweep) -> list[Spans]:
+    """The sampler, the pruner, the seeds, the data, and what is reused."""
+    training = cast(Mapping[str, object], s.settings.get("training", {}))
+    trial_seed = f"Every trial has seed {training['seed']}." if "seed" in training else ""
+    seeds = [str(branch.seed) for branch in s.winner.branches] if s.winner else []
+    again = f" The finalists and the present settings have {_seed_names(seeds)}, which no trial used." if seeds else ""
+    return [
+        (f"Sampler: {SAMPLERS[s.sampler]}.",),
+        (f"Pruner: {PRUNERS[s.pruner]}.",),
+        (f"{trial_seed}{again} Trial 0 has the present settings.".strip(),),
+        (
+            "Proposals come in rounds of a fixed size, so that the same command proposes the same trials with any number "
+            "of workers. A trial whose network is kept is not trained again.",
+        ),
+        (
+            f"Dataset with the present settings: {s.dataset.title}, {s.dataset.train.reviews:,} training reviews and "
+            f"{s.dataset.test.reviews:,} test reviews, ",
+            Code(s.dataset.fingerprint),
+        ),
+        ("To repeat or resume the sweep: ", Code(s.command)),
+    ]
+
+
+def _seed_names(seeds: list[str]) -> str:
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {join_names(seeds)}"
+
+
+def trial_line(s: Sweep, trial: Trial) -> str:
+    """What is logged when a trial ends: its settings, its validation or why it has none, and the best so far."""
+    start = f"Trial {trial.number}: {settings_text(s, trial)}"
+    reason = f" ({one_line(trial.reason)})" if trial.reason else ""
+    if trial.quality is None:
+        result = f"{trial.state}{reason}"
+    elif trial.state == "complete":
+        result = f"validation {trial.quality:.4f}"
+    else:
+        result = f"{trial.state} at validation {trial.quality:.4f}{reason}"
+    if s.best is None:
+        return f"{start}: {result}"
+    best = (
+        "the best so far"
+        if s.best.number == trial.number
+        else f"best so far {s.best.quality:.4f} (trial {s.best.number})"
+    )
+    return f"{start}: {result}; {best}"
+
+
+def left_out(stem: str) -> str:
+    """The replacement for a figure that this page does not have."""
+    return f"(The figure {stem}.png is in the sweep's folder.)"
