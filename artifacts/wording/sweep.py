@@ -24,8 +24,8 @@ ABOUT_STATES = (
 )
 ABOUT_IMPORTANCE = (
     "Importance is the share of the differences in validation between the trials that a setting alone explains, by "
-    "functional ANOVA of a random forest (Hutter et al. 2014). Bars are medians, and lines contain 90% of the bootstrap "
-    "samples of trials."
+    "functional ANOVA of a random forest (Hutter et al. 2014). Bars are medians, and lines contain 90% of the "
+    "bootstrap samples of trials."
 )
 NO_IMPORTANCE = "There are too few trials to say which settings matter."
 ABOUT_PARALLEL = (
@@ -108,7 +108,7 @@ def answer(s: Sweep) -> list[str]:
     if winner is None:
         return _unconfirmed(s)
     first, *further = _present_won(s, winner) if winner.test is None else _verdict(s, winner, winner.test)
-    found = [first, *further, _others(s, winner), luck(s, winner), _lead(s, winner), used_once(s)]
+    found = [first, *further, _others(s, winner), luck(winner), _lead(s, winner), used_once(s)]
     return [sentence for sentence in found if sentence]
 
 
@@ -159,19 +159,19 @@ def _verdict(s: Sweep, winner: Finalist, test: FinalistTest) -> list[str]:
     chosen = (
         f"It has the best mean validation of all finalists, {winner.validation:.4f}: {settings_text(s, winner.trial)}."
     )
-    low, high = sorted((test.difference.low, test.difference.high))
-    if test.basis == "range":
+    low, high = (f"{100 * bound:+.1f}" for bound in (test.difference.low, test.difference.high))
+    if test.p_holm is None:
         return [
             f"Whether {trial_name(winner.trial)} is better than the present settings is not known: two seeds are too "
-            f"few for a test. Its mean test accuracy is {by} ({100 * low:+.1f} and {100 * high:+.1f} points).",
+            f"few for a test. Its mean test accuracy is {by} ({low} and {high} points).",
             *uneven,
             chosen,
         ]
-    interval = f"95% interval {_interval(test)}, {p_text(test.p_holm or 0.0)}, {_corrected(s)}"
+    interval = f"95% interval {low} to {high}, {p_text(test.p_holm)}, {_corrected(s)}"
     if test.basis == "reviews":
         shown = {
-            "better": f"This network of {trial_name(winner.trial)} is right more often than that of the present settings",
-            "worse": f"This network of {trial_name(winner.trial)} is right less often than that of the present settings",
+            "better": f"The network of {trial_name(winner.trial)} is better than that of the present settings",
+            "worse": f"The network of {trial_name(winner.trial)} is worse than that of the present settings",
             "open": f"The networks of {trial_name(winner.trial)} and of the present settings cannot be told apart",
         }[test.answer]
         return [
@@ -197,13 +197,9 @@ def _by(test: FinalistTest) -> str:
     return f"{abs(points):.1f} points {'higher' if points > 0 else 'lower'}"
 
 
-def _interval(test: FinalistTest) -> str:
-    return f"{100 * test.difference.low:+.1f} to {100 * test.difference.high:+.1f}"
-
-
 def _corrected(s: Sweep) -> str:
     tests = sum(finalist.test is not None for finalist in s.finalists)
-    return f"corrected for {plural(tests, 'finalist')}" if tests > 1 else "one finalist"
+    return f"corrected for {plural(tests, 'finalist')}"
 
 
 def _seeds(finalist: Finalist, other: bool = True) -> str:
@@ -217,6 +213,8 @@ def _others(s: Sweep, winner: Finalist) -> str | None:
         "worse": "shown to be worse",
         "open": "not shown to differ from the present settings",
     }
+    if winner.basis == "reviews":
+        return None  # One seed says nothing about settings.
     parts = []
     for kind, end in ends.items():
         names = [
@@ -229,20 +227,20 @@ def _others(s: Sweep, winner: Finalist) -> str | None:
     return f"Of the other finalists, {'; '.join(parts)}." if parts else None
 
 
-def luck(s: Sweep, finalist: Finalist) -> str | None:
+def luck(finalist: Finalist) -> str | None:
     """How much of a finalist's validation in the sweep was luck; None if its trial has no validation."""
     if finalist.trial.quality is None:
         return None
     had = (
-        f"{_start(finalist.trial)} had {finalist.trial.quality:.4f} in the sweep and {finalist.validation:.4f} on average "
-        f"over {_seeds(finalist)}"
+        f"{_start(finalist.trial)} had {finalist.trial.quality:.4f} in the sweep and {finalist.validation:.4f} on "
+        f"average over {_seeds(finalist)}"
     )
     points = 100 * finalist.luck
     if round(points, 1) == 0:
         return f"{had}: less than 0.1 points of its validation accuracy were luck."
     if points > 0:
         return f"{had}: {points:.1f} points of its validation accuracy were luck."
-    return f"{had}: chance made it look {-points:.1f} points worse than it is."
+    return f"{had}: by chance, the sweep's value was {-points:.1f} points too low."
 
 
 def _lead(s: Sweep, winner: Finalist) -> str | None:
@@ -252,7 +250,8 @@ def _lead(s: Sweep, winner: Finalist) -> str | None:
         return None
     before, after = 100 * (trial.quality - present.trial.quality), 100 * (winner.validation - present.validation)
     return (
-        f"Its lead over the present settings was {before:+.1f} points of validation in the sweep; it is {after:+.1f}."
+        f"Its lead over the present settings was {before:+.1f} points of validation in the sweep; over the other seeds "
+        f"it is {after:+.1f}."
     )
 
 
@@ -274,11 +273,11 @@ def about_tests(s: Sweep) -> str | None:
         "range": "Two seeds are too few for a test; the bounds are the lower and the higher seed's difference.",
         "seeds_and_reviews": "The test covers seeds and reviews together; both settings have the same seeds.",
     }[tests[0].basis]
-    p = "" if tests[0].basis == "range" else f" p is {_corrected(s)} (Holm)."
+    p = f" p is {_corrected(s)} by Holm's method." if len(tests) > 1 and tests[0].basis != "range" else ""
     return (
-        f"The difference is a finalist's test accuracy minus that of the present settings, at their best epochs. {how}{p} "
-        "The winner is the best of the finalists by the mean of its re-runs, so that mean flatters it slightly; its "
-        "test accuracy has no such advantage."
+        "The difference is a finalist's test accuracy minus that of the present settings, at their best epochs. "
+        f"{how}{p} The winner is the best of the finalists by the mean of its re-runs, so that mean flatters it slightly; "
+        "its test accuracy has no such advantage."
     )
 
 
@@ -287,12 +286,8 @@ def counts(s: Sweep) -> str:
     states = ("complete", "pruned", "stopped", "failed")
     by_state = {state: sum(trial.state == state for trial in s.trials) for state in states}
     each = ", ".join(f"{count} {state}" for state, count in by_state.items() if count)
-    repeated = f" {plural(s.repeated, 'proposal')} repeated an earlier one and {_was(s.repeated)} not trained again."
+    repeated = f" {plural(s.repeated, 'proposal')} repeated an earlier one and {'was' if s.repeated == 1 else 'were'} not trained again."
     return f"{plural(len(s.trials), 'trial')}{f': {each}' if each else ''}.{repeated if s.repeated else ''}"
-
-
-def _was(count: int) -> str:
-    return "was" if count == 1 else "were"
 
 
 def ended(s: Sweep) -> str:
@@ -325,8 +320,8 @@ def winner_command(s: Sweep) -> list[Spans]:
     if s.winner:
         return [
             (
-                f"This command trains the winner's {plural(len(s.winner.branches), 'network')} with the same bits. They "
-                "are kept, so here it reuses them. score, promote and export take them like any others.",
+                f"This command trains the winner's {plural(len(s.winner.branches), 'network')} with the same bits. "
+                "They are kept, so here it reuses them. score, promote and export take them like any others.",
             ),
             (Code(s.winner.command),),
         ]
@@ -363,8 +358,8 @@ def how_made(s: Sweep) -> list[Spans]:
         (f"Pruner: {PRUNERS[s.pruner]}.",),
         (f"{trial_seed}{again} Trial 0 has the present settings.".strip(),),
         (
-            "Proposals come in rounds of a fixed size, so that the same command proposes the same trials with any number "
-            "of workers. A trial whose network is kept is not trained again.",
+            "Proposals come in rounds of a fixed size, so that the same command proposes the same trials with any "
+            "number of workers. A trial whose network is kept is not trained again.",
         ),
         (
             f"Dataset with the present settings: {s.dataset.title}, {s.dataset.train.reviews:,} training reviews and "
