@@ -117,11 +117,7 @@ def _unconfirmed(s: Sweep) -> list[str]:
     best = s.best
     if best is None:
         ended = f"{len(s.trials)} of {plural(s.planned, 'trial')} ended"
-        return (
-            [f"No trial has completed all its epochs yet: {ended}."]
-            if s.end == "running"
-            else [f"{ended}: none is complete."]
-        )
+        return [f"No trial is complete{' yet' if s.end == 'running' else ''}: {ended}."]
     so_far = f"{trial_name(best)} with validation {best.quality:.4f} ({settings_text(s, best)})"
     if s.end == "running":
         return [
@@ -153,40 +149,36 @@ def _present_won(s: Sweep, winner: Finalist) -> list[str]:
 
 def _verdict(s: Sweep, winner: Finalist, test: FinalistTest) -> list[str]:
     """Whether the winner is better than the present settings on the test reviews, as far as its test shows."""
-    who, by = _start(winner.trial), _by(test)
-    reviews = plural(s.dataset.test.reviews, "test review")
-    uneven = [NOT_BALANCED] if s.dataset.is_uneven else []
-    chosen = (
-        f"It has the best mean validation of all finalists, {winner.validation:.4f}: {settings_text(s, winner.trial)}."
-    )
+    who, reviews = trial_name(winner.trial), plural(s.dataset.test.reviews, "test review")
     low, high = (f"{100 * bound:+.1f}" for bound in (test.difference.low, test.difference.high))
+    further = [
+        *([NOT_BALANCED] if s.dataset.is_uneven else []),
+        f"Its mean validation, {winner.validation:.4f}, is the best of all finalists: {settings_text(s, winner.trial)}.",
+    ]
     if test.p_holm is None:
         return [
-            f"Whether {trial_name(winner.trial)} is better than the present settings is not known: two seeds are too "
-            f"few for a test. Its mean test accuracy is {by} ({low} and {high} points).",
-            *uneven,
-            chosen,
+            f"Whether {who} is better than the present settings is not known, because two seeds are too few for a test: "
+            f"its mean test accuracy is {_by(test)} ({low} and {high} points).",
+            *further,
         ]
-    interval = f"95% interval {low} to {high}, {p_text(test.p_holm)}, {_corrected(s)}"
+    accuracy = (
+        f"its test accuracy is {_by(test)} (95% interval {low} to {high}, {p_text(test.p_holm)}, {_corrected(s)})"
+    )
     if test.basis == "reviews":
-        shown = {
-            "better": f"The network of {trial_name(winner.trial)} is better than that of the present settings",
-            "worse": f"The network of {trial_name(winner.trial)} is worse than that of the present settings",
-            "open": f"The networks of {trial_name(winner.trial)} and of the present settings cannot be told apart",
+        than = f"than that of the present settings on the same {reviews}"
+        first = {
+            "better": f"With one seed, the network of {who} is better {than}: {accuracy}.",
+            "worse": f"With one seed, the network of {who} is worse {than}: {accuracy}.",
+            "open": f"With one seed, the network of {who} is not shown to be better {than}: {accuracy}.",
         }[test.answer]
-        return [
-            f"{shown}: on the same {reviews}, its accuracy is {by} ({interval}).",
-            "One seed says nothing about settings; --replicates 3 does.",
-            *uneven,
-            chosen,
-        ]
-    over = f"over {_seeds(winner, other=False)} and {reviews}, its test accuracy is {by} ({interval})"
-    shown = {
-        "better": f"{who} is better than the present settings: {over}.",
-        "worse": f"{who} is worse than the present settings, although it is best on validation: {over}.",
-        "open": f"{who} and the present settings cannot be told apart: {over}.",
+        return [first, "One seed says nothing about settings; --replicates 3 would.", *further]
+    over = f"over {_seeds(winner, other=False)} and {reviews}, {accuracy}"
+    first = {
+        "better": f"{_start(winner.trial)} is better than the present settings: {over}.",
+        "worse": f"{_start(winner.trial)} is the best on validation, but worse than the present settings: {over}.",
+        "open": f"{_start(winner.trial)} cannot be told apart from the present settings: {over}.",
     }[test.answer]
-    return [shown, *uneven, chosen]
+    return [first, *further]
 
 
 def _by(test: FinalistTest) -> str:
@@ -276,8 +268,8 @@ def about_tests(s: Sweep) -> str | None:
     p = f" p is {_corrected(s)} by Holm's method." if len(tests) > 1 and tests[0].basis != "range" else ""
     return (
         "The difference is a finalist's test accuracy minus that of the present settings, at their best epochs. "
-        f"{how}{p} The winner is the best of the finalists by the mean of its re-runs, so that mean flatters it slightly; "
-        "its test accuracy has no such advantage."
+        f"{how}{p} The winner has the best mean of the finalists' re-runs, so that mean flatters it slightly; its test "
+        "accuracy has no such advantage."
     )
 
 
@@ -286,7 +278,7 @@ def counts(s: Sweep) -> str:
     states = ("complete", "pruned", "stopped", "failed")
     by_state = {state: sum(trial.state == state for trial in s.trials) for state in states}
     each = ", ".join(f"{count} {state}" for state, count in by_state.items() if count)
-    repeated = f" {plural(s.repeated, 'proposal')} repeated an earlier one and {'was' if s.repeated == 1 else 'were'} not trained again."
+    repeated = f" Of all proposals, {s.repeated:,} repeated an earlier one and trained nothing."
     return f"{plural(len(s.trials), 'trial')}{f': {each}' if each else ''}.{repeated if s.repeated else ''}"
 
 
