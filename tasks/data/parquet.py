@@ -51,10 +51,11 @@ def write_split(
     vocabulary_size: int,
     max_length: int,
     metadata: Mapping[str, str],
+    unit_starts: NDArray[np.int32] | None = None,
 ) -> None:
     """Write the tokens of the reviews in the given order atomically, a row group at a time."""
     all_lengths = lengths(reviews)
-    with split_writer(path, vocabulary_size, max_length, metadata) as write:
+    with split_writer(path, vocabulary_size, max_length, metadata, unit_starts) as write:
         for start in range(0, len(order), ROW_GROUP):
             rows = order[start : start + ROW_GROUP]
             tokens = to_tokens(reviews, rows, vocabulary_size, max_length)

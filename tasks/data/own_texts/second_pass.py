@@ -185,6 +185,39 @@ def write_dataset(
         }
 
 
+def count_ranks(
+    texts: SurveyedTexts, tokenizer: Tokenizer, reviews: int, advance: Callable[[int], None]
+) -> NDArray[np.int64]:
+    """How often each rank occurs in the first training reviews before any is cut, int64, shape (largest rank + 1,).
+
+    Args:
+        texts: what to read.
+        tokenizer: converts words to ranks.
+        reviews: the number of training reviews to count in, the first ones in writing order.
+        advance: called with each batch's size in bytes.
+
+    Raises:
+        DataError: the number of reviews in the files differs from that in the survey.
+    """
+    counts = np.zeros(1, np.int64)
+    for found in in_order(partial(_count, tokenizer=tokenizer, reviews=reviews), _pieces(texts, advance)):
+        counts = np.pad(counts, (0, max(0, int(found.ranks.max(initial=0)) + 1 - len(counts))))
+        counts[found.ranks] += found.counts
+    return counts
+
+
+class _RankCounts(NamedTuple):
+    """Different ranks, and how often each occurs."""
+
+    ranks: NDArray[np.int32]
+    counts: NDArray[np.int64]
+
+
+def _count(piece: _TextsToEncode, tokenizer: Tokenizer, reviews: int) -> _RankCounts:
+    rows = np.flatnonzero((piece.parts == IN_TRAIN) & (piece.places < reviews))
+    return _RankCounts(*np.unique(tokenizer.encode(piece.texts.take(pa.array(rows))).ranks, return_counts=True))
+
+
 def _unit_starts(survey: Survey, reviews: int, shape: DatasetShape) -> NDArray[np.int32] | None:
     """Where units of training reviews start; None if each review is a unit of its own."""
     table = pq.read_table(survey.reviews, columns=["part", "place", "starts_unit"])
