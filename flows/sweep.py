@@ -87,6 +87,7 @@ class Search:
         self._source: Source = run.do(fetch, settings.data.given(), settings.data.source, run.outputs / CACHE)
         self._began = time.time()
         self._folders: list[Path] = []
+        self._datasets: dict[tuple[int, int, int | None], Dataset] = {}
         self._page = SweepPage()
         self.sweep = Sweep(
             run=run.name,
@@ -210,9 +211,13 @@ class Search:
         return [Job(settings.specs()[0], plan, dataset, seed, root, group=group) for seed in settings.seeds()]
 
     def _dataset(self, settings: Settings) -> Dataset:
+        """The reviews with the sizes of these settings, prepared once."""
         data = settings.data
         sizes = data.vocabulary_size, data.max_length, data.reviews
-        return self._run.do(prepare, self._source, *sizes, self._run.outputs / DATA)
+        if sizes not in self._datasets:
+            self._datasets[sizes] = self._run.do(prepare, self._source, *sizes, self._run.outputs / DATA)
+            self._run.share.push(self._datasets[sizes])
+        return self._datasets[sizes]
 
     def _timed(self, job: Job, trials: int) -> Job:
         """The job with the end of the search, if so many trials are to end by then and finalists are to be trained."""
