@@ -153,11 +153,11 @@ def _verdict(s: Sweep, winner: Finalist, test: FinalistTest) -> list[str]:
     low, high = (f"{100 * bound:+.1f}" for bound in (test.difference.low, test.difference.high))
     further = [
         *([NOT_BALANCED] if s.dataset.is_uneven else []),
-        f"Its mean validation, {winner.validation:.4f}, is the best of all finalists: {settings_text(s, winner.trial)}.",
+        f"Its mean validation, {winner.validation:.4f}, is the best of all: {settings_text(s, winner.trial)}.",
     ]
     if test.p_holm is None:
         return [
-            f"Whether {who} is better than the present settings is not known, because two seeds are too few for a test: "
+            f"Whether {who} is better than the present settings is not known: two seeds are too few for a test, and "
             f"its mean test accuracy is {_by(test)} ({low} and {high} points).",
             *further,
         ]
