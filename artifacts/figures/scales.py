@@ -13,8 +13,9 @@ from artifacts.wording.sweep import setting_value
 from tasks.results.sweep import Dimension, Sweep, Trial, Value, best_first
 
 GOLDEN = (math.sqrt(5) - 1) / 2
-JITTER = 0.25  # Of the room of a category, on each side.
-LONGEST_TICK, MOST_TICKS = 14, 8
+JITTER = 0.15  # Of the room of a category, on each side.
+MOST_TICKS = 8
+ROUND = (1, 2, 5, 10)  # Steps between ticks: 2.5 would need one more digit than is shown.
 # Validation more than this many times as far below the best as the median is not told apart: a trial that learned
 # nothing must not squeeze all others into a line.
 FARTHEST = 3.0
@@ -48,16 +49,18 @@ class SettingScale:
             return None
         if not self.choices:
             return self._of(float(value))
-        scattered = (trial.number * GOLDEN) % 1 - 0.5
+        scattered = (trial.number * GOLDEN + 0.5) % 1 - 0.5
         return (self.choices.index(value) + 0.5 + 2 * JITTER * scattered) / len(self.choices)
 
-    def ticks(self) -> list[Tick]:
-        """Ticks at values that are easy to read, at most `MOST_TICKS`."""
+    def ticks(self, longest: int) -> list[Tick]:
+        """Ticks at values that are easy to read, at most `MOST_TICKS`; texts have at most `longest` characters."""
         name = self.dimension.name
         if self.choices:
             step = math.ceil(len(self.choices) / MOST_TICKS)
             shown = list(enumerate(self.choices))[::step]
-            return [Tick((n + 0.5) / len(self.choices), _short(setting_value(name, value))) for n, value in shown]
+            return [
+                Tick((n + 0.5) / len(self.choices), _short(setting_value(name, value), longest)) for n, value in shown
+            ]
         values = _log_values(self.low, self.high) if self.dimension.is_log else self._linear_values()
         whole = self.dimension.is_integer
         return [Tick(self._of(value), setting_value(name, round(value) if whole else value)) for value in values]
@@ -69,7 +72,7 @@ class SettingScale:
         return 0.5 if high == low else (value - low) / (high - low)
 
     def _linear_values(self) -> list[float]:
-        found = MaxNLocator(4, integer=self.dimension.is_integer).tick_values(self.low, self.high)
+        found = MaxNLocator(4, steps=ROUND, integer=self.dimension.is_integer).tick_values(self.low, self.high)
         return [float(value) for value in found if self.low <= value <= self.high] or [self.low]
 
 
@@ -97,8 +100,8 @@ def _log_values(low: float, high: float) -> list[float]:
     return found[:: math.ceil(len(found) / MOST_TICKS)] if len(found) >= 2 else sorted({low, high})
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_TICK else f"{text[: LONGEST_TICK - 1]}…"
+def _short(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 @dataclass(frozen=True)
@@ -118,14 +121,18 @@ class QualityScale:
 
     def ticks(self) -> list[Tick]:
         """Ticks in percent."""
-        values = [value for value in MaxNLocator(5).tick_values(self.low, self.high) if self.low <= value <= self.high]
+        values = [
+            value
+            for value in MaxNLocator(5, steps=ROUND).tick_values(self.low, self.high)
+            if self.low <= value <= self.high
+        ]
         step = min((after - before for before, after in pairwise(values)), default=0.001)
         digits = max(0, -math.floor(math.log10(100 * step) + 1e-6))
         return [Tick(self.place(value), f"{100 * value:.{digits}f}%") for value in values]
 
 
 def quality_scale(s: Sweep) -> QualityScale:
-    """The axis from the worst trial that is worth telling apart to the best one, with a small margin."""
+    """The axis from the worst trial that is worth telling apart, or the present settings, to the best trial."""
     qualities = [trial.quality for trial in s.trials if trial.quality is not None and not math.isnan(trial.quality)]
     if not qualities:
         return QualityScale(0.0, 1.0)
@@ -134,5 +141,7 @@ def quality_scale(s: Sweep) -> QualityScale:
     low = min(qualities)
     if statistics.median(ranked) < best:
         low = max(low, best - FARTHEST * (best - statistics.median(ranked)))
+    if s.present_trial and s.present_trial.quality is not None:
+        low = min(low, s.present_trial.quality)
     margin = 0.05 * (best - low) or 0.005
     return QualityScale(low - margin, best + margin)

@@ -17,9 +17,11 @@ from tasks.results.sweep import Sweep, Trial, best_first
 
 VALIDATION = "Validation (balanced accuracy)"
 BEST = 3  # Trials that are emphasized if there are no finalists yet.
+PRESENT_MARKER = "D"
 STRIP = -0.12  # Where trials are that are below the axis.
 # Pale for the worst, dark for the best: what matters stands out, and prints.
 COLOURS = LinearSegmentedColormap.from_list("validation", ["#d2d2d2", "#9ecae1", "#56B4E9", "#0072B2", "#08244a"])
+LONGEST_TICK, SHORT_TICK, FEW = 14, 9, 6  # Characters; parallel axes are closer if there are more than a few.
 WRAPPED, LABEL = 13, {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8}
 
 
@@ -51,7 +53,9 @@ def _kinds(s: Sweep) -> list[Kind]:
             "finalists", [t for t in marked if t.number in finalists], {"marker": "^", "color": green, "s": 60, **dark}
         ),
         Kind(
-            "present settings", [t for t in marked if t.number == 0], {"marker": "D", "color": orange, "s": 45, **dark}
+            "present settings",
+            [t for t in marked if t.number == 0],
+            {"marker": PRESENT_MARKER, "color": orange, "s": 45, **dark},
         ),
     ]
     return [kind for kind in kinds if kind.trials]
@@ -86,8 +90,9 @@ def _quality_axis(axes: Axes, s: Sweep, scale: QualityScale, is_labelled: bool =
 def _shared_legend(figure: Figure, axes: Axes) -> None:
     """One legend below all axes."""
     handles, labels = axes.get_legend_handles_labels()
+    columns = int(figure.get_size_inches()[0] / 1.4)
     if handles:
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=SMALL)
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=SMALL)
 
 
 def importance(s: Sweep) -> Figure:
@@ -131,13 +136,13 @@ def slices(s: Sweep) -> Figure:
 
 
 def _setting_axis(axes: Axes, scale: SettingScale) -> None:
-    ticks = scale.ticks()
+    ticks = scale.ticks(LONGEST_TICK)
     is_crowded = sum(len(tick.text) + 2 for tick in ticks) > 30
     axes.set_xticks([tick.place for tick in ticks], [tick.text for tick in ticks], fontsize=SMALL)
     if is_crowded:
         axes.tick_params(axis="x", labelrotation=30)
         for label in axes.get_xticklabels():
-            label.set_ha("right")
+            label.set_horizontalalignment("right")
             label.set_rotation_mode("anchor")
     axes.set_xlim(-0.06, 1.06)
     axes.set_xlabel(_wrapped(scale.dimension.name, 30) + (" (log scale)" if scale.dimension.is_log else ""))
@@ -168,14 +173,16 @@ def learning_curves(s: Sweep) -> Figure:
     figure, axes = single(9.0, 4.2)
     coloured = _emphasized(s)
     numbers = {trial.number for trial in coloured}
-    for state, look in (("pruned", {"linestyle": "--", "alpha": 0.55}), ("complete", {}), ("stopped", {})):
+    looks = [style(number) for number in (2, 0, 3, 4, 5, 6)]  # As in the other figures: the present settings have 1.
+    for state, look in (("pruned", {"linestyle": "--"}), ("complete", {}), ("stopped", {})):
         curves = [trial for trial in s.trials if trial.state == state and trial.history and trial.number not in numbers]
         for number, trial in enumerate(curves):
             labels = {"label": "other trials" if state == "complete" else state} if number == 0 else {}
-            _draw_curve(axes, trial, color="#9a9a9a", linewidth=0.9, **look, **labels)
-    for number, trial in enumerate(coloured):
+            _draw_curve(axes, trial, color=GREY, linewidth=0.9, alpha=_paler(s), **look, **labels)
+    for trial in coloured:
         name = f"trial {trial.number}" if trial.number else "present settings (trial 0)"
-        _draw_curve(axes, trial, **style(number), label=name, zorder=3)
+        look = looks.pop(0) if trial.number else style(1) | {"marker": PRESENT_MARKER}
+        _draw_curve(axes, trial, **look, label=name, zorder=3)
     axes.set_xlabel("Epoch")
     axes.set_ylabel(VALIDATION)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -190,9 +197,9 @@ def learning_curves(s: Sweep) -> Figure:
 def _emphasized(s: Sweep) -> list[Trial]:
     """The finalists and the present settings or, before there are any, the best trials so far and the present ones."""
     chosen = [finalist.trial for finalist in s.finalists] or best_first(s.trials)[:BEST]
+    others = [trial for trial in chosen if trial.number][: len(MODEL_COLOURS) - 1]
     present = [trial for trial in s.trials if trial.number == 0]
-    found = {trial.number: trial for trial in [*chosen[: len(MODEL_COLOURS) - 1], *present]}
-    return [trial for trial in found.values() if trial.history]
+    return [trial for trial in [*others, *present] if trial.history]
 
 
 def _draw_curve(axes: Axes, trial: Trial, **look: Any) -> None:
@@ -205,49 +212,53 @@ def parallel(s: Sweep) -> Figure:
     count = len(s.dimensions)
     figure, axes = single(min(max(2.0 + 1.25 * (count + 1), 6.4), 11.5), 4.8)
     scales = [setting_scale(dimension, s.trials) for dimension in s.dimensions]
+    heads = [_wrapped(each.name) + ("\n(log scale)" if each.is_log else "") for each in s.dimensions]
     quality = quality_scale(s)
     ranked = [trial.number for trial in best_first(s.trials)[:BEST]]
     shown = sorted((trial for trial in s.trials if trial.quality is not None), key=lambda trial: trial.quality or 0.0)
     for trial in sorted(shown, key=lambda trial: trial.number in ranked):
-        _draw_line(axes, trial, scales, quality, is_best=trial.number in ranked)
+        is_best = trial.number in ranked
+        look = {"linewidth": 2.6, "zorder": 3} if is_best else {"linewidth": 1.0, "alpha": _paler(s)}
+        _draw_line(axes, trial, scales, quality, **look)
     for number, scale in enumerate(scales):
         axes.plot([number, number], [0, 1], color="black", linewidth=0.8, zorder=4)
-        for tick in scale.ticks():
+        for tick in scale.ticks(SHORT_TICK if count > FEW else LONGEST_TICK):
             axes.plot([number - 0.03, number], [tick.place] * 2, color="black", linewidth=0.8, zorder=4)
             axes.text(
                 number - 0.05, tick.place, tick.text, ha="right", va="center", fontsize=SMALL, bbox=LABEL, zorder=5
             )
-        log = "\n(log scale)" if scale.dimension.is_log else ""
-        axes.text(number, 1.07, _wrapped(scale.dimension.name) + log, ha="center", va="bottom", fontsize=SMALL)
+        axes.text(number, 1.07, heads[number], ha="center", va="bottom", fontsize=SMALL)
     _colour_bar(axes, count, quality, has_lower=any(quality.is_below(trial) for trial in shown))
     axes.set(xlim=(-0.75, count + 0.75), ylim=(-0.04, 1.05))
     axes.axis("off")
-    title(axes, "Settings and validation of each trial", f"{s.dataset.title}\n\n")
+    title(
+        axes,
+        "Settings and validation of each trial",
+        s.dataset.title + "\n" * (1 + max(head.count("\n") for head in heads)),
+    )
     return figure
 
 
-def _draw_line(axes: Axes, trial: Trial, scales: Sequence[SettingScale], quality: QualityScale, is_best: bool) -> None:
+def _draw_line(axes: Axes, trial: Trial, scales: Sequence[SettingScale], quality: QualityScale, **look: Any) -> None:
     places = [scale.place(trial) for scale in scales]
     height = quality.place(trial.quality or 0.0)
     points = [(number, place) for number, place in enumerate(places) if place is not None] + [(len(scales), height)]
     x, y = zip(*points, strict=True)
-    axes.plot(
-        x,
-        y,
-        color=COLOURS(min(height, 1.0)),
-        linewidth=2.6 if is_best else 1.0,
-        linestyle="--" if trial.state == "pruned" else "-",
-        zorder=3 if is_best else 2,
-    )
+    axes.plot(x, y, color=COLOURS(min(height, 1.0)), linestyle="--" if trial.state == "pruned" else "-", **look)
+
+
+def _paler(s: Sweep) -> float:
+    """The opacity of a line: many lines are paler, so that they do not become an area."""
+    return min(0.8, max(0.25, 30 / max(len(s.trials), 1)))
 
 
 def _colour_bar(axes: Axes, at: float, quality: QualityScale, has_lower: bool) -> None:
     """The axis of validation, which is also the key of the colours."""
     width = 0.12
     axes.pcolormesh([at, at + width], np.linspace(0, 1, 65), np.linspace(0, 1, 64)[:, None], cmap=COLOURS, zorder=4)
-    for tick in quality.ticks():
+    if has_lower:
+        axes.text(at + width + 0.05, 0.0, "lower", ha="left", va="center", fontsize=SMALL)
+    for tick in (tick for tick in quality.ticks() if tick.place > 0.06 or not has_lower):
         axes.plot([at + width, at + width + 0.03], [tick.place] * 2, color="black", linewidth=0.8)
         axes.text(at + width + 0.05, tick.place, tick.text, ha="left", va="center", fontsize=SMALL)
-    if has_lower:
-        axes.text(at + width + 0.05, 0.0, "or lower", ha="left", va="center", fontsize=SMALL)
     axes.text(at + width / 2, 1.07, "validation", ha="center", va="bottom", fontsize=SMALL)

@@ -12,6 +12,7 @@ from tasks.errors import shortened
 from tasks.results.comparison import Comparison, ReviewKind, ReviewText, Trace
 from tasks.results.data import DataFault, FaultKind
 from tasks.results.export import MAX_WEIGHT_BYTES, ReaderNetwork, ReaderPage
+from tasks.results.sweep import Sweep
 from tasks.results.training import Branch
 from tasks.storage.layout import CHAPTER_PAGE, READER
 
@@ -154,7 +155,7 @@ MEANINGS: dict[FaultKind, str] = {
 }
 
 
-def warnings(c: Comparison) -> list[str]:
+def warnings(c: Comparison | Sweep) -> list[str]:
     """Warnings to read before any number."""
     found = []
     if c.dataset.is_sample:

@@ -307,22 +307,19 @@ def most_important(s: Sweep) -> str | None:
     return f"Of the searched settings, {setting_name(first.name)} explains most, {share}; {sure}."
 
 
-def winner_command(s: Sweep) -> list[Spans]:
-    """The command line of the winner, or of the best trial so far, and what it is good for."""
+def winner_command(s: Sweep) -> tuple[str, str] | None:
+    """What the command line of the winner, or of the best trial so far, is good for, and that command line."""
     if s.winner:
-        return [
-            (
-                f"This command trains the winner's {plural(len(s.winner.branches), 'network')} with the same bits. "
-                "They are kept, so here it reuses them. score, promote and export take them like any others.",
-            ),
-            (Code(s.winner.command),),
-        ]
+        networks = plural(len(s.winner.branches), "network")
+        about = (
+            f"This command trains the winner's {networks} with the same bits. They are kept, so here it reuses them. "
+            "score, promote and export take them like any others:"
+        )
+        return about, s.winner.command
     if s.best:
-        return [
-            (f"This command trains the network of {trial_name(s.best)}, the best so far, with the same bits.",),
-            (Code(s.best.command),),
-        ]
-    return []
+        about = f"This command trains the network of {trial_name(s.best)}, the best so far, with the same bits:"
+        return about, s.best.command
+    return None
 
 
 def searched(s: Sweep) -> list[Spans]:
