@@ -3,7 +3,6 @@
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +21,12 @@ from tasks.data.vocabulary import read_word_index, write_vocabulary
 from tasks.errors import DataError
 from tasks.progress import track
 from tasks.results.data import Dataset, Split, Survey, TextData
+from tasks.results.sizes import VocabularyOf
 from tasks.storage.code_version import code_version
 from tasks.storage.files import fingerprint, remove, sha256_of_file, write_json
 from tasks.storage.layout import DATASET, SURVEYED_REVIEWS, TEST, TRAIN, VOCABULARY, WORD_INDEX
 from tasks.storage.paths import located_in, relative_to
 from tasks.storage.reuse import LOGGER, Logger, Record, step
-
-VocabularyOf = Literal["subset", "all"]
 
 
 def subset_fingerprint(dataset: Dataset, validation: float, size: int, vocabulary_of: VocabularyOf) -> str:
