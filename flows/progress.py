@@ -2,6 +2,7 @@
 
 import contextvars
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -251,7 +252,8 @@ class TrainingArtifacts:
 
     def _publish_curve(self, key: str, job: Job, history: list[Epoch]) -> None:
         name = job.spec.name
-        curve = learning_curve(name, self._models.index(name), history, job.dataset.title)
+        data = f"{job.dataset.title}, {job.group}" if job.group else job.dataset.title
+        curve = learning_curve(name, self._models.index(name), history, data)
         text = f"![Learning curve of {escape_markdown(name)}]({data_uri(png(curve))})"
         if key in self._curves:
             with get_client(sync_client=True) as client:
@@ -263,8 +265,9 @@ class TrainingArtifacts:
 
 
 def _artifact_key(job: Job) -> str:
-    """The part of an artifact's key that names the branch; it must not contain underscores."""
-    return f"{job.spec.name}-seed{job.seed}".replace("_", "-")
+    """The part of an artifact's key that names the branch: lower-case letters, digits and dashes."""
+    group = f"{job.group}-" if job.group else ""
+    return re.sub("[^a-z0-9]+", "-", f"{group}{job.spec.name}-seed{job.seed}".lower().replace(",", ""))
 
 
 def _log_epoch(job: Job, event: dict[str, Any]) -> None:

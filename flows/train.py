@@ -5,14 +5,16 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from prefect import flow, runtime
 from prefect.logging import get_run_logger
 
 from artifacts import report
 from artifacts.figures.render import Picture
+from artifacts.formats import plural
 from artifacts.publish import history_artifacts, report_artifacts, unpublish
 from artifacts.wording.report import out_of_time
 from flows.draw import draw, figures_record
@@ -23,7 +25,9 @@ from flows.settings import WITHOUT_TIME_LIMIT, Settings
 from flows.step_tasks import as_task
 from tasks.analysis.reader_page import open_reader
 from tasks.analysis.reviews import choose_reviews
+from tasks.analysis.sizes import SizeResults, size_curves
 from tasks.compare import compare
+from tasks.errors import SettingError
 from tasks.evaluate import evaluate
 from tasks.explain import explain
 from tasks.fetch import fetch
@@ -33,12 +37,14 @@ from tasks.prepare import prepare
 from tasks.results.chapter import FirstNetworks
 from tasks.results.comparison import Comparison
 from tasks.results.data import Dataset
-from tasks.results.training import Branch
-from tasks.results.yardstick import Suspects
+from tasks.results.sizes import SizeCurves
+from tasks.results.training import Branch, Evaluation
+from tasks.results.yardstick import Suspects, Yardstick
 from tasks.storage.files import point, write_bytes
 from tasks.storage.layout import CACHE, DATA, FIGURES, LATEST, MODELS, READER, REPORT, RUN_LOG, SUSPECTS
 from tasks.storage.run_log import append_to_run_log, summarize
 from tasks.storage.runs import in_use, keep_last, write_run
+from tasks.subset import subset
 from tasks.suspects import find_suspects
 from tasks.train import train
 from tasks.yardstick import yardstick
@@ -75,32 +81,83 @@ def train_flow(settings: Settings = Settings()) -> Path:
 
 
 def plan_jobs(run: Run, dataset: Dataset) -> list[Job]:
-    """One job for each network and seed; networks with the same seed are adjacent."""
-    plan = run.settings.plan()
-    jobs = [
-        Job(spec, plan, dataset, seed, run.outputs / MODELS)
-        for seed in run.settings.seeds()
-        for spec in run.settings.specs()
-    ]
+    """One job for each network and seed, then the same for each of `--training-sizes`.
+
+    Networks with the same seed are adjacent.
+    """
+    jobs = networks_on(run, dataset)
     jobs[0].check()
+    data, root = run.settings.data, run.outputs / DATA
+    for size in sizes_below_all(data.training_sizes, jobs[0].validation_start):
+        fewer = run.do(subset, dataset, jobs[0].plan.validation, size, data.vocabulary_of, root)
+        jobs += networks_on(run, fewer, plural(size, "review"))
     siblings = tuple(job.folder for job in jobs)
     return run.timed([replace(job, siblings=siblings) for job in jobs])
 
 
+def networks_on(run: Run, dataset: Dataset, group: str = "") -> list[Job]:
+    """One job for each network and seed on a dataset."""
+    plan = run.settings.plan()
+    return [
+        Job(spec, plan, dataset, seed, run.outputs / MODELS, group=group)
+        for seed in run.settings.seeds()
+        for spec in run.settings.specs()
+    ]
+
+
+def sizes_below_all(given: Sequence[int | str], reviews: int) -> list[int]:
+    """The numbers among `--training-sizes`, ascending.
+
+    Raises:
+        SettingError: one of them is not below the number of reviews to train on.
+    """
+    sizes = sorted(size for size in given if isinstance(size, int))
+    if sizes and sizes[-1] >= reviews:
+        raise SettingError(
+            f"--training-sizes {sizes[-1]}: found {plural(reviews, 'review')} to train on, expected smaller sizes; "
+            "give all for the run itself"
+        )
+    return sizes
+
+
 def compare_networks(run: Run, jobs: list[Job]) -> Comparison:
-    """Train all networks side by side, evaluate each as soon as it is trained, then explain and compare them."""
-    prepared = [Submitted("prepare", task) for task in run.previous]
+    """Train all networks side by side, evaluate each as soon as it is trained, then explain and compare the run's own.
+
+    The run's own networks come first among the jobs; those of subsets, which have a group, follow.
+    """
+    own = sum(not job.group for job in jobs)
+    datasets = list({job.dataset.fingerprint: job.dataset for job in jobs}.values())
+    prepared = [[Submitted("prepare", task)] * len(datasets) for task in run.previous]
     minutes = None if run.settings.run.runner in WITHOUT_TIME_LIMIT else run.settings.run.timeout
     training = run.do_each(train, jobs, minutes=minutes)
     evaluating = run.do_each(evaluate, jobs, training)
     # Behind all networks in the queue: it takes no processor from one in training, but one that waits for the last one.
-    measuring = run.do_each(yardstick, *yardstick_inputs(jobs), following=[prepared])
-    trained = run.results(train, training)
-    stopped = out_of_time(run.settings.run.minutes, jobs[0].plan.epochs, [branch for branch in trained if branch])
+    measuring = run.do_each(yardstick, *yardstick_inputs(datasets, jobs[0]), following=prepared)
+    trained = [*run.results(train, training[:own]), *run.results(train, training[own:], are_needed=False)]
+    stopped = out_of_time(run.settings.run.minutes, jobs[0].plan.epochs, [branch for branch in trained[:own] if branch])
     run.notes.extend([stopped] if stopped else [])
-    evaluated = run.results(evaluate, evaluating)
-    columns = without_failed_rows(jobs, trained, evaluated, training, evaluating)
-    jobs, branches, evaluations, training, evaluating = columns
+    evaluated = [*run.results(evaluate, evaluating[:own]), *run.results(evaluate, evaluating[own:], are_needed=False)]
+    rows = [Network(*row) for row in zip(jobs, training, evaluating, trained, evaluated, strict=True)]
+    comparison = compare_own(run, rows[:own], measuring[:1])
+    if own == len(jobs):
+        return comparison
+    bags = run.results(yardstick, measuring[1:], are_needed=False)
+    return replace(comparison, sizes=compare_sizes(run, comparison, rows, bags))
+
+
+class Network(NamedTuple):
+    """A network of the run, its tasks, and their results; None if they failed."""
+
+    job: Job
+    training: Submitted
+    evaluating: Submitted
+    branch: Branch | None
+    evaluation: Evaluation | None
+
+
+def compare_own(run: Run, rows: list[Network], measuring: list[Submitted]) -> Comparison:
+    """Explain and compare the run's own networks."""
+    jobs, training, evaluating, branches, evaluations = without_failed_rows(*zip(*rows, strict=True))
     chosen = choose_reviews(evaluations)
     explaining = run.do_each(explain, jobs, branches, [chosen] * len(jobs), following=[training, evaluating])
     networks = first_networks(branches)
@@ -121,9 +178,27 @@ def compare_networks(run: Run, jobs: list[Job]) -> Comparison:
     return replace(comparison, chapter=chapter)
 
 
-def yardstick_inputs(jobs: Sequence[Job]) -> tuple[list[Dataset], list[float], list[str]]:
-    """What the yardstick needs to be fitted to the same reviews as the networks: its inputs, in columns of one row."""
-    return [jobs[0].dataset], [jobs[0].plan.validation], [jobs[0].plan.class_weight]
+def compare_sizes(
+    run: Run, comparison: Comparison, rows: list[Network], bags: Sequence[Yardstick | None]
+) -> SizeCurves | None:
+    """Compare the networks and bags of words of subsets with the run's own. What failed is left out."""
+    c, of_subsets = comparison, [row for row in rows if row.job.group]
+    results = []
+    by_size = groupby(of_subsets, key=lambda row: row.job.validation_start)
+    for (size, group), bag in zip(by_size, bags, strict=True):
+        networks = list(group)
+        branches = [row.branch for row in networks if row.branch and row.evaluation]
+        evaluations = [row.evaluation for row in networks if row.branch and row.evaluation]
+        results.append(SizeResults(size, networks[0].job.dataset, branches, evaluations, bag))
+    bag = c.yardstick.yardstick if c.yardstick else None
+    results.append(SizeResults(rows[0].job.validation_start, c.dataset, c.branches, c.evaluations, bag))
+    return run.attempt("training sizes", partial(size_curves, results, run.settings.data.vocabulary_of))
+
+
+def yardstick_inputs(datasets: Sequence[Dataset], job: Job) -> tuple[list[Dataset], list[float], list[str]]:
+    """What the yardstick needs to be fitted to the same reviews as the networks: its inputs, in columns."""
+    rows = len(datasets)
+    return list(datasets), [job.plan.validation] * rows, [job.plan.class_weight] * rows
 
 
 def first_networks(branches: Sequence[Branch]) -> FirstNetworks:

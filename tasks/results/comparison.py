@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from tasks.results.chapter import Chapter
 from tasks.results.data import Dataset
+from tasks.results.sizes import SizeCurves
 from tasks.results.training import Branch, Estimate, Evaluation, Explanation, LabelScores, Point
 from tasks.results.yardstick import Suspects, Yardstick
 
@@ -311,6 +312,7 @@ class Comparison:
         made_in: for each step with reused results, the wall time that they took when they were made, in seconds.
         yardstick: the networks beside a bag of words; None if that could not be measured.
         suspects: the labels that may be wrong; None without a yardstick.
+        sizes: the same networks trained on fewer reviews; None without `--training-sizes`.
     """
 
     run: str
@@ -328,6 +330,7 @@ class Comparison:
     made_in: dict[str, float] = field(default_factory=dict)
     yardstick: YardstickComparison | None = None
     suspects: Suspects | None = None
+    sizes: SizeCurves | None = None
 
     def networks(self) -> list[Network]:
         """Each branch with its evaluation: the models in the order of the settings, the seeds of each in theirs."""

@@ -8,8 +8,15 @@ from typing import Any, NamedTuple
 from tasks.results.training import Estimate, LabelScores
 
 # The fingerprint identifies the data, the accuracies name the networks, and the number of seeds is compared. The first
-# seed and the way of running are not conditions of the experiment.
-NOT_COMPARED = {"data.data", "data.source", "models.models", "training.seed"}
+# seed and the way of running are not conditions of the experiment; nor are further networks on subsets.
+NOT_COMPARED = {
+    "data.data",
+    "data.source",
+    "data.training_sizes",
+    "data.vocabulary_of",
+    "models.models",
+    "training.seed",
+}
 SHOWN_ELSEWHERE = {"run.outputs", "training.replicates", "models.models"}
 
 

@@ -142,6 +142,9 @@ def _results(run: FinishedRun) -> Iterator[tuple[str, float | Estimate]]:
             yield f"{model.name}: balanced test accuracy, best epoch", model.by_label.balanced.value
         last = [branch.history[-1].val_accuracy for branch in run.branches if branch.name == model.name]
         yield f"{model.name}: validation accuracy", sum(last) / len(last)
+    for point in run.sizes.points if run.sizes else ():
+        accuracy = point.accuracy.value if point.seeds == 2 else point.accuracy  # A range over two seeds, as above.
+        yield f"{point.name}: test accuracy on {point.size:,} reviews, best epoch", accuracy
     for step, seconds in run.durations.items():
         yield f"seconds: {step}", seconds
 

@@ -18,6 +18,7 @@ from tasks.errors import UNREADABLE, DataError
 from tasks.machine import process_start, project
 from tasks.results.comparison import Comparison, ModelSummary
 from tasks.results.data import Dataset
+from tasks.results.sizes import SizeCurves
 from tasks.results.training import Branch, best_epoch
 from tasks.storage.files import is_whole, locked, read_json, remove, write_json
 from tasks.storage.layout import FIGURES, IN_USE, LATEST, MODELS, PROMOTED, RECORD, RUN, RUNS
@@ -49,7 +50,8 @@ class FinishedRun:
         settings: its settings, as nested JSON values.
         command: the command line that repeats it.
         durations: the wall time of each step, in seconds.
-        others: the folders of further networks that it used, of which nothing else is recorded here.
+        others: the folders of further networks that it used, such as those of subsets.
+        sizes: its networks trained on fewer reviews; None without `--training-sizes`.
     """
 
     name: str
@@ -60,6 +62,7 @@ class FinishedRun:
     command: str
     durations: dict[str, float]
     others: tuple[Path, ...] = ()
+    sizes: SizeCurves | None = None
 
     @property
     def is_real(self) -> bool:
@@ -91,8 +94,9 @@ def write_run(folder: Path, comparison: Comparison, others: Sequence[Path] = ())
     Args:
         folder: the run's folder.
         comparison: the run's results.
-        others: the folders of further networks that the run used.
+        others: the folders of further networks that the run used, besides those of subsets.
     """
+    of_subsets = comparison.sizes.folders() if comparison.sizes else ()
     run = FinishedRun(
         name=comparison.run,
         dataset=comparison.dataset,
@@ -101,7 +105,8 @@ def write_run(folder: Path, comparison: Comparison, others: Sequence[Path] = ())
         settings=comparison.settings,
         command=comparison.command,
         durations=comparison.durations,
-        others=tuple(others),
+        others=(*others, *of_subsets),
+        sizes=comparison.sizes,
     )
     write_finished_run(folder, run)
 
