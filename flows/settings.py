@@ -226,7 +226,7 @@ class Settings(SettingsGroup):
         """The seeds with which every network is trained."""
         return [self.training.seed + replicate for replicate in range(self.training.replicates)]
 
-    def effective(self) -> "Settings":
+    def effective(self) -> Self:
         """The settings that a run uses: `--smoke` and `--seed-of-day` set others, but not those that were given."""
         data, training = self.data, self.training
         if self.training.seed_of_day:

@@ -1,14 +1,16 @@
 """The sweep flow: searches settings by validation, trains the best ones with other seeds, and tests only these."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from prefect import flow, runtime
 from prefect.logging import get_run_logger
 
 from artifacts import sweep as page
+from artifacts.blocks import Drawing
 from artifacts.figures.render import Picture, picture
 from artifacts.publish import SweepPage, history_artifacts
 from artifacts.wording.sweep import trial_line
@@ -29,7 +31,7 @@ from tasks.job import Job
 from tasks.prepare import prepare
 from tasks.results.data import Dataset, Source
 from tasks.results.run_summary import RunSummary
-from tasks.results.sweep import Sweep, SweepEnd, Trial, Value
+from tasks.results.sweep import Importance, Sweep, SweepEnd, Trial, Value
 from tasks.results.training import Branch
 from tasks.storage.files import point, write_bytes
 from tasks.storage.layout import CACHE, DATA, LATEST, MODELS, REPORT, RUN_LOG, SWEEP_JOURNAL
@@ -144,9 +146,9 @@ class Search:
         if self.sweep.finalists:
             self._record()
         get_run_logger().info("Report: %s", run.folder / REPORT)
-        run.attempt("artifact sweep", lambda: self._page.publish(self.sweep, drawn, is_last=True))
+        self._show(lambda: self._page.finish(self.sweep, drawn))
 
-    def _run_round(self, show: "object") -> None:
+    def _run_round(self, show: Callable[[str], None]) -> None:
         """Train the next trials side by side, and use their results in the order of their numbers."""
         done, planned = self.sweep.trials, self.sweep.planned
         proposed = [self._settings.present()] if not done else []
@@ -168,16 +170,27 @@ class Search:
         ):
             self._add(_trial(number, values, its, job, outcome), show)
         self._journal.add(self.sweep.trials[len(done) :])
-        self._run.attempt("artifact sweep", lambda: self._page.publish(self.sweep, self._drawn))
+        self._show(lambda: self._page.grow(self.sweep))
         if any(trial.state == "stopped" for trial in self.sweep.trials):
             self.end("minutes")
         elif len(self.sweep.trials) >= planned:
             self.end("complete")
 
-    def _add(self, trial: Trial, show: "object") -> None:
+    def _add(self, trial: Trial, show: Callable[[str], None]) -> None:
+        """Use a trial that has ended."""
         self._proposals.tell(trial)
         self.sweep = replace(self.sweep, trials=(*self.sweep.trials, trial), repeated=self._proposals.repeated)
         get_run_logger().info("%s", trial_line(self.sweep, trial))
+        if self.sweep.best:
+            show(f"best {self.sweep.best.quality:.4f} (trial {self.sweep.best.number})")
+
+    @staticmethod
+    def _show(publish: Callable[[], object]) -> None:
+        """Publish the page; a failure to show it never disturbs the sweep."""
+        try:
+            publish()
+        except Exception as error:
+            get_run_logger().warning("The sweep's page in the UI could not be updated (%s)", shortened(error))
 
     def _confirm(self) -> None:
         """Train and test the finalists and the present settings with seeds that no trial used."""
@@ -241,16 +254,19 @@ class Search:
         self._folders += folders
         mark_in_use(self._run.folder, self._folders)
 
-    def _importances(self) -> object:
+    def _importances(self) -> tuple[Importance, ...]:
         return importances(self.sweep.dimensions, self.sweep.trials, self._settings.training.seed)
 
     def _drawn(self) -> dict[str, Picture]:
         """The figures; those that cannot be drawn are left out, and the run fails at its end."""
         made = {
-            drawing.stem: self._run.attempt(drawing.stem, lambda drawing=drawing: picture(drawing.draw(self.sweep)))
+            drawing.stem: self._run.attempt(drawing.stem, partial(self._draw, drawing))
             for drawing in page.drawings(self.sweep)
         }
         return {stem: drawn for stem, drawn in made.items() if drawn}
+
+    def _draw(self, drawing: Drawing) -> Picture:
+        return picture(drawing.draw(self.sweep))
 
     def _record(self) -> None:
         """Write the run's record, in which the winner's networks are those of the run, and add it to the run log."""

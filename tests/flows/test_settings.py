@@ -166,7 +166,10 @@ def test_a_wrong_value_is_refused(change: dict[str, Any]) -> None:
         ("--epoch 3", "Unknown option: --epoch. Did you mean --epochs?"),
         ("scroe x.csv", "found 'scroe' 'x.csv', which is not a command; did you mean score?"),
         ("--text hello", "--text: an option of score; --help of each command lists its options"),
-        ("history --epochs 3", "--epochs: an option of a training run; --help of each command lists its options"),
+        (
+            "history --epochs 3",
+            "--epochs: an option of a training run, sweep; --help of each command lists its options",
+        ),
         (
             "--spec {name:deep}",
             "--spec: found '{name:deep}'; expected JSON, with keys and texts in double quotes, such as '{",
