@@ -5,25 +5,33 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterStartTime
 
-from artifacts import report, tables
+from artifacts import report, sweep, tables
 from artifacts.blocks import Section, Table
 from artifacts.figures.render import Picture, data_uri, png
 from artifacts.figures.scores import trend
 from artifacts.markup import escape_markdown
 from artifacts.sections import pages
 from artifacts.wording import report as wording
+from artifacts.wording import sweep as sweep_wording
 from tasks.results.comparison import Comparison
 from tasks.results.run_summary import RunSummary
+from tasks.results.sweep import Sweep
 
 ImageAddress = Callable[[str], str | None]  # As in `report.markdown`.
 MAX_BYTES, HISTORY_ROWS = 2_000_000, 50
 SHORT = ("curves",)  # The figures of the short version.
+# The page of a sweep: bytes at its end and while it grows, the figures that grow, and the growth after which it is
+# drawn again. The server keeps the newest page twice, and each in an event.
+SWEEP_BYTES, GROWING_BYTES, GROWTH = 200_000, 40_000, 1.5
+GROWING = ("best-so-far", "learning-curves", "slices")
 RUN_NAME, STAMP = re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}"), len("20260101-000000")
 AROUND, PAGE = timedelta(minutes=5), 200  # A run's folder is named some seconds after the run starts.
 
@@ -106,6 +114,44 @@ def report_artifacts(comparison: Comparison, drawn: Mapping[str, Picture]) -> di
         questions["report-chapter"] = chapter_page
     table = partial(_table, "comparison", lambda: tables.networks(comparison), description)
     return {"report": whole, **questions, "comparison": table}
+
+
+def sweep_artifact(s: Sweep, drawn: Mapping[str, Picture], key: str = "sweep", size: int = SWEEP_BYTES) -> Artifact:
+    """The page of a sweep; its largest figures are left out if it would have more than `size` bytes."""
+    text = within(size, drawn, partial(sweep.markdown, s))
+    return Artifact(key, text, escape_markdown(sweep_wording.title(s)))
+
+
+class SweepPage:
+    """The page of a sweep in the UI, which grows while the sweep runs."""
+
+    def __init__(self) -> None:
+        self._artifact: UUID | None = None
+        self._shown = 0
+
+    def grow(self, s: Sweep) -> bool:
+        """Show the sweep so far, unless it has grown too little since the last time; whether it is shown."""
+        if len(s.trials) < max(1, GROWTH * self._shown):
+            return False
+        drawn = {
+            drawing.stem: Picture(png(drawing.draw(s)), "") for drawing in sweep.drawings(s) if drawing.stem in GROWING
+        }
+        self._show(sweep_artifact(s, drawn, size=GROWING_BYTES))
+        self._shown = len(s.trials)
+        return True
+
+    def finish(self, s: Sweep, drawn: Mapping[str, Picture]) -> None:
+        """Show the whole sweep, with the figures of its report."""
+        self._show(sweep_artifact(s, drawn))
+
+    def _show(self, artifact: Artifact) -> None:
+        text = cast(str, artifact.content)
+        if self._artifact is None:
+            created = create_markdown_artifact(text, key=artifact.key, description=artifact.description)
+            self._artifact = cast(UUID, created)
+            return
+        with get_client(sync_client=True) as client:
+            client.update_artifact(self._artifact, ArtifactUpdate(data=text))
 
 
 def history_artifacts(rows: Sequence[RunSummary]) -> dict[str, Maker]:

@@ -43,7 +43,8 @@ def overview(s: Sweep) -> tuple[Block, ...]:
         lambda s: [paragraph(text, "warning") for text in of_report.warnings(s)],
         lambda s: paragraph(text, "warning") if (text := wording.caution(s)) else None,
         lambda s: paragraph(wording.answer(s)[0], "answer"),
-        lambda s: [paragraph(text) for text in wording.answer(s)[1:]],
+        lambda s: Bullets(tuple((text,) for text in wording.answer(s)[1:])),
+        scores,
         best_settings,
         best_trials,
         paragraph(wording.ABOUT_VALIDATION),
@@ -138,17 +139,22 @@ def _title(s: Sweep, finalist: Finalist) -> str:
     return f"{name} (winner)" if finalist is s.winner else name
 
 
-def best_settings(s: Sweep) -> Table[Finalist]:
-    """The winner, the other finalists and the present settings; no rows until they are trained again."""
+def scores(s: Sweep) -> Table[Finalist]:
+    """What the winner, the other finalists and the present settings achieve; no rows until they are trained again."""
     seeds = len(s.winner.branches) if s.winner else 0
     columns: list[Column[Finalist]] = [
         Column("Settings", lambda f: _title(s, f)),
-        *_setting_columns(s, lambda f: f.trial),
         *_scores(f"Mean of {plural(seeds, 're-run')}"),
         Column(f"{capitalized(wording.accuracy(s))} ({_bounds(s)})", lambda f: f.accuracy, interval(4)),
         Column(f"Difference to the present (points, {_bounds(s)})", lambda f: f.test and f.test.difference, POINTS),
         Column("p (Holm)", lambda f: f.test and f.test.p_holm, P_VALUE),
     ]
+    return Table("", columns, s.finalists)
+
+
+def best_settings(s: Sweep) -> Table[Finalist]:
+    """The searched settings of the same; another table, because both in one are wider than a screen."""
+    columns = [Column("Settings", partial(_title, s)), *_setting_columns(s, lambda f: f.trial)]
     return Table("", columns, s.finalists)
 
 
