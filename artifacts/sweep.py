@@ -184,17 +184,14 @@ def all_trials(s: Sweep) -> Table[Trial]:
     columns: list[Column[Trial]] = [
         Column("Trial", lambda trial: trial.number, COUNT),
         *_setting_columns(s, lambda trial: trial),
-        Column("State", _state),
+        Column("State", lambda trial: trial.state),
         Column("Validation", lambda trial: trial.quality, decimals(4)),
         Column("Best epoch", lambda trial: best_epoch(trial.history).epoch if trial.history else None, COUNT),
         Column("Epochs", lambda trial: len(trial.history), COUNT),
         Column("Processor s", lambda trial: trial.cpu_seconds, decimals(1)),
+        Column("Reason", lambda trial: one_line(trial.reason)),
     ]
     return Table("All trials", columns, s.trials)
-
-
-def _state(trial: Trial) -> str:
-    return f"{trial.state}: {one_line(trial.reason)}" if trial.reason else trial.state
 
 
 def durations(s: Sweep) -> Table[tuple[str, float]]:

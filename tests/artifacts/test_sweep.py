@@ -69,9 +69,9 @@ def test_the_scores_of_the_finalists_and_of_the_present_settings() -> None:
 def test_every_trial_is_a_row_that_sorts_as_numbers() -> None:
     table = sweep.all_trials(sweeps.confirmed())
     assert [cell.text for cell in table.cells()[1]] == [
-        "1", "SimpleRNN", "32", "32", "0.001", "128", "failed: the loss is not a number", "", "", "0", "0.0",
+        "1", "SimpleRNN", "32", "32", "0.001", "128", "failed", "", "", "0", "0.0", "the loss is not a number",
     ]  # fmt: skip
-    assert [cell.number for cell in table.cells()[2]] == [2, None, 32, 32, 0.001, 128, None, 0.8812, 2, 2, 7.0]
+    assert [cell.number for cell in table.cells()[2]] == [2, None, 32, 32, 0.001, 128, None, 0.8812, 2, 2, 7.0, None]
     many = made(sweeps.searched(12))["report.html"]
     assert "All trials: 12 rows" in many
     assert 'data-value="0.001"' in many
