@@ -126,6 +126,8 @@ class Search:
             raise PipelineError(f"sweep: none of {len(trials)} trials completed an epoch; trial 0: {trials[0].reason}")
         if run.deadline is None or time.time() < run.deadline:
             self._confirm()
+        else:
+            self.end("minutes")
 
     def end(self, end: SweepEnd) -> None:
         """Note why there are no more trials."""

@@ -10,7 +10,6 @@ from typing import cast
 from artifacts.blocks import Code, Spans
 from artifacts.formats import join_names, network_name, plural, setting
 from artifacts.markup import one_line
-from artifacts.wording.uneven import NOT_BALANCED
 from artifacts.wording.verdict import SMOKE_RUN, p_text
 from tasks.results.sweep import Dimension, Finalist, FinalistTest, PrunerName, SamplerName, Sweep, Trial, Value
 
@@ -152,27 +151,24 @@ def _verdict(s: Sweep, winner: Finalist, test: FinalistTest) -> list[str]:
     who, reviews = trial_name(winner.trial), plural(s.dataset.test.reviews, "test review")
     low, high = (f"{100 * bound:+.1f}" for bound in (test.difference.low, test.difference.high))
     further = [
-        *([NOT_BALANCED] if s.dataset.is_uneven else []),
         f"Its mean validation, {winner.validation:.4f}, is the best of all: {settings_text(s, winner.trial)}.",
     ]
     if test.p_holm is None:
         return [
             f"Whether {who} is better than the present settings is not known: two seeds are too few for a test, and "
-            f"its mean test accuracy is {_by(test)} ({low} and {high} points).",
+            f"its mean {accuracy(s)} is {_by(test)} ({low} and {high} points).",
             *further,
         ]
-    accuracy = (
-        f"its test accuracy is {_by(test)} (95% interval {low} to {high}, {p_text(test.p_holm)}, {_corrected(s)})"
-    )
+    found = f"its {accuracy(s)} is {_by(test)} (95% interval {low} to {high}, {p_text(test.p_holm)}, {_corrected(s)})"
     if test.basis == "reviews":
         than = f"than that of the present settings on the same {reviews}"
         first = {
-            "better": f"With one seed, the network of {who} is better {than}: {accuracy}.",
-            "worse": f"With one seed, the network of {who} is worse {than}: {accuracy}.",
-            "open": f"With one seed, the network of {who} is not shown to be better {than}: {accuracy}.",
+            "better": f"With one seed, the network of {who} is better {than}: {found}.",
+            "worse": f"With one seed, the network of {who} is worse {than}: {found}.",
+            "open": f"With one seed, the network of {who} is not shown to be better {than}: {found}.",
         }[test.answer]
         return [first, "One seed says nothing about settings; --replicates 3 would.", *further]
-    over = f"over {_seeds(winner, other=False)} and {reviews}, {accuracy}"
+    over = f"over {_seeds(winner, other=False)} and {reviews}, {found}"
     first = {
         "better": f"{_start(winner.trial)} is better than the present settings: {over}.",
         "worse": f"{_start(winner.trial)} is the best on validation, but worse than the present settings: {over}.",
@@ -261,13 +257,13 @@ def about_tests(s: Sweep) -> str | None:
     if not tests:
         return None
     how = {
-        "reviews": "With one seed, the test is McNemar's and is about these trained networks only.",
+        "reviews": "With one seed, the test covers the reviews only and is about these trained networks.",
         "range": "Two seeds are too few for a test; the bounds are the lower and the higher seed's difference.",
         "seeds_and_reviews": "The test covers seeds and reviews together; both settings have the same seeds.",
     }[tests[0].basis]
     p = f" p is {_corrected(s)} by Holm's method." if len(tests) > 1 and tests[0].basis != "range" else ""
     return (
-        "The difference is a finalist's test accuracy minus that of the present settings, at their best epochs. "
+        f"The difference is a finalist's {accuracy(s)} minus that of the present settings, at their best epochs. "
         f"{how}{p} The winner has the best mean of the finalists' re-runs, so that mean flatters it slightly; its test "
         "accuracy has no such advantage."
     )

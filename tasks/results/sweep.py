@@ -94,6 +94,8 @@ class Trial:
 class FinalistTest:
     """A finalist against the present settings: the difference in test accuracy of their best epochs.
 
+    Where labels are uneven, it is balanced accuracy.
+
     Attributes:
         difference: the finalist's accuracy minus that of the present settings, mean over seeds, with its 95 % interval.
         basis: what the interval accounts for; with "range" there is no test.
