@@ -1,14 +1,17 @@
-"""The tables of the report about the data: the parts, what may be wrong with texts, and labels that may be wrong."""
+"""The tables of the report about the data: the parts, their sizes, faults of texts, labels that may be wrong."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 from artifacts.blocks import Column, Table
-from artifacts.formats import COUNT, decimals, network_name, percent
+from artifacts.formats import COUNT, capitalized, decimals, interval, network_name, percent
 from artifacts.markup import label_names
+from artifacts.wording import sizes as wording
 from artifacts.wording.report import FAULTS, MEANINGS, positive
+from artifacts.wording.yardstick import BAG_OF_WORDS
 from tasks.results.comparison import Comparison
 from tasks.results.data import DataFault, Split
+from tasks.results.training import Estimate
 from tasks.results.yardstick import Suspect
 
 
@@ -30,6 +33,40 @@ def splits(c: Comparison) -> Table[NamedSplit]:
         Column("Unknown words", lambda row: row.split.unknown_rate, percent(2)),
     ]
     return Table("", columns, [NamedSplit("training", c.dataset.train), NamedSplit("test", c.dataset.test)])
+
+
+class SizeRow(NamedTuple):
+    """A network, or the bag of words, at one training size; `seeds` is None for the bag of words."""
+
+    size: int
+    name: str
+    seeds: int | None
+    accuracy: Estimate
+    cpu_seconds: float | None
+    unknown_rate: float
+
+
+def sizes(c: Comparison) -> Table[SizeRow]:
+    """Each network and the bag of words at each training size; no rows without `--training-sizes`."""
+    rows = []
+    for each in c.sizes.data if c.sizes else ():
+        rows += [
+            SizeRow(each.size, network_name(p.name), p.seeds, p.accuracy, p.cpu_seconds, each.unknown_rate)
+            for p in (c.sizes.points if c.sizes else ())
+            if p.size == each.size
+        ]
+        if bag := each.yardstick:
+            rows.append(SizeRow(each.size, BAG_OF_WORDS, None, bag, each.yardstick_seconds, each.unknown_rate))
+    accuracy = capitalized(wording.accuracy(c.sizes)) if c.sizes else ""
+    columns: list[Column[SizeRow]] = [
+        Column("Reviews to train on", lambda row: row.size, COUNT),
+        Column("Network", lambda row: row.name),
+        Column("Seeds", lambda row: row.seeds, COUNT),
+        Column(f"{accuracy} (95%)", lambda row: row.accuracy, interval(4)),
+        Column("Processor time (s)", lambda row: row.cpu_seconds, decimals(1)),
+        Column("Unknown test words", lambda row: row.unknown_rate, percent(1)),
+    ]
+    return Table("All sizes", columns, rows)
 
 
 def faults(c: Comparison) -> Table[DataFault]:

@@ -25,9 +25,10 @@ from artifacts.blocks import (
     Topic,
     present,
 )
-from artifacts.figures import reading, scores, training
+from artifacts.figures import reading, scores, sizes, training
 from artifacts.wording import causes, verdict
 from artifacts.wording import report as wording
+from artifacts.wording import sizes as of_sizes
 from artifacts.wording import why as answers
 from artifacts.wording import yardstick as bag_of_words
 from tasks.results.comparison import Comparison, ReviewText, Trace
@@ -39,7 +40,7 @@ Part = Block | None | Callable[[Any], Block | Sequence[Block | None] | None]
 
 def sections(c: Comparison) -> list[Section]:
     """The sections that have something to show."""
-    parts = [which(c), how_sure(c), why(c), what_failed(c), how_learned(c), reproduction(c), how_made(c)]
+    parts = [which(c), how_sure(c), how_much(c), why(c), what_failed(c), how_learned(c), reproduction(c), how_made(c)]
     return [section for section in parts if section.blocks]
 
 
@@ -113,6 +114,27 @@ def how_sure(c: Comparison) -> Section:
         Details("How the intervals are computed", (paragraph(wording.ABOUT_INTERVALS),)),
     )
     return Section("sure", "How sure?", blocks)
+
+
+def how_much(c: Comparison) -> Section:
+    """The section "How much data?", which has nothing to show without `--training-sizes`."""
+    if c.sizes is None:
+        return Section("sizes", "How much data?", ())
+    blocks = made(
+        c,
+        sentence(verdict.nothing_shown),
+        lambda c: paragraph(text, "answer") if (text := of_sizes.answer(c)) else None,
+        sentence(of_sizes.growth),
+        sentence(of_sizes.crossing),
+        Drawing("sizes", "Test accuracy and processor time over the number of reviews", sizes.sizes, "wide"),
+        sentence(of_sizes.about),
+        data_tables.sizes,
+        lambda c: Details(
+            "How twice the data is predicted",
+            present(paragraph(of_sizes.ABOUT_LAW), Bullets(tuple((text,) for text in of_sizes.laws(c)))),
+        ),
+    )
+    return Section("sizes", "How much data?", blocks)
 
 
 def why(c: Comparison) -> Section:

@@ -23,6 +23,7 @@ from artifacts.wording import scoring as scoring_wording
 from artifacts.wording import verdict
 from artifacts.wording.promotion import gate_rows, sentence
 from artifacts.wording.report import title, warnings
+from artifacts.wording.sizes import answer
 from artifacts.wording.yardstick import yardstick
 from tasks.errors import printable
 from tasks.results.comparison import Comparison
@@ -229,8 +230,8 @@ def summary(c: Comparison) -> str:
     contents = [content for content in (tables.answer(c), tables.seeds(c)) if content.rows]
     shown = "\n\n".join([title(c), *map(plain_table, contents)])
     first, *further = verdict.verdicts(c)
-    beside = yardstick(c)
-    paragraphs = [*warnings(c), first, *([beside] if beside else []), *further, *c.notes]
+    beside = [text for text in (yardstick(c), answer(c)) if text]
+    paragraphs = [*warnings(c), first, *beside, *further, *c.notes]
     fill = partial(textwrap.fill, width=SUMMARY_WIDTH, break_long_words=False, break_on_hyphens=False)
     text = "\n".join(map(fill, paragraphs))
     return f"{shown}\n\n{text}\n"

@@ -4,6 +4,7 @@ import inspect
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from artifacts.chapter import all_drawings
 from artifacts.figures.render import Picture, picture
@@ -39,6 +40,7 @@ from tasks.results.comparison import (
     YardstickTest,
 )
 from tasks.results.data import Dataset, Source, Split
+from tasks.results.sizes import Crossing, Outlook, SizeCurves, SizeData, SizeLead, SizeNetwork, SizePoint
 from tasks.results.training import (
     Branch,
     Confusion,
@@ -281,6 +283,37 @@ def with_suspects(c: Comparison, *words: str) -> Comparison:
     test = Suspect("test", 7, "a/r.csv", 12, 0, 0.95, 0.95, {"simple_rnn": 0.99, "lstm": 0.97}, words)
     training = Suspect("train", 3, "a/r.csv", 1_004, 1, 0.9, 0.1, {}, words)
     return replace(c, suspects=Suspects(judged=200, contradicted=15, written=15, first=(test, training)))
+
+
+def with_sizes(c: Comparison, **changes: Any) -> Comparison:
+    """The comparison with networks on 1,000, 3,000 and 10,000 reviews, too: lstm overtakes simple_rnn."""
+    values: dict[str, Any] = {
+        "is_balanced": False,
+        "vocabulary_of": "subset",
+        "epochs": (2, 2),
+        "data": tuple(
+            SizeData(size, unknown, estimate(bag), size / 5_000)
+            for size, unknown, bag in (
+                (1_000, 0.151, 0.79),
+                (3_000, 0.1, 0.84),
+                (10_000, 0.07, 0.87),
+                (20_000, 0.05, 0.887),
+            )
+        ),
+        "points": tuple(
+            SizePoint(name, size, 3, estimate(accuracy), size / 1_000)
+            for name, accuracies in (("simple_rnn", (0.7, 0.74, 0.8, 0.82)), ("lstm", (0.6, 0.76, 0.84, 0.88)))
+            for size, accuracy in zip((1_000, 3_000, 10_000, 20_000), accuracies, strict=True)
+        ),
+        "leads": (SizeLead("simple_rnn", "lstm", 1_000, 3, estimate(0.1), 0.001),),
+        "crossings": (Crossing("simple_rnn", 1_000, "lstm", 10_000),),
+        "outlooks": (
+            Outlook("simple_rnn", "bends", 4, 3, 0.2, 0.18, 0.162, estimate(0.105), estimate(0.01, 0.002)),
+            Outlook("lstm", None, 4, 3, 0.31, 0.12, 0.121, estimate(-0.008, 0.03), Estimate(0.0061, 0.0021, 0.0109)),
+        ),
+        "networks": (SizeNetwork("lstm", 1_000, 1, Path("models/lstm-1000"), 2, 0.6, 1.0),),
+    }
+    return replace(c, sizes=SizeCurves(**(values | changes)))
 
 
 def states(timesteps: int, units: int) -> Matrix:

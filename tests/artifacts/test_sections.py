@@ -115,6 +115,21 @@ def test_a_network_that_failed_leaves_the_others_in_the_report() -> None:
     assert "simple_rnn-seed2-loss" in {drawing.stem for drawing in all_drawings(rest)}
 
 
+def test_training_sizes_are_a_section_with_answers_figure_and_table() -> None:
+    c = examples.with_sizes(examples.comparison(3))
+    found = section(c, "sizes")
+    assert found.title == "How much data?"
+    assert stems(found) == ["sizes"]
+    assert [block.role for block in found.blocks if isinstance(block, Paragraph)] == ["answer", *["plain"] * 3]
+    (table,) = [block for block in found.blocks if isinstance(block, Table)]
+    first = [cell.text for cell in table.cells()[0]]
+    assert first == ["1,000", "SimpleRNN", "3", "0.7000 (0.6900 to 0.7100)", "1.0", "15.1%"]
+    assert [row.name for row in table.rows] == ["SimpleRNN", "LSTM", "bag of words"] * 4
+    assert "sizes" in {drawing.stem for drawing in all_drawings(c)}
+    assert "sizes" in [page.anchor for page in pages(c)]
+    assert "sizes" not in [each.anchor for each in sections(examples.comparison(3))]
+
+
 def test_a_figure_has_a_caption_for_those_who_do_not_see_it() -> None:
     for section in sections(examples.comparison()):
         assert all(block.caption for block in every_block(section.blocks) if isinstance(block, Drawing))

@@ -91,3 +91,16 @@ def test_epochs_without_a_start_still_get_a_curve(client: SyncPrefectClient, nam
     view.publish(is_last=True)
     assert len(artifacts(client, f"learning-curve-{name}-seed1")) == 1
     assert progress(client, name) == []
+
+
+def test_the_same_network_on_a_subset_has_artifacts_of_its_own(client: SyncPrefectClient, name: str) -> None:
+    jobs = [branch(name), branch(name, group="1,000 reviews")]
+    view = TrainingArtifacts(jobs)
+    for number, job in enumerate(jobs, 1):
+        view.add(job, BEGIN)
+        view.add(job, epoch(number))
+    view.publish(is_last=True)
+    assert progress(client, name) == [25.0]
+    (subset,) = artifacts(client, f"progress-1000-reviews-{name}-seed1")
+    assert float(str(subset.data)) == 50.0
+    assert len(artifacts(client, f"learning-curve-1000-reviews-{name}-seed1")) == 1

@@ -7,10 +7,11 @@ from typing import Any
 EPOCHS = 4
 
 
-def branch(name: str = "lstm", folder: Path = Path("lstm")) -> Any:
+def branch(name: str = "lstm", folder: Path = Path("lstm"), group: str = "") -> Any:
     """What the views read of a branch's job."""
     return SimpleNamespace(
         label=f"{name} seed 1",
+        group=group,
         spec=SimpleNamespace(name=name),
         seed=1,
         plan=SimpleNamespace(epochs=EPOCHS),

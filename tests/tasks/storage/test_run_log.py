@@ -10,6 +10,7 @@ import pytest
 
 from tasks.errors import DataError
 from tasks.results.run_summary import RunDifference, RunSummary
+from tasks.results.sizes import SizeCurves, SizePoint
 from tasks.results.training import Estimate
 from tasks.storage.run_log import SCHEMA, append_to_run_log, compare_runs, read_run_log
 from tasks.storage.runs import FinishedRun
@@ -103,6 +104,26 @@ def test_the_range_of_two_seeds_is_no_interval() -> None:
     first = replace(first, models=(replace(first.models[0], basis="range"),))
     (result, *_) = compare_runs(first, run("b", 0.6, {})).results
     assert (result.first, result.change) == (0.7, pytest.approx(-0.1))
+
+
+def test_accuracies_of_each_training_size_are_compared() -> None:
+    point = SizePoint("lstm", 1_000, 3, Estimate(0.7, 0.67, 0.74), 1.0)
+    curves = SizeCurves(False, "subset", (1, 1), (), (point,), (), (), (), ())
+    less = replace(curves, points=(replace(point, seeds=2, accuracy=Estimate(0.6, 0.5, 0.7)),))
+    first, second, third = (
+        replace(run(name, 0.7, {}), sizes=sizes) for name, sizes in (("a", curves), ("b", less), ("c", None))
+    )
+    name = "lstm: test accuracy on 1,000 reviews, best epoch"
+    for other, change in ((second, pytest.approx(-0.1)), (third, None)):
+        (found,) = [each for each in compare_runs(first, other).results if each.name == name]
+        assert (found.first, found.change) == (point.accuracy, change)
+
+
+def test_further_networks_on_subsets_leave_runs_comparable() -> None:
+    plain, sized = (
+        {"data": {"reviews": None, **given}} for given in ({}, {"training_sizes": [10], "vocabulary_of": "all"})
+    )
+    assert summary("1", settings=plain).conditions == summary("2", settings=sized).conditions
 
 
 def test_what_one_run_lacks_is_none() -> None:

@@ -27,6 +27,14 @@ def test_a_run_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert (written["schema"], written["version"]) == (1, "0.1.0")
 
 
+def test_networks_of_subsets_are_among_those_that_a_run_used(tmp_path: Path) -> None:
+    comparison = located_in(tmp_path, examples.with_sizes(examples.comparison()))
+    write_run(tmp_path / "runs" / "1", comparison, [tmp_path / "models" / "more"])
+    run = read_run(tmp_path / "runs" / "1")
+    assert run.sizes == comparison.sizes
+    assert run.others == (tmp_path / "models" / "more", tmp_path / "models" / "lstm-1000")
+
+
 def test_a_run_of_an_earlier_version_used_no_further_networks(tmp_path: Path) -> None:
     write_run(tmp_path, examples.comparison())
     content = json.loads((tmp_path / "run.json").read_text())
