@@ -44,7 +44,7 @@ def sizes(c: Comparison) -> Figure:
     accuracy.set_ylabel(capitalized(wording.accuracy(c.sizes)))
     seconds.set_ylabel("Processor seconds of the training")
     log_axis(seconds)
-    seconds.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    seconds.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
     for axes, text in ((accuracy, "Accuracy, with 95% intervals"), (seconds, "Cost")):
         size_axis(axes, c.sizes.sizes)
         title(axes, text, c.dataset.title)

@@ -13,9 +13,10 @@ TESTED = "tests at 5%, corrected for all pairs and sizes"
 ABOUT_LAW = (
     "The errors of many networks fall as a power of the number of reviews (Hestness et al. 2017): log error is a line "
     "over log reviews. Here the line through all sizes but the largest must predict the largest: the 95% interval of "
-    "the difference between the two log errors must contain 0. Only then is the line through all sizes extended to "
-    "twice the data. Intervals are over seeds and test reviews (delta method, crossed random effects); each size has "
-    "one subset, so they leave out what other subsets of that size would give."
+    "the difference between the two log errors must contain 0. At every size the network must also do better than "
+    "always giving the more frequent label. Only then is the line through all sizes extended to twice the data. "
+    "Intervals are over seeds and test reviews (delta method, crossed random effects); each size has one subset, so "
+    "they leave out what other subsets of that size would give."
 )
 
 
@@ -53,6 +54,12 @@ def _doubt(outlook: Outlook, sizes: SizeCurves) -> str:
         return f"{plural(outlook.sizes, 'size')} are too few, it takes four with all"
     if outlook.doubt == "seeds":
         return f"{plural(outlook.seeds, 'seed')} {'is' if outlook.seeds == 1 else 'are'} too few, it takes three"
+    if outlook.doubt == "guessing":
+        sizes_text = join_names([f"{size:,}" for size in outlook.guessing])
+        return (
+            f"with {sizes_text} reviews it is not shown to be better than always giving the more frequent label, and "
+            "until a network learns something, errors follow no power law"
+        )
     if outlook.gain is None or outlook.observed is None or outlook.predicted is None:
         return "at some size no review is wrong"
     if outlook.doubt == "bends":

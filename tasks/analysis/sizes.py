@@ -3,7 +3,8 @@
 Errors are taken to fall as a power of the number of reviews, as those of many networks do (Hestness et al. 2017, "Deep
 learning scaling is predictable, empirically", arXiv:1712.00409): error = a * reviews ** -b, a line of log error over
 log reviews, fitted by least squares. Whether that holds here is tested, not assumed: the line through all sizes but
-the largest must predict the largest.
+the largest must predict the largest. At each size the network must also be better than guessing: where reviews are too
+few to learn from, in what they call the small data region, errors do not follow the law yet.
 
 What is computed from such lines is a linear combination of log errors at several sizes, or a smooth function of them.
 By the delta method (for example Casella and Berger 2002, section 5.5.4), log error differs from its true value by about
@@ -85,11 +86,13 @@ class Right(NamedTuple):
         weights: what each review counts, 1 on average: as much as lets both labels count the same for balanced
             accuracies, shape (reviews,).
         is_balanced: whether these weights differ.
+        chance: the accuracy of always giving the more frequent label.
     """
 
     networks: dict[str, dict[int, NDArray[np.bool_]]]
     weights: Values
     is_balanced: bool
+    chance: float
 
     @classmethod
     def read(cls, evaluations: Sequence[Evaluation], is_balanced: bool) -> "Right":
@@ -101,7 +104,8 @@ class Right(NamedTuple):
         }
         counts = np.bincount(found.labels, minlength=2)
         by_label = len(found.labels) / (2 * np.maximum(counts, 1)) if is_balanced else np.ones(2)
-        return cls(networks, by_label[found.labels], is_balanced)
+        chance = 0.5 if is_balanced else float(counts.max() / counts.sum())
+        return cls(networks, by_label[found.labels], is_balanced, chance)
 
     def seeds(self, *models: str) -> list[int]:
         """The seeds that all these models have."""
@@ -201,10 +205,10 @@ def _outlook_of(model: str, right: Mapping[int, Right]) -> Outlook:
     seeds = sorted(set.intersection(*(set(right[size].seeds(model)) for size in sizes)))
     if not seeds:
         return Outlook(model, "seeds", len(sizes), 0)
-    return outlook(model, sizes, [right[size].errors(model, seeds) for size in sizes])
+    return outlook(model, sizes, [right[size].errors(model, seeds) for size in sizes], right[sizes[0]].chance)
 
 
-def outlook(name: str, sizes: Sequence[int], wrong: Sequence[Values]) -> Outlook:
+def outlook(name: str, sizes: Sequence[int], wrong: Sequence[Values], chance: float) -> Outlook:
     """What twice the data would bring a model, or why that cannot be told.
 
     Args:
@@ -212,6 +216,7 @@ def outlook(name: str, sizes: Sequence[int], wrong: Sequence[Values]) -> Outlook
         sizes: the numbers of reviews to fit, ascending.
         wrong: for each size, what each review adds to the error of each seed's network, shape (seeds, reviews); all
             have the same seeds and reviews.
+        chance: the accuracy of always giving the more frequent label.
     """
     seeds, errors = len(wrong[0]), [float(each.mean()) for each in wrong]
     doubt: Doubt | None = None
@@ -223,6 +228,17 @@ def outlook(name: str, sizes: Sequence[int], wrong: Sequence[Values]) -> Outlook
         doubt = "no_errors"
     if doubt:
         return Outlook(name, doubt, len(sizes), seeds)
+    highest = [mean_with_interval(each).estimate.high for each in wrong]
+    guessing = tuple(size for size, high in zip(sizes, highest, strict=True) if high >= 1 - chance)
+    if guessing:
+        return Outlook(name, "guessing", len(sizes), seeds, guessing)
+    return _extended(name, sizes, wrong)
+
+
+def _extended(name: str, sizes: Sequence[int], wrong: Sequence[Values]) -> Outlook:
+    """The power law through all sizes, if it predicts the largest from the others; arguments as in `outlook`."""
+    seeds, errors = len(wrong[0]), [float(each.mean()) for each in wrong]
+    doubt: Doubt | None = None
     logs, largest = np.log(errors), sizes[-1]
     from_others = line_weights(sizes[:-1], largest)
     predicted = float(np.exp(from_others @ logs[:-1]))
@@ -235,7 +251,7 @@ def outlook(name: str, sizes: Sequence[int], wrong: Sequence[Values]) -> Outlook
     elif gain.low <= 0 <= gain.high:
         doubt = "unsure"
     exponent = float((at_all - at_twice) @ logs) / math.log(2)
-    return Outlook(name, doubt, len(sizes), seeds, exponent, errors[-1], predicted, surprise, gain)
+    return Outlook(name, doubt, len(sizes), seeds, (), exponent, errors[-1], predicted, surprise, gain)
 
 
 def line_weights(sizes: Sequence[int], at: float) -> NDArray[np.float64]:

@@ -8,8 +8,8 @@ from typing import Literal
 from tasks.results.training import Estimate
 
 # Why nothing is said about twice the data: there are too few sizes, or too few seeds; a network made no error at some
-# size; the errors do not follow a power law; or the interval of the gain contains 0.
-Doubt = Literal["sizes", "seeds", "no_errors", "bends", "unsure"]
+# size, or was not shown to do better than guessing; errors do not follow a power law; the gain's interval contains 0.
+Doubt = Literal["sizes", "seeds", "no_errors", "guessing", "bends", "unsure"]
 VocabularyOf = Literal["subset", "all"]
 
 
@@ -107,6 +107,7 @@ class Outlook:
     Attributes:
         doubt: why that cannot be told; None if it can.
         sizes, seeds: the numbers of sizes and of seeds that it is computed from.
+        guessing: the sizes at which the model is not shown to be better than always giving the more frequent label.
         exponent: b of the fitted error a * reviews ** -b; None if it was not fitted.
         observed, predicted: the error at the largest size, and what the power law through the others predicts there.
         surprise: the logarithm of observed / predicted with its 95 % interval.
@@ -117,6 +118,7 @@ class Outlook:
     doubt: Doubt | None
     sizes: int
     seeds: int
+    guessing: tuple[int, ...] = ()
     exponent: float | None = None
     observed: float | None = None
     predicted: float | None = None

@@ -308,8 +308,10 @@ def with_sizes(c: Comparison, **changes: Any) -> Comparison:
         "leads": (SizeLead("simple_rnn", "lstm", 1_000, 3, estimate(0.1), 0.001),),
         "crossings": (Crossing("simple_rnn", 1_000, "lstm", 10_000),),
         "outlooks": (
-            Outlook("simple_rnn", "bends", 4, 3, 0.2, 0.18, 0.162, estimate(0.105), estimate(0.01, 0.002)),
-            Outlook("lstm", None, 4, 3, 0.31, 0.12, 0.121, estimate(-0.008, 0.03), Estimate(0.0061, 0.0021, 0.0109)),
+            Outlook("simple_rnn", "bends", 4, 3, (), 0.2, 0.18, 0.162, estimate(0.105), estimate(0.01, 0.002)),
+            Outlook(
+                "lstm", None, 4, 3, (), 0.31, 0.12, 0.121, estimate(-0.008, 0.03), Estimate(0.0061, 0.0021, 0.0109)
+            ),
         ),
         "networks": (SizeNetwork("lstm", 1_000, 1, Path("models/lstm-1000"), 2, 0.6, 1.0),),
     }

@@ -36,9 +36,14 @@ def test_twice_the_data_is_told_or_why_it_cannot(c: Comparison) -> None:
         (Outlook("lstm", "sizes", 3, 3), "3 sizes are too few, it takes four with all."),
         (Outlook("lstm", "seeds", 4, 1), "1 seed is too few, it takes three."),
         (Outlook("lstm", "seeds", 4, 2), "2 seeds are too few, it takes three."),
+        (
+            Outlook("lstm", "guessing", 4, 3, (1_000, 3_000)),
+            "with 1,000 and 3,000 reviews it is not shown to be better than always giving the more frequent label, and "
+            "until a network learns something, errors follow no power law.",
+        ),
         (Outlook("lstm", "no_errors", 4, 3), "at some size no review is wrong."),
         (
-            Outlook("lstm", "unsure", 4, 3, 0.1, 0.1, 0.1, Estimate(0, -1, 1), Estimate(0.004, -0.001, 0.009)),
+            Outlook("lstm", "unsure", 4, 3, (), 0.1, 0.1, 0.1, Estimate(0, -1, 1), Estimate(0.004, -0.001, 0.009)),
             "+0.4 points (-0.1 to 0.9) may be chance, because the interval contains 0.",
         ),
     ],

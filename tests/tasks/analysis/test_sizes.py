@@ -46,7 +46,7 @@ def exactly(errors: Sequence[float], seeds: int = 3, reviews: int = 10_000) -> l
 
 
 def test_a_power_law_is_found_again() -> None:
-    found = outlook("lstm", SIZES, exactly(power_law(3.0, 0.3)))
+    found = outlook("lstm", SIZES, exactly(power_law(3.0, 0.3)), 0.5)
     assert found.exponent == pytest.approx(0.3, abs=0.001)
     assert found.predicted == pytest.approx(3.0 * 16_000**-0.3, rel=0.002)
     assert found.gain
@@ -55,20 +55,27 @@ def test_a_power_law_is_found_again() -> None:
 
 
 def test_twice_the_data_is_told_where_errors_follow_a_power_law() -> None:
-    found = outlook("lstm", SIZES, flags(power_law(3.0, 0.3), 5, 5_000, np.random.default_rng(1)))
+    found = outlook("lstm", SIZES, flags(power_law(3.0, 0.3), 5, 5_000, np.random.default_rng(1)), 0.5)
     assert (found.doubt, found.sizes, found.seeds) == (None, 5, 5)
 
 
 def test_a_bend_is_refused() -> None:
     errors = [0.4, 0.3, 0.225, 0.169, 0.166]  # It stops falling.
-    found = outlook("lstm", SIZES, flags(errors, 5, 5_000, np.random.default_rng(1)))
+    found = outlook("lstm", SIZES, flags(errors, 5, 5_000, np.random.default_rng(1)), 0.5)
     assert found.doubt == "bends"
     assert found.surprise
     assert found.surprise.low > 0
 
 
+def test_sizes_at_which_a_network_only_guesses_are_named() -> None:
+    errors = [0.5, 0.49, 0.3, 0.2, 0.15]
+    found = outlook("lstm", SIZES, exactly(errors, 3, 1_000), 0.5)
+    assert (found.doubt, found.guessing, found.gain) == ("guessing", (1_000, 2_000), None)
+    assert outlook("lstm", SIZES, exactly(errors, 3, 1_000), 0.4).guessing == ()
+
+
 def test_errors_that_do_not_fall_show_no_gain() -> None:
-    found = outlook("lstm", SIZES, flags([0.2] * 5, 5, 2_000, np.random.default_rng(1)))
+    found = outlook("lstm", SIZES, flags([0.2] * 5, 5, 2_000, np.random.default_rng(1)), 0.5)
     assert found.doubt == "unsure"
 
 
@@ -78,7 +85,7 @@ def test_errors_that_do_not_fall_show_no_gain() -> None:
      (4, 3, [0.3, 0.2, 0.1, 0.0], "no_errors")],
 )  # fmt: skip
 def test_what_is_too_little_is_said(sizes: int, seeds: int, errors: list[float], doubt: str) -> None:
-    found = outlook("lstm", SIZES[:sizes], exactly(errors, seeds, 100))
+    found = outlook("lstm", SIZES[:sizes], exactly(errors, seeds, 100), 0.5)
     assert (found.doubt, found.sizes, found.seeds, found.gain) == (doubt, sizes, seeds, None)
 
 
@@ -92,7 +99,7 @@ def test_the_intervals_contain_the_truth_in_nineteen_of_twenty_runs() -> None:
     random, runs = np.random.default_rng(0), 400
     a, b = 1.5, 0.25
     truth = a * (16_000**-b - 32_000**-b)
-    found = [outlook("lstm", SIZES, flags(power_law(a, b), 4, 300, random)) for _ in range(runs)]
+    found = [outlook("lstm", SIZES, flags(power_law(a, b), 4, 300, random), 0.5) for _ in range(runs)]
     gains = [each.gain for each in found if each.gain]
     surprises = [each.surprise for each in found if each.surprise]
     assert len(gains) == runs
