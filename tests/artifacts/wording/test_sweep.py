@@ -144,7 +144,6 @@ def test_of_uneven_labels_accuracy_is_balanced_and_so_is_the_test() -> None:
     assert "its balanced test accuracy is" in said(uneven)
 
 
-
 def test_caution_for_a_smoke_run_and_for_networks_that_guess() -> None:
     s = sweeps.confirmed()
     assert wording.caution(s) is None
