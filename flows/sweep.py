@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from prefect import flow, runtime
+from prefect.exceptions import TerminationSignal
 from prefect.logging import get_run_logger
 
 from artifacts import sweep as page
@@ -54,11 +55,11 @@ def sweep_flow(settings: SweepSettings = SweepSettings()) -> Path:
     """Try settings, choose by validation, train the best ones and the present ones with other seeds, and test these."""
     with Run.begin(settings) as run:
         search = Search(run, settings.effective())
-        stop: KeyboardInterrupt | None = None
+        stop: BaseException | None = None
         with in_use(run.folder, []), ending_within(REPORT_SECONDS):
             try:
                 run.side_by_side(search.run_trials_and_finalists, [search.first_job()])
-            except KeyboardInterrupt as signal:
+            except (KeyboardInterrupt, TerminationSignal) as signal:  # Prefect raises the second one for SIGTERM.
                 if search.sweep.best is None:
                     raise
                 stop = signal

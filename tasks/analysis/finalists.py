@@ -24,9 +24,9 @@ class Rerun(NamedTuple):
 
 
 def choose(trials: Sequence[Trial], count: int) -> list[Trial]:
-    """The best complete trials by validation, and trial 0, the present settings, behind them if it is none of these."""
+    """Trial 0, the present settings, with which all others are compared, and the best complete trials by validation."""
     best = [trial for trial in best_first(trials) if trial.state == "complete"][:count]
-    return best + [trial for trial in trials[:1] if trial not in best]
+    return [*trials[:1], *(trial for trial in best if trial.number)]
 
 
 def judge(reruns: Sequence[Rerun], is_uneven: bool) -> tuple[Finalist, ...]:

@@ -58,7 +58,7 @@ def test_a_better_winner_is_called_better() -> None:
 
 def test_finalists_are_the_best_complete_trials_and_the_present_settings() -> None:
     trials = [trial(0, 0.6), trial(1, 0.9, "pruned"), trial(2, 0.7), trial(3, 0.8), trial(4, 0.75, "stopped")]
-    assert [each.number for each in choose(trials, 2)] == [3, 2, 0]
+    assert [each.number for each in choose(trials, 2)] == [0, 3, 2]
     assert [each.number for each in choose([trial(0, 0.85), *trials[1:]], 2)] == [0, 3]
 
 
