@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from tasks.data.readers.label_values import Bound, bound_of, label_key
 from tasks.errors import shortened
-from tasks.results.data import TEST_SHARE, TextData, VocabularyKind
+from tasks.results.data import TEST_SHARE, TextData, VocabularyKind, VocabularyOf
 
 PATH = {"type": "string", "format": "path"}
 
@@ -134,7 +134,7 @@ class DataSettings(SettingsGroup, title="Data"):
         description="Also train every network on this many of the reviews to train on, in fair shares of both labels, "
         "to tell how much more data would bring; all, which is always among them, is the run itself (reviews).",
     )
-    vocabulary_of: Literal["subset", "all"] = Field(
+    vocabulary_of: VocabularyOf = Field(
         "subset",
         description="The vocabulary for --training-sizes. subset: the most frequent words of each subset; all: that of "
         "the run.",

@@ -20,8 +20,7 @@ from tasks.data.unpadded import UnpaddedReviews
 from tasks.data.vocabulary import read_word_index, write_vocabulary
 from tasks.errors import DataError
 from tasks.progress import track
-from tasks.results.data import Dataset, Split, Survey, TextData
-from tasks.results.sizes import VocabularyOf
+from tasks.results.data import Dataset, Split, Survey, TextData, VocabularyOf
 from tasks.storage.code_version import code_version
 from tasks.storage.files import fingerprint, remove, sha256_of_file, write_json
 from tasks.storage.layout import DATASET, SURVEYED_REVIEWS, TEST, TRAIN, VOCABULARY, WORD_INDEX

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from artifacts.figures.style import (
     YARDSTICK,
@@ -44,6 +44,7 @@ def sizes(c: Comparison) -> Figure:
     accuracy.set_ylabel(capitalized(wording.accuracy(c.sizes)))
     seconds.set_ylabel("Processor seconds of the training")
     log_axis(seconds)
+    seconds.yaxis.set_major_locator(LogLocator(10, (1, 2, 5)))
     seconds.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
     for axes, text in ((accuracy, "Accuracy, with 95% intervals"), (seconds, "Cost")):
         size_axis(axes, c.sizes.sizes)

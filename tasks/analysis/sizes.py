@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from tasks.analysis.comparison import holm, mcnemar, read_predictions
 from tasks.analysis.intervals import MIN_SEEDS, TestedDifference, crossed_mean, mean_with_interval
-from tasks.results.data import Dataset
+from tasks.results.data import Dataset, VocabularyOf
 from tasks.results.sizes import (
     Crossing,
     Doubt,
@@ -34,7 +34,6 @@ from tasks.results.sizes import (
     SizeLead,
     SizeNetwork,
     SizePoint,
-    VocabularyOf,
 )
 from tasks.results.training import Branch, Estimate, Evaluation
 from tasks.results.yardstick import Yardstick

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 VocabularyKind = Literal["training", "imdb"]
 WordRulesName = Literal["imdb", "unicode"]
+VocabularyOf = Literal["subset", "all"]  # Whose words are the vocabulary of fewer reviews.
 TEST_SHARE = 0.2
 SAMPLE_TITLE = "bundled sample"
 SERIOUS = 0.01  # A fault of more of the reviews than this is said in the summary.
