@@ -57,12 +57,12 @@ def sizes(c: Comparison) -> Table[SizeRow]:
         ]
         if bag := each.yardstick:
             rows.append(SizeRow(each.size, BAG_OF_WORDS, None, bag, each.yardstick_seconds, each.unknown_rate))
-    accuracy = capitalized(wording.accuracy(c.sizes)) if c.sizes else ""
+    accuracy = f"{capitalized(wording.accuracy(c.sizes))} ({wording.bounds(c.sizes)})" if c.sizes else ""
     columns: list[Column[SizeRow]] = [
         Column("Reviews to train on", lambda row: row.size, COUNT),
         Column("Network", lambda row: row.name),
         Column("Seeds", lambda row: row.seeds, COUNT),
-        Column(f"{accuracy} (95%)", lambda row: row.accuracy, interval(4)),
+        Column(accuracy, lambda row: row.accuracy, interval(4)),
         Column("Processor time (s)", lambda row: row.cpu_seconds, decimals(1)),
         Column("Unknown test words", lambda row: row.unknown_rate, percent(1)),
     ]

@@ -46,7 +46,7 @@ def sizes(c: Comparison) -> Figure:
     log_axis(seconds)
     seconds.yaxis.set_major_locator(LogLocator(10, (1, 2, 5)))
     seconds.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
-    for axes, text in ((accuracy, "Accuracy, with 95% intervals"), (seconds, "Cost")):
+    for axes, text in ((accuracy, f"Accuracy, with bounds ({wording.bounds(c.sizes)})"), (seconds, "Cost")):
         size_axis(axes, c.sizes.sizes)
         title(axes, text, c.dataset.title)
         frame(axes)

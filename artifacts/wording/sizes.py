@@ -126,13 +126,22 @@ def about(c: Comparison) -> str | None:
         epochs = f"All were trained for the same number of epochs ({most}), so smaller subsets take fewer steps."
     else:
         epochs = f"Because --minutes stopped some, networks were trained for {fewest} to {most} epochs."
-    seeds = max(point.seeds for point in sizes.points)
     over = {1: "Intervals are over test reviews", 2: "Bounds are the lower and the higher seed"}
+    seeds = _seeds(sizes)
     return (
         f"{epochs} Each is shown at its best epoch by validation. Subsets are nested and have both labels' shares; the "
         f"validation and test reviews are always the same. {over.get(seeds, 'Intervals are over seeds and reviews')}. "
         f"Processor time is that of all epochs, with the validation after each. {_vocabulary(sizes)}"
     )
+
+
+def bounds(sizes: SizeCurves) -> str:
+    """What the bounds of an accuracy are."""
+    return "from seed to seed" if _seeds(sizes) == 2 else "95%"
+
+
+def _seeds(sizes: SizeCurves) -> int:
+    return max(point.seeds for point in sizes.points)
 
 
 def _vocabulary(sizes: SizeCurves) -> str:

@@ -87,6 +87,23 @@ def test_it_says_what_was_equal_and_what_the_vocabulary_is(c: Comparison) -> Non
     assert "All have the run's vocabulary, in which 5.0%" in other
 
 
+@pytest.mark.parametrize(
+    ("seeds", "about", "bounds"),
+    [
+        (1, "over test reviews", "95%"),
+        (2, "the lower and the higher seed", "from seed to seed"),
+        (3, "over seeds and", "95%"),
+    ],
+)
+def test_what_the_bounds_are_depends_on_the_seeds(c: Comparison, seeds: int, about: str, bounds: str) -> None:
+    assert c.sizes
+    points = tuple(replace(point, seeds=seeds) for point in c.sizes.points)
+    few = examples.with_sizes(c, points=points)
+    assert few.sizes
+    assert about in str(wording.about(few))
+    assert wording.bounds(few.sizes) == bounds
+
+
 def test_the_law_of_each_network_is_told(c: Comparison) -> None:
     assert wording.laws(c)[1] == (
         "LSTM: the error falls as the number of reviews to the power -0.31. The smaller sizes predict 12.10% at the "
