@@ -287,7 +287,7 @@ class Run:
     def side_by_side(self, work: Callable[["Run", list[Job]], Work], jobs: list[Job]) -> Work:
         """Do work whose `do_each` starts branches on the chosen runner."""
         settings = self.settings.run
-        for job in {job.dataset.fingerprint: job for job in jobs}.values():
+        for job in {tuple(job.files()): job for job in jobs}.values():
             self.share.push(job)
         with branches_on(settings.runner, settings.address) as runner:
             return work(replace(self, runner=runner), jobs)

@@ -82,16 +82,13 @@ class Right(NamedTuple):
 
     Attributes:
         networks: by model and seed, bool, shape (reviews,).
-        weights: what each review counts, 1 on average: as much as lets both labels count the same for balanced
-            accuracies, shape (reviews,).
-        is_balanced: whether these weights differ.
-        chance: the accuracy of always giving the more frequent label.
+        labels: 0 or 1, shape (reviews,).
+        is_balanced: whether both labels count the same.
     """
 
     networks: dict[str, dict[int, NDArray[np.bool_]]]
-    weights: Values
+    labels: NDArray[np.integer]
     is_balanced: bool
-    chance: float
 
     @classmethod
     def read(cls, evaluations: Sequence[Evaluation], is_balanced: bool) -> "Right":
@@ -101,10 +98,13 @@ class Right(NamedTuple):
             model: {seed: found.right(model, seed) for seed in sorted(seeds)}
             for model, seeds in found.probabilities.items()
         }
-        counts = np.bincount(found.labels, minlength=2)
-        by_label = len(found.labels) / (2 * np.maximum(counts, 1)) if is_balanced else np.ones(2)
-        chance = 0.5 if is_balanced else float(counts.max() / counts.sum())
-        return cls(networks, by_label[found.labels], is_balanced, chance)
+        return cls(networks, found.labels, is_balanced)
+
+    @property
+    def chance(self) -> float:
+        """The accuracy of always giving the more frequent label."""
+        positive = float(self.labels.mean())
+        return 0.5 if self.is_balanced else max(positive, 1 - positive)
 
     def seeds(self, *models: str) -> list[int]:
         """The seeds that all these models have."""
@@ -115,12 +115,23 @@ class Right(NamedTuple):
         return np.stack([self.networks[model][seed] for seed in seeds])
 
     def values(self, model: str, seeds: Sequence[int]) -> Values:
-        """What each review adds to the accuracy of each seed's network, whose mean it is, shape (seeds, reviews)."""
-        return self.flags(model, seeds) * self.weights
+        """What each review adds to the accuracy of each seed's network, whose mean it is, shape (seeds, reviews).
+
+        For a balanced accuracy, a review adds its distance from its label's recall, weighed so that both labels count
+        the same: how many reviews have each label is given, and no source of uncertainty.
+        """
+        flags = self.flags(model, seeds).astype(np.float64)
+        if not self.is_balanced:
+            return flags
+        counts = np.bincount(self.labels, minlength=2)
+        recalls = np.array([flags[:, self.labels == label].mean() for label in (0, 1)])
+        weights = (len(self.labels) / (2 * counts))[self.labels]
+        values: Values = recalls.mean() + weights * (flags - recalls[self.labels])
+        return values
 
     def errors(self, model: str, seeds: Sequence[int]) -> Values:
         """The same for 1 - accuracy."""
-        return ~self.flags(model, seeds) * self.weights
+        return 1 - self.values(model, seeds)
 
 
 def _data(results: SizeResults, is_balanced: bool) -> SizeData:

@@ -11,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from tasks.analysis.intervals import mean_with_interval
 from tasks.analysis.scores import score
-from tasks.analysis.sizes import SizeResults, crossings, line_weights, outlook, size_curves
+from tasks.analysis.sizes import Right, SizeResults, crossings, line_weights, outlook, size_curves
 from tasks.results.sizes import Crossing, SizeLead
 from tasks.results.training import Branch, Estimate, Evaluation, Threshold
 from tests.artifacts.examples import dataset
@@ -159,6 +160,21 @@ def test_accuracies_of_uneven_labels_are_balanced(tmp_path: Path) -> None:
     curves = size_curves([found, found._replace(size=20, dataset=uneven)], "subset")
     assert curves.is_balanced
     assert [point.accuracy.value for point in curves.points] == [pytest.approx(0.5)] * 2  # No positive one is right.
+    assert [point.accuracy.low for point in curves.points] == [pytest.approx(0.5)] * 2  # Whichever reviews are drawn.
+
+
+def test_the_interval_of_a_balanced_accuracy_contains_it_in_nineteen_of_twenty_draws() -> None:
+    random, labels = np.random.default_rng(0), np.repeat([0, 1], [900, 100])
+    hits = []
+    for _ in range(400):
+        drawn = {1: random.random(1_000) < np.where(labels == 1, 0.6, 0.95)}
+        right = Right({"lstm": drawn}, labels, is_balanced=True)
+        values = right.values("lstm", [1])
+        recalls = [drawn[1][labels == label].mean() for label in (0, 1)]
+        assert values.mean() == pytest.approx(np.mean(recalls))
+        estimate = mean_with_interval(values).estimate
+        hits.append(estimate.low <= 0.775 <= estimate.high)
+    assert 0.92 < np.mean(hits) < 0.985
 
 
 def test_a_size_without_networks_is_left_out(tmp_path: Path) -> None:
