@@ -58,7 +58,7 @@ def subset(
     Subsets are nested and have both labels' shares. Whatever share a training plan holds out, validation begins behind
     the `size` reviews.
 
-    The vocabulary of a subset are the most frequent words of its reviews to fit, as many as the run's vocabulary has.
+    The vocabulary of a subset is the most frequent words of its reviews to fit, as many as the run's vocabulary has.
     They are counted in the whole reviews, before any is cut. All other words are unknown, as they are to a network
     that has only these reviews. Words that even the run's word index lacks are skipped, as always.
 
@@ -82,12 +82,9 @@ def subset(
         made = _write(folder, dataset, rows, vocabulary_of)
         remove(root / name)
         folder.replace(root / name)
-    logger.info("Subset %s: %d reviews to train on, %.2f %% of the test's words unknown", *_facts(made, size))
+    unknown = 100 * made.test.unknown_rate
+    logger.info("Subset %s: %d reviews to train on, %.2f %% of the test's words unknown", name, size, unknown)
     return located_in(root / name, relative_to(folder, made))
-
-
-def _facts(made: Dataset, size: int) -> tuple[str, int, float]:
-    return made.fingerprint, size, 100 * made.test.unknown_rate
 
 
 def _write(folder: Path, dataset: Dataset, rows: Rows, vocabulary_of: VocabularyOf) -> Dataset:
