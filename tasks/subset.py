@@ -82,8 +82,7 @@ def subset(
         made = _write(folder, dataset, rows, vocabulary_of)
         remove(root / name)
         folder.replace(root / name)
-    unknown = 100 * made.test.unknown_rate
-    logger.info("Subset %s: %d reviews to train on, %.2f %% of the test's words unknown", name, size, unknown)
+    logger.info("Subset %s: %d reviews to train on, unknown test words %.4f", name, size, made.test.unknown_rate)
     return located_in(root / name, relative_to(folder, made))
 
 

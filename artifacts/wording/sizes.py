@@ -50,6 +50,8 @@ def _not_told(sizes: SizeCurves) -> Iterator[str]:
 
 
 def _doubt(outlook: Outlook, sizes: SizeCurves) -> str:
+    if outlook.doubt == "epochs":
+        return "--minutes stopped some networks after fewer epochs than others"
     if outlook.doubt == "sizes":
         return f"{plural(outlook.sizes, 'size')} are too few, it takes four with all"
     if outlook.doubt == "seeds":

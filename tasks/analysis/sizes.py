@@ -72,7 +72,7 @@ def size_curves(results: Sequence[SizeResults], vocabulary_of: VocabularyOf) -> 
         points=tuple(point for model in models for point in _points(model, results, right)),
         leads=leads,
         crossings=tuple(crossings(leads)),
-        outlooks=tuple(_outlook_of(model, right) for model in models),
+        outlooks=tuple(_outlook_of(model, right, len(set(epochs)) == 1) for model in models),
         networks=tuple(network for each in results[:-1] for network in _networks(each, right)),
     )
 
@@ -210,11 +210,11 @@ def crossings(leads: Sequence[SizeLead]) -> Iterator[Crossing]:
                 yield Crossing(before, smaller, after, larger)
 
 
-def _outlook_of(model: str, right: Mapping[int, Right]) -> Outlook:
+def _outlook_of(model: str, right: Mapping[int, Right], is_same_training: bool) -> Outlook:
     sizes = [size for size, each in right.items() if each.seeds(model)]
     seeds = sorted(set.intersection(*(set(right[size].seeds(model)) for size in sizes)))
-    if not seeds:
-        return Outlook(model, "seeds", len(sizes), 0)
+    if not is_same_training or not seeds:
+        return Outlook(model, "seeds" if is_same_training else "epochs", len(sizes), len(seeds))
     return outlook(model, sizes, [right[size].errors(model, seeds) for size in sizes], right[sizes[0]].chance)
 
 

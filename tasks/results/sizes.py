@@ -8,9 +8,10 @@ from typing import Literal
 from tasks.results.data import VocabularyOf
 from tasks.results.training import Estimate
 
-# Why nothing is said about twice the data: there are too few sizes, or too few seeds; a network made no error at some
-# size, or was not shown to do better than guessing; errors do not follow a power law; the gain's interval contains 0.
-Doubt = Literal["sizes", "seeds", "no_errors", "guessing", "bends", "unsure"]
+# Why nothing is said about twice the data: networks were trained for different numbers of epochs; there are too few
+# sizes, or too few seeds; a network made no error at some size, or was not shown to do better than guessing; errors do
+# not follow a power law; the gain's interval contains 0.
+Doubt = Literal["epochs", "sizes", "seeds", "no_errors", "guessing", "bends", "unsure"]
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ def test_twice_the_data_is_told_or_why_it_cannot(c: Comparison) -> None:
 @pytest.mark.parametrize(
     ("outlook", "reason"),
     [
+        (Outlook("lstm", "epochs", 4, 3), "--minutes stopped some networks after fewer epochs than others."),
         (Outlook("lstm", "sizes", 3, 3), "3 sizes are too few, it takes four with all."),
         (Outlook("lstm", "seeds", 4, 1), "1 seed is too few, it takes three."),
         (Outlook("lstm", "seeds", 4, 2), "2 seeds are too few, it takes three."),

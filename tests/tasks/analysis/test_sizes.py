@@ -177,6 +177,15 @@ def test_the_interval_of_a_balanced_accuracy_contains_it_in_nineteen_of_twenty_d
     assert 0.92 < np.mean(hits) < 0.985
 
 
+def test_networks_that_were_stopped_early_show_no_power_law(tmp_path: Path) -> None:
+    of_sizes = [results(tmp_path, size, {"lstm": 0.6}) for size in (10, 20, 40, 80)]
+    assert size_curves(of_sizes, "subset").outlooks[0].doubt != "epochs"
+    first, *others = of_sizes[-1].branches
+    longer = replace(first, history=(first.history[0], replace(first.history[0], epoch=2)))
+    curves = size_curves([*of_sizes[:-1], of_sizes[-1]._replace(branches=[longer, *others])], "subset")
+    assert (curves.outlooks[0].doubt, curves.epochs) == ("epochs", (1, 2))
+
+
 def test_a_size_without_networks_is_left_out(tmp_path: Path) -> None:
     empty = SizeResults(5, dataset(), [], [], None)
     curves = size_curves([empty, results(tmp_path, 20, {"lstm": 0.9}, seeds=[1])], "subset")
