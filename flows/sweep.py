@@ -40,6 +40,7 @@ from tasks.storage.run_log import append_to_run_log
 from tasks.storage.runs import FinishedRun, in_use, mark_in_use, write_finished_run
 from tasks.train import train
 
+WORSE = "below the median of earlier trials"
 REPORT_SECONDS = 60.0  # After Ctrl-C, what there is is drawn and written within this time.
 
 
@@ -171,7 +172,7 @@ class Search:
         for number, (values, its, job, outcome) in enumerate(
             zip(proposed, settings, jobs, outcomes, strict=True), len(done)
         ):
-            self._add(_trial(number, values, its, job, outcome), show)
+            self._add(trial_of(number, values, its, job, outcome), show)
         self._journal.add(self.sweep.trials[len(done) :])
         self._show(lambda: self._page.grow(self.sweep))
         if any(trial.state == "stopped" for trial in self.sweep.trials):
@@ -306,10 +307,17 @@ class Search:
         publish_or_warn(make() for make in (history_artifacts(rows) if rows else {}).values())
 
 
-def _trial(
+def trial_of(
     number: int, values: Mapping[str, Value], settings: Settings, job: Job, outcome: Branch | PipelineError
 ) -> Trial:
-    """The record of a trial that has ended."""
+    """The record of a trial that has ended.
+
+    Args:
+        number, values: its number, and its values of the searched settings.
+        settings: those of a run that trains it alone.
+        job: how it was trained.
+        outcome: what its training returned or raised.
+    """
     trial = Trial(number, dict(values), "failed", "", (), None, settings.command(), 0.0)
     if isinstance(outcome, OutOfTimeError):
         return replace(trial, state="stopped", reason="no epoch was completed within --minutes")
@@ -328,5 +336,5 @@ def _trial(
     if len(history) == epochs:
         return trial
     if outdone is not None:
-        return replace(trial, state="pruned", reason=f"below the median of earlier trials after {outdone} of {epochs}")
+        return replace(trial, state="pruned", reason=f"{WORSE} after {outdone} of {epochs} epochs")
     return replace(trial, state="stopped", reason=f"--minutes were over after {len(history)} of {epochs} epochs")

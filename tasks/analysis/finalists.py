@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tasks.analysis.comparison import holm
-from tasks.analysis.intervals import mean_with_interval
+from tasks.analysis.intervals import balanced_values, mean_with_interval
 from tasks.models.learner import is_right
 from tasks.results.sweep import Finalist, FinalistTest, Trial, best_first
 from tasks.results.training import Branch, Evaluation, best_epoch
@@ -62,17 +62,12 @@ def _finalist(rerun: Rerun, scores: NDArray[np.floating], test: FinalistTest | N
 def scores_of(evaluations: Sequence[Evaluation], is_uneven: bool) -> NDArray[np.floating]:
     """Scores of test reviews whose mean is the accuracy of a network's best epoch, shape (seeds, reviews).
 
-    They are 1 where the network is right and 0 elsewhere. For the balanced accuracy, a review of label k has
-    reviews / (2 * reviews of label k) in place of 1.
+    It is balanced accuracy if labels are uneven.
     """
     frames = [pd.read_parquet(evaluation.predictions) for evaluation in evaluations]
     labels = frames[0]["label"].to_numpy()
     right = np.stack([is_right(frame["probability_best"].to_numpy(), labels) for frame in frames])
-    if not is_uneven:
-        return right.astype(np.float64)
-    counts = np.maximum(np.bincount(labels, minlength=2), 1)
-    weighted: NDArray[np.floating] = right * (len(labels) / (2 * counts))[labels]
-    return weighted
+    return balanced_values(right, labels) if is_uneven else right.astype(np.float64)
 
 
 def compare_with_present(scores: dict[int, NDArray[np.floating]]) -> dict[int, FinalistTest]:

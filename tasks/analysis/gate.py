@@ -188,7 +188,7 @@ def judge_uneven(gate: Gate, balanced: BalancedAccuracies) -> Gate:
     """Correct a verdict between candidate and champion by their balanced accuracies, if the labels are uneven.
 
     The paired test compares accuracies. By these, a network that always gives the more frequent label may win. So a
-    candidate whose interval is wholly above the champion's is promoted, and one with a lower value never is.
+    candidate whose balanced accuracy is surely higher is promoted, and one with a lower value never is.
     """
     verdict, reason = gate.verdict, gate.reason
     candidate, champion = balanced.candidate, balanced.champion
@@ -196,11 +196,22 @@ def judge_uneven(gate: Gate, balanced: BalancedAccuracies) -> Gate:
         verdict, reason = "REJECT" if verdict == "REJECT" else "HOLD", "no better than one label"
     elif champion is not None and champion.low <= BALANCED_CHANCE:
         verdict, reason = "PROMOTE", "champion no better than one label"
-    elif champion is not None and candidate.low > champion.high:
+    elif champion is not None and gate.test and is_higher(candidate, champion, gate.test.level):
         verdict, reason = "PROMOTE", "higher balanced accuracy"
     elif champion is not None and verdict == "PROMOTE" and candidate.value < champion.value:
         verdict, reason = "HOLD", "lower balanced accuracy"
     return replace(gate, verdict=verdict, reason=reason, balanced=balanced)
+
+
+def is_higher(first: Estimate, second: Estimate, level: float) -> bool:
+    """Whether the first value is higher at this level, one-sided, as if the 95 % intervals were independent and normal.
+
+    Both networks read the same reviews, so that this is stricter than a paired test would be.
+    """
+    from scipy.special import ndtr
+
+    error = math.hypot(first.value - first.low, second.high - second.value) / 1.959964
+    return error > 0 and float(ndtr((second.value - first.value) / error)) < level
 
 
 def judge_candidate(

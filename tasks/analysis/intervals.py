@@ -125,6 +125,25 @@ def mean_with_interval(values: NDArray[np.floating]) -> Mean:
     return Mean(Estimate(mean, mean - half, mean + half), basis, max(p, SMALLEST_P))
 
 
+def balanced_values(right: NDArray[np.bool_], labels: NDArray[np.integer]) -> NDArray[np.floating]:
+    """Values of reviews whose mean is each network's balanced accuracy, and whose spread is its uncertainty.
+
+    A review adds its distance from its label's recall, weighed so that both labels count the same. How many reviews
+    have each label is given, and no source of uncertainty.
+
+    Args:
+        right: whether each seed's network is right, shape (seeds, reviews).
+        labels: 0 or 1, shape (reviews,).
+
+    Returns:
+        shape (seeds, reviews).
+    """
+    weights = (len(labels) / (2 * np.maximum(np.bincount(labels, minlength=2), 1)))[labels]
+    recalls = np.array([right[:, labels == label].mean() if (labels == label).any() else 0.0 for label in (0, 1)])
+    values: NDArray[np.floating] = recalls.mean() + weights * (right - recalls[labels])
+    return values
+
+
 def slope_with_interval(x: NDArray[np.floating], values: NDArray[np.floating]) -> Mean | None:
     """The least-squares slope of values of shape (seeds, reviews) on x of shape (reviews,); None if x is constant.
 

@@ -23,7 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.analysis.comparison import holm, mcnemar, read_predictions
-from tasks.analysis.intervals import MIN_SEEDS, TestedDifference, crossed_mean, mean_with_interval
+from tasks.analysis.intervals import (
+    MIN_SEEDS,
+    TestedDifference,
+    balanced_values,
+    crossed_mean,
+    mean_with_interval,
+)
 from tasks.results.data import Dataset, VocabularyOf
 from tasks.results.sizes import (
     Crossing,
@@ -115,19 +121,9 @@ class Right(NamedTuple):
         return np.stack([self.networks[model][seed] for seed in seeds])
 
     def values(self, model: str, seeds: Sequence[int]) -> Values:
-        """What each review adds to the accuracy of each seed's network, whose mean it is, shape (seeds, reviews).
-
-        For a balanced accuracy, a review adds its distance from its label's recall, weighed so that both labels count
-        the same: how many reviews have each label is given, and no source of uncertainty.
-        """
-        flags = self.flags(model, seeds).astype(np.float64)
-        if not self.is_balanced:
-            return flags
-        counts = np.bincount(self.labels, minlength=2)
-        recalls = np.array([flags[:, self.labels == label].mean() for label in (0, 1)])
-        weights = (len(self.labels) / (2 * counts))[self.labels]
-        values: Values = recalls.mean() + weights * (flags - recalls[self.labels])
-        return values
+        """What each review adds to the accuracy of each seed's network, whose mean it is, shape (seeds, reviews)."""
+        flags = self.flags(model, seeds)
+        return balanced_values(flags, self.labels) if self.is_balanced else flags.astype(np.float64)
 
     def errors(self, model: str, seeds: Sequence[int]) -> Values:
         """The same for 1 - accuracy."""
@@ -183,21 +179,11 @@ def _difference(right: Right, first: str, second: str, seeds: Sequence[int]) -> 
     One seed is tested by McNemar's exact test, or, for balanced accuracies, by a normal approximation over reviews;
     three or more by t over seeds and reviews.
     """
-    from scipy.stats import t
-
     if len(seeds) == 1 and not right.is_balanced:
         test = mcnemar(right.flags(first, seeds)[0], right.flags(second, seeds)[0], seeds[0])
         return TestedDifference(test.difference, test.p)
-    values = right.values(first, seeds) - right.values(second, seeds)
-    estimate = mean_with_interval(values).estimate
-    if 1 < len(seeds) < MIN_SEEDS:
-        return TestedDifference(estimate, math.nan)
-    if len(seeds) == 1:
-        error, freedom = float(values.std()) / math.sqrt(values.size), math.inf
-    else:
-        _, error, freedom = crossed_mean(values)
-    p = 2 * float(t.sf(abs(estimate.value) / error, freedom)) if error > 0 else float(estimate.value == 0)
-    return TestedDifference(estimate, p)
+    mean = mean_with_interval(right.values(first, seeds) - right.values(second, seeds))
+    return TestedDifference(mean.estimate, math.nan if mean.p is None else mean.p)
 
 
 def crossings(leads: Sequence[SizeLead]) -> Iterator[Crossing]:

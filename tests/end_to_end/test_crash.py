@@ -137,3 +137,42 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"a small file system needs the right to mount one ({mounted.stderr.strip()})")
     yield place
     subprocess.run(["umount", "-l", place], check=True)
+
+
+SWEEP = (
+    "sweep",
+    *SMALL[:-1],
+    "2",
+    "--trials",
+    "12",
+    "--finalists",
+    "2",
+    "--search",
+    "units=8..64:log",
+    "cell=lstm,gru",
+)
+
+
+@pytest.mark.slow
+def test_a_killed_sweep_ends_with_the_same_trials_and_the_same_winner(home: Path, tmp_path: Path) -> None:
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    assert Process.main(home, *SWEEP, "--outputs", undisturbed).wait() == 0
+    sweep = Process.main(home, *SWEEP, "--outputs", killed)
+    sweep.wait_for("Trial 9:")
+    below = sweep.children()
+    sweep.kill()
+    assert wait_until_gone(below) == []
+    again = Process.main(home, *SWEEP, "--outputs", killed)
+    assert again.wait() == 0, again.output
+    assert again.output.count(": reused (") >= 9
+    assert found(killed) == found(undisturbed)
+
+
+def found(outputs: Path) -> list[object]:
+    """What a sweep found: its trials with their curves, and its finalists with their scores."""
+    m = metrics(outputs)
+    trials = [
+        (each["settings"], each["state"], [(epoch["loss"], epoch["val_loss"]) for epoch in each["history"]])
+        for each in m["trials"]
+    ]
+    return [trials, [(each["trial"]["number"], each["validation"], each["accuracy"]) for each in m["finalists"]]]

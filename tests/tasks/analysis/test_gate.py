@@ -154,6 +154,14 @@ def test_where_one_label_is_rare_balanced_accuracies_correct_the_verdict(
     assert (found.verdict, found.reason, found.balanced) == (verdict, reason, balanced)
 
 
+def test_a_higher_balanced_accuracy_must_be_surer_the_more_often_the_reviews_were_looked_at() -> None:
+    candidate, champion = interval(0.80), interval(0.70)
+    assert gate.is_higher(candidate, champion, 0.0028)
+    assert not gate.is_higher(candidate, champion, 0.0027)
+    assert not gate.is_higher(champion, candidate, 0.5)
+    assert not gate.is_higher(interval(0.8, 0), interval(0.8, 0), 0.5)
+
+
 def test_a_first_champion_that_always_gives_one_label_is_below_the_floor() -> None:
     always = ScoredNetwork(np.arange(1_000) < 990, COST)
     assert gate.judge_first(always, LIMITS).verdict == "PROMOTE"

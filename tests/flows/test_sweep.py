@@ -1,0 +1,109 @@
+"""A sweep: what becomes of a trial, and whole sweeps on the bundled sample."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flows.data_settings import DataSettings
+from flows.search_settings import SearchSettings, SweepSettings, SweepTraining
+from flows.settings import RunSettings, Settings
+from flows.sweep import sweep_flow, trial_of
+from tasks.errors import OutOfTimeError, PipelineError
+from tasks.job import Job
+from tasks.models.spec import TrainingPlan, preset
+from tasks.results.sweep import TrialState
+from tasks.results.training import Branch
+from tasks.storage.networks import find_network
+from tasks.storage.run_log import read_run_log
+from tasks.storage.runs import keep_last, read_run
+from tests.artifacts import examples
+from tests.fixtures.sweeps import epochs
+
+QUALITIES = (0.6, 0.7, 0.8)
+
+
+def job(**changes: object) -> Job:
+    """The job of a trial with three epochs; nothing reads its data."""
+    return replace(Job(preset("gru", 8, 8, 0.0), TrainingPlan(epochs=3), None, 1, Path(), group="trial 4"), **changes)  # type: ignore[arg-type]
+
+
+def branch(count: int) -> Branch:
+    """What a trial's training returns after so many epochs."""
+    return replace(examples.branch("gru"), history=epochs(QUALITIES[:count]), best_epoch=count)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "required", "state", "count", "reason"),
+    [
+        (branch(3), (), "complete", 3, ""),
+        (branch(3), (0.0, 0.0, 0.9), "complete", 3, ""),
+        (branch(2), (0.0, 0.75), "pruned", 2, "below the median of earlier trials after 2 of 3 epochs"),
+        # A run had trained the whole network before: the trial is pruned all the same.
+        (branch(3), (0.0, 0.75), "pruned", 2, "below the median of earlier trials after 2 of 3 epochs"),
+        (branch(1), (), "stopped", 1, "--minutes were over after 1 of 3 epochs"),
+        (OutOfTimeError("trial 4: gru seed 1: no"), (), "stopped", 0, "no epoch was completed within --minutes"),
+        (PipelineError("trial 4: gru seed 1: the loss diverged"), (), "failed", 0, "the loss diverged"),
+    ],
+)
+def test_a_trial_has_a_state_with_its_reason(
+    outcome: Branch | PipelineError, required: tuple[float, ...], state: TrialState, count: int, reason: str
+) -> None:
+    trial = trial_of(4, {"units": 8}, Settings(), job(required=required), outcome)
+    assert (trial.number, trial.state, len(trial.history), trial.reason) == (4, state, count, reason)
+    assert trial.cpu_seconds == 1.5 * count
+    assert (trial.folder is None) == (count == 0)
+
+
+def settings(outputs: Path, trials: int, **search: object) -> SweepSettings:
+    """A sweep that takes seconds."""
+    return SweepSettings(
+        data=DataSettings(source="sample", reviews=200, max_length=30),
+        training=SweepTraining(epochs=2, replicates=2),
+        search=SearchSettings(search=["units=2,3,4", "learning_rate=1e-3..1e-1:log"], trials=trials, **search),
+        run=RunSettings(outputs=outputs, runner="thread"),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("prefect_server", "no_heartbeat")
+def test_a_sweep_on_the_sample(tmp_path: Path) -> None:
+    folder = sweep_flow(settings(tmp_path, 10, finalists=2))
+    metrics, run = json.loads((folder / "metrics.json").read_text()), read_run(folder)
+    assert [trial["number"] for trial in metrics["trials"]] == list(range(10))
+    assert metrics["trials"][0]["settings"] == {"units": 32, "learning_rate": 0.001}
+    winner = metrics["finalists"][0]
+    # The winner's networks are those of the run, for every command, and its own command line gives the same networks.
+    assert [branch.seed for branch in run.branches] == [2, 3]
+    assert [str(branch.folder) for branch in run.branches] == [each["folder"] for each in winner["branches"]]
+    assert find_network(tmp_path, "latest").folder in {branch.folder for branch in run.branches}
+    assert read_run_log(tmp_path)[-1].run == run.name
+    # Only finalists saw the test reviews.
+    tested = {path.parent for path in (tmp_path / "models").glob("*/predictions.parquet")}
+    assert tested == {Path(each["folder"]) for finalist in metrics["finalists"] for each in finalist["branches"]}
+    assert (folder / "optuna.journal").is_file()
+    # The same command trains nothing, and finds the same.
+    again = sweep_flow(settings(tmp_path, 10, finalists=2))
+    repeated = json.loads((again / "metrics.json").read_text())
+    assert repeated["trials"] == metrics["trials"]
+    assert repeated["finalists"] == metrics["finalists"]
+    # Its networks go when its runs go.
+    sweep_flow(settings(tmp_path, 1))
+    keep_last(tmp_path, 1)
+    assert len(list((tmp_path / "models").glob("*/record.json"))) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("prefect_server", "no_heartbeat")
+def test_a_sweep_in_which_all_trials_fail_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise PipelineError("the loss diverged in epoch 1; lower --learning-rate")
+
+    monkeypatch.setattr("tasks.train.new_learner", fail)
+    with pytest.raises(PipelineError) as caught:
+        sweep_flow(settings(tmp_path, 3))
+    assert str(caught.value) == (
+        "sweep: none of 3 trials completed an epoch; trial 0: the loss diverged in epoch 1; lower --learning-rate"
+    )
+    assert not list((tmp_path / "runs").glob("*/report.html"))
