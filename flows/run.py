@@ -240,11 +240,10 @@ class Run:
         for row in rows:
             try:
                 result: T = _result(row)
+            except OutOfTimeError as error:
+                yield error
             except Exception as error:
-                message = one_line(error)
-                if message is None:
-                    raise
-                yield error if isinstance(error, OutOfTimeError) else PipelineError(message)
+                yield PipelineError(one_line(error) or unexpected(error))
             else:
                 self.share.pull(result)
                 yield result
