@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from prefect import flow, runtime
+from prefect import flow
 from prefect.exceptions import TerminationSignal
 from prefect.logging import get_run_logger
 
@@ -21,7 +21,7 @@ from flows.promote import check_promotion
 from flows.run import Run
 from flows.search_settings import SweepSettings
 from flows.settings import WITHOUT_TIME_LIMIT, Settings
-from flows.train import GENERATED_NAME, promote_candidate, remove_old_runs
+from flows.train import promote_candidate, remove_old_runs, run_name
 from tasks.analysis.comparison import read_predictions, summarize_models
 from tasks.analysis.finalists import Rerun, choose, judge
 from tasks.analysis.search import ROUND, Proposals, SweepJournal, importances, required_quality
@@ -44,14 +44,7 @@ WORSE = "below the median of earlier trials"
 REPORT_SECONDS = 60.0  # After Ctrl-C, what there is is drawn and written within this time.
 
 
-def sweep_name() -> str:
-    """The sweep's name in the UI: the given one, otherwise the title of its settings."""
-    given = runtime.flow_run.name or ""
-    settings: SweepSettings = runtime.flow_run.parameters.get("settings") or SweepSettings()
-    return settings.title if not given or GENERATED_NAME.fullmatch(given) else given
-
-
-@flow(name="sweep", flow_run_name=sweep_name, **on_failure_hooks("on_completion", *FAILURES))
+@flow(name="sweep", flow_run_name=run_name, **on_failure_hooks("on_completion", *FAILURES))
 def sweep_flow(settings: SweepSettings = SweepSettings()) -> Path:
     """Try settings, choose by validation, train the best ones and the present ones with other seeds, and test these."""
     with Run.begin(settings) as run:
