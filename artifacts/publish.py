@@ -31,7 +31,6 @@ SHORT = ("curves",)  # The figures of the short version.
 # The page of a sweep: bytes at its end and while it grows, the figures that grow, and the growth after which it is
 # drawn again. The server keeps the newest page twice, and each in an event.
 SWEEP_BYTES, GROWING_BYTES, GROWTH = 200_000, 40_000, 1.5
-GROWING = ("best-so-far", "learning-curves", "slices")
 RUN_NAME, STAMP = re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}"), len("20260101-000000")
 AROUND, PAGE = timedelta(minutes=5), 200  # A run's folder is named some seconds after the run starts.
 
@@ -133,9 +132,7 @@ class SweepPage:
         """Show the sweep so far, unless it has grown too little since the last time; whether it is shown."""
         if len(s.trials) < max(1, GROWTH * self._shown):
             return False
-        drawn = {
-            drawing.stem: Picture(png(drawing.draw(s)), "") for drawing in sweep.drawings(s) if drawing.stem in GROWING
-        }
+        drawn = {drawing.stem: Picture(png(drawing.draw(s)), "") for drawing in sweep.drawings(s)}
         self._show(sweep_artifact(s, drawn, size=GROWING_BYTES))
         self._shown = len(s.trials)
         return True

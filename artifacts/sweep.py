@@ -77,6 +77,9 @@ def _has_validation(s: Sweep) -> bool:
 def _what_matters(s: Sweep) -> list[Part]:
     if not _has_validation(s):
         return [paragraph(wording.NO_IMPORTANCE)]
+    slices = Drawing("slices", "Validation over each setting", figures.slices, "wide")
+    if s.end == "running":
+        return [paragraph(wording.IMPORTANCE_AT_THE_END), slices]
     shares: list[Part] = [
         sentence(wording.most_important),
         Drawing("importance", "Importance of each setting", figures.importance),
@@ -84,7 +87,7 @@ def _what_matters(s: Sweep) -> list[Part]:
     ]
     return [
         *(shares if s.importances else [paragraph(wording.NO_IMPORTANCE)]),
-        Drawing("slices", "Validation over each setting", figures.slices, "wide"),
+        slices,
         Drawing("parallel", "Settings and validation of each trial", figures.parallel, "wide"),
         paragraph(wording.ABOUT_PARALLEL),
     ]

@@ -26,6 +26,7 @@ ABOUT_IMPORTANCE = (
     "functional ANOVA of a random forest (Hutter et al. 2014). Bars are medians, and lines contain 90% of the "
     "bootstrap samples of trials."
 )
+IMPORTANCE_AT_THE_END = "How much each setting matters is computed at the end of the sweep."
 NO_IMPORTANCE = "There are too few trials to say which settings matter."
 ABOUT_PARALLEL = (
     "Each line is a trial that completed an epoch, from its settings on the left to its validation on the right. "
@@ -381,4 +382,4 @@ def trial_line(s: Sweep, trial: Trial) -> str:
 
 def left_out(stem: str) -> str:
     """The replacement for a figure that this page does not have."""
-    return f"(The figure {stem}.png is in the sweep's folder.)"
+    return f"(The figure {stem}.png is in the sweep's folder once the sweep has ended.)"

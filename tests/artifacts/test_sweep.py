@@ -84,7 +84,8 @@ def test_an_unfinished_sweep_has_a_page_too() -> None:
     assert "Nothing is confirmed yet" in text
     assert [row["trial"] for row in sweep.best_trials(s).records()] == [6, 5, 4, 3, 2]
     assert sweep.scores(s).rows == ()
-    assert "too few trials to say which settings matter" in text
+    ended = made(replace(s, end="signal"))["report.md"]
+    assert "too few trials to say which settings matter" in ended
     assert "--units 22" in text  # The command of the best so far.
 
 
@@ -160,7 +161,7 @@ def test_the_page_in_the_ui_is_small_and_whole(s: Sweep, drawn: dict[str, Pictur
     small = publish.sweep_artifact(s, drawn, size=20_000).content
     assert isinstance(small, str)
     assert len(small.encode()) <= 20_000
-    assert "(The figure parallel.png is in the sweep's folder.)" in small
+    assert "(The figure parallel.png is in the sweep's folder once the sweep has ended.)" in small
 
 
 class Client:
@@ -178,6 +179,14 @@ class Client:
     def update_artifact(self, _id: object, update: Any) -> None:
         """Keep an update."""
         self.sent.append(update.data)
+
+
+def test_while_the_sweep_runs_its_page_promises_importances_for_the_end() -> None:
+    running = replace(sweeps.searched(24), finalists=(), importances=(), end="running")
+    assert [drawing.stem for drawing in sweep.drawings(running)] == ["slices", "best-so-far", "learning-curves"]
+    text = sweep.markdown(running, lambda stem: stem)
+    assert "is computed at the end of the sweep" in text
+    assert "too few trials" not in text
 
 
 def test_the_page_grows_at_growing_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
