@@ -246,10 +246,11 @@ def _lead(s: Sweep, winner: Finalist) -> str | None:
 
 def used_once(s: Sweep) -> str:
     """What the test reviews were used for."""
-    return (
-        f"The {plural(s.dataset.test.reviews, 'test review')} were used once, and only for the "
-        f"{plural(len(s.finalists), 'finalist')}; no trial saw them."
-    )
+    others = sum(finalist is not s.present for finalist in s.finalists)
+    whom = [f"the {plural(others, 'finalist')}"] if others else []
+    whom += ["the present settings"] if s.present else []
+    reviews = plural(s.dataset.test.reviews, "test review")
+    return f"The {reviews} were used once, and only for {join_names(whom)}; no trial saw them."
 
 
 def about_tests(s: Sweep) -> str | None:

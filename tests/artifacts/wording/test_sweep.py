@@ -91,9 +91,11 @@ def test_other_finalists_have_their_own_tests() -> None:
 
 
 def test_test_reviews_are_used_once() -> None:
-    assert "The 100 test reviews were used once, and only for the 3 finalists; no trial saw them." in said(
-        sweeps.confirmed()
-    )
+    s = sweeps.confirmed()
+    used = "The 100 test reviews were used once, and only for the "
+    assert f"{used}2 finalists and the present settings; no trial saw them." in said(s)
+    assert wording.used_once(replace(s, finalists=s.finalists[-1:])) == f"{used}present settings; no trial saw them."
+    assert wording.used_once(replace(s, finalists=s.finalists[:1])) == f"{used}1 finalist; no trial saw them."
 
 
 def test_before_the_re_runs_nothing_is_confirmed() -> None:
