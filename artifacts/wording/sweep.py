@@ -301,8 +301,13 @@ def most_important(s: Sweep) -> str | None:
     if not others:
         return None
     overlap = [setting_name(each.name) for each in others if each.share.high >= first.share.low]
-    sure = f"its interval overlaps that of {join_names(overlap)}" if overlap else "no other interval reaches its own"
-    return f"Of the searched settings, {setting_name(first.name)} explains most, {share}; {sure}."
+    if not overlap:
+        return f"Of the searched settings, {setting_name(first.name)} explains most, {share}."
+    reach = "the interval of" if len(overlap) == 1 else "the intervals of"
+    return (
+        f"Which setting explains most is not certain: {setting_name(first.name)} has the largest share, {share}, but "
+        f"{reach} {join_names(overlap)} overlap{'s' if len(overlap) == 1 else ''} with its own."
+    )
 
 
 def winner_command(s: Sweep) -> tuple[str, str] | None:

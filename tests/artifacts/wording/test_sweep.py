@@ -163,9 +163,11 @@ def test_the_most_important_setting_is_certain_only_if_no_other_interval_reaches
         shares = (Importance("learning_rate", first), Importance("cell", second))
         return wording.most_important(sweeps.sweep(importances=shares))
 
-    start = "Of the searched settings, learning rate explains most, 60% (90% interval "
-    assert most(0.55) == f"{start}55% to 80%); no other interval reaches its own."
-    assert most(0.4) == f"{start}40% to 80%); its interval overlaps that of cell."
+    assert most(0.55) == "Of the searched settings, learning rate explains most, 60% (90% interval 55% to 80%)."
+    assert most(0.4) == (
+        "Which setting explains most is not certain: learning rate has the largest share, 60% (90% interval 40% to "
+        "80%), but the interval of cell overlaps with its own."
+    )
     assert wording.most_important(sweeps.sweep()) is None
 
 
