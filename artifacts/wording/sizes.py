@@ -53,9 +53,9 @@ def _doubt(outlook: Outlook, sizes: SizeCurves) -> str:
     if outlook.doubt == "epochs":
         return "--minutes stopped some networks after fewer epochs than others"
     if outlook.doubt == "sizes":
-        return f"{plural(outlook.sizes, 'size')} are too few, it takes four with all"
+        return f"{plural(outlook.sizes, 'size')} are too few; it takes four, the run itself included"
     if outlook.doubt == "seeds":
-        return f"{plural(outlook.seeds, 'seed')} {'is' if outlook.seeds == 1 else 'are'} too few, it takes three"
+        return f"{plural(outlook.seeds, 'seed')} {'is' if outlook.seeds == 1 else 'are'} too few; it takes three"
     if outlook.doubt == "guessing":
         sizes_text = join_names([f"{size:,}" for size in outlook.guessing])
         return (

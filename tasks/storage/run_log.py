@@ -144,7 +144,7 @@ def _results(run: FinishedRun) -> Iterator[tuple[str, float | Estimate]]:
         yield f"{model.name}: validation accuracy", sum(last) / len(last)
     for point in run.sizes.points if run.sizes else ():
         accuracy = point.accuracy.value if point.seeds == 2 else point.accuracy  # A range over two seeds, as above.
-        yield f"{point.name}: test accuracy on {point.size:,} reviews, best epoch", accuracy
+        yield f"{point.name}: test accuracy after training on {point.size:,} reviews, best epoch", accuracy
     for step, seconds in run.durations.items():
         yield f"seconds: {step}", seconds
 

@@ -34,9 +34,9 @@ def test_twice_the_data_is_told_or_why_it_cannot(c: Comparison) -> None:
     ("outlook", "reason"),
     [
         (Outlook("lstm", "epochs", 4, 3), "--minutes stopped some networks after fewer epochs than others."),
-        (Outlook("lstm", "sizes", 3, 3), "3 sizes are too few, it takes four with all."),
-        (Outlook("lstm", "seeds", 4, 1), "1 seed is too few, it takes three."),
-        (Outlook("lstm", "seeds", 4, 2), "2 seeds are too few, it takes three."),
+        (Outlook("lstm", "sizes", 3, 3), "3 sizes are too few; it takes four, the run itself included."),
+        (Outlook("lstm", "seeds", 4, 1), "1 seed is too few; it takes three."),
+        (Outlook("lstm", "seeds", 4, 2), "2 seeds are too few; it takes three."),
         (
             Outlook("lstm", "guessing", 4, 3, (1_000, 3_000)),
             "with 1,000 and 3,000 reviews it is not shown to be better than always giving the more frequent label, and "

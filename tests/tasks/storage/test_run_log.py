@@ -113,7 +113,7 @@ def test_accuracies_of_each_training_size_are_compared() -> None:
     first, second, third = (
         replace(run(name, 0.7, {}), sizes=sizes) for name, sizes in (("a", curves), ("b", less), ("c", None))
     )
-    name = "lstm: test accuracy on 1,000 reviews, best epoch"
+    name = "lstm: test accuracy after training on 1,000 reviews, best epoch"
     for other, change in ((second, pytest.approx(-0.1)), (third, None)):
         (found,) = [each for each in compare_runs(first, other).results if each.name == name]
         assert (found.first, found.change) == (point.accuracy, change)
