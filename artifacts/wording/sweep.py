@@ -139,7 +139,10 @@ def _present_won(s: Sweep, winner: Finalist) -> list[str]:
         return [f"{_start(winner.trial)} is the best on validation; the present settings could not be trained again."]
     others = [each for each in s.finalists if each is not winner]
     if not others:
-        return ["Nothing found beats the present settings: no other trial could be trained again."]
+        return [
+            "Whether anything beats the present settings is not known: no other trial that completed its epochs was "
+            "trained again."
+        ]
     second = others[0]
     return [
         f"Nothing found beats the present settings: trained again with {_seeds(winner)}, their mean validation is "
@@ -157,10 +160,11 @@ def _verdict(s: Sweep, winner: Finalist, test: FinalistTest) -> list[str]:
     if test.p_holm is None:
         return [
             f"Whether {who} is better than the present settings is not known: two seeds are too few for a test, and "
-            f"its mean {accuracy(s)} is {_by(test)} ({low} and {high} points).",
+            f"its mean {accuracy(s)} is {_by(test)} ({low} points with one seed, {high} with the other).",
             *further,
         ]
-    found = f"its {accuracy(s)} is {_by(test)} (95% interval {low} to {high}, {p_text(test.p_holm)}, {_corrected(s)})"
+    corrected = f", {_corrected(s)}" if sum(each.test is not None for each in s.finalists) > 1 else ""
+    found = f"its {accuracy(s)} is {_by(test)} (95% interval {low} to {high}, {p_text(test.p_holm)}{corrected})"
     if test.basis == "reviews":
         than = f"than that of the present settings on the same {reviews}"
         first = {

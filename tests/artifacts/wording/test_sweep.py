@@ -47,7 +47,7 @@ def test_one_seed_says_nothing_about_settings() -> None:
 def test_two_seeds_are_no_test() -> None:
     first = wording.answer(sweeps.confirmed(seeds=2))[0]
     assert first.startswith("Whether trial 2 is better than the present settings is not known: two seeds are too few")
-    assert "(+0.4 and +2.0 points)" in first
+    assert "(+0.4 points with one seed, +2.0 with the other)" in first
     assert "p =" not in said(sweeps.confirmed(seeds=2))
 
 
@@ -58,6 +58,17 @@ def test_the_present_settings_may_win() -> None:
         "and that of the best other, trial 2, is 0.8690."
     )
     assert "The present settings had 0.8700 in the sweep" in said(sweeps.present_won())
+
+
+def test_without_another_finalist_nothing_is_known_of_other_settings() -> None:
+    s = sweeps.present_won()
+    alone = replace(s, finalists=tuple(finalist for finalist in s.finalists if finalist is s.present))
+    assert wording.answer(alone)[0].startswith("Whether anything beats the present settings is not known")
+
+
+def test_a_single_test_is_not_corrected() -> None:
+    s = sweeps.confirmed()
+    assert "corrected for" not in said(replace(s, finalists=(s.finalists[0], s.finalists[-1])))
 
 
 @pytest.mark.parametrize(
