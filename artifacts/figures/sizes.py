@@ -13,7 +13,7 @@ from artifacts.figures.style import (
     errorbars,
     frame,
     grid,
-    legend,
+    legend_below,
     log_axis,
     spread,
     style_of,
@@ -50,7 +50,7 @@ def sizes(c: Comparison) -> Figure:
         size_axis(axes, c.sizes.sizes)
         title(axes, text, c.dataset.title)
         frame(axes)
-    legend(accuracy)
+    legend_below(figure, accuracy)
     return figure
 
 

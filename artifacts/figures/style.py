@@ -71,6 +71,14 @@ def legend(axes: Axes, location: LegendLocation = "best") -> None:
     axes.legend(frameon=False, fontsize=SMALL, loc=location)
 
 
+def legend_below(figure: Figure, axes: Axes) -> None:
+    """Add one legend below all axes, where it hides no curve."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = int(figure.get_size_inches()[0] / 1.4)
+    if handles:
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=SMALL)
+
+
 def accuracy_axis(axes: Axes) -> None:
     """Label the y axis as test accuracy, in percent."""
     axes.set_ylabel("Test accuracy")

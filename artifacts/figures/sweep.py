@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from artifacts.figures.scales import QualityScale, SettingScale, quality_scale, setting_scale
-from artifacts.figures.style import GREY, MEDIUM, MODEL_COLOURS, SMALL, frame, grid, legend, single, style, title
+from artifacts.figures.style import GREY, MEDIUM, MODEL_COLOURS, SMALL, frame, grid, legend_below, single, style, title
 from artifacts.wording.sweep import setting_name
 from tasks.results.sweep import Sweep, Trial, best_first
 
@@ -87,14 +87,6 @@ def _quality_axis(axes: Axes, s: Sweep, scale: QualityScale, is_labelled: bool =
         axes.set_ylabel(VALIDATION)
 
 
-def _shared_legend(figure: Figure, axes: Axes) -> None:
-    """One legend below all axes."""
-    handles, labels = axes.get_legend_handles_labels()
-    columns = int(figure.get_size_inches()[0] / 1.4)
-    if handles:
-        figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=SMALL)
-
-
 def importance(s: Sweep) -> Figure:
     """The share of the variance of validation that each setting explains, with its interval."""
     figure, axes = single(6.4, 1.3 + 0.42 * len(s.importances))
@@ -131,7 +123,7 @@ def slices(s: Sweep) -> Figure:
         _setting_axis(axes, scale)
         frame(axes)
     figure.suptitle(f"Validation over each setting\n{s.dataset.title}", fontsize=MEDIUM)
-    _shared_legend(figure, all_axes[0])
+    legend_below(figure, all_axes[0])
     return figure
 
 
@@ -164,7 +156,7 @@ def best_so_far(s: Sweep) -> Figure:
     axes.set_xlabel("Trial")
     title(axes, "Each trial, and the best so far", s.dataset.title)
     frame(axes)
-    _shared_legend(figure, axes)
+    legend_below(figure, axes)
     return figure
 
 
@@ -189,8 +181,7 @@ def learning_curves(s: Sweep) -> Figure:
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     title(axes, "Learning curves of all trials", s.dataset.title)
     frame(axes)
-    if axes.get_legend_handles_labels()[0]:
-        legend(axes, "lower right")
+    legend_below(figure, axes)
     return figure
 
 

@@ -14,11 +14,12 @@ def c() -> Comparison:
 
 
 def test_each_size_is_a_tick_and_each_network_a_curve_with_its_seconds(c: Comparison) -> None:
-    accuracy, seconds = figures.sizes(c).axes
+    figure = figures.sizes(c)
+    accuracy, seconds = figure.axes
     for axes in (accuracy, seconds):
         assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1,000", "3,000", "10,000", "20,000"]
         assert axes.get_xscale() == "log"
-    names = [text.get_text() for text in accuracy.get_legend().get_texts()]
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert names == ["SimpleRNN", "LSTM", "bag of words"]
     assert [list(line.get_ydata()) for line in seconds.lines] == [[1, 3, 10, 20], [1, 3, 10, 20], [0.2, 0.6, 2, 4]]
     assert accuracy.get_ylabel() == "Test accuracy"
