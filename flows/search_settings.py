@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Self, cast, get_args
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
 from flows.data_settings import NEEDS_VALUE, DataSettings, SettingsGroup
-from flows.settings import ModelSettings, Settings, TrainingSettings, section
+from flows.settings import LAST_SEED, ModelSettings, Settings, TrainingSettings, section
 from tasks.errors import shortened
 from tasks.models.spec import ModelSpec, PresetName, TrainingPlan, preset, preset_of
 from tasks.results.sweep import Dimension, PrunerName, SamplerName, Value
@@ -156,6 +156,8 @@ class SearchSettings(SettingsGroup, title="Search"):
 class SweepTraining(TrainingSettings, title="Training"):
     """How to train; several seeds confirm what was found."""
 
+    # The last one leaves room for the finalists' first seed.
+    seed: int = Field(1, ge=0, le=LAST_SEED - 1, description="Seed of all trials; the finalists have those behind it.")
     replicates: int = Field(
         3,
         ge=1,
@@ -174,9 +176,19 @@ class SweepSettings(Settings):
 
     @model_validator(mode="after")
     def _starts_from_one_network(self) -> Self:
-        self.network()
+        network, names = self.network(), [each.name for each in self.search.dimensions()]
         if self.data.training_sizes:
             raise ValueError("--training-sizes: found in a sweep; give them to a run with the winner's command")
+        # Trial 0 would be another network than the present one.
+        if "models" in names and network.name not in get_args(PresetName):
+            raise ValueError(
+                f"--search models: found the network {network.name}, expected one of --models to start from"
+            )
+        if "units" in names and len(set(network.units)) > 1:
+            raise ValueError(
+                f"--search units: found layers of {', '.join(map(str, network.units))} units in {network.name}, "
+                "expected equal ones; search other settings, or start from another network"
+            )
         return self
 
     def network(self) -> ModelSpec:

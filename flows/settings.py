@@ -71,6 +71,7 @@ RUNNERS = "Where branches run: in processes or threads on this machine, or on a 
 WITHOUT_TIME_LIMIT = ("thread",)
 SMOKE_REVIEWS, SMOKE_LENGTH = 256, 100
 MAX_MINUTES = 366 * 24 * 60
+LAST_SEED = 2**31 - 1001  # The seeds of 1,000 replicates fit into 31 bits.
 
 
 class ModelSettings(SettingsGroup, title="Models"):
@@ -90,7 +91,7 @@ class ModelSettings(SettingsGroup, title="Models"):
 class TrainingSettings(TrainingPlan, title="Training"):
     """How to train. The optimizer is RMSprop; the loss is binary cross-entropy."""
 
-    seed: int = Field(1, ge=0, le=2**31 - 1001, description="Seed for initial weights, batch order and dropout.")
+    seed: int = Field(1, ge=0, le=LAST_SEED, description="Seed for initial weights, batch order and dropout.")
     seed_of_day: bool = Field(
         False, description="Use the day of the run as the seed, such as 20261130; the run's record names it."
     )

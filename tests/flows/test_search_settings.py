@@ -9,6 +9,8 @@ from flows.settings import ModelSettings, Settings
 from tasks.models.spec import ModelSpec, preset
 from tasks.results.sweep import Dimension
 
+UNEVEN = '{"name":"deep","cell":"gru","units":[8,4]}'
+
 
 def parse(line: str) -> SweepSettings:
     """The settings that a command line gives a sweep."""
@@ -72,6 +74,12 @@ def test_what_cannot_be_searched_is_one_line(text: str, message: str) -> None:
         ("--models lstm gru", "sweep: found the networks lstm, gru; expected one to start from"),
         ("--training-sizes 100", "--training-sizes: found in a sweep"),
         ("--trials 0", "--trials: found '0'"),
+        (
+            f"--spec '{UNEVEN}' --search units=8,16",
+            "--search units: found layers of 8, 4 units in deep, expected equal",
+        ),
+        (f"--spec '{UNEVEN}' --search models=gru,lstm", "--search models: found the network deep, expected one of"),
+        ("--seed 2147482647", "--seed: found '2147482647'; it should be less than or equal to 2147482646"),
     ],
 )
 def test_settings_that_do_not_fit_a_sweep_are_one_line(line: str, message: str) -> None:
@@ -84,7 +92,7 @@ def test_settings_that_do_not_fit_a_sweep_are_one_line(line: str, message: str) 
 def test_a_sweep_starts_from_the_only_network_that_is_given() -> None:
     assert parse("").network() == preset("simple_rnn", 32, 32, 0.0)
     assert parse("--models lstm --units 8").network() == preset("lstm", 8, 32, 0.0)
-    assert parse("""--spec '{"name":"deep","cell":"gru","units":[8,4]}'""").network().name == "deep"
+    assert parse(f"--spec '{UNEVEN}' --search embedding=8,16").network().units == (8, 4)
 
 
 def test_the_command_of_a_trial_trains_the_same_network_with_the_same_plan() -> None:
