@@ -122,7 +122,9 @@ class _Training:
     def _resume(self) -> None:
         """Restore the state and history of an interrupted run, if there is one."""
         folder = self._checkpoints
-        checkpoint = Checkpoint.read(folder / LAST_CHECKPOINT)
+        checkpoint, best = (Checkpoint.read(folder / name) for name in (LAST_CHECKPOINT, BEST_CHECKPOINT))
+        if checkpoint and best and len(best.history) > len(checkpoint.history):
+            checkpoint = best  # Killed between the two: without this epoch, the best one would be missing.
         if checkpoint is None or not (folder / FIRST).is_file():
             return
         if not checkpoint.fits(self._learner.state(), self._job.plan.epochs):

@@ -15,6 +15,7 @@ from tasks.models.spec import ModelSpec, TrainingPlan, preset
 from tasks.results.data import Dataset
 from tasks.results.training import Branch
 from tasks.storage.files import is_whole, read_json
+from tasks.storage.layout import LAST_CHECKPOINT
 from tasks.storage.training_state import Checkpoint
 from tasks.train import train
 from tests.fixtures.trained import trained
@@ -228,8 +229,9 @@ def stopped_after(looks: int, dataset: Dataset, root: Path, monkeypatch: pytest.
 def test_a_branch_whose_time_is_up_is_the_network_with_fewer_epochs(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # It looks before each epoch and before each of its 6 batches: the time is up in the third epoch.
-    stopped = stopped_after(18, dataset, tmp_path / "stopped", monkeypatch)
+    # It looks at the start and, from the second epoch on, before each epoch and each of its 6 batches: the time is up
+    # in the third epoch.
+    stopped = stopped_after(11, dataset, tmp_path / "stopped", monkeypatch)
     short = train.keep(replace(job(dataset, tmp_path / "short"), plan=PLAN.model_copy(update={"epochs": 2})))
     assert (stopped.key, len(stopped.history)) == (short.key, 2)
     for name in ("last.keras", "best.keras", "first.keras"):
@@ -241,7 +243,7 @@ def test_a_branch_whose_time_is_up_is_the_network_with_fewer_epochs(
 def test_the_same_job_without_a_limit_resumes_and_leaves_the_short_network_alone(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stopped = stopped_after(18, dataset, tmp_path, monkeypatch)
+    stopped = stopped_after(11, dataset, tmp_path, monkeypatch)
     with caplog.at_level(logging.INFO, "tasks"):
         whole = train.keep(job(dataset, tmp_path))
     assert "resumes after epoch 2" in caplog.text
@@ -249,6 +251,30 @@ def test_the_same_job_without_a_limit_resumes_and_leaves_the_short_network_alone
     undisturbed = train.keep(job(dataset, tmp_path / "undisturbed"))
     losses = [[epoch.loss for epoch in branch.history] for branch in (whole, undisturbed)]
     assert losses[0] == losses[1]
+
+
+def test_a_branch_killed_between_its_checkpoints_keeps_the_best_epoch_when_its_time_is_up(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Its second epoch is better than the first, the third is not, and the fourth is the best.
+    better = replace(job(dataset, tmp_path, seed=2), plan=PLAN.model_copy(update={"epochs": 4, "learning_rate": 0.03}))
+    write = Checkpoint.write
+
+    def write_or_die(checkpoint: Checkpoint, path: Path) -> None:
+        if path.name == LAST_CHECKPOINT and len(checkpoint.history) == 4:
+            raise Killed
+        write(checkpoint, path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoint, "write", write_or_die)
+        with pytest.raises(Killed):
+            train.keep(better)
+    branch = train.keep(replace(better, until=1.0))
+    whole = trained(replace(better, root=tmp_path / "whole"))
+    assert whole.best_epoch == 4
+    assert (branch.best_epoch, len(branch.history)) == (4, 4)
+    models = [keras.saving.load_model(each.folder / "best.keras").get_weights() for each in (branch, whole)]
+    assert all(np.array_equal(*pair) for pair in zip(*models, strict=True))
 
 
 def test_a_branch_without_a_completed_epoch_has_nothing_to_keep(dataset: Dataset, tmp_path: Path) -> None:
