@@ -242,10 +242,8 @@ def _lead(s: Sweep, winner: Finalist) -> str | None:
     if present is None or present is winner or present.trial.quality is None or trial.quality is None:
         return None
     before, after = 100 * (trial.quality - present.trial.quality), 100 * (winner.validation - present.validation)
-    return (
-        f"Its lead over the present settings was {before:+.1f} points of validation in the sweep; over the other seeds "
-        f"it is {after:+.1f}."
-    )
+    sides = [f"{abs(points):.1f} points {'ahead of' if points >= 0 else 'behind'}" for points in (before, after)]
+    return f"In the sweep, its validation was {sides[0]} the present settings; with the other seeds, {sides[1]} them."
 
 
 def used_once(s: Sweep) -> str:

@@ -88,7 +88,12 @@ def test_luck_is_the_sweeps_validation_less_that_of_the_re_runs(validation: floa
 
 
 def test_the_lead_in_the_sweep_is_beside_that_of_the_re_runs() -> None:
-    assert "was +3.1 points of validation in the sweep; over the other seeds it is +2.3." in said(sweeps.confirmed())
+    s = sweeps.confirmed()
+    ahead = "In the sweep, its validation was 3.1 points ahead of the present settings; with the other seeds, "
+    assert f"{ahead}2.3 points ahead of them." in said(s)
+    winner, *others, present = s.finalists
+    behind = replace(present, trial=sweeps.trial(0, 0.9))
+    assert "was 1.9 points behind the present settings" in said(replace(s, finalists=(winner, *others, behind)))
 
 
 def test_other_finalists_have_their_own_tests() -> None:
