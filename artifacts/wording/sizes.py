@@ -101,7 +101,10 @@ def crossing(c: Comparison) -> str | None:
     if c.sizes is None or not c.sizes.leads or nothing_shown(c):
         return None
     if c.sizes.crossings:
-        return f"{' '.join(map(_crossing, c.sizes.crossings))} ({TESTED})."
+        found = f"{' '.join(map(_crossing, c.sizes.crossings))} ({TESTED})."
+        if _seeds(c.sizes) > 1:
+            return found
+        return f"Of these trained networks, {found} One seed says nothing about where their kinds cross."
     if all(lead.p_holm is None for lead in c.sizes.leads):
         return "Two seeds are too few to test where networks cross."
     return (

@@ -71,6 +71,10 @@ def test_a_crossing_is_claimed_only_if_it_is_shown(c: Comparison) -> None:
     assert str(wording.crossing(c)).startswith(
         "SimpleRNN is ahead of LSTM with 1,000 reviews and behind it with 10,000: they cross in between"
     )
+    assert c.sizes
+    once = examples.with_sizes(c, points=tuple(replace(point, seeds=1) for point in c.sizes.points))
+    assert str(wording.crossing(once)).startswith("Of these trained networks, SimpleRNN is ahead of LSTM")
+    assert str(wording.crossing(once)).endswith("One seed says nothing about where their kinds cross.")
     assert str(wording.crossing(examples.with_sizes(c, crossings=()))).startswith("No crossing is shown")
     assert wording.crossing(examples.with_sizes(c, crossings=(), leads=())) is None
     assert c.sizes
