@@ -201,15 +201,21 @@ class Search:
         self._use(siblings)
         jobs = [replace(job, siblings=siblings, until=run.deadline, deadline=run.deadline) for job in jobs]
         training = run.do_each(train, jobs, minutes=self._minutes())
-        evaluating = run.do_each(evaluate, jobs, training)
-        trained, evaluated = run.results(train, training), run.results(evaluate, evaluating)
+        trained = run.results(train, training, are_needed=False)
+        rows = [range(number * seeds, (number + 1) * seeds) for number in range(len(chosen))]
+        whole = [number for number, its in enumerate(rows) if all(_is_complete(trained[row], jobs[row]) for row in its)]
+        if len(whole) < len(chosen) and run.deadline is not None and time.time() >= run.deadline:
+            self.end("minutes")
+        # The other finalists look at the test reviews when the same command has completed them.
+        tested = [row for number in whole for row in rows[number]]
+        evaluating = run.do_each(evaluate, [jobs[row] for row in tested], [training[row] for row in tested])
+        evaluated = dict(zip(tested, run.results(evaluate, evaluating, are_needed=False), strict=True))
         reruns = []
-        for number, (trial, its) in enumerate(zip(chosen, settings, strict=True)):
-            rows = slice(number * seeds, (number + 1) * seeds)
-            branches = [branch for branch in trained[rows] if branch and len(branch.history) == its.training.epochs]
-            evaluations = [evaluation for evaluation in evaluated[rows] if evaluation]
-            if len(branches) == len(evaluations) == seeds:
-                reruns.append(Rerun(trial, tuple(branches), tuple(evaluations), its.command()))
+        for number in whole:
+            branches = [branch for row in rows[number] if (branch := trained[row])]
+            evaluations = [evaluation for row in rows[number] if (evaluation := evaluated[row])]
+            if len(evaluations) == seeds:
+                reruns.append(Rerun(chosen[number], tuple(branches), tuple(evaluations), settings[number].command()))
         self.sweep = replace(self.sweep, finalists=judge(reruns, self.sweep.dataset.is_uneven))
 
     def _trial_settings(self, values: Mapping[str, Value]) -> Settings:
@@ -298,6 +304,10 @@ class Search:
         )
         rows = run.attempt(RUN_LOG, lambda: append_to_run_log(run.outputs, summary))
         publish_or_warn(make() for make in (history_artifacts(rows) if rows else {}).values())
+
+
+def _is_complete(branch: Branch | None, job: Job) -> bool:
+    return branch is not None and len(branch.history) == job.plan.epochs
 
 
 def trial_of(

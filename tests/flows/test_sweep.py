@@ -96,6 +96,15 @@ def test_a_sweep_on_the_sample(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("prefect_server", "no_heartbeat")
+def test_finalists_that_were_stopped_look_at_no_test_review(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.sweep._is_complete", lambda _, job: job.seed != 3)
+    folder = sweep_flow(settings(tmp_path, 1, finalists=1))
+    assert not list((tmp_path / "models").glob("*/predictions.parquet"))
+    assert "no test review has been used" in (folder / "report.md").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("prefect_server", "no_heartbeat")
 def test_a_sweep_in_which_all_trials_fail_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise PipelineError("the loss diverged in epoch 1; lower --learning-rate")
