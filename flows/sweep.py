@@ -276,13 +276,16 @@ class Search:
         run, winner = self._run, self.sweep.finalists[0]
         models = summarize_models(read_predictions(winner.evaluations), winner.evaluations)
         others = tuple(dict.fromkeys(self._folders))
-        dataset = self._dataset(self._settings.with_values(winner.trial.settings, self._settings.training.seed))
+        seed, seeds = winner.branches[0].seed, len(winner.branches)
+        its = self._settings.with_values(winner.trial.settings, seed, seeds)
+        dataset, groups = self._dataset(its), its.model_dump(mode="json", include={"data", "models", "training"})
+        settings = self.sweep.settings | groups  # Those of the winner's networks, and what was searched.
         finished = FinishedRun(
             name=run.name,
             dataset=dataset,
             branches=winner.branches,
             models=models,
-            settings=self.sweep.settings,
+            settings=settings,
             command=self.sweep.command,
             durations=self.sweep.durations,
             others=others,
@@ -298,7 +301,7 @@ class Search:
             accuracies={model.name: model.accuracy.value for model in models},
             seconds=sum(self.sweep.durations.values()),
             durations=self.sweep.durations,
-            settings=self.sweep.settings,
+            settings=settings,
             versions=winner.branches[0].machine.versions,
             command=self.sweep.command,
         )

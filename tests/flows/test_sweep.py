@@ -78,7 +78,14 @@ def test_a_sweep_on_the_sample(tmp_path: Path) -> None:
     assert [branch.seed for branch in run.branches] == [2, 3]
     assert [str(branch.folder) for branch in run.branches] == [each["folder"] for each in winner["branches"]]
     assert find_network(tmp_path, "latest").folder in {branch.folder for branch in run.branches}
-    assert read_run_log(tmp_path)[-1].run == run.name
+    summary = read_run_log(tmp_path)[-1]
+    assert summary.run == run.name
+    # So are its settings, where `history`, `diff` and model cards look for them.
+    chosen = metrics["trials"][winner["trial"]["number"]]["settings"]
+    for given in (run.settings, summary.settings):
+        training = given["training"]
+        assert (given["models"]["units"], training["learning_rate"]) == (chosen["units"], chosen["learning_rate"])
+        assert (training["seed"], training["replicates"], given["search"]["trials"]) == (2, 2, 10)
     # Only finalists saw the test reviews.
     tested = {path.parent for path in (tmp_path / "models").glob("*/predictions.parquet")}
     assert tested == {Path(each["folder"]) for finalist in metrics["finalists"] for each in finalist["branches"]}
