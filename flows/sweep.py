@@ -176,6 +176,7 @@ class Search:
     def _add(self, trial: Trial, show: Callable[[str], None]) -> None:
         """Use a trial that has ended."""
         self._proposals.tell(trial)
+        self._folders += [trial.folder] if trial.folder else []  # A network that was stopped has one of its own.
         self.sweep = replace(self.sweep, trials=(*self.sweep.trials, trial), repeated=self._proposals.repeated)
         get_run_logger().info("%s", trial_line(self.sweep, trial))
         if self.sweep.best:

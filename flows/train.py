@@ -73,7 +73,7 @@ def train_flow(settings: Settings = Settings()) -> Path:
         with in_use(run.folder, [job.folder for job in jobs]):
             with run.progress.followed(jobs):
                 comparison = run.side_by_side(compare_networks, jobs)
-                folder = write_report(run, comparison)
+                folder = write_report(run, comparison, [job.folder for job in jobs])
             promote_candidate(run, folder)
         remove_old_runs(run)
         run.finish()
@@ -215,8 +215,12 @@ def without_failed_rows(*columns: Sequence[Any]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def write_report(run: Run, comparison: Comparison) -> Path:
-    """Draw, write and publish the report; `outputs/latest` links to it from then on."""
+def write_report(run: Run, comparison: Comparison, networks: Sequence[Path]) -> Path:
+    """Draw, write and publish the report; `outputs/latest` links to it from then on.
+
+    Args:
+        networks: the folders of all networks of the run, also of those that it did not train to their last epoch.
+    """
     comparison = replace(comparison, suspects=run.attempt(SUSPECTS, partial(suspects, run, comparison)))
     drawn = run.do(draw, comparison, run.outputs / FIGURES).pictures()
     faults = report.faults(comparison, drawn)
@@ -227,7 +231,7 @@ def write_report(run: Run, comparison: Comparison) -> Path:
         comparison, durations=dict(run.clock.laps), made_in=dict(run.clock.reused), notes=tuple(run.notes)
     )
     run.progress.begin("report", ["report"])
-    as_task("report", write_and_publish, run, comparison, drawn, previous=run.previous)
+    as_task("report", write_and_publish, run, comparison, drawn, networks, previous=run.previous)
     run.progress.end("report", "report")
     return run.folder
 
@@ -240,7 +244,7 @@ def suspects(run: Run, comparison: Comparison) -> Suspects | None:
     return find_suspects(run.folder / SUSPECTS, c.dataset, c.evaluations, c.yardstick.yardstick)
 
 
-def write_and_publish(run: Run, comparison: Comparison, drawn: Mapping[str, Picture]) -> None:
+def write_and_publish(run: Run, comparison: Comparison, drawn: Mapping[str, Picture], networks: Sequence[Path]) -> None:
     """Write the report and the run's record, add the run to the run log, and publish report and history in the UI.
 
     What cannot be made is left out: nothing that the run has computed is lost for one page.
@@ -251,13 +255,19 @@ def write_and_publish(run: Run, comparison: Comparison, drawn: Mapping[str, Pict
         content = run.attempt(name, make)
         if content is not None:
             write_bytes(folder / name, content)
-    write_run(folder, comparison)
+    write_run(folder, comparison, other_networks(comparison, networks))
     point(run.outputs / LATEST, folder)
     get_run_logger().info("Report: %s", folder / REPORT)
     rows = run.attempt(RUN_LOG, lambda: append_to_run_log(run.outputs, summarize(comparison, time.time())))
     makers = {**report_artifacts(comparison, drawn), **(history_artifacts(rows) if rows else {})}
     made = [run.attempt(f"artifact {key}", make) for key, make in makers.items()]
     run.failures.extend(publish_or_warn(artifact for artifact in made if artifact))
+
+
+def other_networks(comparison: Comparison, networks: Sequence[Path]) -> list[Path]:
+    """The folders that are not of the run's own networks: what `--minutes` ended is resumed there."""
+    own = {branch.folder for branch in comparison.branches}
+    return [folder for folder in networks if folder not in own]
 
 
 def promote_candidate(run: Run, folder: Path) -> None:

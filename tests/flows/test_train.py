@@ -1,15 +1,18 @@
 """The training flow in this process, with a real Prefect server."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from artifacts import publish, report, tables
 from artifacts.figures import scores
 from flows.settings import ModelSettings, RunSettings, Settings
-from flows.train import train_flow
+from flows.train import other_networks, train_flow
 from tasks import yardstick
 from tasks.errors import PipelineError, one_line
+from tasks.results.comparison import Comparison
 from tasks.storage import run_log
 from tasks.storage.layout import RUN_LOG
 
@@ -22,6 +25,12 @@ def test_an_output_folder_that_cannot_be_written_is_said_in_one_line() -> None:
     line = one_line(caught.value)
     assert line
     assert line.startswith("/proc/outputs")
+
+
+def test_the_folder_in_which_minutes_ended_a_network_belongs_to_the_run_too() -> None:
+    comparison = cast(Comparison, SimpleNamespace(branches=[SimpleNamespace(folder=Path("models/after-2-epochs"))]))
+    folders = [Path("models/after-2-epochs"), Path("models/10-epochs")]
+    assert other_networks(comparison, folders) == [Path("models/10-epochs")]
 
 
 @pytest.mark.slow
