@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tasks.analysis.intervals import SMALLEST_P, Flags, basis_of, crossed_accuracy, crossed_difference
+from tasks.analysis.intervals import SMALLEST_P, Flags, accuracy_with_interval, basis_of, crossed_difference
 from tasks.models.learner import is_right
 from tasks.results.comparison import (
     Basis,
@@ -154,8 +154,7 @@ def _summarize(predictions: Predictions, model: str, evaluations: Sequence[Evalu
         return ModelSummary(model, 1, scores[0].accuracy_estimate, basis, None, auc, by_label)
     deviation = float(np.std(accuracies, ddof=1))
     right = np.stack([predictions.right(model, seed) for seed in predictions.probabilities[model]])
-    accuracy = crossed_accuracy(right) if basis == "seeds_and_reviews" else _range(accuracies)
-    return ModelSummary(model, len(scores), accuracy, basis, deviation, auc, by_label)
+    return ModelSummary(model, len(scores), accuracy_with_interval(right), basis, deviation, auc, by_label)
 
 
 def _mean_label_scores(evaluations: Sequence[Evaluation]) -> LabelScores:

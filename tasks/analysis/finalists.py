@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tasks.analysis.comparison import holm
-from tasks.analysis.intervals import balanced_values, mean_with_interval
+from tasks.analysis.intervals import accuracy_with_interval, balanced_values, mean_with_interval
 from tasks.models.learner import is_right
 from tasks.results.sweep import Finalist, FinalistTest, Trial, best_first
 from tasks.results.training import Branch, Evaluation, best_epoch
@@ -41,18 +41,20 @@ def judge(reruns: Sequence[Rerun], is_uneven: bool) -> tuple[Finalist, ...]:
     """
     scores = {rerun.trial.number: scores_of(rerun.evaluations, is_uneven) for rerun in reruns}
     tests = compare_with_present(scores)
-    finalists = [_finalist(rerun, scores[rerun.trial.number], tests.get(rerun.trial.number)) for rerun in reruns]
+    finalists = [
+        _finalist(rerun, scores[rerun.trial.number], tests.get(rerun.trial.number), is_uneven) for rerun in reruns
+    ]
     return tuple(sorted(finalists, key=lambda finalist: (-finalist.validation, finalist.trial.number)))
 
 
-def _finalist(rerun: Rerun, scores: NDArray[np.floating], test: FinalistTest | None) -> Finalist:
+def _finalist(rerun: Rerun, scores: NDArray[np.floating], test: FinalistTest | None, is_uneven: bool) -> Finalist:
     accuracy = mean_with_interval(scores)
     return Finalist(
         trial=rerun.trial,
         branches=rerun.branches,
         evaluations=rerun.evaluations,
         validation=float(np.mean([best_epoch(branch.history).quality for branch in rerun.branches])),
-        accuracy=accuracy.estimate,
+        accuracy=accuracy.estimate if is_uneven else accuracy_with_interval(scores.astype(bool)),
         basis=accuracy.basis,
         test=test,
         command=rerun.command,

@@ -125,6 +125,20 @@ def mean_with_interval(values: NDArray[np.floating]) -> Mean:
     return Mean(Estimate(mean, mean - half, mean + half), basis, max(p, SMALLEST_P))
 
 
+def accuracy_with_interval(right: NDArray[np.bool_]) -> Estimate:
+    """Mean accuracy with its 95 % interval, which stays between 0 and 1; with two seeds, the lower and the higher one.
+
+    Args:
+        right: whether each seed's network is right on each review, shape (seeds, reviews).
+    """
+    seeds, reviews = right.shape
+    if basis_of(seeds) == "reviews":
+        return proportion(float(right.sum()), reviews)
+    if basis_of(seeds) == "range":
+        return mean_with_interval(right.astype(np.float64)).estimate
+    return crossed_accuracy(right)
+
+
 def balanced_values(right: NDArray[np.bool_], labels: NDArray[np.integer]) -> NDArray[np.floating]:
     """Values of reviews whose mean is each network's balanced accuracy, and whose spread is its uncertainty.
 

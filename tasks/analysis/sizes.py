@@ -26,6 +26,7 @@ from tasks.analysis.comparison import holm, mcnemar, read_predictions
 from tasks.analysis.intervals import (
     MIN_SEEDS,
     TestedDifference,
+    accuracy_with_interval,
     balanced_values,
     crossed_mean,
     mean_with_interval,
@@ -125,6 +126,14 @@ class Right(NamedTuple):
         flags = self.flags(model, seeds)
         return balanced_values(flags, self.labels) if self.is_balanced else flags.astype(np.float64)
 
+    def accuracy(self, model: str) -> Estimate:
+        """The mean accuracy over all seeds, with its interval."""
+        seeds = self.seeds(model)
+        if not self.is_balanced:
+            return accuracy_with_interval(self.flags(model, seeds))
+        mean = mean_with_interval(self.values(model, seeds)).estimate
+        return Estimate(mean.value, max(mean.low, 0.0), min(mean.high, 1.0))
+
     def errors(self, model: str, seeds: Sequence[int]) -> Values:
         """The same for 1 - accuracy."""
         return 1 - self.values(model, seeds)
@@ -140,8 +149,7 @@ def _points(model: str, results: Sequence[SizeResults], right: Mapping[int, Righ
     for each in results:
         branches = [branch for branch in each.branches if branch.name == model]
         if branches:
-            mean = mean_with_interval(right[each.size].values(model, right[each.size].seeds(model))).estimate
-            accuracy = Estimate(mean.value, max(mean.low, 0.0), min(mean.high, 1.0))
+            accuracy = right[each.size].accuracy(model)
             seconds = float(np.mean([_seconds(branch) for branch in branches]))
             yield SizePoint(model, each.size, len(branches), accuracy, seconds)
 

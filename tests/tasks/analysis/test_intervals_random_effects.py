@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tasks.analysis.intervals import crossed_accuracy, crossed_difference, crossed_mean
+from tasks.analysis.intervals import (
+    accuracy_with_interval,
+    crossed_accuracy,
+    crossed_difference,
+    crossed_mean,
+    proportion,
+)
+from tasks.results.training import Estimate
 
 
 def made_up(random: np.random.Generator, seeds: int, reviews: int, of_seeds: float, of_reviews: float) -> np.ndarray:
@@ -38,6 +45,14 @@ def test_an_accuracy_stays_inside_0_to_1() -> None:
     always = crossed_accuracy(np.ones((3, 50), bool))
     assert (always.value, always.high) == (1.0, 1.0)
     assert 0.9 < always.low < 1.0
+
+
+def test_an_accuracy_has_one_interval_for_each_number_of_seeds() -> None:
+    right = np.arange(300).reshape(3, 100) % 7 < 5
+    assert accuracy_with_interval(right) == crossed_accuracy(right)
+    low, high = sorted(float(mean) for mean in right[:2].mean(axis=1))
+    assert accuracy_with_interval(right[:2]) == Estimate(pytest.approx((low + high) / 2), low, high)
+    assert accuracy_with_interval(right[:1]) == proportion(float(right[0].sum()), 100)
 
 
 def test_a_difference_is_the_first_less_the_second_and_p_is_never_0() -> None:
