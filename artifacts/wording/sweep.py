@@ -129,7 +129,7 @@ def _unconfirmed(s: Sweep) -> list[str]:
     return [
         f"Nothing is confirmed; the best trial is {so_far}.",
         "The sweep ended before its best trials were trained again with other seeds, so nothing is known about luck, "
-        f"and no test review has been used. The same command resumes{more}.",
+        f"and nothing was compared on the test reviews. The same command resumes{more}.",
     ]
 
 

@@ -12,7 +12,9 @@ from flows.settings import RunSettings, Settings
 from flows.sweep import sweep_flow, trial_of
 from tasks.errors import OutOfTimeError, PipelineError
 from tasks.job import Job
-from tasks.models.spec import TrainingPlan, preset
+from tasks.models.learner import Learner
+from tasks.models.loading import new_learner
+from tasks.models.spec import ModelSpec, TrainingPlan, preset
 from tasks.results.sweep import TrialState
 from tasks.results.training import Branch
 from tasks.storage.networks import find_network
@@ -124,3 +126,21 @@ def test_a_sweep_in_which_all_trials_fail_is_one_line(tmp_path: Path, monkeypatc
         "sweep: none of 3 trials completed an epoch; trial 0: the loss diverged in epoch 1; lower --learning-rate"
     )
     assert not list((tmp_path / "runs").glob("*/report.html"))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("prefect_server", "no_heartbeat")
+def test_trials_are_reported_even_if_no_finalist_can_be_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail_with_other_seeds(spec: ModelSpec, words: int, rate: float, seed: int, threads: int) -> Learner:
+        if seed != 2:
+            raise PipelineError("the disk is full")
+        return new_learner(spec, words, rate, seed, threads)
+
+    monkeypatch.setattr("tasks.train.new_learner", fail_with_other_seeds)
+    with pytest.raises(PipelineError, match="The report is written, without what failed: train trial 0"):
+        sweep_flow(settings(tmp_path, 2, finalists=1))
+    (page,) = (tmp_path / "runs").glob("*/report.md")
+    assert "Nothing is confirmed; the best trial is" in page.read_text()
+    assert not list((tmp_path / "runs").glob("*/run.json"))

@@ -119,7 +119,7 @@ def test_before_the_re_runs_nothing_is_confirmed() -> None:
     running = said(sweeps.sweep(trials))
     assert running.startswith("Nothing is confirmed yet; the best so far is trial 1 with validation 0.8800 (SimpleRNN,")
     stopped = said(sweeps.sweep(trials, end="minutes"))
-    assert "nothing is known about luck, and no test review has been used" in stopped
+    assert "nothing is known about luck, and nothing was compared on the test reviews" in stopped
     assert stopped.endswith("The same command resumes, with more --minutes or without.")
     assert said(sweeps.sweep(trials, end="signal")).endswith("The same command resumes.")
 
