@@ -68,11 +68,7 @@ class Proposals:
         self._random = np.random.default_rng(seed)
         self._untried = self._combinations()
         self._is_grid = sampler == "grid"
-        samplers = optuna.samplers
-        chosen = (
-            samplers.TPESampler(seed=seed, constant_liar=True) if sampler == "tpe" else samplers.RandomSampler(seed)
-        )
-        self._study = optuna.create_study(direction="maximize", sampler=chosen)
+        self._study = optuna.create_study(direction="maximize", sampler=_sampler(sampler, seed))
         self._asked: dict[tuple[Value, ...], Any] = {}
 
     def next_round(self, most: int) -> list[Settings]:
