@@ -166,7 +166,6 @@ class Search:
             zip(proposed, settings, jobs, outcomes, strict=True), len(done)
         ):
             self._add(trial_of(number, values, its, job, outcome), show)
-        self._journal.add(self.sweep.trials[len(done) :])
         self._show(lambda: self._page.grow(self.sweep))
         if any(trial.state == "stopped" for trial in self.sweep.trials):
             self.end("minutes")
@@ -176,6 +175,7 @@ class Search:
     def _add(self, trial: Trial, show: Callable[[str], None]) -> None:
         """Use a trial that has ended."""
         self._proposals.tell(trial)
+        self._journal.add(trial)
         self._folders += [trial.folder] if trial.folder else []  # A network that was stopped has one of its own.
         self.sweep = replace(self.sweep, trials=(*self.sweep.trials, trial), repeated=self._proposals.repeated)
         get_run_logger().info("%s", trial_line(self.sweep, trial))

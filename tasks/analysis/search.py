@@ -235,12 +235,11 @@ class SweepJournal:
         self._path, self._dimensions = path, dimensions
         self._study: Any = None
 
-    def add(self, trials: Sequence[Trial]) -> None:
-        """Append trials; the first ones begin a new file."""
+    def add(self, trial: Trial) -> None:
+        """Append a trial; the first one begins a new file."""
         if self._study is None:
             self._path.unlink(missing_ok=True)
             file = JournalFileBackend(str(self._path))
             storage = optuna.storages.JournalStorage(file)
             self._study = optuna.create_study(study_name=STUDY, storage=storage, direction="maximize")
-        for trial in trials:
-            self._study.add_trial(frozen(trial, self._dimensions))
+        self._study.add_trial(frozen(trial, self._dimensions))

@@ -127,8 +127,8 @@ def test_optuna_reads_the_trials_with_their_numbers_states_and_curves(tmp_path: 
     ]
     path.write_text("of a killed sweep")
     journal = SweepJournal(path, (CELL, UNITS, RATE))
-    journal.add(ended[:2])
-    journal.add(ended[2:])
+    for each in ended:
+        journal.add(each)
     storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path)))
     study = optuna.load_study(study_name=STUDY, storage=storage)
     assert [each.state.name for each in study.trials] == ["COMPLETE", "COMPLETE", "PRUNED", "FAIL"]
