@@ -67,7 +67,7 @@ def dimension(text: str) -> Dimension:
     option = f"--search {shortened(text)}"
     name, equals, values = text.partition("=")
     name = name.strip().replace("-", "_")
-    if not equals or not values.strip():
+    if not equals or not values.strip() or "..." in values:
         raise ValueError(f"{option}: {FORM}")
     if name not in SEARCHED:
         raise ValueError(f"{option}: {shortened(name)} cannot be searched; what can: {', '.join(SEARCHED)}")
@@ -240,7 +240,8 @@ class SweepSettings(Settings):
         """The sweep's name in the UI."""
         data = self.data.title or self.effective().data.source
         names = ", ".join(each.name.replace("_", " ") for each in self.search.dimensions())
-        return f"sweep of {self.search.trials} trials, {'smoke' if self.run.smoke else data}: {names}"
+        trials = f"{self.search.trials} trial{'' if self.search.trials == 1 else 's'}"
+        return f"sweep of {trials}, {'smoke' if self.run.smoke else data}: {names}"
 
 
 def with_shape(spec: ModelSpec, values: Mapping[str, Value]) -> ModelSpec:

@@ -31,12 +31,11 @@ from tasks.fetch import fetch
 from tasks.job import Job
 from tasks.prepare import prepare
 from tasks.results.data import Dataset, Source
-from tasks.results.run_summary import RunSummary
 from tasks.results.sweep import Importance, Sweep, SweepEnd, Trial, Value
 from tasks.results.training import Branch
 from tasks.storage.files import point, write_bytes
 from tasks.storage.layout import CACHE, DATA, LATEST, MODELS, REPORT, RUN_LOG, SWEEP_JOURNAL
-from tasks.storage.run_log import append_to_run_log
+from tasks.storage.run_log import append_to_run_log, summarize
 from tasks.storage.runs import FinishedRun, in_use, mark_in_use, write_finished_run
 from tasks.train import train
 
@@ -293,20 +292,7 @@ class Search:
         )
         write_finished_run(run.folder, finished)
         point(run.outputs / LATEST, run.folder)
-        summary = RunSummary(
-            run=run.name,
-            ended=time.time(),
-            data=dataset.title,
-            fingerprint=dataset.fingerprint,
-            seeds=len(winner.branches),
-            accuracies={model.name: model.accuracy.value for model in models},
-            seconds=sum(self.sweep.durations.values()),
-            durations=self.sweep.durations,
-            settings=settings,
-            versions=winner.branches[0].machine.versions,
-            command=self.sweep.command,
-        )
-        rows = run.attempt(RUN_LOG, lambda: append_to_run_log(run.outputs, summary))
+        rows = run.attempt(RUN_LOG, lambda: append_to_run_log(run.outputs, summarize(finished, time.time())))
         publish_or_warn(make() for make in (history_artifacts(rows) if rows else {}).values())
 
 

@@ -255,10 +255,10 @@ def write_and_publish(run: Run, comparison: Comparison, drawn: Mapping[str, Pict
         content = run.attempt(name, make)
         if content is not None:
             write_bytes(folder / name, content)
-    write_run(folder, comparison, other_networks(comparison, networks))
+    finished = write_run(folder, comparison, other_networks(comparison, networks))
     point(run.outputs / LATEST, folder)
     get_run_logger().info("Report: %s", folder / REPORT)
-    rows = run.attempt(RUN_LOG, lambda: append_to_run_log(run.outputs, summarize(comparison, time.time())))
+    rows = run.attempt(RUN_LOG, lambda: append_to_run_log(run.outputs, summarize(finished, time.time())))
     makers = {**report_artifacts(comparison, drawn), **(history_artifacts(rows) if rows else {})}
     made = [run.attempt(f"artifact {key}", make) for key, make in makers.items()]
     run.failures.extend(publish_or_warn(artifact for artifact in made if artifact))

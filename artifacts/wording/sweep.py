@@ -228,12 +228,12 @@ def luck(finalist: Finalist) -> str | None:
         f"{_start(finalist.trial)} had {finalist.trial.quality:.4f} in the sweep and {finalist.validation:.4f} on "
         f"average over {_seeds(finalist)}"
     )
-    points = 100 * finalist.luck
+    points, tell = 100 * finalist.luck, f"as far as {_seeds(finalist, other=False)} can tell"
     if round(points, 1) == 0:
-        return f"{had}: less than 0.1 points of its validation accuracy were luck."
+        return f"{had}: {tell}, less than 0.1 points of its validation accuracy were luck."
     if points > 0:
-        return f"{had}: {points:.1f} points of its validation accuracy were luck."
-    return f"{had}: by chance, the sweep's value was {-points:.1f} points too low."
+        return f"{had}: {tell}, {points:.1f} points of its validation accuracy were luck."
+    return f"{had}: {tell}, the sweep's value was {-points:.1f} points too low by chance."
 
 
 def _lead(s: Sweep, winner: Finalist) -> str | None:
@@ -286,8 +286,8 @@ def ended(s: Sweep) -> str:
     """Why there are no more trials."""
     of = f"{len(s.trials)} of {plural(s.planned, 'trial')}"
     return {
-        "running": f"The sweep is running: {of} have ended.",
-        "complete": f"The sweep is complete: {of} have ended.",
+        "running": f"The sweep is running: {of} so far.",
+        "complete": f"The sweep is complete: {of}.",
         "minutes": f"--minutes were over after {of}; the same command with more --minutes, or without, goes on.",
         "signal": f"Ctrl-C or another signal ended the sweep after {of}; the same command resumes.",
         "exhausted": f"The sweep ended after {of}: there are no other settings to try.",

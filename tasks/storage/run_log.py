@@ -13,7 +13,7 @@ from filelock import FileLock
 from pydantic import TypeAdapter
 
 from tasks.errors import UNREADABLE, DataError, shortened
-from tasks.results.comparison import Comparison, ModelSummary
+from tasks.results.comparison import ModelSummary
 from tasks.results.run_summary import RunComparison, RunDifference, RunSummary, flat
 from tasks.results.training import Estimate
 from tasks.storage.files import atomic_path, check_regular, parsed_json
@@ -41,27 +41,26 @@ SCHEMA = pa.schema({
 })  # fmt: skip
 
 
-def summarize(comparison: Comparison, ended: float) -> RunSummary:
+def summarize(run: FinishedRun, ended: float) -> RunSummary:
     """Summarize a run: mean test accuracies over seeds, and all the inputs they depend on."""
-    models = comparison.model_summaries()
-    uneven = comparison.dataset.is_uneven
-    scores = comparison.label_scores() if uneven else {}
+    uneven = run.dataset.is_uneven
+    scores = {model.name: model.by_label for model in run.models if model.by_label and uneven}
     return RunSummary(
-        run=comparison.run,
+        run=run.name,
         ended=ended,
-        data=comparison.dataset.title,
-        fingerprint=comparison.dataset.fingerprint,
-        seeds=len(comparison.branches) // len(models),
-        accuracies={model.name: model.accuracy.value for model in models},
-        seconds=sum(comparison.durations.values()),
-        durations=comparison.durations,
-        settings=comparison.settings,
-        versions=comparison.branches[0].machine.versions,
-        command=comparison.command,
+        data=run.dataset.title,
+        fingerprint=run.dataset.fingerprint,
+        seeds=len(run.branches) // len(run.models),
+        accuracies={model.name: model.accuracy.value for model in run.models},
+        seconds=sum(run.durations.values()),
+        durations=run.durations,
+        settings=run.settings,
+        versions=run.branches[0].machine.versions,
+        command=run.command,
         balanced={name: each.balanced.value for name, each in scores.items()},
         f1={name: each.f1 for name, each in scores.items()},
         area={name: each.area for name, each in scores.items()},
-        rarer_test_share=comparison.dataset.rarer_test_share if uneven else 0.0,
+        rarer_test_share=run.dataset.rarer_test_share if uneven else 0.0,
     )
 
 

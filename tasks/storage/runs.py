@@ -88,8 +88,8 @@ class FinishedRun:
         return best
 
 
-def write_run(folder: Path, comparison: Comparison, others: Sequence[Path] = ()) -> None:
-    """Write `run.json` to a run's folder. A folder with this file is that of a finished run.
+def write_run(folder: Path, comparison: Comparison, others: Sequence[Path] = ()) -> FinishedRun:
+    """Write `run.json` to a run's folder, and return it. A folder with this file is that of a finished run.
 
     Args:
         folder: the run's folder.
@@ -109,6 +109,7 @@ def write_run(folder: Path, comparison: Comparison, others: Sequence[Path] = ())
         sizes=comparison.sizes,
     )
     write_finished_run(folder, run)
+    return run
 
 
 def write_finished_run(folder: Path, run: FinishedRun) -> None:

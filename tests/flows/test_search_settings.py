@@ -39,6 +39,7 @@ def test_a_setting_is_searched_over_values_or_a_range(text: str, expected: Dimen
     ("text", "message"),
     [
         ("units", "expected NAME=VALUE,VALUE or NAME=LOW..HIGH"),
+        ("learning_rate=1e-4...1e-2", "expected NAME=VALUE,VALUE or NAME=LOW..HIGH"),
         ("units=", "expected NAME=VALUE,VALUE or NAME=LOW..HIGH"),
         ("units=32", "found 1 different of 1 values, expected 2 or more"),
         ("units=32,32", "found 1 different of 2 values"),

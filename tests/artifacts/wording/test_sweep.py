@@ -74,9 +74,12 @@ def test_a_single_test_is_not_corrected() -> None:
 @pytest.mark.parametrize(
     ("validation", "end"),
     [
-        (0.8745, "3 other seeds: 0.7 points of its validation accuracy were luck."),
-        (0.8810, "3 other seeds: less than 0.1 points of its validation accuracy were luck."),
-        (0.8842, "3 other seeds: by chance, the sweep's value was 0.3 points too low."),
+        (0.8745, "3 seeds can tell, 0.7 points of its validation accuracy were luck."),
+        (
+            0.8810,
+            "3 seeds can tell, less than 0.1 points of its validation accuracy were luck.",
+        ),
+        (0.8842, "3 seeds can tell, the sweep's value was 0.3 points too low by chance."),
     ],
 )
 def test_luck_is_the_sweeps_validation_less_that_of_the_re_runs(validation: float, end: str) -> None:
@@ -143,7 +146,7 @@ def test_trials_are_counted_by_how_they_ended() -> None:
 @pytest.mark.parametrize(
     ("end", "words"),
     [
-        ("running", "is running: 1 of 30 trials have ended"),
+        ("running", "is running: 1 of 30 trials so far"),
         ("complete", "is complete: 1 of 30 trials"),
         ("minutes", "--minutes were over after 1 of 30 trials"),
         ("signal", "Ctrl-C or another signal"),

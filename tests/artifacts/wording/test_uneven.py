@@ -12,6 +12,7 @@ from artifacts.wording import uneven, verdict, yardstick
 from tasks.results.comparison import Comparison
 from tasks.results.training import Estimate, LabelScores
 from tasks.storage.run_log import append_to_run_log, read_run_log, summarize
+from tasks.storage.runs import write_run
 from tests.artifacts import examples
 
 
@@ -100,8 +101,9 @@ def test_the_history_leads_with_the_same_scores_beside_those_of_always_one_label
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    append_to_run_log(tmp_path, summarize(uneven_run(), 1.0))
-    runs = append_to_run_log(tmp_path, summarize(replace(examples.comparison(), run="even"), 2.0))
+    append_to_run_log(tmp_path, summarize(write_run(tmp_path / "runs" / "uneven", uneven_run()), 1.0))
+    even = write_run(tmp_path / "runs" / "even", replace(examples.comparison(), run="even"))
+    runs = append_to_run_log(tmp_path, summarize(even, 2.0))
     assert read_run_log(tmp_path) == runs
     show_history(tmp_path, runs)
     printed = capsys.readouterr().out
