@@ -43,15 +43,16 @@ SCHEMA = pa.schema({
 
 def summarize(run: FinishedRun, ended: float) -> RunSummary:
     """Summarize a run: mean test accuracies over seeds, and all the inputs they depend on."""
-    uneven = run.dataset.is_uneven
-    scores = {model.name: model.by_label for model in run.models if model.by_label and uneven}
+    uneven, names = run.dataset.is_uneven, [branch.name for branch in run.branches]
+    models = sorted(run.models, key=lambda model: names.index(model.name))  # In the order of the settings.
+    scores = {model.name: model.by_label for model in models if model.by_label and uneven}
     return RunSummary(
         run=run.name,
         ended=ended,
         data=run.dataset.title,
         fingerprint=run.dataset.fingerprint,
-        seeds=len(run.branches) // len(run.models),
-        accuracies={model.name: model.accuracy.value for model in run.models},
+        seeds=len(names) // len(models),
+        accuracies={model.name: model.accuracy.value for model in models},
         seconds=sum(run.durations.values()),
         durations=run.durations,
         settings=run.settings,
