@@ -22,11 +22,13 @@ from tests.end_to_end.harness import (
 IMPATIENT = {"PREFECT_CLIENT_MAX_RETRIES": "0", "PREFECT_EVENTS_WORKER_MAX_QUEUE_SIZE": "1"}
 
 
+@pytest.mark.slow
 def test_branches_overlap_in_time(undisturbed: Path) -> None:
     branches = metrics(undisturbed)["branches"]
     assert max(branch["started"] for branch in branches) < min(branch["ended"] for branch in branches)
 
 
+@pytest.mark.slow
 def test_a_killed_run_repeats_one_epoch_and_is_marked_as_crashed(home: Path, undisturbed: Path, prepared: Path) -> None:
     run = Process.main(home, *SMALL, "--outputs", prepared)
     run.wait_for_epoch(prepared, "lstm", 3)

@@ -36,6 +36,7 @@ def check_ending(run: Process, number: signal.Signals, home: Path, seconds: floa
     assert recorded(home, UNFINISHED) == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_an_epoch_ends_the_run_within_five_seconds(home: Path, prepared: Path) -> None:
     run = Process.main(home, *LONG, "--outputs", prepared)
     run.wait_for_epoch(prepared, "lstm", 1)
