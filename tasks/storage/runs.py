@@ -105,7 +105,7 @@ def write_run(folder: Path, comparison: Comparison, others: Sequence[Path] = ())
         settings=comparison.settings,
         command=comparison.command,
         durations=comparison.durations,
-        others=(*others, *of_subsets),
+        others=tuple(dict.fromkeys((*others, *of_subsets))),
         sizes=comparison.sizes,
     )
     write_finished_run(folder, run)

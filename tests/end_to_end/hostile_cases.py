@@ -41,8 +41,6 @@ def command(*arguments: str, **environment: str) -> Callable[[Path], int]:
     def act(folder: Path) -> int:
         with (
             patch.dict("os.environ", environment),
-            patch("flows.main.run_flow", side_effect=AcceptedError),
-            patch("flows.commands.run_flow", side_effect=AcceptedError),
             patch("flows.commands.run_flow", side_effect=AcceptedError),
         ):
             return run_command_line([text.replace("{}", str(folder)) for text in arguments])

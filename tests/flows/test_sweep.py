@@ -88,7 +88,7 @@ def test_a_sweep_on_the_sample(tmp_path: Path) -> None:
     for given in (run.settings, summary.settings):
         training = given["training"]
         assert (given["models"]["units"], training["learning_rate"]) == (chosen["units"], chosen["learning_rate"])
-        assert (training["seed"], training["replicates"], given["search"]["trials"]) == (2, 2, 10)
+        assert (training["seed"], training["replicates"], given["search"]["trials"]) == (3, 2, 10)
     # Only finalists saw the test reviews.
     tested = {path.parent for path in (tmp_path / "models").glob("*/predictions.parquet")}
     assert tested == {Path(each["folder"]) for finalist in metrics["finalists"] for each in finalist["branches"]}
@@ -110,7 +110,7 @@ def test_finalists_that_were_stopped_look_at_no_test_review(tmp_path: Path, monk
     monkeypatch.setattr("flows.sweep._is_complete", lambda _, job: job.seed != 3)
     folder = sweep_flow(settings(tmp_path, 1, finalists=1))
     assert not list((tmp_path / "models").glob("*/predictions.parquet"))
-    assert "no test review has been used" in (folder / "report.md").read_text()
+    assert "nothing was compared on the test reviews" in (folder / "report.md").read_text()
 
 
 @pytest.mark.slow
