@@ -236,7 +236,10 @@ class Search:
         return self._datasets[sizes]
 
     def _timed(self, job: Job, trials: int) -> Job:
-        """The job with the end of the search, if so many trials are to end by then and finalists are to be trained."""
+        """The job with a deadline: with `--minutes`, enough of them are left to train the finalists.
+
+        The first `trials` trials and the re-runs of the finalists share the minutes in proportion to their numbers.
+        """
         deadline = self._run.deadline
         if deadline is None:
             return job

@@ -15,6 +15,7 @@ from tasks.job import Job
 from tasks.models.learner import Learner
 from tasks.models.loading import new_learner
 from tasks.models.spec import ModelSpec, TrainingPlan, preset
+from tasks.results.data import Dataset
 from tasks.results.sweep import TrialState
 from tasks.results.training import Branch
 from tasks.storage.networks import find_network
@@ -26,13 +27,14 @@ from tests.fixtures.sweeps import epochs
 QUALITIES = (0.6, 0.7, 0.8)
 
 
-def job(**changes: object) -> Job:
-    """The job of a trial with three epochs; nothing reads its data."""
-    return replace(Job(preset("gru", 8, 8, 0.0), TrainingPlan(epochs=3), None, 1, Path(), group="trial 4"), **changes)  # type: ignore[arg-type]
+def job(dataset: Dataset, required: tuple[float, ...]) -> Job:
+    """The job of a trial with three epochs."""
+    network, plan = preset("gru", 8, 8, 0.0), TrainingPlan(epochs=3)
+    return Job(network, plan, dataset, 1, Path(), group="trial 4", required=required)
 
 
 def branch(count: int) -> Branch:
-    """What a trial's training returns after so many epochs."""
+    """The result of a trial that ended after `count` epochs."""
     return replace(examples.branch("gru"), history=epochs(QUALITIES[:count]), best_epoch=count)
 
 
@@ -52,7 +54,7 @@ def branch(count: int) -> Branch:
 def test_a_trial_has_a_state_with_its_reason(
     outcome: Branch | PipelineError, required: tuple[float, ...], state: TrialState, count: int, reason: str
 ) -> None:
-    trial = trial_of(4, {"units": 8}, Settings(), job(required=required), outcome)
+    trial = trial_of(4, {"units": 8}, Settings(), job(examples.comparison().dataset, required), outcome)
     assert (trial.number, trial.state, len(trial.history), trial.reason) == (4, state, count, reason)
     assert trial.cpu_seconds == 1.5 * count
     assert (trial.folder is None) == (count == 0)

@@ -207,7 +207,7 @@ def test_a_validation_loss_that_is_no_number_ends_the_branch_in_one_line(
 
 
 class Clock:
-    """The module `time` for training: after so many looks at the clock, it is an hour later."""
+    """Replaces the module `time` in training: the clock jumps by an hour after it was read `looks` times."""
 
     perf_counter, process_time = time.perf_counter, time.process_time
 
@@ -220,7 +220,7 @@ class Clock:
 
 
 def stopped_after(looks: int, dataset: Dataset, root: Path, monkeypatch: pytest.MonkeyPatch) -> Branch:
-    """A branch whose time is up after so many looks at the clock."""
+    """A branch whose time is up once it has read the clock `looks` times."""
     with monkeypatch.context() as patched:
         patched.setattr("tasks.train.time", Clock(looks))
         return train.keep(replace(job(dataset, root), until=time.time() + 60))
