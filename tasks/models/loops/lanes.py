@@ -94,7 +94,7 @@ def clipped(_context: Any, lanes: Any, _limit: Any) -> Any:
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         numbers, limit = arguments
-        upper = broadcast(builder, lanes, limit)
+        upper = broadcast(builder, limit, lanes.count)
         lower = builder.fneg(upper)
         numbers = builder.select(builder.fcmp_ordered("<", numbers, upper, flags=_FLAGS), numbers, upper)
         return builder.select(builder.fcmp_ordered(">", numbers, lower, flags=_FLAGS), numbers, lower)
@@ -108,8 +108,8 @@ def flushed(_context: Any, lanes: Any) -> Any:
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         numbers = arguments[0]
-        zero = broadcast(builder, lanes, ir.FloatType()(0.0))
-        smallest = broadcast(builder, lanes, ir.FloatType()(float(SMALLEST_NORMAL)))
+        zero = broadcast(builder, ir.FloatType()(0.0), lanes.count)
+        smallest = broadcast(builder, ir.FloatType()(float(SMALLEST_NORMAL)), lanes.count)
         is_negative = builder.fcmp_ordered("<", numbers, zero, flags=_FLAGS)
         sizes = builder.select(is_negative, builder.fneg(numbers), numbers)
         return builder.select(builder.fcmp_ordered(">", sizes, smallest, flags=_FLAGS), numbers, zero)
@@ -117,11 +117,11 @@ def flushed(_context: Any, lanes: Any) -> Any:
     return lanes(lanes), generate
 
 
-def broadcast(builder: Any, lanes: Lanes, number: Any) -> Any:
-    """Emit the instructions that copy a number into every lane."""
-    undefined = ir.Constant(lanes.vector, ir.Undefined)
+def broadcast(builder: Any, number: Any, count: int) -> Any:
+    """Emit the instructions that copy a number into each element of a vector of `count`."""
+    undefined = ir.Constant(ir.VectorType(number.type, count), ir.Undefined)
     first = builder.insert_element(undefined, number, ir.IntType(32)(0))
-    everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes.count), [0] * lanes.count)
+    everywhere = ir.Constant(ir.VectorType(ir.IntType(32), count), [0] * count)
     return builder.shuffle_vector(first, undefined, everywhere)
 
 
@@ -137,7 +137,7 @@ def _define(operation: Any, instruction: str) -> None:
     def generate(_context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         lanes = signature.return_type
         operands = [
-            value if isinstance(kind, Lanes) else broadcast(builder, lanes, value)
+            value if isinstance(kind, Lanes) else broadcast(builder, value, lanes.count)
             for kind, value in zip(signature.args, arguments, strict=True)
         ]
         return getattr(builder, instruction)(*operands, flags=_FLAGS)

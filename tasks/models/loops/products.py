@@ -20,10 +20,11 @@ from tasks.models.loops.lanes import LANES, Floats, Lanes, broadcast, fast, fast
 _WIDE = bool(llvmlite.binding.get_host_cpu_features().get("avx512f"))
 TILE_ROWS, TILE_VECTORS = (8, 2) if _WIDE else (6, 1)
 TILE_COLUMNS = TILE_VECTORS * LANES
-# A tile of up to four rows takes as long as a single row: each addition waits for the one before it.
-HEIGHTS = (TILE_ROWS, 4, 3, 2, 1)
+# A tile of four rows takes as long as a single row: each addition waits for the one before it.
+HIGH, LOW = TILE_ROWS, 4
 _POINTER = types.CPointer(types.float32)  # type: ignore[attr-defined]
 _INDEX = ir.IntType(64)
+_ALIGNMENT = ir.IntType(32)(4)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -48,70 +49,102 @@ def _ahead(_context: Any, _pointer: Any, _numbers: Any) -> Any:
 
 
 @intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
-def _tile(_context: Any, vectors: Any, lanes: Any, _rows: Any, _steps: Any, operands: Any, _add: Any) -> Any:
-    """Compute `rows` × `vectors · lanes` numbers of a product.
+def _tile(_context: Any, vectors: Any, columns: Any, _rows: Any, _steps: Any, operands: Any, _add: Any) -> Any:
+    """Compute a tile of a product, up to `HIGH` rows high.
+
+    Only a few sizes are compiled, because each takes a while. A lower tile repeats its last row, and a narrower one does
+    not touch the rest of its vector.
 
     Args:
-        vectors, lanes: the tile's width, as literals.
-        rows: the tile's height, one of HEIGHTS.
+        vectors: the width of the tile in vectors, as a literal.
+        columns: its width in numbers if its only vector may not be whole, else None.
+        rows: its height.
         steps: the number of products summed for each number.
         operands: the left factor's address, row stride and step stride; the right factor's address and step stride (its
             columns are adjacent); the result's address and row stride.
         add: whether to add to the result's present values.
     """
-    width, lane_count = vectors.literal_value, lanes.literal_value
+    width, is_whole = vectors.literal_value, columns == types.none
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        _, _, rows, steps, packed, add = arguments
+        _, used, rows, steps, packed, add = arguments
         unpacked = cgutils.unpack_tuple(builder, packed)
-        end = builder.append_basic_block("tile_end")
-        choice = builder.switch(rows, end)
-        for height in HEIGHTS:
-            block = builder.append_basic_block(f"tile_{height}")
-            choice.add_case(_INDEX(height), block)
-            builder.position_at_end(block)
-            _generate_tile(builder, (height, width, lane_count), steps, unpacked, add)
-            builder.branch(end)
-        builder.position_at_end(end)
+        memory = _Memory(builder, None if is_whole else used)
+        with builder.if_else(builder.icmp_signed("<=", rows, _INDEX(LOW))) as (low, high):
+            with low:
+                _generate_tile(builder, memory, (LOW, width), rows, steps, unpacked, add)
+            with high:
+                _generate_tile(builder, memory, (HIGH, width), rows, steps, unpacked, add)
         return context.get_dummy_value()
 
-    return types.void(vectors, lanes, types.int64, types.int64, operands, types.boolean), generate
+    return types.void(vectors, columns, types.int64, types.int64, operands, types.boolean), generate
 
 
-def _generate_tile(builder: Any, shape: tuple[int, int, int], steps: Any, operands: list[Any], add: Any) -> None:
+class _Memory:
+    """Reads and writes vectors; if `columns` is given, only their first `columns` numbers."""
+
+    def __init__(self, builder: Any, columns: Any | None) -> None:
+        self._builder, self.vector = builder, Lanes(LANES).vector
+        self._mask = None
+        if columns is not None:
+            numbers = ir.Constant(ir.VectorType(_INDEX, LANES), list(range(LANES)))
+            self._mask = builder.icmp_signed("<", numbers, broadcast(builder, columns, LANES))
+
+    def load(self, pointer: Any) -> Any:
+        """Emit the reading of a vector; numbers that are not read are 0."""
+        if self._mask is None:
+            return self._builder.load(pointer, align=4)
+        zeros = ir.Constant(self.vector, [0.0] * LANES)
+        return self._intrinsic("load", self.vector, [pointer, _ALIGNMENT, self._mask, zeros])
+
+    def store(self, numbers: Any, pointer: Any) -> None:
+        """Emit the writing of a vector."""
+        if self._mask is None:
+            self._builder.store(numbers, pointer, align=4)
+        else:
+            self._intrinsic("store", ir.VoidType(), [numbers, pointer, _ALIGNMENT, self._mask])
+
+    def _intrinsic(self, name: str, result: Any, arguments: list[Any]) -> Any:
+        kind = ir.FunctionType(result, [argument.type for argument in arguments])
+        name = f"llvm.masked.{name}.v{LANES}f32.p0"
+        return self._builder.call(cgutils.get_or_insert_function(self._builder.module, kind, name), arguments)
+
+
+def _generate_tile(
+    builder: Any, memory: _Memory, shape: tuple[int, int], rows: Any, steps: Any, operands: list[Any], add: Any
+) -> None:
     """Emit a tile's instructions: load the sums, add a product for each step, store the sums."""
-    height, width, lane_count = shape
-    lanes = Lanes(lane_count)
+    height, width = shape
     left, left_row, left_step, right, right_step, out, out_row = operands
-    vector = lanes.vector
+    vector = memory.vector
     multiply_add = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fmuladd.v{lane_count}f32"
+        builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fmuladd.v{LANES}f32"
     )
 
-    def number_at(pointer: Any, distance: Any, count: int) -> Any:
-        return builder.gep(pointer, [builder.mul(distance, _INDEX(count))])
-
     def vectors_at(pointer: Any) -> list[Any]:
-        starts = [builder.gep(pointer, [_INDEX(lane_count * number)]) for number in range(width)]
+        starts = [builder.gep(pointer, [_INDEX(LANES * number)]) for number in range(width)]
         return [builder.bitcast(start, vector.as_pointer()) for start in starts]
 
-    results = [vectors_at(number_at(out, out_row, row)) for row in range(height)]
-    zero = ir.Constant(vector, [0.0] * lane_count)
+    last = builder.sub(rows, _INDEX(1))
+    numbers = [builder.select(builder.icmp_signed("<", _INDEX(row), last), _INDEX(row), last) for row in range(height)]
+    lefts = [builder.gep(left, [builder.mul(left_row, row)]) for row in numbers]
+    results = [vectors_at(builder.gep(out, [builder.mul(out_row, row)])) for row in numbers]
+    zero = ir.Constant(vector, [0.0] * LANES)
     sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(width)] for _ in range(height)]
     targets = [pair for both in zip(results, sums, strict=True) for pair in zip(*both, strict=True)]
     with builder.if_then(add):
         for result, total in targets:
-            builder.store(builder.load(result, align=4), total)
+            builder.store(memory.load(result), total)
     with cgutils.for_range(builder, steps) as loop:
         columns = vectors_at(builder.gep(right, [builder.mul(loop.index, right_step)]))
-        factors = [builder.load(column, align=4) for column in columns]
-        first = builder.gep(left, [builder.mul(loop.index, left_step)])
-        for row in range(height):
-            number = broadcast(builder, lanes, builder.load(number_at(first, left_row, row)))
-            for factor, total in zip(factors, sums[row], strict=True):
+        factors = [memory.load(column) for column in columns]
+        at = builder.mul(loop.index, left_step)
+        for row, totals in zip(lefts, sums, strict=True):
+            number = broadcast(builder, builder.load(builder.gep(row, [at])), LANES)
+            for factor, total in zip(factors, totals, strict=True):
                 builder.store(builder.call(multiply_add, [number, factor, builder.load(total)]), total)
     for result, total in targets:
-        builder.store(builder.load(total), result, align=4)
+        memory.store(builder.load(total), result)
 
 
 @fast
@@ -122,22 +155,16 @@ def _product(
     """Compute a result of `rows` × `columns` tile by tile; arguments as for `_tile`."""
     j = 0
     while j < columns:
-        rest = columns - j
-        width = TILE_COLUMNS if rest >= TILE_COLUMNS else LANES if rest >= LANES else 4 if rest >= 4 else 1
+        width = TILE_COLUMNS if columns - j >= TILE_COLUMNS else min(columns - j, LANES)
         i = 0
         while i < rows:
-            left_rows = rows - i
-            height = TILE_ROWS if left_rows >= TILE_ROWS else min(left_rows, 4)
+            height = min(rows - i, HIGH)
             row, result = _ahead(left, i * left_row), _ahead(out, i * out_row + j)
             operands = row, left_row, left_step, _ahead(right, j), right_step, result, out_row
             if width == TILE_COLUMNS:
-                _tile(TILE_VECTORS, LANES, height, steps, operands, add)
-            elif width == LANES:
-                _tile(1, LANES, height, steps, operands, add)
-            elif width == 4:
-                _tile(1, 4, height, steps, operands, add)
+                _tile(TILE_VECTORS, None, height, steps, operands, add)
             else:
-                _tile(1, 1, height, steps, operands, add)
+                _tile(1, width, height, steps, operands, add)
             i += height
         j += width
 
