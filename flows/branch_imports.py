@@ -5,12 +5,21 @@ compute anything.
 """
 
 import importlib
+import os
 import signal
+from typing import Any
+
+from tasks.models.compiling import loaded_after
 
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for the run; a traceback from here would be noise.
 
-importlib.import_module("tasks.models.loading").preload()
-
 STEPS = ("tasks.train", "tasks.evaluate", "tasks.explain", "tasks.illustrate")
-for module in ("flows.branch_process", "tasks.storage.share", *STEPS):
-    importlib.import_module(module)
+cells: Any = os.environ.get("RECURRENT_CELLS", "").split()
+with loaded_after(cells):
+    importlib.import_module("tasks.models.loading").import_tensorflow()
+    for module in ("flows.branch_process", "flows.draw", "tasks.storage.share", *STEPS):
+        importlib.import_module(module)
+    # What the steps would import and compute at their first call.
+    importlib.import_module("scipy.stats")
+    for module in STEPS:
+        importlib.import_module("tasks.storage.code_version").code_version(module)

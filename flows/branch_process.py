@@ -181,6 +181,11 @@ class BranchProcesses:
         for process in self._all:
             process.close()
 
+    @property
+    def has_idle(self) -> bool:
+        """Whether a process is idle; then another one starts soon, too, because TensorFlow has been imported."""
+        return bool(self._idle)
+
     def do(self, work: Callable[..., Outcome], *arguments: Any, logger: Logger, seconds: float | None) -> Outcome:
         """Do work in a process, as `BranchProcess.do` does.
 

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter, Token
 from cyclopts.validators import Number
@@ -32,6 +32,9 @@ from tasks.results.scoring import MAX_REJECTS, RowData, ThresholdChoice
 from tasks.results.training import THRESHOLD
 from tasks.storage.layout import MODELS, REPORT, SCORES, SUMMARY
 
+if TYPE_CHECKING:
+    from flows.temporary_server import Server
+
 Outputs = Annotated[Path, Parameter(help="Folder for data, models and reports.")]
 WEBHOOK = (
     "Address to which one line of JSON is posted when the run ends. It is never recorded, but others on this machine "
@@ -44,14 +47,21 @@ NamedNetwork = Annotated[
 ]
 
 
-def run_flow(flow: str, *inputs: Any, webhook: str | None, preload: Callable[[], None] | None = None) -> Any:
+def run_flow(
+    flow: str,
+    *inputs: Any,
+    webhook: str | None,
+    preload: Callable[[], None] | None = None,
+    meanwhile: Callable[[], None] | None = None,
+) -> Any:
     """Run a flow and, for its duration, a Prefect server.
 
     Args:
         flow: module and name, such as "flows.train:train_flow"; the module is imported while the server starts.
         inputs: the flow's parameters.
         webhook: address to which the outcome is posted.
-        preload: called before the flow is imported, to start slow work early.
+        preload: called first of all, to start slow work early.
+        meanwhile: called while the server starts, which mostly takes longer than all imports.
 
     Returns:
         the final state of the flow run.
@@ -65,19 +75,28 @@ def run_flow(flow: str, *inputs: Any, webhook: str | None, preload: Callable[[],
     from flows.temporary_server import prestart_server
 
     server = prestart_server()
-    load_prefect()
     from flows.branch_process import ending_fork_server
-    from flows.server import api_server
 
     if webhook:
         os.environ["RNN_WEBHOOK"] = webhook
-    with stopped_by_signals(), api_server(server) as wait_for_server, ending_fork_server():
+    with ending_fork_server():
         if preload:
             preload()
+        load_prefect()
+        return _state_of(flow, inputs, server, meanwhile)
+
+
+def _state_of(flow: str, inputs: Sequence[Any], server: "Server | None", meanwhile: Callable[[], None] | None) -> Any:
+    """Run a flow as `run_flow` does, once Prefect is imported; `server` is a temporary one that is starting."""
+    from flows.server import api_server
+
+    with stopped_by_signals(), api_server(server) as wait_for_server:
         module, name = flow.split(":")
         function = getattr(importlib.import_module(module), name)
         ignore_closed_output()
         report_user_errors_once()
+        if meanwhile:
+            meanwhile()
         wait_for_server()
         state = function(*inputs, return_state=True)
         state.result()
@@ -97,9 +116,18 @@ def run_training(flow: str, settings: Settings, webhook: str | None) -> int:
     def preload() -> None:
         from flows.pool import preload_branches
 
-        preload_branches(settings)
+        cells = preload_branches(settings)
+        if cells and sys.stderr.isatty():
+            from tasks.models.compiling import compiling
 
-    state = run_flow(flow, settings, webhook=webhook, preload=preload)
+            say(compiling(cells), error=True)
+
+    def meanwhile() -> None:
+        from flows.train import prepare_report
+
+        prepare_report()
+
+    state = run_flow(flow, settings, webhook=webhook, preload=preload, meanwhile=meanwhile)
     folder = state.result()
     say("\n" + (folder / SUMMARY).read_text(encoding="utf-8"))
     say(f"Report: {folder / REPORT}")

@@ -1,6 +1,7 @@
 """Where branches run (in processes, in threads or on a cluster)."""
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from tasks.data.own_texts.workers import using_executor
 from tasks.deadline import within
 from tasks.errors import PipelineError, shortened
 from tasks.machine import available_cores
+from tasks.models.spec import Cell
 from tasks.storage.runs import last_command
 
 
@@ -102,17 +104,23 @@ def own_cluster(cores: int) -> dict[str, Any]:
     }
 
 
-def preload_branches(settings: Settings) -> None:
-    """Start the fork server now if the run will train in separate processes.
+def preload_branches(settings: Settings) -> list[Cell]:
+    """Start the fork server now if the run will train in separate processes; return the cells that it must compile.
 
     A run that repeats the last one reuses its networks and needs no such processes.
     """
     effective = settings.effective()
     repeats = not effective.run.fresh and last_command(effective.run.outputs) == effective.command()
-    if FORKS and effective.run.runner == "process" and not repeats:
-        branch_context()
-        with surviving_hangup():
-            forkserver.ensure_running()
+    if not FORKS or effective.run.runner != "process" or repeats:
+        return []
+    cells = list(dict.fromkeys(spec.cell for spec in effective.specs() if not spec.dropout))
+    os.environ["RECURRENT_CELLS"] = " ".join(cells)
+    branch_context()
+    with surviving_hangup():
+        forkserver.ensure_running()
+    from tasks.models.compiling import missing_loops
+
+    return missing_loops(cells)
 
 
 @contextmanager

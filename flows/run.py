@@ -29,6 +29,7 @@ from flows.step_tasks import Sealed, after, make, reuse, task_of
 from tasks.errors import OutOfTimeError, PipelineError, one_line
 from tasks.job import Job
 from tasks.machine import available_cores
+from tasks.models.compiling import compiling
 from tasks.results.data import TextData
 from tasks.storage.layout import RUNS
 from tasks.storage.reuse import Result, Step
@@ -112,7 +113,7 @@ class Run:
     def begin(cls, settings: Settings) -> "Iterator[Run]":
         """Set up a run for the block: record this process's ID, mark dead runs as crashed, and show progress."""
         ignore_closed_output()
-        preload_branches(settings)
+        cells = preload_branches(settings)
         label_with_process(str(runtime.flow_run.id))
         warn_of_another_commit()
         name = f"{datetime.now():%Y%m%d-%H%M%S}-{runtime.flow_run.id[:8]}"
@@ -122,6 +123,8 @@ class Run:
         if run.settings != settings:
             show_parameters(run.settings)
         run.share.check()
+        if cells:
+            get_run_logger().info("%s", compiling(cells))
         flow = runtime.flow_run.flow_name
         for dead in mark_dead_runs(flow):
             get_run_logger().warning("The process of run %s is gone: marked as crashed", dead)

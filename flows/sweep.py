@@ -28,13 +28,13 @@ from tasks.analysis.search import ROUND, Proposals, SweepJournal, importances, r
 from tasks.errors import OutOfTimeError, PipelineError, shortened
 from tasks.evaluate import evaluate
 from tasks.fetch import fetch
-from tasks.job import Job
+from tasks.job import Job, sharing_processors
 from tasks.prepare import prepare
 from tasks.results.data import Dataset, Source
 from tasks.results.sweep import Importance, Sweep, SweepEnd, Trial, Value
 from tasks.results.training import Branch
 from tasks.storage.files import point, write_bytes
-from tasks.storage.layout import CACHE, DATA, LATEST, MODELS, REPORT, RUN_LOG, SWEEP_JOURNAL
+from tasks.storage.layout import CACHE, DATA, LATEST, MODELS, RECORD, REPORT, RUN_LOG, SWEEP_JOURNAL
 from tasks.storage.run_log import append_to_run_log, summarize
 from tasks.storage.runs import FinishedRun, in_use, mark_in_use, write_finished_run
 from tasks.train import train
@@ -157,9 +157,8 @@ class Search:
             self._timed(self._jobs(each, f"trial {number}")[0], len(done) + len(proposed))
             for number, each in enumerate(settings, len(done))
         ]
-        siblings = tuple(job.folder for job in jobs)
-        jobs = [replace(job, siblings=siblings, required=self._required(job)) for job in jobs]
-        self._use(siblings)
+        self._use([job.folder for job in jobs])
+        jobs = [replace(job, required=self._required(job)) for job in sharing_processors(jobs, RECORD)]
         outcomes = self._run.outcomes(train, self._run.do_each(train, jobs, minutes=self._minutes()))
         for number, (values, its, job, outcome) in enumerate(
             zip(proposed, settings, jobs, outcomes, strict=True), len(done)
@@ -197,9 +196,8 @@ class Search:
         settings = [self._settings.with_values(trial.settings, seed, seeds) for trial in chosen]
         groups = [self._jobs(each, f"trial {trial.number}") for trial, each in zip(chosen, settings, strict=True)]
         jobs = [job for group in groups for job in group]
-        siblings = tuple(job.folder for job in jobs)
-        self._use(siblings)
-        jobs = [replace(job, siblings=siblings, until=run.deadline, deadline=run.deadline) for job in jobs]
+        self._use([job.folder for job in jobs])
+        jobs = [replace(job, until=run.deadline, deadline=run.deadline) for job in sharing_processors(jobs, RECORD)]
         training = run.do_each(train, jobs, minutes=self._minutes())
         trained = run.results(train, training, are_needed=False)
         rows = [range(number * seeds, (number + 1) * seeds) for number in range(len(chosen))]

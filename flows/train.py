@@ -1,5 +1,6 @@
 """The training flow: fetches and prepares reviews, trains and compares networks, and writes a report."""
 
+import importlib
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -32,7 +33,7 @@ from tasks.evaluate import evaluate
 from tasks.explain import explain
 from tasks.fetch import fetch
 from tasks.illustrate import illustrate
-from tasks.job import Job
+from tasks.job import Job, sharing_processors
 from tasks.prepare import prepare
 from tasks.results.chapter import FirstNetworks
 from tasks.results.comparison import Comparison
@@ -40,8 +41,9 @@ from tasks.results.data import Dataset
 from tasks.results.sizes import SizeCurves
 from tasks.results.training import Branch, Evaluation
 from tasks.results.yardstick import Suspects, Yardstick
+from tasks.storage.code_version import code_version
 from tasks.storage.files import point, write_bytes
-from tasks.storage.layout import CACHE, DATA, FIGURES, LATEST, MODELS, READER, REPORT, RUN_LOG, SUSPECTS
+from tasks.storage.layout import CACHE, DATA, EVALUATION, FIGURES, LATEST, MODELS, READER, REPORT, RUN_LOG, SUSPECTS
 from tasks.storage.run_log import append_to_run_log, summarize
 from tasks.storage.runs import in_use, keep_last, write_run
 from tasks.subset import subset
@@ -72,12 +74,19 @@ def train_flow(settings: Settings = Settings()) -> Path:
             check_promotion(run.outputs, dataset, run.settings.promotion)
         with in_use(run.folder, [job.folder for job in jobs]):
             with run.progress.followed(jobs):
-                comparison = run.side_by_side(compare_networks, jobs)
-                folder = write_report(run, comparison, [job.folder for job in jobs])
+                folder = run.side_by_side(compare_and_report, jobs)
             promote_candidate(run, folder)
         remove_old_runs(run)
         run.finish()
     return folder
+
+
+def prepare_report() -> None:
+    """Import what reports need, and read the code on which results depend: every run does so sooner or later."""
+    importlib.import_module("scipy.stats")
+    for module in ("fetch", "prepare", "train", "evaluate", "yardstick", "explain", "illustrate"):
+        code_version(f"tasks.{module}")
+    code_version("flows.draw")
 
 
 def plan_jobs(run: Run, dataset: Dataset) -> list[Job]:
@@ -91,8 +100,8 @@ def plan_jobs(run: Run, dataset: Dataset) -> list[Job]:
     for size in sizes_below_all(data.training_sizes, jobs[0].validation_start):
         fewer = run.do(subset, dataset, jobs[0].plan.validation, size, data.vocabulary_of, root)
         jobs += networks_on(run, fewer, plural(size, "review"))
-    siblings = tuple(job.folder for job in jobs)
-    return run.timed([replace(job, siblings=siblings) for job in jobs])
+    measured = [yardstick.record(*row) for row in zip(*yardstick_inputs(datasets_of(jobs), jobs[0]), strict=True)]
+    return run.timed(sharing_processors(jobs, EVALUATION, [record.path for record in measured if record]))
 
 
 def networks_on(run: Run, dataset: Dataset, group: str = "") -> list[Job]:
@@ -120,25 +129,31 @@ def sizes_below_all(given: Sequence[int | str], reviews: int) -> list[int]:
     return sizes
 
 
+def compare_and_report(run: Run, jobs: list[Job]) -> Path:
+    """Train and compare the networks, and write the report."""
+    return write_report(run, compare_networks(run, jobs), [job.folder for job in jobs])
+
+
 def compare_networks(run: Run, jobs: list[Job]) -> Comparison:
     """Train all networks side by side, evaluate each as soon as it is trained, then explain and compare the run's own.
 
     The run's own networks come first among the jobs; those of subsets, which have a group, follow.
     """
     own = sum(not job.group for job in jobs)
-    datasets = list({job.dataset.fingerprint: job.dataset for job in jobs}.values())
+    datasets = datasets_of(jobs)
     prepared = [[Submitted("prepare", task)] * len(datasets) for task in run.previous]
     minutes = None if run.settings.run.runner in WITHOUT_TIME_LIMIT else run.settings.run.timeout
     training = run.do_each(train, jobs, minutes=minutes)
-    evaluating = run.do_each(evaluate, jobs, training)
-    # Behind all networks in the queue: it takes no processor from one in training, but one that waits for the last one.
+    # Behind all networks in the queue, so it takes the first processor that none of them needs.
     measuring = run.do_each(yardstick, *yardstick_inputs(datasets, jobs[0]), following=prepared)
+    evaluating = run.do_each(evaluate, jobs, training)
     trained = [*run.results(train, training[:own]), *run.results(train, training[own:], are_needed=False)]
     stopped = out_of_time(run.settings.run.minutes, jobs[0].plan.epochs, [branch for branch in trained[:own] if branch])
     run.notes.extend([stopped] if stopped else [])
+    illustrating = illustrate_first(run, jobs[:own], training[:own], trained[:own])
     evaluated = [*run.results(evaluate, evaluating[:own]), *run.results(evaluate, evaluating[own:], are_needed=False)]
     rows = [Network(*row) for row in zip(jobs, training, evaluating, trained, evaluated, strict=True)]
-    comparison = compare_own(run, rows[:own], measuring[:1])
+    comparison = compare_own(run, rows[:own], measuring[:1], illustrating)
     if own == len(jobs):
         return comparison
     bags = run.results(yardstick, measuring[1:], are_needed=False)
@@ -155,13 +170,13 @@ class Network(NamedTuple):
     evaluation: Evaluation | None
 
 
-def compare_own(run: Run, rows: list[Network], measuring: list[Submitted]) -> Comparison:
+def compare_own(run: Run, rows: list[Network], measuring: list[Submitted], illustrating: list[Submitted]) -> Comparison:
     """Explain and compare the run's own networks."""
     jobs, training, evaluating, branches, evaluations = without_failed_rows(*zip(*rows, strict=True))
+    if len(branches) < sum(row.branch is not None for row in rows):  # One could not be evaluated.
+        illustrating = illustrate_first(run, jobs, training, branches)
     chosen = choose_reviews(evaluations)
     explaining = run.do_each(explain, jobs, branches, [chosen] * len(jobs), following=[training, evaluating])
-    networks = first_networks(branches)
-    illustrating = run.do_each(illustrate, jobs[:1], [networks], following=[[row] for row in training])
     branches, evaluations, explanations = without_failed_rows(branches, evaluations, run.results(explain, explaining))
     chapter = run.results(illustrate, illustrating, are_needed=False)[0]
     comparison = compare(
@@ -176,6 +191,14 @@ def compare_own(run: Run, rows: list[Network], measuring: list[Submitted]) -> Co
         command=run.settings.command(),
     )
     return replace(comparison, chapter=chapter)
+
+
+def illustrate_first(
+    run: Run, jobs: Sequence[Job], training: Sequence[Submitted], branches: Sequence[Branch | None]
+) -> list[Submitted]:
+    """Start to illustrate the first trained network of each model; that needs no evaluation."""
+    jobs, training, trained = without_failed_rows(jobs, training, branches)
+    return run.do_each(illustrate, jobs[:1], [first_networks(trained)], following=[[row] for row in training])
 
 
 def compare_sizes(
@@ -193,6 +216,11 @@ def compare_sizes(
     bag = c.yardstick.yardstick if c.yardstick else None
     results.append(SizeResults(rows[0].job.validation_start, c.dataset, c.branches, c.evaluations, bag))
     return run.attempt("training sizes", partial(size_curves, results, run.settings.data.vocabulary_of))
+
+
+def datasets_of(jobs: Sequence[Job]) -> list[Dataset]:
+    """The datasets of the jobs, each once."""
+    return list({job.dataset.fingerprint: job.dataset for job in jobs}.values())
 
 
 def yardstick_inputs(datasets: Sequence[Dataset], job: Job) -> tuple[list[Dataset], list[float], list[str]]:
@@ -222,7 +250,8 @@ def write_report(run: Run, comparison: Comparison, networks: Sequence[Path]) -> 
         networks: the folders of all networks of the run, also of those that it did not train to their last epoch.
     """
     comparison = replace(comparison, suspects=run.attempt(SUSPECTS, partial(suspects, run, comparison)))
-    drawn = run.do(draw, comparison, run.outputs / FIGURES).pictures()
+    processes = run.runner.processes if run.runner else None
+    drawn = run.do(draw, comparison, run.outputs / FIGURES, processes).pictures()
     faults = report.faults(comparison, drawn)
     run.failures.extend(faults)
     if faults:

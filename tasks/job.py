@@ -14,7 +14,6 @@ from tasks.results.data import Dataset
 from tasks.results.training import Epoch
 from tasks.storage.code_version import code_version
 from tasks.storage.files import fingerprint
-from tasks.storage.layout import RECORD
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,8 @@ class Job:
         dataset: what to train it on.
         seed: seed for initial weights, batch order and dropout.
         root: parent folder of all trained networks.
-        siblings: the folders of all branches of the run, including this one; they share the processors.
+        others: a file for each other piece of work of the run that shares the processors; it is there once the work
+            has ended.
         group: what tells this branch from others of the run with the same network and seed, such as "trial 7".
         until: when to stop after the last completed epoch, in seconds since 1970; None: never.
         deadline: the same, but when to stop even without a completed epoch.
@@ -40,7 +40,7 @@ class Job:
     dataset: Dataset
     seed: int
     root: Path
-    siblings: tuple[Path, ...] = ()
+    others: tuple[Path, ...] = ()
     group: str = ""
     until: float | None = None
     deadline: float | None = None
@@ -102,7 +102,19 @@ class Job:
         return self.dataset.files()
 
     def threads(self) -> int:
-        """This branch's current share of the processors; finished siblings no longer count."""
-        running = sum(not (folder / RECORD).exists() for folder in self.siblings)
+        """This branch's current share of the processors; work that has ended no longer counts."""
         cores = available_cores()
-        return max(1, cores // min(max(running, 1), cores))
+        running = 1 + sum(not file.exists() for file in self.others)
+        return max(1, cores // min(running, cores))
+
+
+def sharing_processors(jobs: Sequence[Job], last: str, others: Sequence[Path] = ()) -> list[Job]:
+    """The jobs, each with the `others` of the whole run.
+
+    Args:
+        jobs: all jobs that may run at the same time.
+        last: the name of the file that the last step of a job writes in its folder.
+        others: the files of other work.
+    """
+    files = dict.fromkeys([*(job.folder / last for job in jobs), *others])
+    return [replace(job, others=tuple(file for file in files if file.parent != job.folder)) for job in jobs]

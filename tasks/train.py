@@ -33,6 +33,7 @@ from tasks.storage.layout import (
 from tasks.storage.reuse import LOGGER, EndedEarly, Logger, Record, step
 from tasks.storage.training_state import Checkpoint, Journal
 
+LOOK_SECONDS = 0.25  # How often a network in training looks whether a processor has become free.
 FILES = (HISTORY, FIRST, LAST, BEST, NETWORK, VOCABULARY)
 
 
@@ -88,6 +89,7 @@ class _Training:
         self._history: list[Epoch] = []
         self._threshold = THRESHOLD
         self._resumed_cpu_seconds = 0.0
+        self._next_look = 0.0
 
     def run_epochs(self) -> int:
         """Train from the last checkpoint, if there is one, or from the start; return the number of completed epochs."""
@@ -143,7 +145,6 @@ class _Training:
     def _run_epoch(self, number: int) -> None:
         """Train one epoch, validate, and save everything that a resumed run needs."""
         started, cpu_started = time.perf_counter(), time.process_time()
-        self._learner.set_threads(self._job.threads())
         fitted = self._learner.fit_epoch(self._batches(number))
         probabilities = self._validate()
         validated = Metrics()
@@ -173,8 +174,16 @@ class _Training:
         count = self._reviews.batch_count(batch_size)
         for number, batch in enumerate(self._reviews.batches(batch_size, self._job.seed, epoch)):
             self._check_time()
+            self._use_free_processors()
             self._journal.write_seldom(event="batch", epoch=epoch, batch=number, batches=count)
             yield batch
+
+    def _use_free_processors(self) -> None:
+        """Use more threads once other work of the run has ended."""
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + LOOK_SECONDS
+            self._learner.set_threads(self._job.threads())
 
     def _save_checkpoints(self, epoch: Epoch) -> None:
         checkpoint = Checkpoint(self._learner.state(), tuple(self._history))

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("flows", "tasks", "artifacts")
-MAX_LINES, MIN_LINES, MAX_FUNCTION_LINES, MAX_LEVELS, MAX_FILES = 400, 30, 40, 3, 181
+MAX_LINES, MIN_LINES, MAX_FUNCTION_LINES, MAX_LEVELS, MAX_FILES = 400, 30, 40, 3, 182
 # What branch processes are forked with: multiprocessing imports it by name.
 SHORT = {"flows.branch_imports"}
 

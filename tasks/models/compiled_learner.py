@@ -131,14 +131,3 @@ class CompiledLearner:
         self._model.optimizer.build(self._model.trainable_variables)
         self._optimizer.write_to(self._model.optimizer)
         return self._model
-
-
-def load_loops() -> None:
-    """Compile the loops, or load their machine code, by training a tiny network for one step."""
-    spec = ModelSpec(name="smallest", cell="simple_rnn", units=(1,), embedding=1, bidirectional=True)
-    shapes: list[tuple[int, ...]] = [(2, 1), *[(1, 1), (1, 1), (1,)] * 2, (2, 1), (1,)]
-    weights = [np.zeros(shape, np.float32) for shape in shapes]
-    tokens, labels = Tokens(np.ones(3, np.uint16), np.array([0, 1, 3]), max_length=2), np.array([0, 1], np.uint8)
-    network = CompiledNetwork(spec, weights, threads=1)
-    RMSprop(0.001, weights).step(network.gradients(tokens, labels), network.map)
-    network.predict(tokens)

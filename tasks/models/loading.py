@@ -44,26 +44,27 @@ def _learner(spec: ModelSpec, model: Any, threads: int) -> Learner:
 
     from tasks.models.compiled_learner import CompiledLearner
     from tasks.models.compiled_network import unsupported_reason
+    from tasks.models.compiling import compile_loops
     from tasks.models.keras_learner import KerasLearner
 
     has_gpu = tensorflow.config.list_physical_devices("GPU")
     reason = "a graphics card is present" if has_gpu else unsupported_reason(spec)
-    return KerasLearner(model, reason) if reason else CompiledLearner(spec, model, threads)
+    if reason:
+        return KerasLearner(model, reason)
+    compile_loops([spec.cell])
+    return CompiledLearner(spec, model, threads)
 
 
-def preload() -> None:
-    """Import TensorFlow quietly, and load the compiled loops."""
+def import_tensorflow() -> None:
+    """Import TensorFlow without its messages."""
     with _without_start_notes():
         importlib.import_module("tensorflow")
-    from tasks.models.compiled_learner import load_loops
-
-    load_loops()
 
 
 def start_tensorflow(threads: int) -> None:
     """Import TensorFlow quietly, limit its threads, and make its results reproducible."""
-    with _without_start_notes():
-        import tensorflow
+    import_tensorflow()
+    import tensorflow
 
     try:
         tensorflow.config.threading.set_intra_op_parallelism_threads(threads)

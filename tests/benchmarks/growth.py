@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -119,13 +118,14 @@ def run_branch(data: str, warm: str, root: str, units: int, seed: int, branches:
 
 def job_of(data: str, root: str, units: int, seed: int, branches: int) -> Any:
     """One of some branches that train on the same data."""
-    from tasks.job import Job
+    from tasks.job import Job, sharing_processors
     from tasks.models.spec import TrainingPlan, preset
+    from tasks.storage.layout import RECORD
 
     spec = preset("simple_rnn", units, 32, 0.0)
     plan = TrainingPlan(epochs=1, batch_size=128, learning_rate=0.001, validation=0.2)
     jobs = [Job(spec, plan, read_dataset(data), number, Path(root)) for number in range(1, branches + 1)]
-    return replace(jobs[seed - 1], siblings=tuple(job.folder for job in jobs))
+    return sharing_processors(jobs, RECORD)[seed - 1]
 
 
 def read_dataset(path: str) -> Any:

@@ -64,13 +64,18 @@ def test_a_run_with_other_settings_or_made_anew_imports_ahead(tmp_path: Path, st
 def loaded() -> None:
     """Exit with 0 if a branch process finds loaded what it needs, and nothing of Prefect."""
     layers = sys.modules.get("tasks.models.layers.recurrent")
-    machine_code = layers is not None and layers.CELLS["simple_rnn"].backward.signatures
+    machine_code = layers is not None and all(layers.CELLS[cell].backward.signatures for cell in ("simple_rnn", "lstm"))
     needed = {"tensorflow", "tasks.train", "tasks.storage.share"} <= set(sys.modules)
     sys.exit(0 if machine_code and needed and "prefect" not in sys.modules else 1)
 
 
 @pytest.mark.skipif(not FORKS, reason="this system forks no process with libraries loaded")
-def test_a_branch_process_starts_with_tensorflow_and_the_loops_loaded() -> None:
+def test_a_branch_process_starts_with_tensorflow_and_the_loops_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end_fork_server()  # Another test may have left one without these cells.
+    monkeypatch.setenv("RECURRENT_CELLS", "")  # Set by the next line, until the end of the test.
+    preload_branches(settings(tmp_path))
     process = branch_context().Process(target=loaded)
     process.start()
     process.join(120)

@@ -1,12 +1,16 @@
 """The figures of a report, and when they are drawn again."""
 
+from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from artifacts.figures.render import Picture
 from flows.draw import Figures, draw, figures_record
-from tasks.storage.reuse import LOGGER
+from tasks.storage.reuse import LOGGER, Logger
 from tests.artifacts.examples import comparison
 
 
@@ -22,6 +26,24 @@ def test_figures_are_kept_whole_and_read_again(drawn: Figures) -> None:
     pictures = drawn.pictures()
     assert {"curves", "roc"} <= set(pictures)
     assert all(picture.png.startswith(b"\x89PNG") and picture.svg.startswith("<svg") for picture in pictures.values())
+
+
+class IdleProcesses:
+    """Processes that draw at once, all figures but one."""
+
+    has_idle = True
+
+    def do(self, work: Callable[..., Picture], *arguments: Any, logger: Logger, seconds: float | None) -> Picture:
+        assert (logger, seconds) == (LOGGER, None)
+        if arguments[1] == "roc":
+            raise BrokenProcessPool("killed")
+        return work(*arguments)
+
+
+def test_idle_processes_draw_the_same_figures_and_a_failed_one_is_left_out(drawn: Figures, tmp_path: Path) -> None:
+    elsewhere = draw(comparison(), tmp_path, IdleProcesses())
+    assert set(elsewhere.digests) == set(drawn.digests) - {"roc.png", "roc.svg"}
+    assert all(drawn.digests[name] == digest for name, digest in elsewhere.digests.items() if name.endswith(".png"))
 
 
 def test_a_damaged_figure_is_drawn_again(drawn: Figures) -> None:

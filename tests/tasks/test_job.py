@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import PipelineError
-from tasks.job import RECORD, Job
+from tasks.job import Job, sharing_processors
 from tasks.models.spec import TrainingPlan, preset
 from tasks.results.data import Dataset
+from tasks.storage.layout import EVALUATION
 
 
 @pytest.fixture
@@ -38,14 +39,23 @@ def test_the_last_reviews_are_held_out(job: Job) -> None:
 
 def test_threads_are_shared_fairly_and_passed_on(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.job.available_cores", lambda: 8)
-    pair = [job, replace(job, seed=2)]
-    jobs = [replace(member, siblings=tuple(other.folder for other in pair)) for member in pair]
-    assert [member.threads() for member in jobs] == [4, 4]
-    job.folder.mkdir()
-    (job.folder / RECORD).touch()
-    assert jobs[1].threads() == 8
-    many = replace(job, siblings=tuple(job.root / str(number) for number in range(20)))
-    assert many.threads() == 1
+    first, second = sharing_processors([job, replace(job, seed=2)], EVALUATION)
+    assert [first.threads(), second.threads()] == [4, 4]
+    first.folder.mkdir()
+    (first.folder / EVALUATION).touch()
+    assert [first.threads(), second.threads()] == [4, 8]
+    many = sharing_processors([replace(job, seed=seed) for seed in range(20)], EVALUATION)
+    assert many[0].threads() == 1
+
+
+def test_other_work_has_a_share_of_the_threads_until_it_ends(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.job.available_cores", lambda: 2)
+    (alone,) = sharing_processors([job], EVALUATION, [tmp_path / "yardstick"])
+    assert alone.threads() == 1
+    (tmp_path / "yardstick").touch()
+    assert alone.threads() == 2
 
 
 @pytest.mark.parametrize(("validation", "left"), [(1e-17, "120 are left to train on and 0"), (0.99999, "0 are left")])

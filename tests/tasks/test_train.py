@@ -209,7 +209,7 @@ def test_a_validation_loss_that_is_no_number_ends_the_branch_in_one_line(
 class Clock:
     """Replaces the module `time` in training: the clock jumps by an hour after it was read `looks` times."""
 
-    perf_counter, process_time = time.perf_counter, time.process_time
+    perf_counter, process_time, monotonic = time.perf_counter, time.process_time, time.monotonic
 
     def __init__(self, looks: int) -> None:
         self.looks = looks

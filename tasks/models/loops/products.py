@@ -10,6 +10,7 @@ the machine's BLAS.
 from typing import Any
 
 import llvmlite.binding
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
@@ -52,8 +53,8 @@ def _ahead(_context: Any, _pointer: Any, _numbers: Any) -> Any:
 def _tile(_context: Any, vectors: Any, columns: Any, _rows: Any, _steps: Any, operands: Any, _add: Any) -> Any:
     """Compute a tile of a product, up to `HIGH` rows high.
 
-    Only a few sizes are compiled, because each takes a while. A lower tile repeats its last row, and a narrower one does
-    not touch the rest of its vector.
+    Only a few sizes are compiled, because each takes a while. A lower tile repeats its last row, and a narrower one
+    leaves the rest of its vector alone.
 
     Args:
         vectors: the width of the tile in vectors, as a literal.
@@ -149,8 +150,8 @@ def _generate_tile(
 
 @fast
 def _product(
-    rows: int, columns: int, steps: int, left: Any, left_row: int, left_step: int, right: Any, right_step: int,
-    out: Any, out_row: int, add: bool,
+    rows: int, columns: int, steps: int, left: Any, left_row: Any, left_step: Any, right: Any, right_step: int,
+    out: Any, out_row: int, add: Any,
 ) -> None:  # fmt: skip
     """Compute a result of `rows` × `columns` tile by tile; arguments as for `_tile`."""
     j = 0
@@ -176,21 +177,24 @@ def multiply(left: Floats, right: Floats, out: Floats, add: bool) -> None:
     The numbers in each row must be adjacent; rows may have gaps between them.
     """
     left_row, right_row, out_row = left.strides[0] // 4, right.strides[0] // 4, out.strides[0] // 4
-    steps = left.shape[1]
-    _product(len(out), out.shape[1], steps, _at(left), left_row, 1, _at(right), right_row, _at(out), out_row, add)
+    rows, columns, steps = len(out), out.shape[1], left.shape[1]
+    one, is_added = np.int64(1), np.bool_(add)  # For a constant as written, numba would compile `_product` once more.
+    _product(rows, columns, steps, _at(left), left_row, one, _at(right), right_row, _at(out), out_row, is_added)
 
 
 @fast
-def add_or_set(left: Floats, right: Floats, out: Floats, known: int) -> None:
+def add_or_set(left: Floats, right: Floats, out: Floats, known: np.int64) -> None:
     """Add `left @ right` to the first `known` rows of `out`, and store it in the others, which are uninitialized."""
-    known = min(max(known, 0), len(out))
-    multiply(left[:known], right, out[:known], True)
-    multiply(left[known:], right, out[known:], False)
+    end = min(max(int(known), 0), len(out))
+    multiply(left[:end], right, out[:end], True)
+    multiply(left[end:], right, out[end:], False)
 
 
 @fast_inlined
 def add_outer_products(left: Floats, right: Floats, target: Floats) -> None:
     """Add `left.T @ right`, shapes (steps, rows) and (steps, columns), to `target`, shape (rows, columns)."""
     left_row, right_row, target_row = left.strides[0] // 4, right.strides[0] // 4, target.strides[0] // 4
-    rows, columns = target.shape
-    _product(rows, columns, len(left), _at(left), 1, left_row, _at(right), right_row, _at(target), target_row, True)
+    (rows, columns), one, is_added = target.shape, np.int64(1), np.bool_(True)
+    _product(
+        rows, columns, len(left), _at(left), one, left_row, _at(right), right_row, _at(target), target_row, is_added
+    )

@@ -63,7 +63,7 @@ def forward_loop(
     last_column = projections.shape[1] * projections.shape[2]
     first_column = last_column - recurrent_kernel.shape[1]
     timesteps, reviews = len(batch_sizes), batch_sizes[-1]
-    begun, settled = 0, 0
+    begun, settled = 0, np.int64(0)
     for t in range(timesteps):
         n, first = batch_sizes[t] - settled, offsets[t]
         before, after = first, first + n
@@ -93,8 +93,8 @@ def _copy(source: Floats, target: Floats) -> None:
 
 @fast
 def _count_settled(
-    has_cell_state: bool, states: States, before: int, after: int, t: int, constant_from: Ints, settled: int
-) -> int:
+    has_cell_state: bool, states: States, before: int, after: int, t: int, constant_from: Ints, settled: np.int64
+) -> np.int64:
     """Count the reviews at the end of the group that have settled after timestep t; `settled` of them did so before."""
     while settled < len(constant_from):
         review = len(constant_from) - settled - 1
@@ -198,13 +198,13 @@ def backward_loop(
         d_recurrent = dz[:, first_column:last_column]
         multiply(d_recurrent, kernels.recurrent_transposed, d_hidden[:begun], cell.DIRECT >= 0)
         d_values = d_inputs.values[row : row + begun]
-        add_or_set(dz[:, :input_width], kernels.kernel_transposed, d_values, d_inputs.ends[t])
-        _collect(work.block[filled : filled + begun], entries, before)
+        add_or_set(dz[:, :input_width], kernels.kernel_transposed[:, 0:], d_values, np.int64(d_inputs.ends[t]))
+        _collect(work.block[filled : filled + begun], entries, np.int64(before))
         filled += begun
         if begun < end:  # These reviews share states and input, so one outer product of the sum is enough.
             dh, dc = d_hidden[begun:end], d_cell[begun:end]
             cell.padding_backward(cell, of_padding, step, t, begun, dh, dc, work.dz[filled:])
-            _collect(work.block[filled : filled + 1], padding, step)
+            _collect(work.block[filled : filled + 1], padding, np.int64(step))
             filled += 1
         d_inputs.ends[t] = max(d_inputs.ends[t], begun if len(d_inputs.padding) else end)
         if filled >= BLOCK or step == 0:
@@ -262,7 +262,7 @@ def _live_reviews(d_hidden: Floats, d_cell: Floats, has_cell: bool, end: int, ou
 
 
 @fast
-def _collect(block: Floats, trajectory: Trajectory, first: int) -> None:
+def _collect(block: Floats, trajectory: Trajectory, first: np.int64) -> None:
     """Copy the hidden states and inputs of the entries from `first` on into `block`, side by side."""
     inputs, hidden = trajectory.inputs, trajectory.states.hidden
     units = hidden.shape[1]

@@ -56,5 +56,5 @@ def test_a_row_comes_out_the_same_whatever_rows_stand_around_it(columns: int) ->
 @pytest.mark.parametrize("known", [-1, 0, 1, 2, 3])
 def test_known_rows_are_added_to_and_others_replaced(known: int) -> None:
     out = np.full((2, 1), 10, np.float32)
-    add_or_set(np.array([[1], [2]], np.float32), np.array([[3]], np.float32), out, known)
+    add_or_set(np.array([[1], [2]], np.float32), np.array([[3]], np.float32), out, np.int64(known))
     assert out[:, 0].tolist() == [3 + 10 * (known >= 1), 6 + 10 * (known >= 2)]
