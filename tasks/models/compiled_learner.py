@@ -44,11 +44,12 @@ class RMSprop:
             run: maps a function over slices, on any number of threads.
         """
         (table, *weights), (table_velocity, *velocities) = self._weights, self._velocities
-        tokens, sums = gradients.embedding.tokens, gradients.embedding.sums
+        embedding, tokens = gradients.embedding, gradients.embedding.tokens
 
         def update_rows(rows: slice) -> None:
             used = slice(*np.searchsorted(tokens, (rows.start, rows.stop)))
-            rmsprop_rows(table[rows], table_velocity[rows], tokens[used] - rows.start, sums[used], *self._settings)
+            sums = embedding.sums(used)
+            rmsprop_rows(table[rows], table_velocity[rows], tokens[used] - rows.start, sums, *self._settings)
 
         run(update_rows, chunks(len(table)))
         for weight, velocity, gradient in zip(weights, velocities, gradients.others, strict=True):

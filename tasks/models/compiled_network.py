@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.data.tokens import Tokens
-from tasks.models.layers.feedforward import Dense, DenseWeights, Embedding, EmbeddingGradient, d_logits_of
+from tasks.models.layers.feedforward import Dense, DenseWeights, Embedding, EmbeddingGradient, add_up, d_logits_of
 from tasks.models.layers.inputs import LayerInputs, Workspace, no_padding
 from tasks.models.layers.recurrent import (
     NEGLIGIBLE_GRADIENT,
@@ -18,7 +18,6 @@ from tasks.models.layers.recurrent import (
     LayerPass,
     Recurrent,
     add_gradients,
-    add_up,
     no_gradient,
 )
 from tasks.models.learner import NORM_REVIEWS, PREDICT_REVIEWS
@@ -109,11 +108,15 @@ class CompiledNetwork:
         if self._pool:
             self._pool.shutdown()
         self._threads = threads
-        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
 
     def map(self, function: Callable[..., Any], *arguments: Iterable[Any]) -> list[Any]:
-        """Like the built-in `map`, but on all threads."""
-        return list((self._pool.map if self._pool else map)(function, *arguments))
+        """Like the built-in `map`, but on all threads, of which this one is the first."""
+        if self._pool is None:
+            return list(map(function, *arguments))
+        first, *others = zip(*arguments, strict=True)
+        futures = [self._pool.submit(function, *each) for each in others]
+        return [function(*first), *(future.result() for future in futures)]
 
     def predict(self, tokens: Tokens) -> Floats:
         """Probabilities of "positive", float32, shape (reviews,)."""
@@ -141,7 +144,7 @@ class CompiledNetwork:
         recurrent = [add_gradients(parts) for parts in zip(*(group.recurrent for group in groups), strict=True)]
         return Gradients(
             probabilities=probabilities,
-            embedding=EmbeddingGradient(distinct, add_up(group.embedding for group in groups)),
+            embedding=EmbeddingGradient(distinct, [group.embedding for group in groups]),
             others=[
                 *(weight for layer in recurrent for direction in layer for weight in direction),
                 *map(add_up, zip(*(group.dense for group in groups), strict=True)),

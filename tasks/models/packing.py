@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tasks.data.tokens import Tokens
 from tasks.models.loops.records import Layout
-from tasks.models.loops.tokens import pack_tokens
+from tasks.models.loops.tokens import look_up, mark_rows, pack_tokens
 
 # The number of parts of a batch. It does not depend on the number of threads, so that sums are always the same.
 GROUPS = 2
@@ -47,14 +47,18 @@ class PackedBatch:
         occurs = np.zeros(1 + max(int(group.rows.max()) for group in self.groups), bool)
         occurs[0] = True  # The state of padding is always needed.
         for group in self.groups:
-            occurs[group.rows] = True
+            mark_rows(group.rows, occurs)
         return np.flatnonzero(occurs)
 
     def reindexed(self, tokens: NDArray[np.int64]) -> "PackedBatch":
         """Convert a batch whose rows are tokens to one whose rows are those of a table with only these tokens."""
         row_of = np.zeros(tokens[-1] + 1, np.int32)
         row_of[tokens] = np.arange(len(tokens), dtype=np.int32)
-        groups = [replace(group, rows=row_of[group.rows]) for group in self.groups]
+        groups = []
+        for group in self.groups:
+            rows = np.empty_like(group.rows)
+            look_up(group.rows, row_of, rows)
+            groups.append(replace(group, rows=rows))
         return PackedBatch(groups, self.padding)
 
 

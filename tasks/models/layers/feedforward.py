@@ -1,6 +1,8 @@
 """The first and last layers: the embedding, and one sigmoid unit with the loss."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -13,23 +15,33 @@ from tasks.models.loops.records import SequenceGradient
 from tasks.models.loops.tokens import add_to_tokens
 
 
+def add_up(arrays: Iterable[Floats]) -> Floats:
+    """Sum arrays in order."""
+    return reduce(np.add, arrays)
+
+
 @dataclass(frozen=True)
 class EmbeddingGradient:
     """The nonzero rows of the embedding's gradient.
 
     Attributes:
         tokens: the tokens that occur in the batch, ascending, int64, shape (distinct,).
-        sums: the gradient and its square, each summed over a token's occurrences, shape (distinct, 2, features). As in
-            Keras's optimizers, the squares are summed; the sum is not squared.
+        parts: for each group of reviews, the gradient and its square, each summed over a token's occurrences, shape
+            (distinct, 2, features). As in Keras's optimizers, the squares are summed; the sum is not squared.
     """
 
     tokens: NDArray[np.int64]
-    sums: Floats
+    parts: list[Floats]
+
+    def sums(self, rows: slice = slice(None)) -> Floats:
+        """Sum the groups for some of the tokens, shape (distinct, 2, features)."""
+        return add_up(part[rows] for part in self.parts)
 
     def full(self, vocabulary_size: int) -> Floats:
         """Return the gradient with a row for every token."""
-        gradient = np.zeros((vocabulary_size, self.sums.shape[2]), np.float32)
-        gradient[self.tokens] = self.sums[:, 0]
+        sums = self.sums()
+        gradient = np.zeros((vocabulary_size, sums.shape[2]), np.float32)
+        gradient[self.tokens] = sums[:, 0]
         return gradient
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
 
+from tasks.models.layers.feedforward import add_up
 from tasks.models.layers.inputs import LayerInputs, Workspace, no_padding, outputs_in
 from tasks.models.loops import gru, lstm, simple_rnn
 from tasks.models.loops.lanes import Floats
@@ -252,11 +252,6 @@ def no_gradient(timesteps: int, outputs: int) -> SequenceGradient:
 def add_gradients(groups: Iterable[list[CellWeights]]) -> list[CellWeights]:
     """Sum over groups the weight gradients that `Recurrent.backward` returns, separately for each direction."""
     return [CellWeights(*map(add_up, zip(*parts, strict=True))) for parts in zip(*groups, strict=True)]
-
-
-def add_up(arrays: Iterable[Floats]) -> Floats:
-    """Sum arrays in order."""
-    return reduce(np.add, arrays)
 
 
 def to_blocks(cell: Cell, weights: CellWeights) -> Kernels:

@@ -33,6 +33,20 @@ def pack_tokens(
 
 
 @fast
+def mark_rows(rows: Ints, occurs: NDArray[np.bool_]) -> None:
+    """Mark each row that occurs."""
+    for i in range(len(rows)):
+        occurs[rows[i]] = True
+
+
+@fast
+def look_up(rows: Ints, row_of: Ints, result: Ints) -> None:
+    """Store `row_of[row]` for each of the rows."""
+    for i in range(len(rows)):
+        result[i] = row_of[rows[i]]
+
+
+@fast
 def add_to_tokens(layout: Layout, rows: Ints, d_inputs: SequenceGradient, sums: Floats) -> None:
     """Add the gradient of every occurrence of a token, and its square, to the token's sums.
 

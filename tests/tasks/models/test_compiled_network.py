@@ -180,7 +180,7 @@ def test_squares_of_the_embedding_are_summed_by_occurrence(spec: ModelSpec) -> N
     np.add.at(expected, tokens.padded(), occurrences**2)
     gradient = network(spec, model).gradients(tokens, labels).embedding
     assert 0 in gradient.tokens  # Padding counts too.
-    np.testing.assert_allclose(gradient.sums[:, 1], expected[gradient.tokens], rtol=1e-3, atol=1e-12)
+    np.testing.assert_allclose(gradient.sums()[:, 1], expected[gradient.tokens], rtol=1e-3, atol=1e-12)
 
 
 @by_spec

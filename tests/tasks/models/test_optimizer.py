@@ -16,7 +16,7 @@ def weights_and_gradients(seed: int) -> tuple[list[Floats], Gradients]:
     rows = random.standard_normal((3, 2)).astype(np.float32)
     gradients = Gradients(
         probabilities=np.zeros(1, np.float32),
-        embedding=EmbeddingGradient(TOKENS, np.stack([rows, rows**2], axis=1)),
+        embedding=EmbeddingGradient(TOKENS, [np.stack([rows, rows**2], axis=1)]),
         others=[random.standard_normal((3, 4)).astype(np.float32)],
     )
     return [random.random((7, 2), np.float32), random.random((3, 4), np.float32)], gradients
@@ -34,7 +34,7 @@ def test_steps_and_state_equal_those_of_keras() -> None:
     optimizer = RMSprop(0.01, weights)
     for seed in range(4):
         _, gradients = weights_and_gradients(seed)
-        rows = tf.IndexedSlices(gradients.embedding.sums[:, 0], TOKENS, dense_shape=(7, 2))
+        rows = tf.IndexedSlices(gradients.embedding.sums()[:, 0], TOKENS, dense_shape=(7, 2))
         by_keras.apply([rows, tf.constant(gradients.others[0])], variables)
         optimizer.step(gradients, by_slices)
     for weight, variable in zip(weights, variables, strict=True):
