@@ -79,7 +79,7 @@ def run_flow(
 
     if webhook:
         os.environ["RNN_WEBHOOK"] = webhook
-    with ending_fork_server():
+    with stopped_by_signals(), ending_fork_server():
         if preload:
             preload()
         load_prefect()
@@ -90,7 +90,7 @@ def _state_of(flow: str, inputs: Sequence[Any], server: "Server | None", meanwhi
     """Run a flow as `run_flow` does, once Prefect is imported; `server` is a temporary one that is starting."""
     from flows.server import api_server
 
-    with stopped_by_signals(), api_server(server) as wait_for_server:
+    with api_server(server) as wait_for_server:
         module, name = flow.split(":")
         function = getattr(importlib.import_module(module), name)
         ignore_closed_output()

@@ -38,7 +38,7 @@ def compile_loops(cells: Iterable[Cell]) -> None:
     """
     for cell in missing_loops(cells):
         mark = _mark(cell)
-        if mark is None:  # There is no folder for machine code: each process compiles for itself.
+        if mark is None:
             continue
         with locked(mark.with_suffix(".lock"), LOGGER):
             if not mark.exists():
@@ -60,8 +60,11 @@ def load_loops(cells: Sequence[Cell]) -> None:
 
 
 def missing_loops(cells: Iterable[Cell]) -> list[Cell]:
-    """Those of the cells whose loops have no machine code on disk."""
-    return [cell for cell in dict.fromkeys(cells) if (mark := _mark(cell)) is None or not mark.exists()]
+    """Those of the cells whose loops have no machine code on disk.
+
+    Without a folder for it, each process compiles for itself, and nothing is missing.
+    """
+    return [cell for cell in dict.fromkeys(cells) if (mark := _mark(cell)) and not mark.exists()]
 
 
 @contextmanager
@@ -70,7 +73,7 @@ def loaded_after(cells: Sequence[Cell]) -> Iterator[None]:
 
     This process must not have any threads yet; after the block, it compiles what they have not begun.
     """
-    missing = [cell for cell in missing_loops(cells) if _mark(cell)]
+    missing = missing_loops(cells)
     compilers = [_fork_compiler(missing[number:]) for number in range(min(len(missing), max(available_cores() - 1, 1)))]
     yield
     compile_loops(reversed(missing))
@@ -86,6 +89,9 @@ def _fork_compiler(cells: Sequence[Cell]) -> int:
     if compiler:
         return compiler
     try:
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in range(3):  # Whoever reads the run's output waits only for the run.
+            os.dup2(nowhere, stream)
         for cell in cells:
             if os.getppid() == parent:
                 compile_loops([cell])
