@@ -21,6 +21,7 @@ from tasks.storage.files import atomic_path, remove, sha256_of_file, write_bytes
 from tasks.storage.layout import (
     BEST,
     BEST_CHECKPOINT,
+    EVALUATION,
     FIRST,
     HISTORY,
     LAST,
@@ -76,6 +77,9 @@ class _Training:
     def __init__(self, job: Job, logger: Logger) -> None:
         self._job, self._logger = job, logger
         job.folder.mkdir(parents=True, exist_ok=True)
+        remove(
+            job.folder / EVALUATION
+        )  # One of an earlier training: to other branches it means that this work is done.
         self._started, self._cpu_started = time.time(), time.process_time()
         self._journal = Journal(job.folder / PROGRESS)
         self._journal.write(event="begin", epochs=job.plan.epochs)

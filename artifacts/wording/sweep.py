@@ -29,8 +29,8 @@ ABOUT_IMPORTANCE = (
 IMPORTANCE_AT_THE_END = "How much each setting matters is computed at the end of the sweep."
 NO_IMPORTANCE = "There are too few trials to say which settings matter."
 ABOUT_PARALLEL = (
-    "Each line is a trial that completed an epoch, from its settings on the left to its validation on the right. "
-    "The best ones are thick; pruned ones are dashed."
+    "Each line is a trial: its settings are on the left, its validation is on the right. Trials that completed no "
+    "epoch are left out. The best ones are thick; pruned ones are dashed."
 )
 SAMPLERS: dict[SamplerName, str] = {
     "tpe": "TPE (tree-structured Parzen estimators, Bergstra et al. 2011)",

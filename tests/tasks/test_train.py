@@ -2,6 +2,7 @@ import logging
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,12 +12,13 @@ import pytest
 from tasks.data.parquet import read_tokens
 from tasks.errors import OutOfTimeError, PipelineError
 from tasks.job import Job
+from tasks.models.compiled_learner import CompiledLearner
 from tasks.models.spec import ModelSpec, TrainingPlan, preset
 from tasks.results.data import Dataset
 from tasks.results.training import Branch
 from tasks.storage.files import is_whole, read_json
-from tasks.storage.layout import LAST_CHECKPOINT
-from tasks.storage.training_state import Checkpoint
+from tasks.storage.layout import EVALUATION, LAST_CHECKPOINT
+from tasks.storage.training_state import Checkpoint, Journal
 from tasks.train import train
 from tests.fixtures.trained import trained
 
@@ -44,6 +46,39 @@ def test_leaves_history_models_and_record(dataset: Dataset, tmp_path: Path) -> N
         "record.json",
         "vocabulary.json",
     ]
+
+
+def test_it_uses_processors_that_become_free_within_an_epoch(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+    monkeypatch.setattr("tasks.train.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("tasks.job.available_cores", lambda: 2)
+    monkeypatch.setattr(
+        "tasks.models.compiled_learner.CompiledLearner.set_threads", lambda _, count: threads.append(count)
+    )
+    other = tmp_path / "other"
+    writes = Journal.write_seldom
+
+    def end_other_work(journal: Journal, **event: Any) -> None:
+        writes(journal, **event)
+        if event["batch"] == 3:
+            other.touch()
+
+    monkeypatch.setattr(Journal, "write_seldom", end_other_work)
+    plan = PLAN.model_copy(update={"epochs": 1})
+    train(replace(job(dataset, tmp_path), plan=plan, others=(other,)))
+    assert threads == [1, 1, 1, 1, 2, 2]
+
+
+def test_training_again_ends_an_earlier_evaluation_so_that_others_share_the_processors(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    evaluation = job(dataset, tmp_path).folder / EVALUATION
+    evaluation.parent.mkdir(parents=True)
+    evaluation.touch()
+    train(job(dataset, tmp_path))
+    assert not evaluation.exists()
 
 
 def test_the_folder_says_all_that_it_takes_to_use_the_network_elsewhere(dataset: Dataset, tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ class EmbeddingGradient:
     Attributes:
         tokens: the tokens that occur in the batch, ascending, int64, shape (distinct,).
         parts: for each group of reviews, the gradient and its square, each summed over a token's occurrences, shape
-            (distinct, 2, features). As in Keras's optimizers, the squares are summed; the sum is not squared.
+            (distinct, 2, features). As in Keras's optimizers, the squares are summed; the sum is not squared. The next
+            batch reuses this memory.
     """
 
     tokens: NDArray[np.int64]
