@@ -77,9 +77,7 @@ class _Training:
     def __init__(self, job: Job, logger: Logger) -> None:
         self._job, self._logger = job, logger
         job.folder.mkdir(parents=True, exist_ok=True)
-        remove(
-            job.folder / EVALUATION
-        )  # One of an earlier training: to other branches it means that this work is done.
+        remove(job.folder / EVALUATION)  # From an earlier training: other branches would think that this one has ended.
         self._started, self._cpu_started = time.time(), time.process_time()
         self._journal = Journal(job.folder / PROGRESS)
         self._journal.write(event="begin", epochs=job.plan.epochs)

@@ -54,9 +54,7 @@ def test_it_uses_processors_that_become_free_within_an_epoch(
     threads: list[int] = []
     monkeypatch.setattr("tasks.train.LOOK_SECONDS", 0.0)
     monkeypatch.setattr("tasks.job.available_cores", lambda: 2)
-    monkeypatch.setattr(
-        "tasks.models.compiled_learner.CompiledLearner.set_threads", lambda _, count: threads.append(count)
-    )
+    monkeypatch.setattr(CompiledLearner, "set_threads", lambda _, count: threads.append(count))
     other = tmp_path / "other"
     writes = Journal.write_seldom
 
